@@ -1,0 +1,53 @@
+# The interpreter that makes .venv, 3.11 or later.
+PYTHON ?= python3
+
+# What pip is asked for as torch. It is installed first and alone, because some package indexes answer a bare torch with
+# a build of several gigabytes for GPUs. To choose a build, give pip a wheel or its options:
+#   make run TORCH=torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl
+#   make run TORCH='torch==2.13.0 --index-url ADDRESS'
+TORCH ?= torch==2.13.0
+
+# Test processes, one torch thread each.
+WORKERS ?= 2
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install --constraint constraints.txt
+STAMP := .venv/.installed
+TEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 $(BIN)/pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-real check clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: $(STAMP) ## make .venv and install everything at pinned versions
+
+run: $(STAMP) ## run the smoke suite on the embedded models, offline, and report on it
+	$(BIN)/bench run
+	$(BIN)/bench report
+
+test: $(STAMP) ## the tests: offline, CPU, a few minutes
+	$(TEST) -n $(WORKERS)
+
+test-real: $(STAMP) ## the tests on real models and data
+	$(TEST) -m real || test $$? -eq 5 # 5: no such test
+
+check: $(STAMP) ## lint, format, types, spelling
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/typos
+
+clean: ## remove what was installed and what tools left; results stay
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+	find bench methods suites tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("$(PYTHON) is Python %d.%d; tuning-bench needs 3.11 or later: make PYTHON=..." \
+	    % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (minutes the first time)"
+	@$(PIP) $(TORCH)
+	@$(PIP) --editable '.[dev]'
+	@touch $@

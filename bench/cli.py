@@ -1,0 +1,112 @@
+"""The command line: typer commands, no logic. Heavy rooms are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.errors import UsageError
+
+app = typer.Typer(
+    help="Compare ways of tuning pretrained language models.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+Texts = Annotated[list[str] | None, typer.Option()]
+
+
+@app.command()
+def run(
+    methods: Annotated[str | None, typer.Option(help="Comma-separated; default: the suite's.")] = None,
+    suite: Annotated[str | None, typer.Option(help="Suite of tasks.", show_default="smoke")] = None,
+    tasks: Annotated[str | None, typer.Option(help="Tasks of the suite; default: all.")] = None,
+    models: Annotated[str | None, typer.Option(help="Hub ids or folders; default: the suite's.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="A number of seeds (5), or seeds (11,44).")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.SETTING=VALUE; repeatable.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder with the data as its authors lay it out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Results folder.", show_default="results/SUITE")] = None,
+    protocol: Annotated[str | None, typer.Option(help="holdout or paper.", show_default="holdout")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over train, for every method.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps instead of epochs.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens of text; prompts come on top.")] = None,
+    evaluations: Annotated[int | None, typer.Option(help="Evaluations along the way.")] = None,
+    train_rows: Annotated[int | None, typer.Option(help="Use only so many train rows.")] = None,
+    dev_rows: Annotated[int | None, typer.Option(help="Use only so many dev rows.")] = None,
+    backbone_dropout: Annotated[bool | None, typer.Option(help="Train with the backbone's own dropout on.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.", show_default="auto")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, bf16, fp32.", show_default="auto")] = None,
+    lanes: Annotated[int | None, typer.Option(help="Most cells in one loop.", show_default="8")] = None,
+    token_budget: Annotated[int | None, typer.Option(help="Tokens per micro-batch; default: by device.")] = None,
+    save_tuned: Annotated[bool | None, typer.Option(help="Keep tuned.safetensors of every cell.")] = None,
+    plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
+    config: Annotated[Path | None, typer.Option("-c", "--config", help="TOML file with the same keys.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what would run, and stop.")] = False,
+) -> None:
+    """Measure a grid of methods x tasks x models x seeds; what is already in the results folder is not run again."""
+    flags: dict[str, Any] = {key: value for key, value in locals().items() if value is not None}
+    from bench.commands import run_grid
+
+    raise typer.Exit(run_grid(flags))
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path] | None, typer.Argument(help="Results folders; default: the newest.")] = None,
+    format_: Annotated[str, typer.Option("--format", help="Any of md,csv,tex,png,svg.")] = "md,csv,tex,png,svg",
+    published: Annotated[bool, typer.Option("--published", help="Overlay published numbers.")] = False,
+    to: Annotated[Path | None, typer.Option(help="Where to write.", show_default="FOLDER/report")] = None,
+    plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
+) -> None:
+    """Aggregate seeds into tables and draw the scale figure."""
+    from bench.commands import report_folders
+
+    report_folders(folders or [], format_, published, to, plugin or [])
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(help="methods, suites, tasks or models.")],
+    plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
+) -> None:
+    """Show what can be named on the command line."""
+    from bench.commands import list_names
+
+    list_names(what, plugin or [])
+
+
+@app.command()
+def show(
+    cell: Annotated[str, typer.Argument(help="Id, or how it begins.")],
+    folder: Annotated[Path | None, typer.Option("--in", help="Results folder; default: the newest.")] = None,
+) -> None:
+    """Print one cell's record."""
+    from bench.commands import show_cell
+
+    show_cell(cell, folder)
+
+
+def main() -> None:
+    """Entry point: what a user can mend is one line and exit code 2."""
+    warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
+    try:
+        app()
+    except UsageError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print("error: no space left on the disk; finished cells are kept: free space and run again", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; finished cells are kept, the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

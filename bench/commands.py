@@ -1,0 +1,176 @@
+"""What the commands do: flags and files become a grid, the grid a plan, the plan records or a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import settings
+from bench.errors import UsageError, unknown
+from bench.plan import Grid, plan
+from bench.registry import load_plugin, methods, suites
+from bench.spec import Plan, Protocol
+from bench.store.store import Store
+
+RESULTS = Path("results")
+BUDGET_KEYS = (
+    "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "dev_rows", "backbone_dropout",
+)  # fmt: skip
+
+
+def run_grid(flags: dict[str, Any]) -> int:
+    """Measure what is missing of a grid. 0 when all of it is done, 1 when a cell failed or diverged."""
+    console = Console()
+    file = settings.read_grid_file(flags["config"]) if "config" in flags else {}
+    asked = {**file, **{key: value for key, value in flags.items() if key not in ("set_", "config", "plan")}}
+    for path in asked.get("plugin", []):
+        load_plugin(Path(path))
+    asked["set"] = settings.method_settings(flags.get("set_", []), file.get("set", {}))
+    from bench.model.device import choose_device, choose_precision  # torch comes in here
+
+    device = choose_device(asked.get("device", "auto"))
+    grid = _grid(asked, choose_precision(asked.get("precision", "auto"), device))
+    whole = plan(grid)
+    path = Path(asked.get("out") or RESULTS / grid.suite)
+    store = Store.create(path) if not flags["plan"] else Store.open(path) if (path / "store.json").exists() else None
+    missing = store.missing(whole.cells) if store else list(whole.cells)
+    _print_plan(console, whole, len(missing), path)
+    if flags["plan"] or store is None:
+        _print_cells(console, whole, {cell.id for cell in missing})
+        return 0
+    from bench.progress import progress
+    from bench.runner import Options, run
+
+    options = Options(device, asked.get("lanes", 8), asked.get("token_budget"), asked.get("save_tuned", True))
+    with store.writing(), progress(console, len(missing)) as audience:
+        store.write_plan(whole.cells)
+        records = run(store.missing(whole.cells), store, options, audience)
+    failed = [record for record in records if record.status != "done"]
+    if failed:
+        console.print(f"{len(failed)} of {len(records)} cells failed; they are tried again next time", style="red")
+    console.print(f"{len(records) - len(failed)} cells written to {path}; next: bench report {path}", highlight=False)
+    return 1 if failed else 0
+
+
+def _grid(asked: dict[str, Any], precision: Any) -> Grid:
+    protocol = asked.get("protocol", "holdout")
+    if protocol not in get_args(Protocol):
+        raise unknown("protocol", protocol, get_args(Protocol))
+    for key, least in (("lanes", 1), ("token_budget", 1)):
+        if asked.get(key) is not None and asked[key] < least:
+            raise UsageError(f"--{key.replace('_', '-')} {asked[key]} is not possible: it must be at least {least}")
+    return Grid(
+        suite=asked.get("suite", "smoke"),
+        tasks=settings.names(asked.get("tasks")),
+        methods=settings.names(asked.get("methods")),
+        models=settings.names(asked.get("models")),
+        seeds=settings.seeds(asked.get("seeds")),
+        settings=asked["set"],
+        budget={key: asked[key] for key in BUDGET_KEYS if key in asked},
+        data=Path(asked["data"]) if asked.get("data") else None,
+        protocol=protocol,
+        precision=precision,
+    )
+
+
+def _print_plan(console: Console, whole: Plan, num_missing: int, path: Path) -> None:
+    cells = whole.cells
+    parts = [f"{len({getattr(cell, name) for cell in cells})} {name}s" for name in ("method", "task", "model", "seed")]
+    console.print(f"{len(cells)} cells: {' × '.join(parts)}; {num_missing} to run → {path}", highlight=False)
+    for skip in whole.skips:
+        console.print(f"skipped: {skip.method} on {skip.task} with {skip.model}: {skip.reason}", style="yellow")
+
+
+def _print_cells(console: Console, whole: Plan, missing: set[str]) -> None:
+    table = Table("cell", "model", "task", "method", "head", "seed", "state")
+    for cell in whole.cells:
+        state = "to run" if cell.id in missing else "done"
+        table.add_row(cell.id, cell.model, cell.task, cell.label, str(cell.settings["head"]), str(cell.seed), state)
+    console.print(table)
+
+
+def report_folders(
+    folders: Sequence[Path], formats: str, published: bool, to: Path | None, plugins: list[Path]
+) -> None:
+    """Write the report of some results folders (default: the newest) and print its tables."""
+    from bench.report.console import print_table
+    from bench.report.write import check, collect, write
+
+    for path in plugins:
+        load_plugin(path)
+    wanted = set(settings.names(formats))
+    check(wanted)
+    paths = list(folders) or [newest_results()]
+    averages = {name: suite.average for name, suite in suites().items() if suite.average}
+    report = collect(paths, averages)
+    for table in report.tables:
+        print_table(table)
+    for path in write(report, wanted, published, to):
+        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+def newest_results() -> Path:
+    """The results folder under results/ that was written to last; UsageError when there is none."""
+    found = sorted(RESULTS.glob("*/store.json"), key=lambda mark: _written(mark.parent))
+    if not found:
+        raise UsageError("no results folder under results/; make one with `bench run`, or name one")
+    return found[-1].parent
+
+
+def _written(folder: Path) -> float:
+    parts = [folder, folder / "cells", folder / "plans"]
+    return max(path.stat().st_mtime for path in parts if path.exists())
+
+
+def list_names(what: str, plugins: list[Path]) -> None:
+    """Print the known methods, suites, tasks or models."""
+    for path in plugins:
+        load_plugin(path)
+    listings = {"methods": _methods, "suites": _suites, "tasks": _tasks, "models": _models}
+    if what not in listings:
+        raise unknown("listing", what, listings)
+    Console().print(listings[what]())
+
+
+def _methods() -> Table:
+    table = Table("method", "settings (default)", "what it is")
+    for name, kind in methods().items():
+        defaults = ", ".join(f"{key}={field.default}" for key, field in kind.model_fields.items())
+        table.add_row(name, defaults, (kind.__doc__ or "").strip().splitlines()[0])
+    return table
+
+
+def _suites() -> Table:
+    table = Table("suite", "tasks", "models", "average")
+    for name, suite in suites().items():
+        models = ", ".join(Path(model).name for model in suite.models)
+        table.add_row(name, ", ".join(task.name for task in suite.tasks), models, ", ".join(suite.average))
+    return table
+
+
+def _tasks() -> Table:
+    table = Table("suite", "task", "kind", "classes", "metrics", "source", "licence")
+    for name, suite in suites().items():
+        for task in suite.tasks:
+            source = f"{task.source.hub}/{task.source.config}" if task.source.hub else "generated"
+            row = (task.name, task.kind, str(len(task.classes)), ", ".join(task.metrics), source, task.licence)
+            table.add_row(name, *row)
+    return table
+
+
+def _models() -> Table:
+    table = Table("suite", "model", "path")
+    for name, suite in suites().items():
+        for model in suite.models:
+            table.add_row(name, Path(model).name if Path(model).is_dir() else model, model)
+    return table
+
+
+def show_cell(cell_id: str, folder: Path | None) -> None:
+    """Print a cell's record as JSON."""
+    record = Store.open(folder or newest_results()).record(cell_id)
+    Console().print_json(record.model_dump_json())

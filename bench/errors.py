@@ -1,0 +1,16 @@
+"""Errors that a user can cause and mend."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UsageError(ValueError):
+    """What was asked, what was found, what to do: the command line prints it as one line and exits with code 2."""
+
+
+def unknown(noun: str, name: str, known: Iterable[str], hint: str = "") -> UsageError:
+    """The error for a name nobody registered, with the nearest known name and all known ones."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    asked = f"unknown {noun} {name!r}" + (f"; did you mean {near[0]!r}?" if near else ";")
+    return UsageError(f"{asked} known: {', '.join(names) or 'none'}." + (f" {hint}" if hint else ""))

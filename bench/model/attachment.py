@@ -1,0 +1,139 @@
+"""The trainable parts of one cell: prompt-slot embeddings, key/value prefixes, or changed weights.
+
+Shape legend: P prompt length, H hidden size, L layers with a prefix, A key/value heads, D head size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from bench.model.backbone import Backbone
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """What an attachment puts into the backbone this step."""
+
+    slots: Tensor | None = None  # (P, H), word embeddings for the slot positions
+    prefixes: Tensor | None = None  # (L, 2, A, P, D), keys and values
+    layers: tuple[int, ...] = ()  # the backbone layers that prefixes[0], prefixes[1], ... belong to
+
+    def leaves(self) -> Prompts:
+        """The same values cut off from their graph, so that many micro-batches can add up gradients in them."""
+
+        def leaf(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.detach().requires_grad_()
+
+        return Prompts(leaf(self.slots), leaf(self.prefixes), self.layers)
+
+
+class Attachment(nn.Module):
+    """Base: adds nothing. Its own parameters train; a subclass may also train weights of the backbone."""
+
+    layers: tuple[int, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._restored: Prompts | None = None
+
+    def prompts(self) -> Prompts:
+        """What to put into the backbone, with gradients to this attachment's parameters."""
+        return self._restored or self.make()
+
+    def make(self) -> Prompts:
+        return Prompts()
+
+    def weights(self) -> dict[str, nn.Parameter]:
+        """Parameters of the backbone itself that train, by name."""
+        return {}
+
+    def weights_learning_rate(self) -> float | None:
+        """The learning rate of `weights` where it is another than the method's."""
+        return None
+
+    def stored(self) -> dict[str, Tensor]:
+        """What must be kept to use the result: finished prompts (no reparameterisation), changed weights."""
+        prompts = self.prompts()
+        kept = {"slots": prompts.slots, "prefixes": prompts.prefixes, **self.weights()}
+        return {name: tensor.detach().clone() for name, tensor in kept.items() if tensor is not None}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Use stored tensors instead of this attachment's own. KeyError when one is lacking."""
+        with torch.no_grad():
+            for name, weight in self.weights().items():
+                weight.copy_(tensors[name])
+        self._restored = Prompts(tensors.get("slots"), tensors.get("prefixes"), self.layers)
+
+
+class Weights(Attachment):
+    """Trains the backbone's own weights, and optionally prompts in its slots as well."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        with_lm_head: bool,
+        slots: Attachment | None = None,
+        learning_rate: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.slots = slots
+        self._weights = dict(trainable_weights(backbone, with_lm_head))
+        self._learning_rate = learning_rate
+        for weight in self._weights.values():
+            weight.requires_grad_(True)
+
+    def make(self) -> Prompts:
+        return self.slots.prompts() if self.slots is not None else Prompts()
+
+    def weights(self) -> dict[str, nn.Parameter]:
+        return self._weights
+
+    def weights_learning_rate(self) -> float | None:
+        return self._learning_rate
+
+
+def trainable_weights(backbone: Backbone, with_lm_head: bool) -> Iterator[tuple[str, nn.Parameter]]:
+    """The weights a loss can reach: the encoder's, and the language-model head's when scores go through it."""
+    inside = {id(parameter) for parameter in backbone.encoder.parameters()}
+    for name, parameter in backbone.model.named_parameters():
+        if with_lm_head or id(parameter) in inside:
+            yield name, parameter
+
+
+class SlotPrompts(Attachment):
+    """Vectors for the prompt slots: one trained tensor, or the output of a reparameterisation."""
+
+    def __init__(self, vectors: Tensor, encoder: nn.Module | None = None) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(vectors)  # (P, H)
+        self.encoder = encoder
+
+    def make(self) -> Prompts:
+        return Prompts(slots=self.encoder(self.vectors) if self.encoder is not None else self.vectors)
+
+
+class LayerPrefixes(Attachment):
+    """Keys and values in front of every chosen layer: one trained tensor, or the output of a reparameterisation.
+
+    `vectors` is (P, L·2·A·D) without an encoder, (P, H) with one that maps to that width.
+    """
+
+    def __init__(
+        self, vectors: Tensor, layers: tuple[int, ...], heads: int, head_size: int, encoder: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(vectors)
+        self.encoder = encoder
+        self.layers, self.heads, self.head_size = layers, heads, head_size
+
+    def make(self) -> Prompts:
+        flat = self.encoder(self.vectors) if self.encoder is not None else self.vectors
+        length = self.vectors.shape[0]
+        shaped = flat.view(length, len(self.layers), 2, self.heads, self.head_size).permute(1, 2, 3, 0, 4)
+        return Prompts(prefixes=shaped, layers=self.layers)

@@ -1,0 +1,127 @@
+"""Key/value prefixes enter through the attention function that transformers lets a program register.
+
+While prefixes are active, every self-attention call puts its layer's prefix in front of keys and values and extends
+the mask; queries, positions and outputs keep their length, so [CLS] stays where it was. Otherwise it is plain SDPA.
+
+Shape legend: B rows, T tokens, A key/value heads, P prompt length (longest among the rows), D head size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+NAME = "tuning_bench_prefix"
+
+
+@dataclass
+class RowPrefixes:
+    """The prefixes of one micro-batch, by layer."""
+
+    keys: dict[int, Tensor]  # layer -> (B, A, P, D)
+    values: dict[int, Tensor]  # layer -> (B, A, P, D)
+    valid: dict[int, Tensor | None]  # layer -> (B, P) bool, or None where every row uses all of P
+    calls: int = 0  # layers that know no index of their own are counted as they are called
+    masks: dict[tuple[int, int], Tensor | None] = field(default_factory=dict)
+
+    def layer_of(self, module: nn.Module) -> int:
+        index = getattr(module, "layer_idx", None)
+        self.calls += 1
+        return self.calls - 1 if index is None else int(index)
+
+    def extended(self, layer: int, mask: Tensor | None, query: Tensor) -> Tensor | None:
+        """The attention mask (B, 1, T, P + T) with the prefix's columns in front; None when nothing is hidden.
+
+        Made once for all layers that share a mask and a pattern of valid columns.
+        """
+        valid = self.valid[layer]
+        if mask is None and valid is None:
+            return None
+        key = (id(mask), id(valid))
+        if key not in self.masks:
+            self.masks[key] = self._extend(layer, mask, valid, query)
+        return self.masks[key]
+
+    def _extend(self, layer: int, mask: Tensor | None, valid: Tensor | None, query: Tensor) -> Tensor:
+        rows, _, length, _ = self.keys[layer].shape
+        tokens = query.shape[2]
+        if mask is None:
+            mask = query.new_ones((rows, 1, 1, tokens), dtype=torch.bool).expand(rows, 1, tokens, tokens)
+        front = mask.new_ones((rows, length)) if valid is None else valid.to(mask.dtype)
+        if mask.dtype != torch.bool:  # an additive mask: 0 lets through
+            front = (1 - front) * torch.finfo(mask.dtype).min
+        front = front[:, None, None, :].expand(rows, mask.shape[1], mask.shape[2], length)
+        return torch.cat([front, mask.expand(rows, -1, -1, -1)], dim=-1)
+
+
+_active: RowPrefixes | None = None
+
+
+@contextmanager
+def prefixes(rows: RowPrefixes | None) -> Iterator[None]:
+    """Within the block, every attention call of a backbone uses these prefixes."""
+    global _active
+    outer, _active = _active, rows
+    try:
+        yield
+    finally:
+        _active = outer
+
+
+def _attend(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
+) -> tuple[Tensor, Tensor | None]:
+    active = _active
+    if active is not None:
+        layer = active.layer_of(module)
+        if layer in active.keys:
+            attention_mask = active.extended(layer, attention_mask, query)
+            key = torch.cat([active.keys[layer].to(key.dtype), key], dim=2)
+            value = torch.cat([active.values[layer].to(value.dtype), value], dim=2)
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16:
+        return _matmul_attention(query, key, value, attention_mask, **options)
+    output, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    return output, weights
+
+
+def _matmul_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """Attention written out, for bf16 on a CPU: the backward pass of the fused kernel there takes four times as long.
+
+    Causal calls come with a written-out mask (`_mask`), so `is_causal` needs no care here.
+    """
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    scores = torch.matmul(query, key.transpose(2, 3)) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min) if mask.dtype == torch.bool else scores + mask
+    weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
+    weights = nn.functional.dropout(weights, p=dropout)
+    return torch.matmul(weights, value).transpose(1, 2).contiguous(), None
+
+
+def _mask(*arguments: Any, **options: Any) -> Tensor | None:
+    """SDPA's mask, a causal one always written out: `is_causal` would hide the prefix."""
+    options["allow_is_causal_skip"] = False
+    mask: Tensor | None = sdpa_mask(*arguments, **options)
+    return mask
+
+
+AttentionInterface.register(NAME, _attend)
+AttentionMaskInterface.register(NAME, _mask)

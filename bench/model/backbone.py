@@ -1,0 +1,164 @@
+"""A pretrained model with its tokenizer, whatever its family, behind one face.
+
+Shape legend: B rows, T tokens, L layers, A key/value heads, P prompt length, D head size, H hidden size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import logging
+
+from bench.data.batches import MicroBatch
+from bench.errors import UsageError
+from bench.model import attention
+from bench.model.attachment import Prompts
+from bench.model.dropout import keep_mask
+from bench.model.prefixes import row_prefixes
+from bench.model.source import ModelSource
+from bench.spec import Precision
+
+logging.set_verbosity_error()  # unused pooler and head weights are expected here
+logging.disable_progress_bar()
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes that methods need. `parameters` counts the backbone as loaded, tied weights once."""
+
+    layers: int
+    kv_heads: int
+    head_size: int
+    hidden: int
+    parameters: int
+
+
+class Backbone:
+    """One loaded model. While frozen it may serve many lanes; a method that trains its weights has it alone."""
+
+    def __init__(self, model: nn.Module, tokenizer: Any, device: torch.device, precision: Precision) -> None:
+        self.model, self.tokenizer, self.device, self.precision = model, tokenizer, device, precision
+        self.encoder: nn.Module = model.base_model  # type: ignore[assignment]
+        self.has_lm_head = self.encoder is not model
+        self.embeddings: nn.Module = self.encoder.get_input_embeddings()  # type: ignore[operator]
+        self.pad_id = int(tokenizer.pad_token_id or 0)
+        self.geometry = _geometry(model)
+        self._has_types = _has_types(model.config)
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """bf16 matrix products where the cell asks for them; everything that trains stays fp32."""
+        if self.precision == "bf16":
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+    def hidden(self, batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor:
+        """Last hidden states (B, T, H), each row with its own lane's prompts.
+
+        `prompts[i]` and `rates[i]` (dropout on prompt vectors) are lane i's; all rates 0 when not training.
+        """
+        tickets = batch.tickets
+        seeds = [ticket.seed for ticket in tickets]
+        row_rates = [rates[ticket.lane] for ticket in tickets]
+        inputs: dict[str, Tensor] = {"attention_mask": batch.mask}
+        if self._has_types:
+            inputs["token_type_ids"] = batch.types
+        embedded = self._fill_slots(batch, prompts, seeds, row_rates)
+        if embedded is None:
+            inputs["input_ids"] = batch.ids
+        else:
+            inputs["inputs_embeds"] = embedded
+        with attention.prefixes(row_prefixes(prompts, [ticket.lane for ticket in tickets], seeds, row_rates)):
+            states: Tensor = self.encoder(**inputs).last_hidden_state
+        return states
+
+    def lm_logits(self, hidden: Tensor) -> Tensor:
+        """Scores over the vocabulary for single hidden states: (R, H) -> (R, V).
+
+        Runs the model's own language-model head, whatever its family calls it: the whole model is called with an
+        encoder that answers with the given states.
+        """
+        answer = BaseModelOutput(last_hidden_state=hidden[:, None])
+        forward = self.encoder.forward
+        self.encoder.forward = lambda *_, **__: answer
+        try:
+            dummy = torch.zeros((hidden.shape[0], 1), dtype=torch.long, device=hidden.device)
+            logits: Tensor = self.model(input_ids=dummy).logits
+        finally:
+            self.encoder.forward = forward
+        return logits[:, 0]
+
+    def _fill_slots(
+        self, batch: MicroBatch, prompts: Sequence[Prompts], seeds: Sequence[int], rates: Sequence[float]
+    ) -> Tensor | None:
+        """Word embeddings with the prompt vectors at their slots, or None when no row has any.
+
+        They enter as word embeddings: position and type embeddings and the LayerNorm come on top, once.
+        """
+        if not len(batch.slot_rows):
+            return None
+        lengths = [0 if prompt.slots is None else prompt.slots.shape[0] for prompt in prompts]
+        table = torch.cat([prompt.slots for prompt in prompts if prompt.slots is not None])  # (sum of P, H)
+        starts = torch.tensor([sum(lengths[:lane]) for lane in range(len(lengths))], device=self.device)
+        vectors = table[starts[batch.lanes[batch.slot_rows]] + batch.slot_numbers]  # (S, H)
+        if any(rates):
+            shapes = [(len(ticket.row.slots), table.shape[1]) for ticket in batch.tickets]
+            draws = zip(seeds, rates, shapes, strict=True)
+            vectors = vectors * torch.cat([keep_mask(*draw, self.device) for draw in draws])
+        embedded: Tensor = self.embeddings(batch.ids)
+        return embedded.index_put((batch.slot_rows, batch.slot_columns), vectors.to(embedded.dtype))
+
+
+def load_backbone(source: ModelSource, device: torch.device, precision: Precision, frozen: bool) -> Backbone:
+    """Load a checkpoint (safetensors only, fp32, no code of its own), with its language-model head where it has one.
+
+    All weights come without gradients. A frozen backbone in bf16 keeps its linear weights in bf16, which is what
+    autocast would make of them in every forward pass. UsageError when transformers cannot load it.
+    """
+    kind = AutoModelForMaskedLM if source.has_lm_head else AutoModel
+    try:
+        config = AutoConfig.from_pretrained(source.path, revision=source.revision)
+        tokenizer = AutoTokenizer.from_pretrained(source.path, revision=source.revision)
+        model = kind.from_pretrained(
+            source.path,
+            revision=source.revision,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            attn_implementation=attention.NAME,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UsageError(f"model {source.path} cannot be loaded: {reason}") from error
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None  # heads read hidden states; an unused pooler would count as parameters
+    model.requires_grad_(False)
+    model.eval()
+    backbone = Backbone(model.to(device), tokenizer, device, precision)
+    if frozen and precision == "bf16":
+        for part in model.modules():
+            if isinstance(part, nn.Linear):
+                part.weight = nn.Parameter(part.weight.to(torch.bfloat16), requires_grad=False)
+    return backbone
+
+
+def _geometry(model: Any) -> Geometry:
+    config = model.config
+    heads = config.num_attention_heads
+    return Geometry(
+        layers=config.num_hidden_layers,
+        kv_heads=getattr(config, "num_key_value_heads", None) or heads,
+        head_size=getattr(config, "head_dim", None) or config.hidden_size // heads,
+        hidden=config.hidden_size,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+    )
+
+
+def _has_types(config: Any) -> bool:
+    return int(getattr(config, "type_vocab_size", 0) or 0) > 1

@@ -1,0 +1,91 @@
+"""What can be known of a model before it is loaded: where it is, what it holds, how large. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.data.hub import resolve
+from bench.errors import UsageError
+
+OFFLINE_HINT = "To run offline give --models a local folder, or use the embedded suite: bench run --suite smoke"
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
+LM_HEAD_ENDINGS = ("ForMaskedLM", "ForPreTraining", "LMHeadModel", "ForCausalLM", "ForConditionalGeneration")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A checkpoint: `name` for tables, `path` for the loader, `fingerprint` for the cell's id."""
+
+    name: str
+    path: str
+    revision: str | None
+    fingerprint: str
+    positions: int  # the longest sequence, slots included; 0 when the architecture sets no limit
+    has_lm_head: bool
+    layers: int
+
+
+@cache
+def find_model(reference: str) -> ModelSource:
+    """The model a user names by folder or hub id. UsageError when it is neither, or lacks config or tokenizer."""
+    folder = Path(reference).expanduser()
+    if folder.is_dir():
+        return _local(folder)
+    if reference.startswith((".", "/", "~")) or reference.count("/") > 1:
+        raise UsageError(f"--models {reference}: no such folder")
+    revision = resolve(reference, None, kind="model", offline_hint=OFFLINE_HINT)
+    config = _read_config(Path(_hub_file(reference, "config.json", revision)))
+    return ModelSource(reference, reference, revision, revision, *_facts(config))
+
+
+def _local(folder: Path) -> ModelSource:
+    if not (folder / "config.json").is_file():
+        raise UsageError(f"model folder {folder} has no config.json; give a transformers checkpoint")
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        raise UsageError(f"model folder {folder} has no tokenizer (looked for {', '.join(TOKENIZER_FILES)})")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise UsageError(f"model folder {folder} has no *.safetensors weights; other formats are not loaded")
+    facts = _facts(_read_config(folder / "config.json"))
+    digest = hashlib.sha256()
+    for path in [folder / "config.json", *weights, *(folder / name for name in TOKENIZER_FILES)]:
+        if path.is_file():
+            digest.update(path.name.encode())
+            with path.open("rb") as handle:
+                digest.update(hashlib.file_digest(handle, "sha256").digest())
+    folder = folder.resolve()
+    return ModelSource(folder.name, str(folder), None, digest.hexdigest()[:16], *facts)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise UsageError(f"{path} names no model_type; it is not a transformers checkpoint")
+    return config
+
+
+def _facts(config: dict[str, Any]) -> tuple[int, bool, int]:
+    """(positions, whether the checkpoint has a language-model head, layers)."""
+    positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
+    if config["model_type"] in ("roberta", "xlm-roberta", "camembert"):
+        positions -= int(config.get("pad_token_id", 1)) + 1  # their positions count from the padding index + 1
+    architectures = config.get("architectures") or []
+    layers = config.get("num_hidden_layers") or config.get("n_layer") or config.get("n_layers") or 0
+    return positions, any(name.endswith(LM_HEAD_ENDINGS) for name in architectures), int(layers)
+
+
+def _hub_file(repo: str, name: str, revision: str) -> str:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return hf_hub_download(repo, name, revision=revision)
+    except Exception as error:  # network, cache and hub errors of several packages
+        raise UsageError(f"cannot fetch {name} of {repo}: {str(error).splitlines()[0][:160]}. {OFFLINE_HINT}") from None

@@ -1,0 +1,140 @@
+"""From a grid to cells: what is to be measured, what cannot be, and why. No torch here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bench.data.sources import fingerprint
+from bench.errors import UsageError, unknown
+from bench.model.source import ModelSource, find_model
+from bench.registry import build, find_method, find_suite
+from bench.spec import Budget, Cell, Frozen, Method, Plan, Precision, Protocol, Skip, Suite, Task
+
+
+class Grid(Frozen):
+    """What a user asks for. Empty fields mean what the suite says."""
+
+    suite: str = "smoke"
+    tasks: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    settings: dict[str, dict[str, Any]] = {}  # method -> setting -> value
+    budget: dict[str, Any] = {}  # fields of Budget
+    data: Path | None = None
+    protocol: Protocol = "holdout"
+    precision: Precision = "fp32"
+
+
+def plan(grid: Grid) -> Plan:
+    """All cells of a grid, models outermost, and the combinations skipped with their reasons.
+
+    UsageError for unknown names, impossible settings, data or models that are not there, prompts that do not fit.
+    """
+    suite = find_suite(grid.suite)
+    tasks = _chosen_tasks(suite, grid.tasks)
+    names = grid.methods or suite.methods
+    kinds = {name: find_method(name) for name in names}
+    for name in grid.settings:
+        if name not in kinds:
+            find_method(name)
+            raise UsageError(f"--set {name}.…: method {name!r} is not in this run; add it to --methods")
+    settings = {name: {**suite.settings.get(name, {}), **grid.settings.get(name, {})} for name in names}
+    methods = {name: build(kind, settings[name]) for name, kind in kinds.items()}
+    models = [find_model(_model_reference(suite, name)) for name in grid.models or suite.models]
+    budget = _budget(suite, grid.budget)
+    prints = {task.name: fingerprint(task, grid.data) for task in tasks}
+    cells: list[Cell] = []
+    skips: list[Skip] = []
+    for model in models:
+        for task in tasks:
+            for name, method in methods.items():
+                given = grid.settings.get(name, {})
+                fitted = _fitted(method, task, given)
+                reason = fitted.unfit(task, model)
+                if reason:
+                    skips.append(Skip(task.name, model.name, name, reason))
+                    continue
+                _check_positions(fitted, model, budget)
+                cells += [
+                    _cell(grid, suite, task, model, fitted, given, seed, budget, prints[task.name])
+                    for seed in grid.seeds or tuple(range(suite.seeds))
+                ]
+    if not cells:
+        raise UsageError("nothing can be run: " + "; ".join(sorted({skip.reason for skip in skips})))
+    return Plan(tuple({cell.id: cell for cell in cells}.values()), tuple(skips))
+
+
+def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
+    known = {task.name: task for task in suite.tasks}
+    for name in names:
+        if name not in known:
+            raise unknown(f"task of suite {suite.name!r}", name, known)
+    return [known[name] for name in names] if names else list(suite.tasks)
+
+
+def _model_reference(suite: Suite, name: str) -> str:
+    """A suite's own model may be called by its folder's name."""
+    return next((path for path in suite.models if Path(path).name == name and Path(path).is_dir()), name)
+
+
+def _budget(suite: Suite, changes: dict[str, Any]) -> Budget:
+    asked = {**suite.budget.model_dump(), **changes}
+    if "epochs" in changes and "steps" not in changes:
+        asked["steps"] = None
+    try:
+        return Budget(**asked)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{name} {problem['input']!r} is not possible: {problem['msg']}") from None
+
+
+def _fitted(method: Method, task: Task, given: dict[str, Any]) -> Method:
+    """A task without a cloze form gets the linear head, unless somebody asked for the verbalizer by name."""
+    if method.head == "verbalizer" and not task.has_cloze and "head" not in given:
+        return method.model_copy(update={"head": "linear"})
+    return method
+
+
+def _check_positions(method: Method, model: ModelSource, budget: Budget) -> None:
+    slots = method.slots().count
+    needed = slots + budget.max_length
+    if model.positions and needed > model.positions:
+        raise UsageError(
+            f"{method.name}: {slots} prompt positions + {budget.max_length} text tokens = {needed}, but model "
+            f"{model.name!r} has {model.positions} positions; lower {method.name}.length or --max-length"
+        )
+
+
+def _cell(
+    grid: Grid,
+    suite: Suite,
+    task: Task,
+    model: ModelSource,
+    method: Method,
+    given: dict[str, Any],
+    seed: int,
+    budget: Budget,
+    data_fingerprint: str,
+) -> Cell:
+    return Cell(
+        suite=suite.name,
+        task=task.name,
+        task_version=task.version,
+        data_fingerprint=data_fingerprint,
+        model=model.name,
+        model_fingerprint=model.fingerprint,
+        method=method.name,
+        settings=method.model_dump(mode="json"),
+        seed=seed,
+        budget=budget,
+        protocol=grid.protocol,
+        precision=grid.precision,
+        given=given,
+        model_path=model.path,
+        data_path=str(grid.data.resolve()) if grid.data else None,
+    )

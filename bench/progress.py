@@ -1,0 +1,119 @@
+"""How a run is shown: one rich display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as Remaining
+
+from bench.spec import Cell
+from bench.store.record import Record
+
+if TYPE_CHECKING:
+    from bench.train.loop import Progress as Step
+
+
+def summary(record: Record) -> str:
+    """One line on one record."""
+    cell = record.cell
+    head = f"{cell.model} · {cell.task} · {cell.label} · seed {cell.seed}"
+    if record.status != "done":
+        return f"{head}: {record.status.upper()}: {record.reason}"
+    scores = ", ".join(f"{name} {value:.1f}" for name, value in record.scores.items())
+    return f"{head}: {scores} ({record.costs.seconds:.1f} s, {record.costs.tokens_per_second:,.0f} tokens/s)"
+
+
+class PlainProgress:
+    """A line when a loop starts and when a cell ends; a line a minute in between."""
+
+    def __init__(self, console: Console, num_cells: int) -> None:
+        self._console, self._total, self._done = console, num_cells, 0
+        self._started = self._said = time.monotonic()
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    @contextmanager
+    def loop(self, cells: Sequence[Cell]) -> Iterator[None]:
+        self._said = time.monotonic()
+        yield
+
+    def step(self, step: Step) -> None:
+        if time.monotonic() - self._said < 60:
+            return
+        self._said = time.monotonic()
+        for lane, loss in zip(step.lanes, step.losses, strict=True):
+            cell = lane.cell
+            self._say(
+                f"  … {cell.model} · {cell.task} · {cell.label} · seed {cell.seed}: "
+                f"step {lane.step}/{lane.num_steps}, loss {loss:.3f}, {step.tokens / step.seconds:,.0f} tokens/s"
+            )
+
+    def finished(self, record: Record) -> None:
+        self._done += 1
+        passed = time.monotonic() - self._started
+        left = passed / self._done * (self._total - self._done)
+        self._say(f"[{self._done}/{self._total}, {left:.0f} s left] {summary(record)}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class RichProgress:
+    """A bar for the grid and one per running cell with loss, tokens/s and the time left."""
+
+    def __init__(self, console: Console, num_cells: int) -> None:
+        self._console = console
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            TimeElapsedColumn(),
+            Remaining(),
+            console=console,
+        )
+        self._grid = self._bars.add_task("grid", total=num_cells, note="cells")
+        self._running: dict[str, TaskID] = {}
+
+    def __enter__(self) -> RichProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    @contextmanager
+    def loop(self, cells: Sequence[Cell]) -> Iterator[None]:
+        self._running = {
+            cell.id: self._bars.add_task(f"{cell.task} · {cell.label} · {cell.model} · seed {cell.seed}", note="")
+            for cell in cells
+        }
+        try:
+            yield
+        finally:
+            for bar in self._running.values():
+                self._bars.remove_task(bar)
+
+    def step(self, step: Step) -> None:
+        speed = f"{step.tokens / step.seconds:,.0f} tokens/s"
+        for lane, loss in zip(step.lanes, step.losses, strict=True):
+            note = f"loss {loss:.3f} · {speed}"
+            self._bars.update(self._running[lane.cell.id], completed=lane.step, total=lane.num_steps, note=note)
+
+    def finished(self, record: Record) -> None:
+        self._bars.update(self._grid, advance=1)
+        style = None if record.status == "done" else "red"
+        self._console.print(summary(record), markup=False, highlight=False, style=style)
+
+
+def progress(console: Console, num_cells: int) -> PlainProgress | RichProgress:
+    return RichProgress(console, num_cells) if console.is_terminal else PlainProgress(console, num_cells)

@@ -1,0 +1,43 @@
+"""Tables on the terminal, and as Markdown where the output is no terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from bench.report.formats import LEFT, NO_PROBLEMS, markdown
+from bench.report.tables import Table
+
+MOST_PROBLEMS = 20  # a terminal holds no more; the files name all
+
+
+def print_table(table: Table, console: Console | None = None) -> None:
+    """Print one table; the cells without a score are named, at most 20 of them on a terminal."""
+    console = console or Console()
+    if not console.is_terminal:
+        console.print(markdown(table), markup=False, highlight=False, soft_wrap=True)
+        return
+    if table.rows:
+        console.print(_rich(table))
+    for note in table.notes:
+        console.print(note, style="dim", markup=False, highlight=False)
+    if table.problems:
+        console.print(f"Without a score ({len(table.problems)}):", style="yellow", highlight=False)
+    elif table.rows:
+        console.print(NO_PROBLEMS, style="green", highlight=False)
+    for problem in table.problems[:MOST_PROBLEMS]:
+        console.print(f"  {problem}", markup=False, highlight=False)
+    if len(table.problems) > MOST_PROBLEMS:
+        console.print(f"  and {len(table.problems) - MOST_PROBLEMS} more, all named in the files", style="dim")
+
+
+def _rich(table: Table) -> RichTable:
+    grid = RichTable(title=escape(table.title), title_justify="left", header_style="bold")
+    for number, name in enumerate(table.header):
+        grid.add_column(escape(name), justify="left" if number < LEFT else "right", overflow="fold")
+    for row in table.rows[:-1]:
+        grid.add_row(*map(escape, row))
+    grid.add_section()
+    grid.add_row(*map(escape, table.rows[-1]), style="dim")
+    return grid

@@ -1,0 +1,72 @@
+"""Tables as Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bench.report.stats import SUMMARY
+from bench.report.tables import Table
+
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "–": "--",
+}  # fmt: skip
+LEFT = 3  # the first columns are words, the others numbers
+NO_PROBLEMS = "Every cell that was asked for is finished."
+
+
+def markdown(table: Table) -> str:
+    """The table with its notes and the list of cells without a score, as a Markdown page."""
+    lines = [f"# {table.title}", ""]
+    if table.rows:
+        header = [_markdown_cell(text) for text in table.header]
+        rule = [":---" if number < LEFT else "---:" for number in range(len(header))]
+        rows = [[_markdown_cell(text) for text in row] for row in table.rows]
+        lines += ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)] + [""]
+    lines += [part for note in table.notes for part in (note, "")]
+    if table.problems:
+        lines += [f"Without a score ({len(table.problems)}):", ""]
+        lines += [f"- {_markdown_cell(problem)}" for problem in table.problems]
+    elif table.rows:
+        lines.append(NO_PROBLEMS)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def latex(table: Table) -> str:
+    """The table as a LaTeX float (needs \\usepackage{booktabs}), its notes in the caption, what is lacking under it."""
+    if not table.rows:
+        return "".join(f"% {note}\n" for note in table.notes)
+    columns = "l" * LEFT + "r" * (len(table.header) - LEFT)
+    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
+    lines += [_latex_row(table.header), r"\midrule"]
+    lines += [_latex_row(row) for row in table.rows[:-1]]
+    lines += [r"\midrule", _latex_row(table.rows[-1]), r"\bottomrule", r"\end{tabular}"]
+    lines += [rf"\caption{{{latex_text(' '.join((table.title + '.', *table.notes)))}}}", r"\end{table}"]
+    if table.problems:
+        lines += ["", "Without a score:", r"\begin{itemize}"]
+        lines += [rf"\item {latex_text(problem)}" for problem in table.problems]
+        lines.append(r"\end{itemize}")
+    return "\n".join(lines) + "\n"
+
+
+def latex_text(text: str) -> str:
+    """`text` with everything escaped that LaTeX would take for a command."""
+    return "".join(LATEX.get(letter, letter) for letter in text)
+
+
+def numbers(summary: pd.DataFrame, averages: pd.DataFrame, suite: str) -> str:
+    """The numbers behind a suite's table as CSV: a line per entry, the average among the tasks."""
+    parts = [part[part["suite"] == suite] for part in (summary, averages)]
+    rows = pd.concat([part for part in parts if len(part)] or [summary.head(0)], ignore_index=True)
+    counts = [name for name in SUMMARY if name.endswith("_parameters")]
+    rows = rows.astype(dict.fromkeys(counts, "Int64"))  # %g would cut a large count to six figures
+    return rows[SUMMARY].to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _markdown_cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
+
+
+def _latex_row(cells: tuple[str, ...]) -> str:
+    return " & ".join(latex_text(cell) for cell in cells) + r" \\"

@@ -1,0 +1,135 @@
+"""Results folders as one tidy table: a row per cell and metric, planned cells that have no result among them."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.report.labels import labels
+from bench.report.wording import budget_text
+from bench.spec import Cell
+from bench.store.record import Record
+from bench.store.store import Store
+
+COLUMNS = (
+    "id", "suite", "task", "model", "method", "label", "head", "seed", "protocol", "budget", "precision",
+    "metric", "main", "score", "trivial", "status", "reason",
+    "backbone_parameters", "trained_parameters", "stored_parameters",
+    "train_seconds", "tokens_per_second", "peak_bytes", "steps", "results",
+)  # fmt: skip
+NAN = math.nan
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A cell somebody asked for, with what came of it, if anything did."""
+
+    cell: Cell
+    record: Record | None
+    results: str  # the folder it was found in
+
+
+def outcomes(stores: Iterable[Store]) -> list[Outcome]:
+    """Every cell planned or recorded in any of the folders, once per suite that asked for it.
+
+    Where several folders hold the same cell a finished record goes before a failure, then the first folder before the
+    next. A record counts for every suite that planned its cell, because a cell's id does not cover the suite's name.
+    """
+    asked: dict[tuple[str, str], tuple[Cell, str]] = {}
+    records: dict[str, tuple[Record, str]] = {}
+    stores = list(stores)
+    for store in stores:
+        for cell in store.planned():
+            asked.setdefault((cell.id, cell.suite), (cell, str(store.path)))
+    for store in stores:
+        for record in store.records():
+            asked.setdefault((record.id, record.cell.suite), (record.cell, str(store.path)))
+            if record.id not in records or (record.status == "done" and records[record.id][0].status != "done"):
+                records[record.id] = record, str(store.path)
+    found = []
+    for (cell_id, _), (cell, planned_in) in asked.items():
+        record_or_none, folder = records.get(cell_id, (None, planned_in))
+        found.append(Outcome(cell, record_or_none, folder))
+    return sorted(found, key=lambda o: (o.cell.suite, o.cell.task, o.cell.model, o.cell.method, o.cell.seed, o.cell.id))
+
+
+def frame(stores: Iterable[Store]) -> pd.DataFrame:
+    """One row per cell and metric, with the columns COLUMNS.
+
+    `score` and `trivial` run from 0 to 100 and are NaN where the status is missing, failed or diverged (`trivial` is
+    kept where a failed record has it). `label` is the cell's, with more words where needed (see bench.report.labels).
+    Parameters are numbers of scalars; `backbone_parameters` is filled in from other cells of the same model.
+    """
+    found = outcomes(stores)
+    names = labels([outcome.cell for outcome in found])
+    metrics = _metrics(found)
+    backbones = _backbones(found)
+    rows = []
+    for outcome, label in zip(found, names, strict=True):
+        common = _common(outcome, label, backbones.get(outcome.cell.model, NAN))
+        rows += [common | measured for measured in _measured(outcome.record, metrics[outcome.cell.task])]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _metrics(found: list[Outcome]) -> dict[str, dict[str, bool]]:
+    """Per task the metrics that any of its records knows, and whether each is the main one."""
+    known: dict[str, dict[str, bool]] = defaultdict(dict)
+    for outcome in found:
+        if outcome.record is not None:
+            record = outcome.record
+            for metric in (record.main_metric, *record.scores):
+                known[outcome.cell.task][metric] = metric == record.main_metric
+    return known
+
+
+def _backbones(found: list[Outcome]) -> dict[str, float]:
+    """Per model its backbone's number of parameters, for the models of which some record says it."""
+    return {
+        outcome.cell.model: float(outcome.record.parameters.backbone)
+        for outcome in found
+        if outcome.record is not None and outcome.record.parameters.backbone
+    }
+
+
+def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[str, Any]:
+    """What all rows of a cell share."""
+    cell, record = outcome.cell, outcome.record
+    done = record if record is not None and record.status == "done" else None
+    return {
+        "id": record.id if record is not None else cell.id,
+        "suite": cell.suite,
+        "task": cell.task,
+        "model": cell.model,
+        "method": cell.method,
+        "label": label,
+        "head": str(cell.settings.get("head", "")),
+        "seed": cell.seed,
+        "protocol": cell.protocol,
+        "budget": budget_text(cell.budget),
+        "precision": cell.precision,
+        "status": record.status if record is not None else "missing",
+        "reason": (record.reason or "") if record is not None else "",
+        "backbone_parameters": backbone_parameters,
+        "trained_parameters": float(done.parameters.trained) if done else NAN,
+        "stored_parameters": float(done.parameters.stored) if done else NAN,
+        "train_seconds": done.costs.train_seconds if done else NAN,
+        "tokens_per_second": done.costs.tokens_per_second if done else NAN,
+        "peak_bytes": float(done.costs.peak_bytes) if done else NAN,
+        "steps": float(done.costs.steps) if done else NAN,
+        "results": outcome.results,
+    }
+
+
+def _measured(record: Record | None, known: dict[str, bool]) -> list[dict[str, Any]]:
+    """One piece of a row per metric; a task of which nothing is known has one row with an unnamed main metric."""
+    scores = record.scores if record is not None and record.status == "done" else {}
+    trivial = record.trivial if record is not None else {}
+    return [
+        {"metric": metric, "main": main, "score": scores.get(metric, NAN), "trivial": trivial.get(metric, NAN)}
+        for metric, main in (known or {"": True}).items()
+    ]

@@ -1,0 +1,62 @@
+"""Line names that never put two different measurements on one line.
+
+A cell's label is its method with the settings that somebody gave. That can be too little: results of two budgets, two
+protocols or two data versions may lie in one folder, and their seeds must not be averaged together. What tells such
+cells apart then joins the label: "ptv2 [10 epochs × batch 32, 128 tokens]".
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+
+from bench.report.wording import budget_text
+from bench.spec import Cell
+
+
+def labels(cells: Sequence[Cell]) -> list[str]:
+    """One label per cell, in their order; equal (suite, task, model, label) means: differs by the seed alone."""
+    names = _most_explicit(cells)
+    found: dict[Hashable, set[str]] = defaultdict(set)
+    facets = [_facets(cell, name) for cell, name in zip(cells, names, strict=True)]
+    for cell_facets in facets:
+        for _, place, value in cell_facets:
+            found[place].add(value)
+    telling: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for cell, name, cell_facets in zip(cells, names, facets, strict=True):
+        telling[cell.suite, name] |= {facet for facet, place, _ in cell_facets if len(found[place]) > 1}
+    result = []
+    for cell, name, cell_facets in zip(cells, names, facets, strict=True):
+        marks = [value for facet, _, value in cell_facets if facet in telling[cell.suite, name]]
+        result.append(f"{name} [{'; '.join(marks)}]" if marks else name)
+    return result
+
+
+def _most_explicit(cells: Sequence[Cell]) -> list[str]:
+    """The same settings get one label, whether a setting was given at its default or left there."""
+    keys = [(cell.suite, cell.method, json.dumps(cell.settings, sort_keys=True, default=str)) for cell in cells]
+    best: dict[tuple[str, str, str], tuple[int, str]] = {}
+    for cell, key in zip(cells, keys, strict=True):
+        best[key] = max(best.get(key, (-1, "")), (len(cell.given), cell.label))
+    return [best[key][1] for key in keys]
+
+
+def _facets(cell: Cell, name: str) -> list[tuple[str, Hashable, str]]:
+    """(facet, the place within which it must be the same, its value) for all that is in a cell's id but its seed."""
+    line = (cell.suite, name)  # one protocol along a whole line of the figure
+    row = (*line, cell.model)  # one budget along a row of the table
+    entry = (*row, cell.task)  # one everything in an entry
+    facets: list[tuple[str, Hashable, str]] = [
+        ("protocol", ("protocol", *line), f"protocol {cell.protocol}"),
+        ("budget", ("budget", *row), budget_text(cell.budget)),
+    ]
+    within_entry = {
+        "precision": cell.precision,
+        "task version": f"task version {cell.task_version}",
+        "data": f"data {cell.data_fingerprint[-12:]}",
+        "weights": f"weights {cell.model_fingerprint[-12:]}",
+        "results version": f"results version {cell.results_version}",
+    }
+    within_entry |= {f"setting {key}": f"{key}={value}" for key, value in cell.settings.items()}
+    return facets + [(facet, (facet, *entry), value) for facet, value in within_entry.items()]

@@ -1,0 +1,157 @@
+"""A suite's table: a row per model and line, a column per task and metric, the average, and what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.report.stats import AVERAGE
+from bench.report.wording import PROTOCOLS, model_texts, score_text, seeds_text, share_text
+
+NOT_ASKED = "–"
+ENTRIES_TEXT = (
+    "Entries: mean ± sample standard deviation over seeds, scores from 0 to 100; (k/N): k of N seeds are finished; "
+    f"{NOT_ASKED}: not asked for."
+)
+FIXED = ("model", "method", "head", "stored parameters", "seeds")
+Entries = dict[tuple[str, str, str, str], pd.Series]  # (model, label, task, metric) -> a row of the summary
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text: `rows` are as long as `header`; `notes` go under it, `problems` are cells without a score."""
+
+    suite: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return f"Suite {self.suite}" if self.suite else "Nothing was measured"
+
+
+def nothing(places: Sequence[str]) -> Table:
+    """The table of results folders in which nothing was planned or recorded."""
+    return Table("", (), (), (f"Nothing was measured: no cell is planned or recorded in {', '.join(places)}.",), ())
+
+
+def build(
+    frame: pd.DataFrame,
+    summary: pd.DataFrame,
+    averages: pd.DataFrame,
+    suite: str,
+    chosen: Sequence[str],
+    usual: Sequence[str] = (),
+) -> Table:
+    """The table of one suite, from the frame, its summary and its averages over the `chosen` of the `usual` tasks."""
+    frame, summary = frame[frame["suite"] == suite], summary[summary["suite"] == suite]
+    averages = averages[averages["suite"] == suite]
+    columns = _columns(summary, chosen)
+    every = pd.concat([summary, averages], ignore_index=True)
+    keys = zip(every["model"], every["label"], every["task"], every["metric"], strict=True)
+    entries: Entries = {(*key,): row for key, (_, row) in zip(keys, every.iterrows(), strict=True)}
+    lines = summary.groupby(["model", "label"])["backbone_parameters"].max().reset_index()
+    lines = lines.sort_values(["backbone_parameters", "model", "label"], na_position="last")
+    models = model_texts(frame["model"])
+    rows = [
+        (models[model], *_row(entries, model, label, columns))
+        for model, label in zip(lines["model"], lines["label"], strict=True)
+    ]
+    rows.append(_trivial_row(summary, averages, columns))
+    header = (*FIXED, *(_heading(task, metric, chosen) for task, metric in columns))
+    notes = _notes(frame, chosen, [task for task in usual if task not in chosen])
+    return Table(suite, header, tuple(rows), notes, problems(frame))
+
+
+def problems(frame: pd.DataFrame) -> tuple[str, ...]:
+    """One line per model, line, task and reason for the cells that have no score, with their seeds."""
+    lacking = frame[(frame["status"] != "done") & frame["main"]]
+    keys = ["model", "label", "task", "status", "reason"]
+    models = model_texts(frame["model"])
+    lines = []
+    for key, seeds in lacking.groupby(keys, sort=True)["seed"]:
+        model, label, task, status, reason = map(str, key)
+        word = "seed" if len(seeds) == 1 else "seeds"
+        lines.append(
+            f"{models[model]} · {label} · {task}: {status}, {word} {seeds_text(seeds)}"
+            + (f": {' '.join(reason.split())}" if reason else "")
+        )
+    return tuple(lines)
+
+
+def _columns(summary: pd.DataFrame, chosen: Sequence[str]) -> list[tuple[str, str]]:
+    """(task, metric): the chosen tasks in their order, then the others by name; each one's main metric first."""
+    place = {task: number for number, task in enumerate(chosen)}
+    known = summary[["task", "metric", "main"]].drop_duplicates(["task", "metric"])
+    triples = sorted(
+        zip(known["task"], known["metric"], known["main"], strict=True),
+        key=lambda t: (place.get(t[0], len(place)), t[0], not t[2], t[1]),
+    )
+    return [(task, metric) for task, metric, _ in triples] + [(AVERAGE, "main")]
+
+
+def _heading(task: str, metric: str, chosen: Sequence[str]) -> str:
+    if task == AVERAGE:
+        return "Average" if len(chosen) != 1 else f"Average ({chosen[0]})"
+    return f"{task} {metric}".strip()
+
+
+def _row(entries: Entries, model: str, label: str, columns: list[tuple[str, str]]) -> tuple[str, ...]:
+    found = {column: entries[model, label, *column] for column in columns if (model, label, *column) in entries}
+    seeds = max(int(row["expected"]) for row in found.values())
+    heads = sorted({part for row in found.values() for part in str(row["head"]).split("; ") if part})
+    scores = [_entry(found[column]) if column in found else _absent(column) for column in columns]
+    return (label, "/".join(heads), _stored(list(found.values())), str(seeds), *scores)
+
+
+def _absent(column: tuple[str, str]) -> str:
+    return "missing" if column[0] == AVERAGE else NOT_ASKED
+
+
+def _entry(row: pd.Series) -> str:
+    if row["n"] == 0:
+        return str(row["status"]) if row["status"] != "done" else "missing"
+    return score_text(float(row["mean"]), float(row["sd"]), int(row["n"]), int(row["expected"]))
+
+
+def _stored(rows: list[pd.Series]) -> str:
+    """What must be kept per task, smallest to largest over the tasks: heads differ by their classes."""
+    known = sorted(
+        (float(row["stored_parameters"]), float(row["backbone_parameters"]))
+        for row in rows
+        if row["task"] != AVERAGE and row["stored_parameters"] == row["stored_parameters"]
+    )
+    if not known:
+        return "?"
+    least, most = share_text(*known[0]), share_text(*known[-1])
+    return most if least == most else f"{least} – {most}"
+
+
+def _trivial_row(summary: pd.DataFrame, averages: pd.DataFrame, columns: list[tuple[str, str]]) -> tuple[str, ...]:
+    """The constant answer's scores; a range where dev rows differ between cells of a task."""
+    both = pd.concat([summary, averages], ignore_index=True)
+    scores = []
+    for task, metric in columns:
+        values = both.loc[(both["task"] == task) & (both["metric"] == metric), "trivial"].dropna()
+        texts = [f"{value:.1f}" for value in (values.min(), values.max())] if len(values) else ["?"]
+        scores.append(texts[0] if texts[0] == texts[-1] else f"{texts[0]}–{texts[-1]}")
+    return ("any", "trivial", "", "0", "", *scores)
+
+
+def _notes(frame: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]) -> tuple[str, ...]:
+    protocols = [PROTOCOLS.get(name, name) for name in sorted(set(frame["protocol"]))]
+    budgets = sorted(set(frame["budget"]))
+    conditions = f"Protocol: {'; '.join(protocols)}. Budget: {'; '.join(budgets)}. Seeds: {seeds_text(frame['seed'])}."
+    what = "the main metric" if len(chosen) == 1 else "the mean of the main metrics"
+    average = (
+        f"Average: {what} of {', '.join(chosen)}, taken per seed over the seeds at which all of them are finished; "
+        '"missing" where there is no such seed, never a mean of fewer tasks.'
+    )
+    if left_out:
+        average += f" The suite's usual average has {', '.join(left_out)} too, which nobody asked for here."
+    trivial = 'The row "trivial" scores a constant answer on the same dev rows.'
+    return conditions, ENTRIES_TEXT, average, trivial

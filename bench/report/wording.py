@@ -1,0 +1,75 @@
+"""How numbers, budgets and seeds read in tables, captions and figures."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+from bench.spec import Budget
+
+PROTOCOLS = {
+    "holdout": "holdout (steps and settings chosen on a slice held out of train, the dev set read once)",
+    "paper": "paper (best epoch on the dev set that is reported, as the published tables)",
+}
+
+
+def budget_text(budget: Budget) -> str:
+    """A budget in a few words, e.g. "10 epochs × batch 32, 128 tokens"; different budgets read differently."""
+    length = f"{budget.steps} steps" if budget.steps is not None else f"{budget.epochs} epochs"
+    if budget.steps is not None and budget.epochs != Budget().epochs:
+        length += f" (epochs {budget.epochs})"  # no effect on the number, but part of the cell's id
+    parts = [f"{length} × batch {budget.batch_size}", f"{budget.max_length} tokens"]
+    if budget.evaluations is not None:
+        parts.append(f"{budget.evaluations} evaluations")
+    if budget.train_rows is not None:
+        parts.append(f"{budget.train_rows} train rows")
+    if budget.dev_rows is not None:
+        parts.append(f"{budget.dev_rows} dev rows")
+    if budget.backbone_dropout:
+        parts.append("backbone dropout")
+    return ", ".join(parts)
+
+
+def count_text(count: float) -> str:
+    """A number of scalars to three figures: 983040 is "983k", 335000000 is "335M", unknown is "?"."""
+    if math.isnan(count):
+        return "?"
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= size * 0.9995:
+            digits = 2 if count < 9.995 * size else 1 if count < 99.95 * size else 0
+            text = f"{count / size:.{digits}f}"
+            return (text.rstrip("0").rstrip(".") if "." in text else text) + letter
+    return f"{count:.0f}"
+
+
+def share_text(part: float, whole: float) -> str:
+    """A part with its share of the whole, e.g. "983k (0.29 %)"."""
+    if math.isnan(part) or math.isnan(whole) or whole <= 0:
+        return count_text(part)
+    percent = 100 * part / whole
+    return f"{count_text(part)} ({percent:.0f} %)" if percent >= 10 else f"{count_text(part)} ({percent:.2g} %)"
+
+
+def seeds_text(seeds: Iterable[int]) -> str:
+    """Seeds with runs shortened: [0, 1, 2, 5] is "0–2, 5"."""
+    runs: list[list[int]] = []
+    for seed in sorted(set(seeds)):
+        if runs and seed == runs[-1][1] + 1:
+            runs[-1][1] = seed
+        else:
+            runs.append([seed, seed])
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
+
+
+def score_text(mean: float, sd: float, num_done: int, num_expected: int) -> str:
+    """A table's entry: "57.8 ± 1.2", "57.8" from one seed, "57.8 ± 1.2 (2/3)" when seeds are lacking."""
+    text = f"{mean:.1f}" if math.isnan(sd) else f"{mean:.1f} ± {sd:.1f}"
+    return text if num_done == num_expected else f"{text} ({num_done}/{num_expected})"
+
+
+def model_texts(models: Iterable[str]) -> dict[str, str]:
+    """Per model its name without the hub's owner or a path's folders; in full where two would be alike."""
+    short = {model: model.rstrip("/").rsplit("/", 1)[-1] or model for model in models}
+    times = Counter(short.values())
+    return {model: name if times[name] == 1 else model for model, name in short.items()}

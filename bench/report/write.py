@@ -1,0 +1,149 @@
+"""Results folders -> the files of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bench.errors import UsageError, unknown
+from bench.report import curves, published, stats, tables
+from bench.report.formats import latex, markdown, numbers
+from bench.report.frame import frame
+from bench.report.wording import seeds_text
+from bench.store.store import Store
+
+TEXTS, PICTURES = ("md", "csv", "tex"), ("png", "svg")
+FORMATS = (*TEXTS, *PICTURES)
+MOST_NAMED = 4  # gaps named in a figure's note; the table names all
+
+
+@dataclass(frozen=True)
+class Report:
+    """What some results folders hold, counted up: one table per suite, and the numbers behind it."""
+
+    folders: tuple[Path, ...]
+    frame: pd.DataFrame
+    summary: pd.DataFrame
+    averages: pd.DataFrame
+    chosen: dict[str, tuple[str, ...]]  # per suite the tasks whose mean is the average
+    tables: tuple[tables.Table, ...]
+
+
+def collect(paths: Collection[Path], suites_average: Mapping[str, tuple[str, ...]]) -> Report:
+    """Read results folders. `suites_average` names each suite's tasks to average; all of them for a suite not in it.
+
+    Of the named tasks those count that somebody asked for in these folders; the table says which. UsageError for a
+    folder that is no results folder.
+    """
+    rows = frame(Store.open(path) for path in paths)
+    suites = sorted(set(rows["suite"]))
+    chosen = {suite: _chosen(rows[rows["suite"] == suite], suites_average.get(suite, ())) for suite in suites}
+    summary, averages = stats.summarise(rows), stats.averages(rows, chosen)
+    built = tuple(
+        tables.build(rows, summary, averages, suite, tasks, suites_average.get(suite, ()))
+        for suite, tasks in chosen.items()
+    )
+    if not built:
+        built = (tables.nothing([str(path) for path in paths]),)
+    return Report(tuple(paths), rows, summary, averages, chosen, built)
+
+
+def write_report(
+    paths: Collection[Path],
+    formats: Collection[str],
+    suites_average: Mapping[str, tuple[str, ...]],
+    published: bool = False,
+    to: Path | None = None,
+) -> list[Path]:
+    """Read results folders and write the report's files; the same as `write(collect(...), ...)`."""
+    check(formats)
+    return write(collect(paths, suites_average), formats, published, to)
+
+
+def check(formats: Collection[str]) -> None:
+    """UsageError for a format that is not written here."""
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("report format", name, FORMATS)
+
+
+def write(report: Report, formats: Collection[str], published: bool = False, to: Path | None = None) -> list[Path]:
+    """Write table-SUITE.md, .csv, .tex and scale-SUITE.png, .svg, scale-SUITE-tasks.png, .svg; returns their paths.
+
+    They go to the folder `to`, by default report/ in the first results folder. With `published` the papers' numbers
+    are laid over the figures. UsageError for an unknown format, a folder that cannot be written to, or when the
+    published numbers are not there.
+    """
+    check(formats)
+    folder = to or report.folders[0] / "report"
+    contents: dict[str, bytes] = {}
+    for table in report.tables:
+        stem = f"table-{table.suite}" if table.suite else "table"
+        contents |= {f"{stem}.{kind}": _text(report, table, kind).encode() for kind in TEXTS if kind in formats}
+    kinds = [kind for kind in PICTURES if kind in formats]
+    if kinds:
+        contents |= _pictures(report, kinds, published)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"cannot write the report to {folder}: {error.strerror}; choose another --to") from error
+    return [folder / name for name in contents]
+
+
+def _chosen(rows: pd.DataFrame, usual: tuple[str, ...]) -> tuple[str, ...]:
+    asked_for = sorted(set(rows["task"]))
+    return tuple(task for task in usual if task in asked_for) or tuple(asked_for)
+
+
+def _text(report: Report, table: tables.Table, kind: str) -> str:
+    if kind == "csv":
+        return numbers(report.summary, report.averages, table.suite)
+    return markdown(table) if kind == "md" else latex(table)
+
+
+def _pictures(report: Report, kinds: list[str], with_published: bool) -> dict[str, bytes]:
+    from bench.report import figures  # matplotlib takes half a second, which a table need not wait for
+
+    overlay = published.read() if with_published else None
+    contents: dict[str, bytes] = {}
+    for suite, tasks in report.chosen.items():
+        summary = report.summary[report.summary["suite"] == suite]
+        averages = report.averages[report.averages["suite"] == suite]
+        notes = _conditions(report.frame[report.frame["suite"] == suite], with_published)
+        main = curves.average_panel(summary, averages, tasks, overlay)
+        drawn = {f"scale-{suite}": figures.draw([main], f"{suite}: score against model size", [*_gaps(main), *notes])}
+        panels = curves.task_panels(summary, tasks, overlay)
+        drawn[f"scale-{suite}-tasks"] = figures.draw(panels, f"{suite}: each task against model size", notes)
+        for stem, figure in drawn.items():
+            contents |= {f"{stem}.{kind}": content for kind, content in figures.render(figure, kinds).items()}
+    if not report.chosen:
+        empty = curves.Panel("score", (), {}, (), 0)
+        blank = figures.draw([empty], "Nothing was measured", report.tables[0].notes)
+        contents |= {f"scale.{kind}": content for kind, content in figures.render(blank, kinds).items()}
+    return contents
+
+
+def _gaps(panel: curves.Panel) -> list[str]:
+    """The note on points that are not there, empty when all are."""
+    if not panel.absent:
+        return []
+    named = ", ".join(panel.absent[:MOST_NAMED])
+    more = f" and {len(panel.absent) - MOST_NAMED} more" if len(panel.absent) > MOST_NAMED else ""
+    return [f"{len(panel.absent)} of {panel.num_asked} points missing: {named}{more}"]
+
+
+def _conditions(rows: pd.DataFrame, with_published: bool) -> list[str]:
+    protocols, budgets = ("; ".join(sorted(set(rows[name]))) for name in ("protocol", "budget"))
+    notes = [
+        "x: backbone parameters (log). Mean over seeds, bars and bands: 95 % Student-t interval. "
+        f"Seeds {seeds_text(rows['seed'])}.",
+        f"Protocol: {protocols}. Budget: {budgets}.",
+    ]
+    if with_published:
+        notes.append("Open markers: Liu et al. 2022 (arXiv:2110.07602), best dev epoch.")
+    return notes

@@ -1,0 +1,236 @@
+"""The nouns of the harness as frozen, validated types. This room never imports torch.
+
+Task, Suite, Method, Budget and Cell say what is to be measured; what came of it is a Record (bench.store.record).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from bench.model.attachment import Attachment
+    from bench.model.backbone import Backbone
+    from bench.model.source import ModelSource
+
+RESULTS_VERSION = 1  # raise it when code changes what a cell's number is; old records are then no longer hits
+
+Kind = Literal["classification", "tagging"]
+HeadKind = Literal["linear", "verbalizer"]
+Protocol = Literal["holdout", "paper"]
+Split = Literal["train", "dev"]
+Precision = Literal["bf16", "fp32"]
+SLOT_MARK, MASK_MARK, SEP_MARK = "[P]", "[MASK]", "[SEP]"
+
+
+class Frozen(BaseModel):
+    """Immutable and strict about names: an unknown field is an error, not a silent extra."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Frozen):
+    """Where a task's rows come from: the hub, a local folder in its authors' layout, or a generator.
+
+    `local` is a path under `--data` with `{split}` in it; `hub_splits` and `local_splits` translate the harness's
+    split names (train, dev) to theirs.
+    """
+
+    hub: str | None = None
+    config: str | None = None
+    revision: str | None = None
+    local: str | None = None
+    hub_splits: dict[str, str] = {"train": "train", "dev": "validation"}
+    local_splits: dict[str, str] = {"train": "train", "dev": "val"}
+    generate: Callable[[str], list[dict[str, Any]]] | None = Field(default=None, exclude=True)
+
+
+class Task(Frozen):
+    """A data source, how a row becomes an Example, and how predictions are scored.
+
+    `texts` are the fields the plain form feeds to the backbone (one, or two as a pair; for tagging, the list of
+    words). `pattern` is the cloze form: text with `{field}`, `[P]` (prompt slots), `[MASK]` and at most one `[SEP]`;
+    `words` maps each class to the word that stands for it at `[MASK]`. The first metric is the main one.
+    """
+
+    name: str
+    kind: Kind
+    source: Source
+    texts: tuple[str, ...]
+    label: str
+    classes: tuple[str, ...]
+    pattern: str | None = None
+    words: dict[str, str] = {}
+    metrics: tuple[str, ...]
+    sizes: dict[str, int] = {}
+    licence: str = ""
+    citation: str = ""
+    obtain: str = ""  # one line on how to get the data, for errors
+    version: int = 1  # raise it when the task's reading or forms change
+
+    @property
+    def main_metric(self) -> str:
+        return self.metrics[0]
+
+    @property
+    def has_cloze(self) -> bool:
+        return self.pattern is not None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Task:
+        if not self.metrics or len(self.classes) < 2:
+            raise ValueError(f"task {self.name!r} needs at least one metric and two classes")
+        if len(self.texts) not in (1, 2):
+            raise ValueError(f"task {self.name!r}: texts names {len(self.texts)} fields; one or two can be fed")
+        if self.pattern is not None:
+            if self.pattern.count(MASK_MARK) != 1 or self.pattern.count(SEP_MARK) > 1:
+                raise ValueError(f"task {self.name!r}: a pattern has exactly one [MASK] and at most one [SEP]")
+            if set(self.words) != set(self.classes):
+                raise ValueError(f"task {self.name!r}: words must name exactly the classes {self.classes}")
+        return self
+
+
+class Example(Frozen):
+    """One thing to score. `labels` are class indices: one for classification, one per word for tagging."""
+
+    id: str
+    texts: dict[str, str] = {}
+    words: tuple[str, ...] = ()
+    labels: tuple[int, ...]
+    group: str | None = None  # what must stay together when examples are divided or resampled (passage, document)
+
+
+class Budget(Frozen):
+    """What every method gets alike. Lengths are in tokens; `steps` overrides `epochs` when given."""
+
+    epochs: int = Field(10, ge=1)
+    steps: int | None = Field(None, ge=1)
+    batch_size: int = Field(32, ge=1)
+    max_length: int = Field(128, ge=8)  # text and special tokens; prompt slots come on top
+    evaluations: int | None = Field(None, ge=1)  # along the way; default: every epoch, or 10 when steps are given
+    train_rows: int | None = Field(None, ge=2)  # use only the first rows after a fixed shuffle
+    dev_rows: int | None = Field(None, ge=1)
+    backbone_dropout: bool = False  # run the backbone's own dropout while training, for every method alike
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Where a method wants prompt slots: `count` in front of the sequence, or at the `[P]` marks of the pattern."""
+
+    count: int = 0
+    place: Literal["front", "pattern"] = "front"
+
+
+class Method(Frozen):
+    """Settings of one way of tuning; `attach` turns them into the trainable parts of a cell.
+
+    A subclass adds fields, may change the defaults below, and declares `space`: the settings `--trials` draws from.
+    """
+
+    name: ClassVar[str] = ""
+    space: ClassVar[dict[str, tuple[Any, ...]]] = {}
+
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    optimizer: Literal["adamw", "adafactor"] = "adamw"
+    schedule: Literal["linear", "constant"] = "linear"
+    warmup: float = Field(0.0, ge=0, lt=1)  # share of the steps
+    clip: float = Field(1.0, gt=0)  # largest norm of a step's gradient
+    dropout: float = Field(0.1, ge=0, lt=1)  # on prompt vectors as they enter and on a linear head's input
+    head: HeadKind = "linear"
+
+    @property
+    def changes_weights(self) -> bool:
+        """True when the backbone's own weights train, so that no other cell can share the backbone."""
+        return False
+
+    def slots(self) -> Slots:
+        """The prompt positions the encoder must lay for this method."""
+        return Slots()
+
+    def unfit(self, task: Task, model: ModelSource) -> str | None:
+        """Why this method cannot serve the task on the model (the cell is then skipped with this reason), or None."""
+        if self.head == "verbalizer" and not task.has_cloze:
+            return f"task {task.name!r} has no cloze form for a verbalizer head"
+        if self.head == "verbalizer" and not model.has_lm_head:
+            return f"model {model.name!r} has no language-model head for a verbalizer"
+        return None
+
+    def attach(self, backbone: Backbone, task: Task) -> Attachment:
+        """Build the trainable parts; draws initial values from torch's default generator, which the caller seeds."""
+        raise NotImplementedError
+
+
+class Suite(Frozen):
+    """A named list of tasks, the models it is usually run on, and what is usual for them."""
+
+    name: str
+    tasks: tuple[Task, ...]
+    models: tuple[str, ...] = ()
+    average: tuple[str, ...] = ()  # the tasks whose mean is the y of the scale figure
+    methods: tuple[str, ...] = ()
+    budget: Budget = Budget()
+    seeds: int = 3
+    settings: dict[str, dict[str, Any]] = {}  # per method, what this suite sets otherwise than the method's defaults
+
+    def task(self, name: str) -> Task:
+        return next(task for task in self.tasks if task.name == name)
+
+
+class Cell(Frozen):
+    """One number to obtain. `id` is a hash of all that can change the number; where things lie is not part of it."""
+
+    suite: str
+    task: str
+    task_version: int
+    data_fingerprint: str
+    model: str
+    model_fingerprint: str
+    method: str
+    settings: dict[str, Any]  # complete: given and default
+    seed: int
+    budget: Budget
+    protocol: Protocol
+    precision: Precision
+    results_version: int = RESULTS_VERSION
+
+    given: dict[str, Any] = {}  # the settings that differ from the method's defaults because somebody said so
+    model_path: str = ""  # what to hand to the loader: a folder or a hub id
+    data_path: str | None = None
+
+    @cached_property
+    def id(self) -> str:
+        """16 hex digits of SHA-256 over everything but the places and the `given` marks."""
+        hashed = self.model_dump(mode="json", exclude={"given", "model_path", "data_path", "model", "suite"})
+        text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def label(self) -> str:
+        """The method with the settings that were given: the name of a line in tables and figures."""
+        marks = ", ".join(f"{name}={value}" for name, value in sorted(self.given.items()))
+        return f"{self.method} ({marks})" if marks else self.method
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A combination that cannot be measured, with the reason: named in the plan before anything runs."""
+
+    task: str
+    model: str
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a grid and what was left out of it."""
+
+    cells: tuple[Cell, ...]
+    skips: tuple[Skip, ...] = field(default=())

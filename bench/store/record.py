@@ -1,0 +1,80 @@
+"""What a cell came to: the schema of record.json. Every field has a line in results/README.md."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.spec import Cell
+
+Status = Literal["done", "failed", "diverged"]
+
+
+class Part(BaseModel):
+    """A piece of a record; unknown fields are an error, so that a changed schema cannot pass unseen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CurvePoint(Part):
+    """One evaluation along the way."""
+
+    step: int
+    epoch: float
+    train_loss: float  # mean over the steps since the last point
+    scores: dict[str, float]  # on the selection rows (holdout) or on dev (paper)
+
+
+class Counts(Part):
+    """Rows used; `*_cut` are those whose text was longer than the budget's max_length."""
+
+    train: int = 0
+    selection: int = 0
+    dev: int = 0
+    train_cut: int = 0
+    dev_cut: int = 0
+
+
+class Parameters(Part):
+    """Numbers of scalars."""
+
+    trained: int = 0  # what the optimizer moved, reparameterisation included
+    stored: int = 0  # what must be kept to use the result
+    head: int = 0  # of the stored, those of the task head
+    backbone: int = 0  # the model without what the method added
+
+
+class Costs(Part):
+    """Seconds are wall time; of a loop that several lanes shared, this cell's part by tokens."""
+
+    seconds: float = 0.0
+    train_seconds: float = 0.0
+    evaluate_seconds: float = 0.0
+    steps: int = 0
+    tokens: int = 0  # real tokens and prompt slots through the backbone while training, padding not counted
+    tokens_per_second: float = 0.0
+    peak_bytes: int = 0  # of the process (CPU) or of the allocator (GPU) during the loop
+    lanes: int = 1  # cells that shared the loop
+
+
+class Record(Part):
+    """One cell's outcome. Scores run from 0 to 100."""
+
+    format: int = 1
+    id: str
+    cell: Cell
+    status: Status
+    reason: str | None = None
+    main_metric: str
+    scores: dict[str, float] = {}
+    trivial: dict[str, float] = {}  # what a constant answer scores on the same dev rows
+    selected_step: int | None = None
+    selection_score: float | None = None
+    curve: list[CurvePoint] = []
+    counts: Counts = Counts()
+    parameters: Parameters = Parameters()
+    costs: Costs = Costs()
+    provenance: dict[str, Any] = {}
+    started: str = ""  # ISO 8601, UTC
+    finished: str = ""

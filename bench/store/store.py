@@ -1,0 +1,201 @@
+"""A folder of records: append-only, crash-safe, the only truth about what is done.
+
+    NAME/store.json            the format's version
+    NAME/plans/<hash>.json     every grid that was asked for, so that a report can tell what is missing
+    NAME/cells/<id>/           a finished cell: record.json, predictions.parquet, tuned.safetensors
+    NAME/failed/<id>.json      the last failure of a cell that is not finished; tried again next time
+    NAME/.partial/             what is being written; swept at the next start
+
+A cell's folder is written aside, flushed, and renamed, so a reader or a killed run never meets half of one.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from bench.errors import UsageError
+from bench.spec import Cell
+from bench.store.record import Record
+
+FORMAT = 1
+Parsed = TypeVar("Parsed", Cell, Record)
+Writer = Callable[[Path], None]  # writes one file of a cell's folder at the path it is given
+
+
+class Store:
+    """One results folder. Reading needs no lock; writing goes through `writing()`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """An existing results folder; UsageError when it is none, or when another version wrote it."""
+        mark = path / "store.json"
+        if not mark.is_file():
+            raise UsageError(f"{path} is not a results folder (no store.json in it); `bench run --out` makes one")
+        try:
+            found = json.loads(mark.read_text()).get("format")
+        except (ValueError, AttributeError) as error:
+            raise UsageError(f"{mark} is not readable as JSON ({error}); restore it or choose another --out") from None
+        if found != FORMAT:
+            raise UsageError(
+                f"{path} was written in results format {found}, this version reads format {FORMAT}; "
+                "choose another --out, or use the version that wrote it"
+            )
+        return cls(path)
+
+    @classmethod
+    def create(cls, path: Path) -> Store:
+        """The results folder at `path`, made if it is not there; a folder with other things in it is refused."""
+        if (path / "store.json").exists():
+            return cls.open(path)
+        if path.exists() and (not path.is_dir() or any(name.name != ".lock" for name in path.iterdir())):
+            raise UsageError(f"{path} exists and is not a results folder; choose another --out")
+        with _disk(path):
+            path.mkdir(parents=True, exist_ok=True)
+            _write_text(path / "store.json", json.dumps({"format": FORMAT}) + "\n")
+        return cls(path)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the folder for one writer, and sweep what a killed one left."""
+        lock = FileLock(self.path / ".lock")
+        try:
+            with lock.acquire(timeout=0):
+                shutil.rmtree(self.path / ".partial", ignore_errors=True)
+                yield
+        except Timeout:
+            raise UsageError(f"another bench run writes to {self.path}; wait for it or choose another --out") from None
+
+    def done(self) -> set[str]:
+        """Ids of the finished cells."""
+        folder = self.path / "cells"
+        return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+
+    def missing(self, cells: Iterable[Cell]) -> list[Cell]:
+        """Those of `cells` that have no finished record here, in their order."""
+        done = self.done()
+        return [cell for cell in cells if cell.id not in done]
+
+    def cell_folder(self, cell_id: str) -> Path:
+        return self.path / "cells" / cell_id
+
+    def write(self, record: Record, files: dict[str, Writer] | None = None) -> None:
+        """Add a finished cell with its files, or note a failure; a full disk is a UsageError and leaves no trace."""
+        with _disk(self.path):
+            if record.status != "done":
+                _write_text(self.path / "failed" / f"{record.id}.json", _dump(record))
+                return
+            aside = self.path / ".partial" / record.id
+            try:
+                aside.mkdir(parents=True)
+                for name, writer in (files or {}).items():
+                    writer(aside / name)
+                    _flush(aside / name)
+                _write_text(aside / "record.json", _dump(record))
+                target = self.cell_folder(record.id)
+                target.parent.mkdir(exist_ok=True)
+                aside.rename(target)
+                _flush(target.parent)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+            (self.path / "failed" / f"{record.id}.json").unlink(missing_ok=True)
+
+    def write_plan(self, cells: Iterable[Cell]) -> None:
+        """Note a grid that was asked for; the same grid twice is one file."""
+        text = json.dumps([cell.model_dump(mode="json") for cell in cells], indent=1)
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        with _disk(self.path):
+            _write_text(self.path / "plans" / f"{name}.json", text)
+
+    def planned(self) -> list[Cell]:
+        """Every cell of every grid that was asked for, each once in each suite."""
+        cells: dict[tuple[str, str], Cell] = {}
+        for path in sorted(self.path.glob("plans/*.json"), key=lambda path: path.stat().st_mtime_ns):
+            for raw in json.loads(path.read_text()):
+                cell = _parse(Cell, raw, path)
+                cells[cell.id, cell.suite] = cell
+        return list(cells.values())
+
+    def records(self) -> list[Record]:
+        """Every record: finished cells, and the last failure of those that are not finished."""
+        finished = self.done()
+        done = sorted(self.path.glob("cells/*/record.json"))
+        failed = [path for path in sorted(self.path.glob("failed/*.json")) if path.stem not in finished]
+        return [self._read(path) for path in done + failed]
+
+    def record(self, cell_id: str) -> Record:
+        """The record whose id starts with `cell_id`; UsageError when none or several do."""
+        records = [*self.path.glob(f"cells/{cell_id}*/record.json"), *self.path.glob(f"failed/{cell_id}*.json")]
+        if len(records) != 1:
+            raise UsageError(f"{len(records)} cells in {self.path} have an id starting with {cell_id!r}")
+        return self._read(records[0])
+
+    def _read(self, path: Path) -> Record:
+        try:
+            raw = json.loads(path.read_text())
+        except ValueError as error:
+            raise UsageError(f"{path} is not readable as JSON ({error}); remove it and run the grid again") from None
+        return _parse(Record, raw, path)
+
+
+def _parse(kind: type[Parsed], raw: object, path: Path) -> Parsed:
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise UsageError(
+            f"{path} does not fit this version's schema ({where}: {problem['msg']}); use the version that wrote it"
+        ) from None
+
+
+def _dump(record: Record) -> str:
+    return record.model_dump_json(indent=1) + "\n"
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write a whole file or none: aside, flushed, renamed over the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(text)
+        _flush(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    """Turn a disk that is full, missing or closed to us into a UsageError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise UsageError(
+                f"no space left on the disk of {path}; finished cells are kept: free space and run again"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise UsageError(f"cannot write to {path}: {error.strerror}; choose another --out") from error
+        raise

@@ -1,0 +1,162 @@
+"""A cell while it trains: attachment + head + optimizer + its own stream of batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from bench.data.batches import Ticket
+from bench.data.encode import Row
+from bench.model.attachment import Attachment, Prompts
+from bench.model.backbone import Backbone
+from bench.model.heads import build_head
+from bench.seeds import derive
+from bench.spec import Cell, Example, Method, Task
+from bench.store.record import CurvePoint
+from bench.train.optim import build_optimizer, build_schedule
+
+
+@dataclass(frozen=True)
+class LaneData:
+    """Encoded rows of one cell with the examples they came from. Under protocol `paper`, selection is dev."""
+
+    train: Sequence[Row]
+    selection: Sequence[Row]
+    dev: Sequence[Row]
+    train_examples: Sequence[Example]
+    selection_examples: Sequence[Example]
+    dev_examples: Sequence[Example]
+
+
+@dataclass
+class Ledger:
+    """What a lane has used so far."""
+
+    tokens: int = 0
+    train_seconds: float = 0.0
+    evaluate_seconds: float = 0.0
+    curve: list[CurvePoint] = field(default_factory=list)
+
+
+class Lane:
+    """One training run. Everything random comes from the cell's named streams; nothing from its neighbours."""
+
+    def __init__(self, cell: Cell, method: Method, task: Task, backbone: Backbone, data: LaneData) -> None:
+        self.cell, self.method, self.task, self.data = cell, method, task, data
+        # torch's default generator is seeded by the init stream while initial values are drawn, then put back
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive("init", cell.seed))
+            self.attachment: Attachment = method.attach(backbone, task).to(backbone.device)
+            self.head: nn.Module = build_head(method.head, backbone, task).to(backbone.device)
+        self.status: Literal["running", "done", "failed", "diverged"] = "running"
+        self.reason: str | None = None
+        self.step = 0
+        budget = cell.budget
+        self.steps_per_epoch = math.ceil(len(data.train) / budget.batch_size)
+        self.num_steps = budget.steps or budget.epochs * self.steps_per_epoch
+        self.optimizer = build_optimizer(method, self.attachment, self.head)
+        self.schedule = build_schedule(method, self.optimizer, self.num_steps)
+        self.ledger = Ledger()
+        self.best: tuple[tuple[float, float], int, dict[str, Tensor]] | None = None
+        self._order = torch.Generator().manual_seed(derive("order", cell.seed, cell.task))
+        self._queue: list[int] = []
+        self.last_loss = math.nan
+        self._losses: list[float] = []
+        self._leaves = Prompts()
+        self._graph = Prompts()
+        self._evaluate_at = _evaluation_steps(self.num_steps, self.steps_per_epoch, cell)
+
+    @property
+    def running(self) -> bool:
+        return self.status == "running"
+
+    @property
+    def epoch(self) -> float:
+        return self.step / self.steps_per_epoch
+
+    def fail(self, status: Literal["failed", "diverged"], reason: str) -> None:
+        self.status, self.reason = status, reason
+
+    def training_tensors(self) -> dict[str, nn.Parameter]:
+        """Every tensor that should train, by a name a user can follow."""
+        own = {f"attachment.{name}": value for name, value in self.attachment.named_parameters()}
+        head = {f"head.{name}": value for name, value in self.head.named_parameters()}
+        weights = {f"backbone.{name}": value for name, value in self.attachment.weights().items()}
+        return {**own, **head, **weights}
+
+    def next_tickets(self, lane_index: int) -> list[Ticket]:
+        """The rows of the next step, each with the seed of its dropout. The last batch of an epoch may be short."""
+        if not self._queue:
+            self._queue = torch.randperm(len(self.data.train), generator=self._order).tolist()
+        size = self.cell.budget.batch_size
+        chosen, self._queue = self._queue[:size], self._queue[size:]
+        base = derive("dropout", self.cell.seed, self.cell.task, self.step)
+        return [Ticket(lane_index, self.data.train[row], base + place) for place, row in enumerate(chosen)]
+
+    def open_step(self) -> Prompts:
+        """Make this step's prompts; micro-batches add up gradients in the leaves that are returned."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self._graph = self.attachment.prompts()
+        self._leaves = self._graph.leaves()
+        return self._leaves
+
+    def close_step(self, loss: float) -> None:
+        """Carry the prompts' gradients to the parameters. The optimizer's step is separate (`apply`)."""
+        for whole, leaf in ((self._graph.slots, self._leaves.slots), (self._graph.prefixes, self._leaves.prefixes)):
+            if whole is not None and leaf is not None and leaf.grad is not None and whole.requires_grad:
+                whole.backward(leaf.grad)  # type: ignore[no-untyped-call]
+        self._graph = Prompts()
+        self._losses.append(loss)
+        self.last_loss = loss
+
+    def apply(self) -> None:
+        """Clip and step."""
+        torch.nn.utils.clip_grad_norm_(self.training_tensors().values(), self.method.clip)
+        self.optimizer.step()
+        self.schedule.step()
+        self.step += 1
+
+    @property
+    def due(self) -> bool:
+        """Whether the step just taken is one after which the lane is evaluated."""
+        return self.step in self._evaluate_at
+
+    def note(self, scores: dict[str, float], loss: float) -> None:
+        """Add a point to the curve; keep the weights when it is the best so far (the loss decides between equals)."""
+        mean_loss = sum(self._losses) / max(1, len(self._losses))
+        self._losses.clear()
+        self.ledger.curve.append(
+            CurvePoint(step=self.step, epoch=round(self.epoch, 3), train_loss=mean_loss, scores=scores)
+        )
+        rank = (scores[self.task.main_metric], -loss)
+        if self.best is None or rank > self.best[0]:
+            values = {name: value.detach().clone() for name, value in self.training_tensors().items()}
+            self.best = (rank, self.step, values)
+
+    def return_to_best(self) -> None:
+        """Put back the weights of the best point of the curve."""
+        if self.best is None:
+            return
+        with torch.no_grad():
+            for name, value in self.training_tensors().items():
+                value.copy_(self.best[2][name])
+
+    def stored(self) -> dict[str, Tensor]:
+        """What must be kept: finished prompts or changed weights, and the head."""
+        with torch.no_grad():
+            kept = self.attachment.stored()
+        return {**kept, **{f"head.{name}": value.detach().clone() for name, value in self.head.named_parameters()}}
+
+
+def _evaluation_steps(num_steps: int, steps_per_epoch: int, cell: Cell) -> frozenset[int]:
+    """Steps after which a lane is evaluated: every epoch, or `evaluations` evenly spaced ones; always the last."""
+    count = cell.budget.evaluations
+    if count is None and cell.budget.steps is None:
+        return frozenset([*range(steps_per_epoch, num_steps, steps_per_epoch), num_steps])
+    count = min(count or 10, num_steps)
+    return frozenset(round(num_steps * (at + 1) / count) for at in range(count))

@@ -1,0 +1,182 @@
+"""The training loop: many lanes over one backbone.
+
+A step gathers each lane's batch, sorts all rows by length, cuts micro-batches of at most N tokens, and runs the
+backbone once per micro-batch with each row's own prompt; each row's hidden states go to its own lane's head. The
+gradients are those of each lane's undivided batch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.data.batches import MicroBatch, Ticket, collate, micro_batches
+from bench.model.attachment import Prompts
+from bench.model.backbone import Backbone
+from bench.model.dropout import keep_mask
+from bench.score.evaluate import predict
+from bench.seeds import derive
+from bench.train.lane import Lane
+from bench.train.trained import NotTrained, Watch
+
+CHECK_AFTER = 3  # steps; by then every tensor must have had a gradient and moved
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the loop tells after each step."""
+
+    lanes: Sequence[Lane]
+    losses: Sequence[float]
+    tokens: int
+    seconds: float
+
+
+def fit(
+    backbone: Backbone, lanes: Sequence[Lane], token_budget: int, tell: Callable[[Progress], None] = lambda _: None
+) -> None:
+    """Train every lane to the end of its budget, evaluating along the way.
+
+    A lane that diverges or does not train is marked and leaves the loop; the others go on. Lanes end in status
+    "done" with their best weights in place, "diverged", or "failed".
+    """
+    watches = Watches(backbone, lanes)
+    while active := [lane for lane in lanes if lane.running]:
+        started = time.perf_counter()
+        tokens = _step(backbone, active, token_budget, watches)
+        seconds = time.perf_counter() - started
+        for lane, share in zip(active, tokens, strict=True):
+            lane.ledger.tokens += share
+            lane.ledger.train_seconds += seconds * share / max(1, sum(tokens))
+        watches.check(active)
+        _evaluate([lane for lane in active if lane.running and lane.due], backbone, token_budget)
+        for lane in active:
+            if lane.running and lane.step >= lane.num_steps:
+                lane.return_to_best()
+                lane.status = "done"
+        tell(Progress(active, [lane.last_loss for lane in active], sum(tokens), seconds))
+
+
+class Watches:
+    """Did it train? Each lane's own tensors, and what no lane of the loop may move."""
+
+    def __init__(self, backbone: Backbone, lanes: Sequence[Lane]) -> None:
+        moving = {id(weight) for lane in lanes for weight in lane.attachment.weights().values()}
+        state = {**dict(backbone.model.named_parameters()), **dict(backbone.model.named_buffers())}
+        still = {f"backbone.{name}": tensor for name, tensor in state.items() if id(tensor) not in moving}
+        self._still = Watch({}, still)
+        self._lanes = {id(lane): Watch(lane.training_tensors(), {}) for lane in lanes}
+
+    def saw_gradients(self, lane: Lane) -> None:
+        if lane.step < CHECK_AFTER:
+            self._lanes[id(lane)].saw_gradients()
+
+    def check(self, lanes: Sequence[Lane]) -> None:
+        """Fail the lanes that break the rule after their first steps, and all of them when a frozen tensor moved."""
+        for lane in lanes:
+            if lane.running and lane.step == min(CHECK_AFTER, lane.num_steps):
+                _fail_unless(self._lanes[id(lane)], [lane])
+        running = [lane for lane in lanes if lane.running]
+        if any(lane.step in (CHECK_AFTER, lane.num_steps) for lane in running):
+            _fail_unless(self._still, running)
+
+
+def _fail_unless(watch: Watch, lanes: Sequence[Lane]) -> None:
+    try:
+        watch.check(lanes[0].step)
+    except NotTrained as error:
+        for lane in lanes:
+            lane.fail("failed", str(error))
+
+
+def _step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watches: Watches) -> list[int]:
+    """One step of every lane; returns each lane's tokens."""
+    tickets = [ticket for at, lane in enumerate(lanes) for ticket in lane.next_tickets(at)]
+    prompts = [lane.open_step() for lane in lanes]
+    targets = [0] * len(lanes)
+    tokens = [0] * len(lanes)
+    for ticket in tickets:
+        targets[ticket.lane] += len(ticket.row.targets)
+        tokens[ticket.lane] += len(ticket.row.ids)
+    losses = torch.zeros(len(lanes), device=backbone.device)
+    _seed_backbone_dropout(backbone, lanes)
+    for micro in micro_batches(tickets, token_budget):
+        batch = collate(micro, backbone.pad_id, backbone.device)
+        sums = _losses(backbone, batch, lanes, prompts)
+        scaled = sums / torch.tensor([max(1, count) for count in targets], device=sums.device)
+        scaled.sum().backward()  # type: ignore[no-untyped-call]
+        losses += scaled.detach()
+    backbone.model.eval()
+    for lane, loss in zip(lanes, losses.tolist(), strict=True):  # the step's one wait for the device
+        _update(lane, loss, watches)
+    return tokens
+
+
+def _losses(backbone: Backbone, batch: MicroBatch, lanes: Sequence[Lane], prompts: Sequence[Prompts]) -> Tensor:
+    """Each lane's cross-entropy, summed over its targets in this micro-batch: (lanes,)."""
+    with backbone.autocast():
+        hidden = backbone.hidden(batch, prompts, [lane.method.dropout for lane in lanes])
+        sums = []
+        for index, lane in enumerate(lanes):
+            own = [(at, ticket) for at, ticket in enumerate(batch.tickets) if ticket.lane == index]
+            if not own:
+                sums.append(hidden.new_zeros((), dtype=torch.float32))
+                continue
+            states = hidden[
+                [at for at, ticket in own for _ in ticket.row.read], [at for _, ticket in own for at in ticket.row.read]
+            ]
+            scores = lane.head(_dropped(states, [ticket for _, ticket in own], lane))
+            wanted = torch.tensor([target for _, ticket in own for target in ticket.row.targets], device=scores.device)
+            sums.append(torch.nn.functional.cross_entropy(scores.float(), wanted, reduction="sum"))
+    return torch.stack(sums)
+
+
+def _dropped(states: Tensor, tickets: Sequence[Ticket], lane: Lane) -> Tensor:
+    """Dropout on a linear head's input, drawn per row; a verbalizer reads the states as they are."""
+    rate = lane.method.dropout
+    if not rate or lane.method.head != "linear":
+        return states
+    width = states.shape[-1]
+    masks = [
+        keep_mask(derive(ticket.seed, "head"), rate, (len(ticket.row.read), width), states.device) for ticket in tickets
+    ]
+    return states * torch.cat(masks)
+
+
+def _seed_backbone_dropout(backbone: Backbone, lanes: Sequence[Lane]) -> None:
+    """Turn on the backbone's own dropout where the budget asks for it; such a lane has the loop to itself."""
+    if not any(lane.cell.budget.backbone_dropout for lane in lanes):
+        return
+    assert len(lanes) == 1, "backbone dropout draws from one stream: lanes would depend on their neighbours"
+    backbone.model.train()
+    torch.manual_seed(derive("backbone dropout", lanes[0].cell.seed, lanes[0].cell.task, lanes[0].step))
+
+
+def _update(lane: Lane, loss: float, watches: Watches) -> None:
+    """The optimizer's step of one lane, or the note that it diverged."""
+    lane.close_step(loss)
+    if not math.isfinite(loss):
+        lane.fail("diverged", f"the loss was {loss} at step {lane.step + 1}")
+        return
+    watches.saw_gradients(lane)
+    lane.apply()
+
+
+def _evaluate(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> None:
+    if not lanes:
+        return
+    started = time.perf_counter()
+    rows = [lane.data.selection for lane in lanes]
+    found = predict(backbone, lanes, rows, [lane.data.selection_examples for lane in lanes], token_budget)
+    seconds = time.perf_counter() - started
+    for lane, predictions in zip(lanes, found, strict=True):
+        lane.ledger.evaluate_seconds += seconds / len(lanes)
+        if not math.isfinite(predictions.loss):
+            lane.fail("diverged", f"the selection loss was {predictions.loss} after step {lane.step}")
+            continue
+        lane.note(predictions.scores, predictions.loss)

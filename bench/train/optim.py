@@ -1,0 +1,41 @@
+"""Optimizer and schedule of a lane."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from transformers.optimization import (
+    Adafactor,
+    get_constant_schedule_with_warmup,
+    get_linear_schedule_with_warmup,
+)
+
+from bench.model.attachment import Attachment
+from bench.spec import Method
+
+
+def build_optimizer(method: Method, attachment: Attachment, head: nn.Module) -> Optimizer:
+    """AdamW (betas 0.9 / 0.999, eps 1e-8), or Adafactor without parameter scaling as in Lester et al. 2021."""
+    own = [parameter for part in (attachment, head) for parameter in part.parameters() if parameter.requires_grad]
+    weights = list(attachment.weights().values())
+    taken = {id(parameter) for parameter in weights}
+    groups = [
+        {"params": [parameter for parameter in own if id(parameter) not in taken], "lr": method.learning_rate},
+        {"params": weights, "lr": attachment.weights_learning_rate() or method.learning_rate},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if method.optimizer == "adafactor":
+        fixed = {"scale_parameter": False, "relative_step": False, "warmup_init": False}
+        return Adafactor(groups, lr=method.learning_rate, weight_decay=method.weight_decay, **fixed)
+    return AdamW(groups, lr=method.learning_rate, weight_decay=method.weight_decay)
+
+
+def build_schedule(method: Method, optimizer: Optimizer, num_steps: int) -> LRScheduler:
+    """Linear warm-up over the method's share of the steps, then linear decay to 0 or a constant rate."""
+    warmup = round(method.warmup * num_steps)
+    if method.schedule == "linear":
+        schedule: LRScheduler = get_linear_schedule_with_warmup(optimizer, warmup, num_steps)
+    else:
+        schedule = get_constant_schedule_with_warmup(optimizer, warmup)
+    return schedule

@@ -1,0 +1,32 @@
+"""Fine-tuning: every weight of the backbone trains (Devlin et al. 2019, arXiv:1810.04805, section 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.registry import method
+from bench.spec import Method, Task
+
+if TYPE_CHECKING:
+    from bench.model.attachment import Attachment
+    from bench.model.backbone import Backbone
+
+
+@method("finetune")
+class FineTuning(Method):
+    """All weights with a new linear head, or with the language-model head on label words (`head=verbalizer`)."""
+
+    learning_rate: float = 2e-5
+    weight_decay: float = 0.01
+    warmup: float = 0.06
+
+    space = {"learning_rate": (1e-5, 2e-5, 5e-5), "warmup": (0.06, 0.1)}
+
+    @property
+    def changes_weights(self) -> bool:
+        return True
+
+    def attach(self, backbone: Backbone, task: Task) -> Attachment:
+        from bench.model.attachment import Weights
+
+        return Weights(backbone, with_lm_head=self.head == "verbalizer")

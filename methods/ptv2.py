@@ -1,0 +1,72 @@
+"""P-tuning v2: trainable key/value prefixes in every layer (Liu et al. 2022, arXiv:2110.07602, section 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, field_validator
+
+from bench.registry import method
+from bench.spec import Method, Task
+
+if TYPE_CHECKING:
+    from bench.model.attachment import Attachment
+    from bench.model.backbone import Backbone
+    from bench.model.source import ModelSource
+
+INIT_STD = 0.02
+
+
+@method("ptv2")
+class PTuningV2(Method):
+    """P trained keys and values in front of each layer's own; linear head on [CLS] or on each word."""
+
+    length: int = Field(20, ge=1)  # P, prompt positions per layer
+    layers: str = Field("all", pattern=r"^(all|\d+-\d+|\d+)$")  # which layers, from 1: "all", "9-12", "3" (figure 3)
+    reparam: Literal["none", "mlp"] = "none"
+    reparam_hidden: int = Field(512, ge=1)
+    learning_rate: float = 5e-3
+
+    space = {"learning_rate": (5e-3, 1e-2, 3e-3), "length": (20, 8, 64)}
+
+    @field_validator("layers")
+    @classmethod
+    def _in_order(cls, layers: str) -> str:
+        bounds = [int(part) for part in layers.split("-")] if layers != "all" else [1]
+        if bounds[0] < 1 or bounds[0] > bounds[-1]:
+            raise ValueError("layers count from 1 and run upwards, like 1-4")
+        return layers
+
+    def unfit(self, task: Task, model: ModelSource) -> str | None:
+        if self.bounds and model.layers and self.bounds[1] > model.layers:
+            return f"ptv2.layers={self.layers}, but model {model.name!r} has {model.layers} layers"
+        return super().unfit(task, model)
+
+    def attach(self, backbone: Backbone, task: Task) -> Attachment:
+        import torch
+
+        from bench.model.attachment import LayerPrefixes
+        from bench.model.reparam import two_layer
+
+        geometry = backbone.geometry
+        layers = self.chosen_layers(geometry.layers)
+        width = len(layers) * 2 * geometry.kv_heads * geometry.head_size
+        if self.reparam == "mlp":
+            vectors = torch.randn(self.length, geometry.hidden) * INIT_STD
+            encoder = two_layer(geometry.hidden, self.reparam_hidden, width)
+            return LayerPrefixes(vectors, layers, geometry.kv_heads, geometry.head_size, encoder)
+        vectors = torch.randn(self.length, width) * INIT_STD
+        return LayerPrefixes(vectors, layers, geometry.kv_heads, geometry.head_size)
+
+    @property
+    def bounds(self) -> tuple[int, int] | None:
+        """First and last layer with a prefix, from 1; None for all."""
+        if self.layers == "all":
+            return None
+        first, *rest = map(int, self.layers.split("-"))
+        return first, rest[0] if rest else first
+
+    def chosen_layers(self, depth: int) -> tuple[int, ...]:
+        """Indices from 0 of the layers that get a prefix in a backbone of `depth` layers."""
+        first, last = self.bounds or (1, depth)
+        return tuple(range(first - 1, last))

@@ -1,0 +1,95 @@
+"""Seconds that a report over many records takes, end to end, and whether it loaded torch.
+
+    python tests/perf/report_time.py [1000]
+
+Makes that many synthetic records in a temporary folder, with curves and a plan of 5 % more cells, then times
+`bench report` on it in a fresh interpreter. The goal is under 5 seconds for 1,000 records.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.spec import Budget, Cell
+from bench.store.record import Costs, CurvePoint, Parameters, Record
+from bench.store.store import Store
+
+ROOT = Path(__file__).parents[2]
+TASKS = ("rte", "boolq", "cb", "copa", "wic")
+MODELS = {"tiny": 4_400_000, "mini": 22_700_000, "base": 110_000_000, "large": 335_000_000}
+METHODS = ("finetune", "prompt_tuning", "ptuning_v1", "ptv2")
+SEEDS_PER_ENTRY = 5
+COMMAND = """
+import sys
+from bench.cli import main
+sys.argv = ["bench", "report", sys.argv[1]]
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+print("TORCH", "torch" in sys.modules)
+"""
+
+
+def make(count: int, folder: Path) -> None:
+    """A results folder with `count` finished records. Written without flushing each: only reading is timed."""
+    Store.create(folder)
+    draw = random.Random(0)
+    num_cells = count + count // 20
+    num_variants = -(-num_cells // (len(MODELS) * len(METHODS) * len(TASKS) * SEEDS_PER_ENTRY))
+    entries = itertools.product(range(num_variants), MODELS, METHODS, TASKS, range(SEEDS_PER_ENTRY))
+    cells = [_cell(*entry) for entry in itertools.islice(entries, num_cells)]
+    for cell in cells[:count]:
+        target = folder / "cells" / cell.id
+        target.mkdir(parents=True)
+        (target / "record.json").write_text(_record(cell, draw).model_dump_json(indent=1))
+    (folder / "plans").mkdir()
+    (folder / "plans" / "all.json").write_text(json.dumps([cell.model_dump(mode="json") for cell in cells]))
+
+
+def _cell(variant: int, model: str, method: str, task: str, seed: int) -> Cell:
+    given = {"length": 8 * variant} if variant else {}
+    settings = {"learning_rate": 5e-3, "length": 20, "dropout": 0.1, "head": "linear", "optimizer": "adamw", **given}
+    return Cell(
+        suite="superglue", task=task, task_version=1, data_fingerprint=f"data {task}", model=model,
+        model_fingerprint=f"weights {model}", method=method, settings=settings, seed=seed, budget=Budget(),
+        protocol="holdout", precision="fp32", given=given,
+    )  # fmt: skip
+
+
+def _record(cell: Cell, draw: random.Random) -> Record:
+    score = draw.gauss(70, 5)
+    curve = [CurvePoint(step=n, epoch=n, train_loss=0.5, scores={"accuracy": score}) for n in range(1, 11)]
+    return Record(
+        id=cell.id, cell=cell, status="done", main_metric="accuracy", scores={"accuracy": score, "macro_f1": score - 1},
+        trivial={"accuracy": 50.0, "macro_f1": 33.3}, curve=curve, costs=Costs(train_seconds=60.0, steps=780),
+        parameters=Parameters(trained=10**6, stored=10**6, head=10**3, backbone=MODELS[cell.model]),
+    )  # fmt: skip
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "results"
+        make(count, folder)
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        seconds = time.perf_counter() - start
+        if done.returncode:
+            sys.exit(done.stderr)
+        files = len(list((folder / "report").iterdir()))
+        torch = done.stdout.split("TORCH ")[-1].strip()
+    print(f"{count} records: {seconds:.2f} s, {files} files, torch imported: {torch}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Synthetic records: results folders as a run would leave them, without a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.spec import Budget, Cell
+from bench.store.record import Costs, Parameters, Record
+from bench.store.store import Store
+
+SIZES = {"small": 20_000_000, "medium": 110_000_000, "large": 335_000_000}
+TRIVIAL = {"rte": 52.7, "boolq": 62.2, "cb": 50.0}
+MakeCell = Callable[..., Cell]
+MakeRecord = Callable[..., Record]
+MakeStore = Callable[..., Store]
+
+
+def make_cell(task: str = "rte", model: str = "small", method: str = "ptv2", seed: int = 0, **changes: Any) -> Cell:
+    fields: dict[str, Any] = {
+        "suite": "superglue", "task": task, "task_version": 1, "data_fingerprint": f"data-{task}", "model": model,
+        "model_fingerprint": f"weights-{model}", "method": method, "settings": {"length": 20, "head": "linear"},
+        "seed": seed, "budget": Budget(), "protocol": "holdout", "precision": "fp32",
+    }  # fmt: skip
+    return Cell(**(fields | changes))
+
+
+def make_record(
+    cell: Cell, score: float | None = None, status: str = "done", reason: str | None = None, **more: float
+) -> Record:
+    """A finished record with accuracy `score` and whatever other metrics are given, or one without scores."""
+    backbone = SIZES.get(cell.model, 1_000_000)
+    return Record.model_validate(
+        {
+            "id": cell.id,
+            "cell": cell,
+            "status": status,
+            "reason": reason,
+            "main_metric": "accuracy",
+            "scores": {} if score is None else {"accuracy": score, **more},
+            "trivial": {"accuracy": TRIVIAL.get(cell.task, 50.0)} if score is not None else {},
+            "parameters": Parameters(trained=983_040, stored=983_040, head=2_050, backbone=backbone),
+            "costs": Costs(train_seconds=60.0, tokens_per_second=1000.0, peak_bytes=2**30, steps=780),
+        }
+    )
+
+
+@pytest.fixture
+def cell() -> MakeCell:
+    """Make a cell, by default ptv2 on rte with the small model and seed 0."""
+    return make_cell
+
+
+@pytest.fixture
+def record() -> MakeRecord:
+    """Make a cell's record: accuracy, status, reason, and other metrics by name."""
+    return make_record
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> MakeStore:
+    """Make a results folder with the given records, and the given cells planned."""
+
+    def make(records: Iterable[Record] = (), planned: Iterable[Cell] = (), name: str = "results") -> Store:
+        made = Store.create(tmp_path / name)
+        with made.writing():
+            planned = list(planned)
+            if planned:
+                made.write_plan(planned)
+            for record in records:
+                made.write(record)
+        return made
+
+    return make

@@ -1,0 +1,67 @@
+"""The tree is the one the README shows, and what is tracked would work on any machine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = {"bench", "methods", "suites", "results", "tests"}
+LONGEST = 350  # lines of a Python file
+
+# Home and work folders of one machine, and addresses of one package index.
+LOCAL = re.compile(r"(?<![\w.])/(?:work|root|home)\b|\b(?:https?|file)://\S+/simple\b")
+
+
+def tracked() -> list[Path]:
+    """Files git tracks or would track, relative to the root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [Path(name) for name in sorted(set(listed.split("\0"))) if name and (ROOT / name).is_file()]
+
+
+def test_top_level_folders() -> None:
+    top = {path.parts[0] for path in tracked() if len(path.parts) > 1}
+    assert {name for name in top if not name.startswith(".")} == FOLDERS
+
+
+def test_python_files_are_short() -> None:
+    lines = {path: len((ROOT / path).read_text().splitlines()) for path in tracked() if path.suffix == ".py"}
+    assert {path: count for path, count in lines.items() if count >= LONGEST} == {}
+
+
+def test_nothing_tracked_is_bound_to_one_machine() -> None:
+    found = []
+    for path in tracked():
+        try:
+            text = (ROOT / path).read_text()
+        except UnicodeDecodeError:
+            continue  # weights and pictures
+        found += [f"{path}: {match.group()}" for match in LOCAL.finditer(text)]
+    assert found == []
+
+
+@pytest.mark.parametrize("before", ["", "cd ", "'", "(", "path="])
+@pytest.mark.parametrize("folder", ["work", "root", "home"])
+def test_a_machine_path_is_recognised(before: str, folder: str) -> None:
+    assert LOCAL.search(f"{before}/{folder}/x")
+
+
+def test_an_index_address_is_recognised() -> None:
+    assert LOCAL.search("https://index.example/" + "simple")
+
+
+@pytest.mark.parametrize("text", ["patch/work", "./home/x", "https://example.org/papers", "/workers"])
+def test_an_ordinary_path_is_not_a_machine_path(text: str) -> None:
+    assert not LOCAL.search(text)
+
+
+@pytest.mark.parametrize("folder", sorted(FOLDERS))
+def test_the_readme_names_every_top_level_folder(folder: str) -> None:
+    assert f"{folder}/" in (ROOT / "README.md").read_text()
