@@ -20,7 +20,7 @@ class FineTuning(Method):
     weight_decay: float = 0.01
     warmup: float = 0.06
 
-    space = {"learning_rate": (1e-5, 2e-5, 5e-5), "warmup": (0.06, 0.1)}
+    space = {"learning_rate": (2e-5, 1e-5, 5e-5), "warmup": (0.06, 0.1)}
 
     @property
     def changes_weights(self) -> bool:

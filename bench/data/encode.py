@@ -16,7 +16,7 @@ from bench.errors import UsageError
 from bench.spec import MASK_MARK, SEP_MARK, SLOT_MARK, Example, Slots, Task
 
 Form = Literal["plain", "cloze"]
-IGNORED_PUNCTUATION = ".!?,;: "  # what a field loses at its end when the pattern's own punctuation follows
+FINAL_PUNCTUATION = tuple(".!?,;:")  # what a field loses at its end when the pattern's own punctuation follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,8 @@ class Encoder:
         follower = self.pieces[index + 1].value if index + 1 < len(self.pieces) else ""
         space = " " if piece.count else ""
         texts = [example.texts[piece.value].strip() for example in examples]
-        if follower[:1] in IGNORED_PUNCTUATION and follower:
-            texts = [text.rstrip(IGNORED_PUNCTUATION) for text in texts]
+        if follower.startswith(FINAL_PUNCTUATION):
+            texts = [text.rstrip("".join((*FINAL_PUNCTUATION, " "))) for text in texts]
         found = self.tokenizer([space + text for text in texts], add_special_tokens=False)["input_ids"]
         return list(found)
 

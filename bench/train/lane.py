@@ -48,10 +48,12 @@ class Lane:
 
     def __init__(self, cell: Cell, method: Method, task: Task, backbone: Backbone, data: LaneData) -> None:
         self.cell, self.method, self.task, self.data = cell, method, task, data
-        # torch's default generator is seeded by the init stream while initial values are drawn, then put back
+        # initial values come from torch's default generator, seeded for the purpose and then put back; the head has
+        # a seed of its own, so that every method starts from the same head
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive("init", cell.seed))
+            torch.manual_seed(derive("init", cell.seed, "attachment"))
             self.attachment: Attachment = method.attach(backbone, task).to(backbone.device)
+            torch.manual_seed(derive("init", cell.seed, "head"))
             self.head: nn.Module = build_head(method.head, backbone, task).to(backbone.device)
         self.status: Literal["running", "done", "failed", "diverged"] = "running"
         self.reason: str | None = None

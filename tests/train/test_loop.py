@@ -1,0 +1,117 @@
+"""One loop, any number of lanes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from bench.score.evaluate import predict
+from bench.train.loop import fit
+
+MIXED = ("prompt_tuning", "ptuning_v1", "ptv2")
+NO_DROPOUT = {name: {"dropout": 0.0} for name in MIXED}
+
+
+def trained(workshop, cells, token_budget=200):
+    backbone = workshop.backbone()
+    lanes = [workshop.lane(cell, backbone) for cell in cells]
+    fit(backbone, lanes, token_budget)
+    assert [(lane.status, lane.reason) for lane in lanes] == [("done", None)] * len(lanes)
+    dev = [lane.data.dev for lane in lanes], [lane.data.dev_examples for lane in lanes]
+    return lanes, predict(backbone, lanes, *dev, token_budget)
+
+
+def assert_same(one, other):
+    for first, second in zip(one.probabilities, other.probabilities, strict=True):
+        torch.testing.assert_close(first, second, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("settings", [NO_DROPOUT, {}], ids=["no dropout", "prompt and head dropout"])
+def test_three_lanes_together_equal_three_lanes_alone(workshop, settings):
+    cells = workshop.cells(*MIXED, settings=settings)
+    _, together = trained(workshop, cells)
+    for cell, beside in zip(cells, together, strict=True):
+        _, (alone,) = trained(workshop, [cell])
+        assert_same(alone, beside)
+
+
+def test_lanes_of_different_tasks_seeds_and_lengths_of_training_share_a_loop(workshop):
+    cells = (
+        *workshop.cells("ptv2", tasks=("rte",), seeds=(0, 1)),
+        *workshop.cells("ptv2", tasks=("cb",), budget={"steps": 3}),
+    )
+    lanes, together = trained(workshop, cells)
+    assert [lane.step for lane in lanes] == [6, 6, 3]
+    for cell, beside in zip(cells, together, strict=True):
+        assert_same(trained(workshop, [cell])[1][0], beside)
+
+
+@pytest.mark.parametrize("method", ["ptv2", "prompt_tuning", "finetune"])
+def test_micro_batches_give_the_gradient_of_the_undivided_batch(workshop, method):
+    (cell,) = workshop.cells(method, settings={method: {"dropout": 0.0}})
+    whole, divided = (trained(workshop, [cell], token_budget)[1][0] for token_budget in (100_000, 40))
+    assert_same(whole, divided)
+
+
+@pytest.mark.parametrize("method", ["ptv2", "finetune"])
+def test_the_same_cell_twice_gives_the_same_numbers_bit_for_bit(workshop, method):
+    (cell,) = workshop.cells(method)
+    first, second = (trained(workshop, [cell])[1][0] for _ in range(2))
+    assert all(torch.equal(*pair) for pair in zip(first.probabilities, second.probabilities, strict=True))
+
+
+def test_a_trained_prompt_lowers_the_loss(workshop):
+    settings = {"ptv2": {"learning_rate": 0.1, "length": 20, "dropout": 0.0}}
+    budget = {"steps": 100, "evaluations": 10, "batch_size": 36}
+    (lane,), _ = trained(workshop, workshop.cells("ptv2", settings=settings, budget=budget))
+    losses = [point.train_loss for point in lane.ledger.curve]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_diverging_lane_leaves_and_its_neighbour_is_untouched(workshop):
+    good, bad = workshop.cells("ptv2", seeds=(0, 1))
+    backbone = workshop.backbone()
+    lanes = [workshop.lane(cell, backbone) for cell in (good, bad)]
+    with torch.no_grad():
+        lanes[1].attachment.vectors.fill_(math.nan)
+    fit(backbone, lanes, 200)
+    assert (lanes[1].status, lanes[1].reason) == ("diverged", "the loss was nan at step 1")
+    assert lanes[0].status == "done"
+    dev = [lanes[0].data.dev], [lanes[0].data.dev_examples]
+    assert_same(predict(backbone, lanes[:1], *dev, 200)[0], trained(workshop, [good])[1][0])
+
+
+def test_epochs_are_evaluated_one_by_one_and_steps_evenly(workshop):
+    (by_epoch,) = workshop.cells("ptv2", budget={"steps": None, "epochs": 3, "evaluations": None})
+    (by_step,) = workshop.cells("ptv2", budget={"steps": 7, "evaluations": 3})
+    lanes, _ = trained(workshop, [by_epoch, by_step])
+    assert [point.step for point in lanes[0].ledger.curve] == [5, 10, 15]  # 36 rows in batches of 8
+    assert [point.epoch for point in lanes[0].ledger.curve] == [1, 2, 3]
+    assert [point.step for point in lanes[1].ledger.curve] == [2, 5, 7]
+
+
+def test_every_epoch_goes_through_every_row_once(workshop):
+    (cell,) = workshop.cells("ptv2")
+    lane = workshop.lane(cell, workshop.backbone())
+    seen = [ticket.row.example for _ in range(5) for ticket in lane.next_tickets(0)]
+    assert sorted(seen) == list(range(36))
+
+
+def test_the_best_point_of_the_curve_is_what_dev_is_read_with(workshop):
+    (cell,) = workshop.cells("finetune", budget={"steps": 12, "evaluations": 6})
+    backbone = workshop.backbone(frozen=False)
+    lane = workshop.lane(cell, backbone)
+    fit(backbone, [lane], 200)
+    best = max(point.scores["accuracy"] for point in lane.ledger.curve)
+    found = predict(backbone, [lane], [lane.data.selection], [lane.data.selection_examples], 200)[0]
+    assert found.scores["accuracy"] == best
+
+
+def test_paper_protocol_selects_on_dev_and_trains_on_all_of_train(workshop):
+    (holdout,) = workshop.cells("ptv2")
+    (paper,) = workshop.cells("ptv2", protocol="paper")
+    lanes = [workshop.lane(cell, workshop.backbone()) for cell in (holdout, paper)]
+    assert [(len(lane.data.train), len(lane.data.selection)) for lane in lanes] == [(36, 4), (40, 12)]
+    assert lanes[1].data.selection_examples == lanes[1].data.dev_examples
