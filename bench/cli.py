@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -90,22 +89,31 @@ def show(
     show_cell(cell, folder)
 
 
+STOPPED = 130  # what a shell expects after Ctrl-C
+
+
 def main() -> None:
     """Entry point: what a user can mend is one line and exit code 2."""
     warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
     try:
-        app()
+        code = app(standalone_mode=False)
     except UsageError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+        _end(str(error))
+    except Exception as error:
+        refused = getattr(error, "format_message", None)  # a flag typer itself refuses; the class moves with versions
+        if refused is None:
             raise
-        print("error: no space left on the disk; finished cells are kept: free space and run again", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
+        if not sys.argv[1:]:
+            sys.exit(2)  # no command at all: the help has been printed
+        _end(f"{refused().rstrip('.')}; see bench --help")
+    if code == STOPPED:
         print("stopped; finished cells are kept, the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+    sys.exit(code)
+
+
+def _end(message: str) -> NoReturn:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

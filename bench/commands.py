@@ -36,19 +36,23 @@ def run_grid(flags: dict[str, Any]) -> int:
     grid = _grid(asked, choose_precision(asked.get("precision", "auto"), device))
     whole = plan(grid)
     path = Path(asked.get("out") or RESULTS / grid.suite)
-    store = Store.create(path) if not flags["plan"] else Store.open(path) if (path / "store.json").exists() else None
-    missing = store.missing(whole.cells) if store else list(whole.cells)
+    found = Store.find(path)
+    missing = found.missing(whole.cells) if found else list(whole.cells)
     _print_plan(console, whole, len(missing), path)
-    if flags["plan"] or store is None:
+    if flags["plan"]:
         _print_cells(console, whole, {cell.id for cell in missing})
         return 0
     from bench.progress import progress
-    from bench.runner import Options, run
+    from bench.runner import Options, prepare, run
+    from bench.train.room import DataRoom
 
     options = Options(device, asked.get("lanes", 8), asked.get("token_budget"), asked.get("save_tuned", True))
+    room = DataRoom()
+    prepare(missing, room)  # before anything is written: bad input leaves no folder behind
+    store = Store.create(path)
     with store.writing(), progress(console, len(missing)) as audience:
         store.write_plan(whole.cells)
-        records = run(store.missing(whole.cells), store, options, audience)
+        records = run(store.missing(whole.cells), store, options, audience, room)
     failed = [record for record in records if record.status != "done"]
     if failed:
         console.print(f"{len(failed)} of {len(records)} cells failed; they are tried again next time", style="red")
@@ -86,7 +90,10 @@ def _print_plan(console: Console, whole: Plan, num_missing: int, path: Path) -> 
 
 
 def _print_cells(console: Console, whole: Plan, missing: set[str]) -> None:
-    table = Table("cell", "model", "task", "method", "head", "seed", "state")
+    table = Table()
+    table.add_column("cell", no_wrap=True, min_width=16)  # whole ids also on a narrow terminal
+    for name in ("model", "task", "method", "head", "seed", "state"):
+        table.add_column(name)
     for cell in whole.cells:
         state = "to run" if cell.id in missing else "done"
         table.add_row(cell.id, cell.model, cell.task, cell.label, str(cell.settings["head"]), str(cell.seed), state)

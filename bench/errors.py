@@ -8,6 +8,10 @@ class UsageError(ValueError):
     """What was asked, what was found, what to do: the command line prints it as one line and exits with code 2."""
 
 
+class DiskError(UsageError):
+    """The results folder takes no more: nothing can be recorded, so the run ends."""
+
+
 def unknown(noun: str, name: str, known: Iterable[str], hint: str = "") -> UsageError:
     """The error for a name nobody registered, with the nearest known name and all known ones."""
     names = sorted(known)

@@ -46,6 +46,8 @@ def plan(grid: Grid) -> Plan:
     methods = {name: build(kind, settings[name]) for name, kind in kinds.items()}
     models = [find_model(_model_reference(suite, name)) for name in grid.models or suite.models]
     budget = _budget(suite, grid.budget)
+    if grid.data and not any(task.source.local for task in tasks):
+        raise UsageError(f"--data {grid.data}: no chosen task of suite {suite.name!r} reads local data; leave it out")
     prints = {task.name: fingerprint(task, grid.data) for task in tasks}
     cells: list[Cell] = []
     skips: list[Skip] = []
@@ -64,7 +66,10 @@ def plan(grid: Grid) -> Plan:
                     for seed in grid.seeds or tuple(range(suite.seeds))
                 ]
     if not cells:
-        raise UsageError("nothing can be run: " + "; ".join(sorted({skip.reason for skip in skips})))
+        lacking = [name for name, found in (("methods", names), ("models", models)) if not found]
+        reasons = sorted({skip.reason for skip in skips})
+        reasons += [f"suite {suite.name!r} names no {name}; give --{name}" for name in lacking]
+        raise UsageError("nothing can be run: " + "; ".join(reasons))
     return Plan(tuple({cell.id: cell for cell in cells}.values()), tuple(skips))
 
 
@@ -104,9 +109,11 @@ def _check_positions(method: Method, model: ModelSource, budget: Budget) -> None
     slots = method.slots().count
     needed = slots + budget.max_length
     if model.positions and needed > model.positions:
+        text = f"{budget.max_length} text tokens"
+        asked = f"{slots} prompt positions + {text} = {needed}" if slots else text
+        mend = f"{method.name}.length or --max-length" if slots else "--max-length"
         raise UsageError(
-            f"{method.name}: {slots} prompt positions + {budget.max_length} text tokens = {needed}, but model "
-            f"{model.name!r} has {model.positions} positions; lower {method.name}.length or --max-length"
+            f"{method.name}: {asked}, but model {model.name!r} has {model.positions} positions; lower {mend}"
         )
 
 

@@ -29,7 +29,7 @@ def summary(record: Record) -> str:
 
 
 class PlainProgress:
-    """A line when a loop starts and when a cell ends; a line a minute in between."""
+    """A line when a cell ends; while a loop goes on, a line a minute for each of its cells."""
 
     def __init__(self, console: Console, num_cells: int) -> None:
         self._console, self._total, self._done = console, num_cells, 0

@@ -9,11 +9,12 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -71,12 +72,22 @@ def build(kind: type[Method], settings: dict[str, Any]) -> Method:
     for name in settings:
         if name not in kind.model_fields:
             raise unknown(f"setting of {kind.name}", name, kind.model_fields)
+        if isinstance(settings[name], bool) and not _takes_bool(kind.model_fields[name].annotation):
+            raise UsageError(f"{kind.name}.{name}={settings[name]!r} is not possible: it is no switch")
     try:
         return kind(**settings)
     except ValidationError as error:
         problem = error.errors()[0]
+        message = problem["msg"].removeprefix("Value error, ")
+        if not problem["loc"]:  # a rule between several settings
+            raise UsageError(f"these settings of {kind.name} are not possible: {message}") from None
         name = ".".join([kind.name, *map(str, problem["loc"])])
-        raise UsageError(f"{name}={problem['input']!r} is not possible: {problem['msg']}") from None
+        raise UsageError(f"{name}={problem['input']!r} is not possible: {message}") from None
+
+
+def _takes_bool(annotation: Any) -> bool:
+    """Pydantic would take `true` for the number 1."""
+    return bool in (annotation, *get_args(annotation))
 
 
 def load_plugin(path: Path) -> None:
@@ -106,8 +117,12 @@ def _load(package: str, group: str) -> None:
     for module in modules:
         _collect(module)
     for point in entry_points(group=group):
-        found = point.load()
-        _collect(found if isinstance(found, ModuleType) else importlib.import_module(point.module))
+        try:
+            found = point.load()
+            _collect(found if isinstance(found, ModuleType) else importlib.import_module(point.module))
+        except Exception as error:  # another package's trouble must not stop runs that do not need it
+            problem = f"{type(error).__name__}: {error}"
+            warnings.warn(f"the plugin {point.name!r} ({point.value}) is left out: {problem}", stacklevel=2)
 
 
 def _collect(module: ModuleType) -> None:

@@ -11,33 +11,49 @@ from typing import Any
 from bench.errors import UsageError, unknown
 
 LISTS = ("methods", "tasks", "models", "plugin")
-KEYS = (
-    *LISTS, "suite", "seeds", "set", "data", "out", "protocol", "device", "precision", "epochs", "steps", "batch_size",
-    "max_length", "evaluations", "train_rows", "dev_rows", "backbone_dropout", "lanes", "token_budget", "save_tuned",
+TEXTS = ("suite", "data", "out", "protocol", "device", "precision")
+NUMBERS = (
+    "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "dev_rows", "lanes", "token_budget",
 )  # fmt: skip
+SWITCHES = ("backbone_dropout", "save_tuned")
+FORMS: dict[str, tuple[str, tuple[type, ...]]] = {
+    **dict.fromkeys(LISTS, ("a list of names", (list, str))),
+    **dict.fromkeys(TEXTS, ("text", (str,))),
+    **dict.fromkeys(NUMBERS, ("a whole number", (int,))),
+    **dict.fromkeys(SWITCHES, ("true or false", (bool,))),
+    "seeds": ("a number of seeds, or a list of seeds", (int, list, str)),
+    "set": ("a table of tables, like [set.METHOD]", (dict,)),
+}
 
 
 def read_grid_file(path: Path) -> dict[str, Any]:
-    """The keys of a grid file, named as the flags are (`_` for `-`). UsageError for a bad file or an unknown key."""
+    """The keys of a grid file, named as the flags are (`_` for `-`). UsageError for a bad file, key or value."""
     try:
-        found = tomllib.loads(path.read_text())
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
     keys = {key.replace("-", "_"): value for key, value in found.items()}
-    for key in keys:
-        if key not in KEYS:
-            raise unknown(f"key in {path}", key, KEYS)
+    for key, value in keys.items():
+        if key not in FORMS:
+            raise unknown(f"key in {path}", key, FORMS)
+        form, kinds = FORMS[key]
+        entries = value if key in LISTS and isinstance(value, list) else []
+        is_switch = isinstance(value, bool) and key not in SWITCHES  # to Python a bool is a whole number
+        if not isinstance(value, kinds) or is_switch or not all(isinstance(entry, str) for entry in entries):
+            raise UsageError(f"{path}: {key} = {json.dumps(value, default=str)} is not possible: it must be {form}")
+    if "plugin" in keys:
+        keys["plugin"] = names(keys["plugin"])
     return keys
 
 
 def names(text: str | Iterable[str] | None) -> tuple[str, ...]:
-    """A comma-separated flag, or a list from a file, as a tuple."""
+    """A comma-separated flag, or a list from a file, as a tuple without repetitions."""
     if text is None:
         return ()
     parts = text.split(",") if isinstance(text, str) else list(text)
-    return tuple(part.strip() for part in parts if part.strip())
+    return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
 def seeds(text: str | int | Iterable[int] | None) -> tuple[int, ...]:
@@ -50,8 +66,11 @@ def seeds(text: str | int | Iterable[int] | None) -> tuple[int, ...]:
             if count < 1:
                 raise ValueError
             return tuple(range(count))
-        return tuple(int(part) for part in (text.split(",") if isinstance(text, str) else text) if str(part).strip())
-    except ValueError:
+        found = tuple(int(part) for part in (text.split(",") if isinstance(text, str) else text) if str(part).strip())
+        if not found:
+            raise ValueError
+        return found
+    except (TypeError, ValueError):
         raise UsageError(f"--seeds {text!r}: give a number of seeds (5) or the seeds themselves (11,44)") from None
 
 
@@ -75,5 +94,5 @@ def _value(text: str) -> Any:
     """Numbers, true, false and null as JSON has them; everything else is text."""
     try:
         return json.loads(text)
-    except ValueError:
+    except ValueError:  # NaN and Infinity stay, and are refused where a number is checked
         return text

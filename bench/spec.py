@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment
@@ -133,17 +133,42 @@ class Method(Frozen):
     A subclass adds fields, may change the defaults below, and declares `space`: the settings `--trials` draws from.
     """
 
+    # a command line cannot tell 3 from "3"; a setting that is no finite number could not be read back from a record
+    model_config = ConfigDict(coerce_numbers_to_str=True, allow_inf_nan=False)
+
     name: ClassVar[str] = ""
     space: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
     optimizer: Literal["adamw", "adafactor"] = "adamw"
     schedule: Literal["linear", "constant"] = "linear"
-    warmup: float = Field(0.0, ge=0, lt=1)  # share of the steps
-    clip: float = Field(1.0, gt=0)  # largest norm of a step's gradient
-    dropout: float = Field(0.1, ge=0, lt=1)  # on prompt vectors as they enter and on a linear head's input
+    warmup: float = 0.0  # share of the steps
+    clip: float = 1.0  # largest norm of a step's gradient
+    dropout: float = 0.1  # on prompt vectors as they enter and on a linear head's input
     head: HeadKind = "linear"
+
+    # Ranges are validators, not Field(...): a subclass that gives a field another default would lose the latter.
+    @field_validator("learning_rate", "clip")
+    @classmethod
+    def _above_zero(cls, value: float) -> float:
+        if value <= 0:
+            raise ValueError("it must be greater than 0")
+        return value
+
+    @field_validator("weight_decay")
+    @classmethod
+    def _not_negative(cls, value: float) -> float:
+        if value < 0:
+            raise ValueError("it must be at least 0")
+        return value
+
+    @field_validator("warmup", "dropout")
+    @classmethod
+    def _share(cls, value: float) -> float:
+        if not 0 <= value < 1:
+            raise ValueError("it must be at least 0 and less than 1")
+        return value
 
     @property
     def changes_weights(self) -> bool:

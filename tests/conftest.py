@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,3 +153,120 @@ SMALL = {
 @pytest.fixture(scope="session")
 def workshop(tiny_bert: Path, fixed_superglue: Path) -> Workshop:
     return Workshop(tiny_bert, fixed_superglue)
+
+
+class Bench:
+    """The `bench` command in this process. `.base` are the flags of a grid of one small cell, out to ./out."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+        self.base: list[str] = []
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        """(exit code, standard output, standard error)."""
+        from bench.cli import main
+
+        self._monkeypatch.setattr("sys.argv", ["bench", *map(str, arguments)])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        written = self._capsys.readouterr()
+        assert "Traceback" not in written.err
+        return int(stop.value.code or 0), written.out, written.err
+
+    def run(self, *changes: object) -> tuple[int, str, str]:
+        """`bench run` on the small grid; a flag given again counts."""
+        return self("run", *self.base, *changes)
+
+    def refuses(self, *changes: object) -> str:
+        """`bench run` ends with one line and exit code 2; returns the line."""
+        return self.refusal(*self.run(*changes))
+
+    @staticmethod
+    def refusal(code: int, out: str, err: str) -> str:
+        said = [line for line in err.splitlines() if not line.startswith("warning: ")]
+        assert (code, len(said)) == (2, 1), err
+        assert said[0].startswith("error: ")
+        return said[0]
+
+
+@pytest.fixture
+def bench(
+    tiny_bert: Path,
+    superglue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Bench:
+    from huggingface_hub import constants
+
+    from bench import registry
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("warnings.showwarning", warnings.showwarning)  # main puts its own there
+    registry.methods(), registry.suites()
+    for name in ("_METHODS", "_SUITES"):  # what a test's plugin registers is gone after it
+        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+    command = Bench(monkeypatch, capsys)
+    command.base = [
+        "--suite", "superglue", "--tasks", "rte", "--models", str(tiny_bert), "--data", str(superglue),
+        "--methods", "ptv2", "--seeds", "1", "--steps", "2", "--batch-size", "4", "--max-length", "24",
+        "--precision", "fp32", "--device", "cpu", "--out", "out",
+    ]  # fmt: skip
+    return command
+
+
+class Forks:
+    """Runs code again and again in forks of one process, which has done the imports (seconds, for torch) once."""
+
+    CODE = """
+import os, sys
+{imports}
+for _ in sys.stdin:
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        {run}
+        sys.exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+    def __init__(self, imports: str, run: str, *arguments: object) -> None:
+        code = self.CODE.format(imports=imports, run=run)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        )  # fmt: skip
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._ask, self._answer = self._process.stdin, self._process.stdout
+
+    def start(self) -> int:
+        """The process id of a new run."""
+        print("run", file=self._ask, flush=True)
+        return int(self._answer.readline())
+
+    def end(self) -> int:
+        """Wait for the run; its exit code, negative for a signal."""
+        return int(self._answer.readline())
+
+    def close(self) -> None:
+        self._ask.close()
+        self._process.wait(timeout=60)
+        self._answer.close()
+
+
+@pytest.fixture
+def forks() -> Iterator[Callable[..., Forks]]:
+    """Start such a process: forks(imports, run, *arguments)."""
+    started: list[Forks] = []
+
+    def start(*arguments: Any) -> Forks:
+        started.append(Forks(*arguments))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()

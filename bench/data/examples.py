@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from bench.data.sources import Located, load
+from bench.data.sources import Located, load, local_file
 from bench.errors import UsageError
 from bench.spec import Example, Split, Task
 
@@ -16,7 +16,8 @@ def examples(task: Task, split: Split, data: Path | None) -> list[Example]:
     read = _READERS[task.kind]
     found = [read(task, row, index) for index, row in enumerate(load(task, split, data))]
     if not found:
-        raise UsageError(f"task {task.name!r}: the {split} split has no rows")
+        place = local_file(task, split, data) if data and not task.source.generate else f"the {split} split"
+        raise UsageError(f"task {task.name!r}: {place} has no rows")
     declared = task.sizes.get(split)
     if declared is not None and declared != len(found):
         warnings.warn(

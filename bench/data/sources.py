@@ -56,7 +56,8 @@ def local_file(task: Task, split: Split, data: Path) -> Path:
     if source.local is None:
         raise UsageError(f"task {task.name!r} has no local layout; leave out --data to load it from the hub")
     if not data.is_dir():
-        raise UsageError(f"--data {data}: no such folder; give the folder that holds {source.local.split('/')[0]}/")
+        found = "a file, not a folder" if data.exists() else "no such folder"
+        raise UsageError(f"--data {data}: {found}; give the folder that holds {source.local.split('/')[0]}/")
     path = data / source.local.format(split=source.local_splits[split])
     if not path.is_file():
         missing = path.relative_to(data)
@@ -114,12 +115,17 @@ def _load_hub(task: Task, split: Split) -> list[Located]:
     except Exception as error:  # the library raises a dozen kinds, of several packages, for one cause: out of reach
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"cannot load {source.hub} ({source.config}): {reason}. {_offline_hint(task)}") from error
-    named = {name: kind.int2str for name, kind in table.features.items() if isinstance(kind, datasets.ClassLabel)}
+    classes = {name: kind.names for name, kind in table.features.items() if isinstance(kind, datasets.ClassLabel)}
     rows = []
     for index, row in enumerate(table):
-        fields = {name: named[name](value) if name in named else value for name, value in row.items()}
+        fields = {name: _class_name(classes[name], value) if name in classes else value for name, value in row.items()}
         rows.append(Located(f"{source.hub}/{source.config} {split}[{index}]", fields))
     return rows
+
+
+def _class_name(names: list[str], value: Any) -> Any:
+    """The name of a class number; -1, the hub's mark of a hidden label, stays for the reader to refuse."""
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
 
 
 def _offline_hint(task: Task) -> str:

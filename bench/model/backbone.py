@@ -5,8 +5,8 @@ Shape legend: B rows, T tokens, L layers, A key/value heads, P prompt length, D 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,20 +122,19 @@ def load_backbone(source: ModelSource, device: torch.device, precision: Precisio
     autocast would make of them in every forward pass. UsageError when transformers cannot load it.
     """
     kind = AutoModelForMaskedLM if source.has_lm_head else AutoModel
-    try:
-        config = AutoConfig.from_pretrained(source.path, revision=source.revision)
-        tokenizer = AutoTokenizer.from_pretrained(source.path, revision=source.revision)
-        model = kind.from_pretrained(
+    tokenizer = load_tokenizer(source)
+    with _loading(source):
+        model, report = kind.from_pretrained(
             source.path,
             revision=source.revision,
-            config=config,
             dtype=torch.float32,
             use_safetensors=True,
             attn_implementation=attention.NAME,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UsageError(f"model {source.path} cannot be loaded: {reason}") from error
+        lacking = [name for name in sorted(report["missing_keys"]) if "pooler." not in name]
+        if lacking:  # transformers would draw them at random and go on
+            raise ValueError(f"its weights lack {lacking[0]} and {len(lacking) - 1} more of what its config describes")
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # heads read hidden states; an unused pooler would count as parameters
     model.requires_grad_(False)
@@ -146,6 +145,24 @@ def load_backbone(source: ModelSource, device: torch.device, precision: Precisio
             if isinstance(part, nn.Linear):
                 part.weight = nn.Parameter(part.weight.to(torch.bfloat16), requires_grad=False)
     return backbone
+
+
+def load_tokenizer(source: ModelSource) -> Any:
+    """A checkpoint's tokenizer, with a look at its config first; UsageError when transformers knows either not."""
+    with _loading(source):
+        AutoConfig.from_pretrained(source.path, revision=source.revision)
+        return AutoTokenizer.from_pretrained(source.path, revision=source.revision)
+
+
+@contextmanager
+def _loading(source: ModelSource) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # transformers, tokenizers, safetensors and the hub client each have errors of their own
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise UsageError(f"model {source.path} cannot be loaded: {reason}") from error
 
 
 def _geometry(model: Any) -> Geometry:

@@ -14,6 +14,7 @@ from bench.errors import UsageError
 
 OFFLINE_HINT = "To run offline give --models a local folder, or use the embedded suite: bench run --suite smoke"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
+TOKENIZER_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
 LM_HEAD_ENDINGS = ("ForMaskedLM", "ForPreTraining", "LMHeadModel", "ForCausalLM", "ForConditionalGeneration")
 
 
@@ -36,11 +37,13 @@ def find_model(reference: str) -> ModelSource:
     folder = Path(reference).expanduser()
     if folder.is_dir():
         return _local(folder)
+    if folder.exists():
+        raise UsageError(f"--models {reference}: a file, not a folder; give the folder of a transformers checkpoint")
     if reference.startswith((".", "/", "~")) or reference.count("/") > 1:
         raise UsageError(f"--models {reference}: no such folder")
     revision = resolve(reference, None, kind="model", offline_hint=OFFLINE_HINT)
-    config = _read_config(Path(_hub_file(reference, "config.json", revision)))
-    return ModelSource(reference, reference, revision, revision, *_facts(config))
+    facts = _facts(Path(_hub_file(reference, "config.json", revision)))
+    return ModelSource(reference, reference, revision, revision, *facts)
 
 
 def _local(folder: Path) -> ModelSource:
@@ -51,29 +54,59 @@ def _local(folder: Path) -> ModelSource:
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise UsageError(f"model folder {folder} has no *.safetensors weights; other formats are not loaded")
-    facts = _facts(_read_config(folder / "config.json"))
+    facts = _facts(folder / "config.json")
     digest = hashlib.sha256()
-    for path in [folder / "config.json", *weights, *(folder / name for name in TOKENIZER_FILES)]:
-        if path.is_file():
-            digest.update(path.name.encode())
-            with path.open("rb") as handle:
-                digest.update(hashlib.file_digest(handle, "sha256").digest())
+    texts = [folder / name for name in ("config.json", *TOKENIZER_FILES, *TOKENIZER_SETTINGS)]
+    try:
+        for path in weights:
+            _check_weights(path)
+        for path in [*weights, *texts]:
+            if path.is_file():
+                digest.update(path.name.encode())
+                with path.open("rb") as handle:
+                    digest.update(hashlib.file_digest(handle, "sha256").digest())
+    except OSError as error:
+        raise UsageError(f"cannot read model folder {folder}: {error}") from None
     folder = folder.resolve()
     return ModelSource(folder.name, str(folder), None, digest.hexdigest()[:16], *facts)
+
+
+def _check_weights(path: Path) -> None:
+    """UsageError unless a safetensors file is as long as its header says; a copy that broke off is found here."""
+    size = path.stat().st_size
+    with path.open("rb") as handle:
+        length = int.from_bytes(handle.read(8), "little")
+        try:
+            if length > size:
+                raise ValueError("its header is cut off")
+            header = json.loads(handle.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+            if not ends or size != 8 + length + max(ends):
+                raise ValueError(f"{size} bytes, but its header says {8 + length + max(ends, default=0)}")
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise UsageError(f"{path} is no whole safetensors file ({error}); copy or download it again") from None
 
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
+        raise UsageError(f"cannot read {path}: {error}; give a transformers checkpoint") from None
     if not isinstance(config, dict) or "model_type" not in config:
         raise UsageError(f"{path} names no model_type; it is not a transformers checkpoint")
     return config
 
 
-def _facts(config: dict[str, Any]) -> tuple[int, bool, int]:
-    """(positions, whether the checkpoint has a language-model head, layers)."""
+def _facts(path: Path) -> tuple[int, bool, int]:
+    """(positions, whether the checkpoint has a language-model head, layers), from config.json."""
+    config = _read_config(path)
+    try:
+        return _sizes(config)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path} does not describe a transformers checkpoint ({error})") from None
+
+
+def _sizes(config: dict[str, Any]) -> tuple[int, bool, int]:
     positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
     if config["model_type"] in ("roberta", "xlm-roberta", "camembert"):
         positions -= int(config.get("pad_token_id", 1)) + 1  # their positions count from the padding index + 1

@@ -15,20 +15,22 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from bench.errors import UsageError
+from bench.errors import DiskError, UsageError
 from bench.spec import Cell
 from bench.store.record import Record
 
 FORMAT = 1
+_OURS = re.compile(r"\.(lock|partial|store\.json\.\d+)$")
 Parsed = TypeVar("Parsed", Cell, Record)
 Writer = Callable[[Path], None]  # writes one file of a cell's folder at the path it is given
 
@@ -46,8 +48,8 @@ class Store:
         if not mark.is_file():
             raise UsageError(f"{path} is not a results folder (no store.json in it); `bench run --out` makes one")
         try:
-            found = json.loads(mark.read_text()).get("format")
-        except (ValueError, AttributeError) as error:
+            found = json.loads(mark.read_text(encoding="utf-8")).get("format")
+        except (OSError, ValueError, AttributeError) as error:
             raise UsageError(f"{mark} is not readable as JSON ({error}); restore it or choose another --out") from None
         if found != FORMAT:
             raise UsageError(
@@ -59,30 +61,45 @@ class Store:
     @classmethod
     def create(cls, path: Path) -> Store:
         """The results folder at `path`, made if it is not there; a folder with other things in it is refused."""
-        if (path / "store.json").exists():
-            return cls.open(path)
-        if path.exists() and (not path.is_dir() or any(name.name != ".lock" for name in path.iterdir())):
-            raise UsageError(f"{path} exists and is not a results folder; choose another --out")
+        found = cls.find(path)
+        if found is None:
+            with _disk(path):
+                path.mkdir(parents=True, exist_ok=True)
+                _write_text(path / "store.json", json.dumps({"format": FORMAT}) + "\n")
+        return found or cls(path)
+
+    @classmethod
+    def find(cls, path: Path) -> Store | None:
+        """The results folder at `path`, or None when one can be made there; makes nothing itself."""
         with _disk(path):
-            path.mkdir(parents=True, exist_ok=True)
-            _write_text(path / "store.json", json.dumps({"format": FORMAT}) + "\n")
-        return cls(path)
+            if (path / "store.json").exists():
+                return cls.open(path)
+            # what a run killed in its first moments leaves is hidden (.lock, .store.json.PID) and not in the way
+            if path.exists() and not (path.is_dir() and all(_OURS.match(entry.name) for entry in path.iterdir())):
+                raise UsageError(f"{path} exists and is not a results folder; choose another --out")
+        return None
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the folder for one writer, and sweep what a killed one left."""
         lock = FileLock(self.path / ".lock")
         try:
-            with lock.acquire(timeout=0):
-                shutil.rmtree(self.path / ".partial", ignore_errors=True)
-                yield
+            with _disk(self.path):
+                lock.acquire(timeout=0)
         except Timeout:
             raise UsageError(f"another bench run writes to {self.path}; wait for it or choose another --out") from None
+        try:
+            shutil.rmtree(self.path / ".partial", ignore_errors=True)
+            for folder in (self.path, self.path / "plans", self.path / "failed"):
+                for left in folder.glob(".*.json.*"):
+                    left.unlink(missing_ok=True)
+            yield
+        finally:
+            lock.release()
 
     def done(self) -> set[str]:
         """Ids of the finished cells."""
-        folder = self.path / "cells"
-        return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        return {path.parent.name for path in self.path.glob("cells/*/record.json")}
 
     def missing(self, cells: Iterable[Cell]) -> list[Cell]:
         """Those of `cells` that have no finished record here, in their order."""
@@ -107,6 +124,8 @@ class Store:
                 _write_text(aside / "record.json", _dump(record))
                 target = self.cell_folder(record.id)
                 target.parent.mkdir(exist_ok=True)
+                if target.exists():  # somebody removed its record.json, so that it runs again
+                    shutil.rmtree(target)
                 aside.rename(target)
                 _flush(target.parent)
             finally:
@@ -124,31 +143,38 @@ class Store:
         """Every cell of every grid that was asked for, each once in each suite."""
         cells: dict[tuple[str, str], Cell] = {}
         for path in sorted(self.path.glob("plans/*.json"), key=lambda path: path.stat().st_mtime_ns):
-            for raw in json.loads(path.read_text()):
+            for raw in _json(path):
                 cell = _parse(Cell, raw, path)
                 cells[cell.id, cell.suite] = cell
         return list(cells.values())
 
     def records(self) -> list[Record]:
         """Every record: finished cells, and the last failure of those that are not finished."""
-        finished = self.done()
-        done = sorted(self.path.glob("cells/*/record.json"))
-        failed = [path for path in sorted(self.path.glob("failed/*.json")) if path.stem not in finished]
-        return [self._read(path) for path in done + failed]
+        return [_parse(Record, _json(path), path) for path in self._record_files().values()]
 
     def record(self, cell_id: str) -> Record:
         """The record whose id starts with `cell_id`; UsageError when none or several do."""
-        records = [*self.path.glob(f"cells/{cell_id}*/record.json"), *self.path.glob(f"failed/{cell_id}*.json")]
-        if len(records) != 1:
-            raise UsageError(f"{len(records)} cells in {self.path} have an id starting with {cell_id!r}")
-        return self._read(records[0])
+        found = {name: path for name, path in self._record_files().items() if name.startswith(cell_id)}
+        if not found:
+            raise UsageError(f"no cell in {self.path} has an id starting with {cell_id!r}; bench run --plan lists them")
+        if len(found) > 1:
+            some = ", ".join(sorted(found)[:5]) + (", …" if len(found) > 5 else "")
+            raise UsageError(f"{len(found)} cells in {self.path} have an id starting with {cell_id!r}: {some}")
+        (path,) = found.values()
+        return _parse(Record, _json(path), path)
 
-    def _read(self, path: Path) -> Record:
-        try:
-            raw = json.loads(path.read_text())
-        except ValueError as error:
-            raise UsageError(f"{path} is not readable as JSON ({error}); remove it and run the grid again") from None
-        return _parse(Record, raw, path)
+    def _record_files(self) -> dict[str, Path]:
+        """record.json of every finished cell, and the failure of every other, by id."""
+        done = {path.parent.name: path for path in sorted(self.path.glob("cells/*/record.json"))}
+        failed = {path.stem: path for path in sorted(self.path.glob("failed/*.json"))}
+        return done | {name: path for name, path in failed.items() if name not in done}
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is not readable as JSON ({error}); remove it and run the grid again") from None
 
 
 def _parse(kind: type[Parsed], raw: object, path: Path) -> Parsed:
@@ -171,7 +197,7 @@ def _write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        aside.write_text(text)
+        aside.write_text(text, encoding="utf-8")
         _flush(aside)
         aside.replace(path)
     finally:
@@ -188,14 +214,17 @@ def _flush(path: Path) -> None:
 
 @contextmanager
 def _disk(path: Path) -> Iterator[None]:
-    """Turn a disk that is full, missing or closed to us into a UsageError."""
+    """Turn a disk that is full, missing or closed to us into a DiskError."""
     try:
         yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise UsageError(
+    except (UsageError, Timeout):
+        raise
+    except Exception as error:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or "No space left" in str(error):  # safetensors has an error of its own, which says so in words
+            raise DiskError(
                 f"no space left on the disk of {path}; finished cells are kept: free space and run again"
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            raise UsageError(f"cannot write to {path}: {error.strerror}; choose another --out") from error
+        if isinstance(error, OSError):
+            raise DiskError(f"cannot use {path}: {error.strerror or error}; choose another --out") from error
         raise

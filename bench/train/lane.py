@@ -42,6 +42,10 @@ class Ledger:
     evaluate_seconds: float = 0.0
     curve: list[CurvePoint] = field(default_factory=list)
 
+    @property
+    def seconds(self) -> float:
+        return self.train_seconds + self.evaluate_seconds
+
 
 class Lane:
     """One training run. Everything random comes from the cell's named streams; nothing from its neighbours."""

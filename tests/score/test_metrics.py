@@ -63,4 +63,4 @@ def test_trivial_baseline_of_tagging_is_no_entity():
 
 def test_an_unknown_metric_is_named_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'accuracy'"):
-        find_metric("acuracy")
+        find_metric("accuracies")

@@ -1,0 +1,99 @@
+"""What a lane came to, as a Record."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from bench.model.backbone import Backbone
+from bench.registry import find_suite
+from bench.score.evaluate import Predictions
+from bench.score.metrics import trivial
+from bench.spec import Cell
+from bench.store.provenance import provenance
+from bench.store.record import Costs, Counts, Parameters, Record
+from bench.train.lane import Lane
+
+
+def outcome(
+    lane: Lane,
+    backbone: Backbone,
+    predictions: Predictions | None,
+    peak: int,
+    overhead: float,
+    num_lanes: int,
+    started: datetime,
+    device: torch.device,
+) -> Record:
+    """The record of a lane that has left its loop; `overhead` is the loop's time that belongs to no lane."""
+    ledger, data, cell = lane.ledger, lane.data, lane.cell
+    return Record(
+        id=cell.id,
+        cell=cell,
+        status="done" if lane.status == "done" else "diverged" if lane.status == "diverged" else "failed",
+        reason=lane.reason,
+        main_metric=lane.task.main_metric,
+        scores=predictions.scores if predictions else {},
+        trivial=trivial(lane.task, data.train_examples, data.dev_examples),
+        selected_step=lane.best[1] if lane.best else None,
+        selection_score=lane.best[0][0] if lane.best else None,
+        curve=ledger.curve,
+        counts=Counts(
+            train=len(data.train),
+            selection=len(data.selection),
+            dev=len(data.dev),
+            train_cut=sum(row.cut for row in data.train),
+            dev_cut=sum(row.cut for row in data.dev),
+        ),
+        parameters=Parameters(
+            trained=sum(tensor.numel() for tensor in lane.training_tensors().values()),
+            stored=sum(tensor.numel() for tensor in lane.stored().values()),
+            head=sum(tensor.numel() for tensor in lane.head.parameters()),
+            backbone=backbone.geometry.parameters,
+        ),
+        costs=Costs(
+            seconds=ledger.seconds + overhead,
+            train_seconds=ledger.train_seconds,
+            evaluate_seconds=ledger.evaluate_seconds,
+            steps=lane.step,
+            tokens=ledger.tokens,
+            tokens_per_second=ledger.tokens / ledger.train_seconds if ledger.train_seconds else 0.0,
+            peak_bytes=peak,
+            lanes=num_lanes,
+        ),
+        provenance=provenance(device_name(device)),
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def failure(cell: Cell, error: Exception, started: datetime, device: torch.device) -> Record:
+    """The record of a cell that broke off, with the error and where it came from."""
+    task = find_suite(cell.suite).task(cell.task)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    first = (str(error).strip().splitlines() or [""])[0]
+    return Record(
+        id=cell.id,
+        cell=cell,
+        status="failed",
+        reason=f"{type(error).__name__}: {first} ({Path(place.filename).name}:{place.lineno})",
+        main_metric=task.main_metric,
+        provenance=provenance(device_name(device)),
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def device_name(device: torch.device) -> str:
+    """The accelerator's or the processor's name."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = device.type
+    return f"{model}, {torch.get_num_threads()} threads"

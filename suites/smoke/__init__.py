@@ -1,0 +1,73 @@
+"""The embedded suite: three tasks of a small generated language and three models pretrained on it. Runs offline.
+
+It is for trying the harness, for tests and for CI. Its numbers compare methods on a toy language and on nothing else.
+`python -m suites.smoke.pretrain` makes the models anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.spec import Budget, Source, Suite, Task
+from suites.smoke.entities import TAGS
+from suites.smoke.language import SIZES, entailment, entities, sentiment
+
+MODELS = Path(__file__).parent / "models"
+
+SENTIMENT = Task(
+    name="sentiment",
+    kind="classification",
+    source=Source(generate=sentiment),
+    texts=("text",),
+    label="label",
+    classes=("positive", "negative"),
+    pattern="{text} [P] it was [MASK].",
+    words={"positive": "good", "negative": "bad"},
+    metrics=("accuracy",),
+    sizes=SIZES,
+    licence="MIT",
+    citation="generated: suites/smoke/sentiment.py",
+)
+ENTAILMENT = Task(
+    name="entailment",
+    kind="classification",
+    source=Source(generate=entailment),
+    texts=("premise", "hypothesis"),
+    label="label",
+    classes=("yes", "no"),
+    pattern="{premise} [P] {hypothesis}? [MASK].",
+    words={"yes": "yes", "no": "no"},
+    metrics=("accuracy",),
+    sizes=SIZES,
+    licence="MIT",
+    citation="generated: suites/smoke/facts.py",
+)
+ENTITIES = Task(
+    name="entities",
+    kind="tagging",
+    source=Source(generate=entities),
+    texts=("words",),
+    label="tags",
+    classes=TAGS,
+    metrics=("entity_f1",),
+    sizes=SIZES,
+    licence="MIT",
+    citation="generated: suites/smoke/entities.py",
+)
+TASKS = (SENTIMENT, ENTAILMENT, ENTITIES)
+
+SMOKE = Suite(
+    name="smoke",
+    tasks=TASKS,
+    models=tuple(str(MODELS / size) for size in ("tiny", "mini", "small")),
+    average=tuple(task.name for task in TASKS),
+    methods=("finetune", "prompt_tuning", "ptuning_v1", "ptv2"),
+    budget=Budget(steps=150, batch_size=32, max_length=48, evaluations=5),
+    seeds=3,
+    settings={
+        "finetune": {"learning_rate": 1e-3, "warmup": 0.1},
+        "prompt_tuning": {"length": 20, "learning_rate": 3e-2},
+        "ptuning_v1": {"length": 10, "learning_rate": 1e-2},
+        "ptv2": {"length": 10, "learning_rate": 1e-2},
+    },
+)
