@@ -2,7 +2,16 @@
 
     python -m suites.smoke.pretrain [--size tiny mini small] [--out DIR] [--steps N]
 
-FACTS
+What lies in models/ came of this command on one core of a server CPU, float16 on disk, 312 word pieces each. tiny and
+mini shared their cores with other work, small ran on another machine. Losses are means of the last tenth.
+
+    size    hidden  inner  layers  parameters  on disk  steps   nats a masked token  seconds
+    tiny        64    256       2     137,080   0.3 MB  16,000                0.805      676
+    mini        96    192       3     282,936   0.6 MB  10,000                0.775      830
+    small      128    256       4     612,024   1.2 MB   8,000                0.797      420
+
+What they know: from which person or thing a statement could follow (a stranger in it is noticed by all three; another
+thing by mini alone) and which way an opinion goes, negation included. None has learned who did what to whom.
 """
 
 from __future__ import annotations
