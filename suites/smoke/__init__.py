@@ -62,7 +62,7 @@ SMOKE = Suite(
     models=tuple(str(MODELS / size) for size in ("tiny", "mini", "small")),
     average=tuple(task.name for task in TASKS),
     methods=("finetune", "prompt_tuning", "ptuning_v1", "ptv2"),
-    budget=Budget(steps=150, batch_size=32, max_length=48, evaluations=5),
+    budget=Budget(steps=120, batch_size=16, max_length=48, evaluations=4),
     seeds=3,
     # The best mean score on the held-out slices of tiny and mini, two seeds, out of three rates each (two for
     # prompt_tuning). Which rates were tried was decided after a first look at one seed of tiny's dev scores.
