@@ -204,7 +204,7 @@ def default_token_budget(backbone: Backbone) -> int:
     """Tokens per micro-batch: on a CPU what keeps activations near the caches, on a GPU what keeps it busy."""
     if backbone.device.type == "cuda":
         return 32_768
-    return max(512, 400_000 // backbone.geometry.hidden)
+    return max(512, 600_000 // backbone.geometry.hidden)
 
 
 def _write(record: Record, lane: Lane, predictions: Predictions | None, store: Store, options: Options) -> Record:

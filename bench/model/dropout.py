@@ -8,8 +8,7 @@ from torch import Tensor
 
 def keep_mask(seed: int, rate: float, shape: tuple[int, ...], device: torch.device) -> Tensor:
     """Multipliers of the given shape: 0 with probability `rate`, else 1 / (1 - rate)."""
-    mask = torch.ones(shape, device=device)
-    if rate:
-        generator = torch.Generator(device=device).manual_seed(seed)
-        mask.bernoulli_(1 - rate, generator=generator).div_(1 - rate)
-    return mask
+    if not rate:
+        return torch.ones(shape, device=device)
+    generator = torch.Generator(device=device).manual_seed(seed)
+    return torch.empty(shape, device=device).bernoulli_(1 - rate, generator=generator).div_(1 - rate)
