@@ -37,7 +37,8 @@ def test_four_methods_finish_on_cb_and_ptv2_is_over_the_trivial_baseline(tmp_pat
     command = [
         sys.executable, "-m", "bench.cli", "run", "--suite", "superglue", "--tasks", "cb", "--seeds", "1",
         "--data", str(REAL / "data" / "superglue"), "--models", str(REAL / "models" / "MiniLM-L3-mlm"),
-        "--steps", "20", "--batch-size", "16", "--evaluations", "2", "--set", "prompt_tuning.length=20", "--set", "finetune.learning_rate=1e-4", "--out", str(tmp_path / "out"), "--no-save-tuned",
+        "--steps", "20", "--batch-size", "16", "--evaluations", "2", "--set", "prompt_tuning.length=20",
+        "--set", "finetune.learning_rate=1e-4", "--out", str(tmp_path / "out"), "--no-save-tuned",
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     records = [json.loads(path.read_text()) for path in tmp_path.glob("out/cells/*/record.json")]
