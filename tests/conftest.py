@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bench.model.backbone import Backbone
     from bench.train.lane import Lane
 
-warnings.filterwarnings("ignore", message=".*the official split has.*")
 
 WORDS = [
     "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "yes", "no", "maybe", "question", "answer", ":", "?", ".", ",",
