@@ -79,6 +79,11 @@ class Task(Frozen):
         return self.metrics[0]
 
     @property
+    def outside(self) -> int:
+        """Index of the class of a word in no entity: `O`, or the first class where there is none of that name."""
+        return self.classes.index("O") if "O" in self.classes else 0
+
+    @property
     def has_cloze(self) -> bool:
         return self.pattern is not None
 

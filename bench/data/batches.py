@@ -36,6 +36,13 @@ class MicroBatch:
     slot_columns: Tensor  # (S,)
     slot_numbers: Tensor  # (S,) which prompt vector of the row's lane
 
+    def read(self, hidden: Tensor, lane: int) -> tuple[list[Ticket], Tensor]:
+        """A lane's tickets, and the hidden states (R, H) its head reads in them, ticket after ticket."""
+        own = [(at, ticket) for at, ticket in enumerate(self.tickets) if ticket.lane == lane]
+        rows = [at for at, ticket in own for _ in ticket.row.read]
+        columns = [column for _, ticket in own for column in ticket.row.read]
+        return [ticket for _, ticket in own], hidden[rows, columns]
+
     @property
     def num_tokens(self) -> int:
         return sum(len(ticket.row.ids) for ticket in self.tickets)

@@ -46,12 +46,11 @@ def predict(
         with backbone.autocast():
             hidden = backbone.hidden(batch, prompts, [0.0] * len(lanes))
             for index, lane in enumerate(lanes):
-                own = [(at, ticket.row) for at, ticket in enumerate(micro) if ticket.lane == index]
+                own, states = batch.read(hidden, index)
                 if not own:
                     continue
-                states = hidden[[at for at, row in own for _ in row.read], [at for _, row in own for at in row.read]]
-                found = lane.head(states).float().cpu().split([len(row.read) for _, row in own])
-                logits[index].update({row.example: part for (_, row), part in zip(own, found, strict=True)})
+                found = lane.head(states).float().cpu().split([len(ticket.row.read) for ticket in own])
+                logits[index].update({ticket.row.example: part for ticket, part in zip(own, found, strict=True)})
     return [
         _predictions(lane, own, known, found)
         for lane, own, known, found in zip(lanes, rows, examples, logits, strict=True)
@@ -62,10 +61,9 @@ def _predictions(
     lane: Lane, rows: Sequence[Row], examples: Sequence[Example], logits: dict[int, Tensor]
 ) -> Predictions:
     probabilities, labels, losses = [], [], []
-    default = lane.task.classes.index("O") if "O" in lane.task.classes else 0  # for words past max_length
     for row, example in zip(rows, examples, strict=True):
         found = logits[row.example]
-        predicted = [default] * len(example.labels)
+        predicted = [lane.task.outside] * len(example.labels)  # stays for words past max_length
         for place, label in zip(row.places, found.argmax(dim=-1).tolist(), strict=True):
             predicted[place] = label
         labels.append(predicted)

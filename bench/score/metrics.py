@@ -76,7 +76,7 @@ def find_metric(name: str) -> Callable[[Labels, Labels, Sequence[str]], float]:
 def trivial(task: Task, train: Sequence[Example], dev: Sequence[Example]) -> dict[str, float]:
     """What the constant answer scores on dev: train's most common class; for tagging, `O` everywhere."""
     if task.kind == "tagging":
-        constant = task.classes.index("O") if "O" in task.classes else 0
+        constant = task.outside
     else:
         counts = [0] * len(task.classes)
         for example in train:

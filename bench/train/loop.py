@@ -123,15 +123,12 @@ def _losses(backbone: Backbone, batch: MicroBatch, lanes: Sequence[Lane], prompt
         hidden = backbone.hidden(batch, prompts, [lane.method.dropout for lane in lanes])
         sums = []
         for index, lane in enumerate(lanes):
-            own = [(at, ticket) for at, ticket in enumerate(batch.tickets) if ticket.lane == index]
+            own, states = batch.read(hidden, index)
             if not own:
                 sums.append(hidden.new_zeros((), dtype=torch.float32))
                 continue
-            states = hidden[
-                [at for at, ticket in own for _ in ticket.row.read], [at for _, ticket in own for at in ticket.row.read]
-            ]
-            scores = lane.head(_dropped(states, [ticket for _, ticket in own], lane))
-            wanted = torch.tensor([target for _, ticket in own for target in ticket.row.targets], device=scores.device)
+            scores = lane.head(_dropped(states, own, lane))
+            wanted = torch.tensor([target for ticket in own for target in ticket.row.targets], device=scores.device)
             sums.append(torch.nn.functional.cross_entropy(scores.float(), wanted, reduction="sum"))
     return torch.stack(sums)
 

@@ -13,16 +13,25 @@ from bench.model.backbone import Backbone
 from bench.spec import Cell, Example, Method, Split, Task
 from bench.train.lane import LaneData
 
+Parts = tuple[list[Example], list[Example], list[Example]]  # train, selection, dev
+
 
 @dataclass
 class DataRoom:
     """What has been read and encoded so far."""
 
     _examples: dict[tuple[str, str, Split, str | None], list[Example]] = field(default_factory=dict)
+    _parts: dict[tuple[object, ...], Parts] = field(default_factory=dict)
     _rows: dict[tuple[object, ...], list[Row]] = field(default_factory=dict)
 
-    def split(self, cell: Cell, task: Task) -> tuple[list[Example], list[Example], list[Example]]:
+    def split(self, cell: Cell, task: Task) -> Parts:
         """(train, selection, dev) examples of a cell."""
+        key = (cell.suite, task.name, cell.data_path, cell.protocol, cell.budget)
+        if key not in self._parts:
+            self._parts[key] = self._divided(cell, task)
+        return self._parts[key]
+
+    def _divided(self, cell: Cell, task: Task) -> Parts:
         train, dev = (self._read(cell, task, split) for split in ("train", "dev"))
         train = first_rows(task, train, cell.budget.train_rows, "train")
         dev = first_rows(task, dev, cell.budget.dev_rows, "dev")
