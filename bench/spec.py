@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 RESULTS_VERSION = 1  # raise it when code changes what a cell's number is; old records are then no longer hits
 
-Kind = Literal["classification", "tagging"]
+Kind = Literal["classification", "choice", "tagging", "span"]
 HeadKind = Literal["linear", "verbalizer"]
 Protocol = Literal["holdout", "paper"]
-Split = Literal["train", "dev"]
+Split = Literal["train", "dev", "test"]
 Precision = Literal["bf16", "fp32"]
 SLOT_MARK, MASK_MARK, SEP_MARK = "[P]", "[MASK]", "[SEP]"
 
@@ -38,37 +38,56 @@ class Frozen(BaseModel):
 class Source(Frozen):
     """Where a task's rows come from: the hub, a local folder in its authors' layout, or a generator.
 
-    `local` is a path under `--data` with `{split}` in it; `hub_splits` and `local_splits` translate the harness's
-    split names (train, dev) to theirs.
+    `local` are paths under `--data` with `{split}` in them, the first that is there is read; `*` and `**` stand for
+    many files read as one. The ending tells the format: `.jsonl`, `.json` (a list), `.tsv` (with a header line); any
+    other is a column file (blank lines between sentences). A further `.gz` is unpacked. `hub_splits` and
+    `local_splits` translate the harness's split names to theirs; local ones may have several names.
     """
 
     hub: str | None = None
     config: str | None = None
     revision: str | None = None
-    local: str | None = None
-    hub_splits: dict[str, str] = {"train": "train", "dev": "validation"}
-    local_splits: dict[str, str] = {"train": "train", "dev": "val"}
+    local: tuple[str, ...] = ()
+    hub_splits: dict[str, str] = {"train": "train", "dev": "validation", "test": "test"}
+    local_splits: dict[str, tuple[str, ...]] = {"train": ("train",), "dev": ("val", "dev"), "test": ("test",)}
     generate: Callable[[str], list[dict[str, Any]]] | None = Field(default=None, exclude=True)
 
 
 class Task(Frozen):
-    """A data source, how a row becomes an Example, and how predictions are scored.
+    """A data source, how a row becomes Examples, and how predictions are scored. The first metric is the main one.
 
-    `texts` are the fields the plain form feeds to the backbone (one, or two as a pair; for tagging, the list of
-    words). `pattern` is the cloze form: text with `{field}`, `[P]` (prompt slots), `[MASK]` and at most one `[SEP]`;
-    `words` maps each class to the word that stands for it at `[MASK]`. The first metric is the main one.
-    """
+    `rows` turns a row of the source into any number of rows in the harness's fields, listed here for each kind; without
+    it the source has them already. It may raise ValueError, KeyError or TypeError: the user then reads file and line.
+
+    | kind | fields |
+    | --- | --- |
+    | classification | those of `plain` and `pattern`, and `label`: one of `classes` |
+    | choice | those of the forms; `choices`: a list of candidates, each a dict of more fields, `choice` among them (its text); `label`: the number of the right one, or a list of numbers |
+    | tagging | `words`; `tags`: BIO, IOB1, BIOES or BILOU, made BIO when read; `marks`: numbers of words to mark by position |
+    | span | `question`, `context`, `answers`: a list of {"text", "start"}, empty when the context has no answer |
+
+    Any row may also have `idx` (its id), `group` (what must stay together when rows are divided or resampled: passage,
+    document) and `query` (the question that several rows answer together).
+
+    `plain` is the form a linear head reads, `pattern` the cloze form: text with `{field}`, `[P]` (prompt slots), at most
+    one `[SEP]` and, in `pattern`, `[MASK]`. `words` maps each class to the word that stands for it at `[MASK]`; a
+    choice's `[MASK]` stands for the candidate itself, one mask per token.
+    """  # noqa: E501
 
     name: str
     kind: Kind
     source: Source
-    texts: tuple[str, ...]
-    label: str
-    classes: tuple[str, ...]
+    rows: Callable[[dict[str, Any]], Iterable[dict[str, Any]]] | None = Field(default=None, exclude=True)
+    plain: str = ""
+    classes: tuple[str, ...] = ()
     pattern: str | None = None
     words: dict[str, str] = {}
     metrics: tuple[str, ...]
-    sizes: dict[str, int] = {}
+    scored: Literal["dev", "test"] = "dev"  # the split that scores are from, as the field's papers have it
+    max_length: int | None = None  # tokens of text this task wants; a budget's own number goes before it
+    stride: int = 128  # span: tokens by which neighbouring windows of a long context overlap
+    answerless: bool = False  # span: some questions have no answer
+    sizes: dict[str, int] = {}  # official numbers of examples per split; for tagging, of sentences
     licence: str = ""
     citation: str = ""
     obtain: str = ""  # one line on how to get the data, for errors
@@ -87,28 +106,62 @@ class Task(Frozen):
     def has_cloze(self) -> bool:
         return self.pattern is not None
 
+    @property
+    def columns(self) -> int:
+        """Scores a linear head gives for each position it reads: classes; 1 of a candidate; start and end of a span."""
+        return {"choice": 1, "span": 2}.get(self.kind, len(self.classes))
+
+    def splits(self, protocol: Protocol) -> tuple[Split, ...]:
+        """The splits a run needs: train, the one scored, and dev where steps are chosen on it."""
+        chosen_on: tuple[Split, ...] = ("dev",) if protocol == "paper" and self.scored != "dev" else ()
+        return ("train", *chosen_on, self.scored)
+
     @model_validator(mode="after")
     def _consistent(self) -> Task:
-        if not self.metrics or len(self.classes) < 2:
-            raise ValueError(f"task {self.name!r} needs at least one metric and two classes")
-        if len(self.texts) not in (1, 2):
-            raise ValueError(f"task {self.name!r}: texts names {len(self.texts)} fields; one or two can be fed")
-        if self.pattern is not None:
-            if self.pattern.count(MASK_MARK) != 1 or self.pattern.count(SEP_MARK) > 1:
-                raise ValueError(f"task {self.name!r}: a pattern has exactly one [MASK] and at most one [SEP]")
-            if set(self.words) != set(self.classes):
-                raise ValueError(f"task {self.name!r}: words must name exactly the classes {self.classes}")
+        if not self.metrics:
+            raise ValueError(f"task {self.name!r} needs at least one metric")
+        if self.kind in ("classification", "tagging") and len(self.classes) < 2:
+            raise ValueError(f"task {self.name!r} needs at least two classes")
+        if self.kind in ("classification", "choice") and not self.plain:
+            raise ValueError(f"task {self.name!r} needs a plain form, like '{{premise}}[SEP]{{hypothesis}}'")
+        if self.kind in ("tagging", "span") and (self.plain or self.pattern):
+            raise ValueError(f"task {self.name!r}: a {self.kind} task lays out its rows itself, without a form")
+        for form in (self.plain, self.pattern or MASK_MARK):
+            if form.count(MASK_MARK) != (form is not self.plain) or form.count(SEP_MARK) > 1:
+                raise ValueError(f"task {self.name!r}: a pattern has exactly one [MASK], a form at most one [SEP]")
+        if self.pattern is not None and self.kind == "classification" and set(self.words) != set(self.classes):
+            raise ValueError(f"task {self.name!r}: words must name exactly the classes {self.classes}")
         return self
 
 
+def bio(*types: str) -> tuple[str, ...]:
+    """The classes of a tagging task over these entity types: O, then B- and I- of each."""
+    return ("O", *(f"{part}-{kind}" for kind in types for part in "BI"))
+
+
+class Answer(Frozen):
+    """A right answer of a span task: its text, and the character of the context it starts at."""
+
+    text: str
+    start: int
+
+
 class Example(Frozen):
-    """One thing to score. `labels` are class indices: one for classification, one per word for tagging."""
+    """One thing to score.
+
+    `labels` are class indices: one for classification, one per word for tagging; for choice the numbers of the right
+    candidates; for span (1,) or (0,), whether the context has an answer.
+    """
 
     id: str
     texts: dict[str, str] = {}
+    choices: tuple[dict[str, str], ...] = ()
     words: tuple[str, ...] = ()
+    marks: tuple[int, ...] = ()
+    answers: tuple[Answer, ...] = ()
     labels: tuple[int, ...]
-    group: str | None = None  # what must stay together when examples are divided or resampled (passage, document)
+    group: str | None = None
+    query: str | None = None
 
 
 class Budget(Frozen):
@@ -120,7 +173,7 @@ class Budget(Frozen):
     max_length: int = Field(128, ge=8)  # text and special tokens; prompt slots come on top
     evaluations: int | None = Field(None, ge=1)  # along the way; default: every epoch, or 10 when steps are given
     train_rows: int | None = Field(None, ge=2)  # use only the first rows after a fixed shuffle
-    dev_rows: int | None = Field(None, ge=1)
+    scored_rows: int | None = Field(None, ge=1)
     backbone_dropout: bool = False  # run the backbone's own dropout while training, for every method alike
 
 
