@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -13,12 +14,12 @@ from bench import settings
 from bench.errors import UsageError, unknown
 from bench.plan import Grid, plan
 from bench.registry import load_plugin, methods, suites
-from bench.spec import Plan, Protocol
+from bench.spec import Plan, Protocol, Task
 from bench.store.store import Store
 
 RESULTS = Path("results")
 BUDGET_KEYS = (
-    "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "dev_rows", "backbone_dropout",
+    "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "scored_rows", "backbone_dropout",
 )  # fmt: skip
 
 
@@ -48,7 +49,9 @@ def run_grid(flags: dict[str, Any]) -> int:
 
     options = Options(device, asked.get("lanes", 8), asked.get("token_budget"), asked.get("save_tuned", True))
     room = DataRoom()
+    begun = time.perf_counter()
     prepare(missing, room)  # before anything is written: bad input leaves no folder behind
+    _print_encoded(console, room.num_items, room.store.num_tokenised, time.perf_counter() - begun)
     store = Store.create(path)
     with store.writing(), progress(console, len(missing)) as audience:
         store.write_plan(whole.cells)
@@ -60,6 +63,11 @@ def run_grid(flags: dict[str, Any]) -> int:
     return 1 if failed else 0
 
 
+def _print_encoded(console: Console, items: int, tokenised: int, seconds: float) -> None:
+    texts = f"{tokenised} texts tokenised" if tokenised else "no text tokenised again"
+    console.print(f"{items} items read and encoded in {seconds:.1f} s, {texts}", highlight=False)
+
+
 def _grid(asked: dict[str, Any], precision: Any) -> Grid:
     protocol = asked.get("protocol", "holdout")
     if protocol not in get_args(Protocol):
@@ -67,6 +75,7 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
     for key, least in (("lanes", 1), ("token_budget", 1)):
         if asked.get(key) is not None and asked[key] < least:
             raise UsageError(f"--{key.replace('_', '-')} {asked[key]} is not possible: it must be at least {least}")
+    limits = dict.fromkeys(("train_rows", "scored_rows"), asked["limit"]) if "limit" in asked else {}
     return Grid(
         suite=asked.get("suite", "smoke"),
         tasks=settings.names(asked.get("tasks")),
@@ -74,7 +83,7 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
         models=settings.names(asked.get("models")),
         seeds=settings.seeds(asked.get("seeds")),
         settings=asked["set"],
-        budget={key: asked[key] for key in BUDGET_KEYS if key in asked},
+        budget={**limits, **{key: asked[key] for key in BUDGET_KEYS if key in asked}},
         data=Path(asked["data"]) if asked.get("data") else None,
         protocol=protocol,
         precision=precision,
@@ -160,13 +169,20 @@ def _suites() -> Table:
 
 
 def _tasks() -> Table:
-    table = Table("suite", "task", "kind", "classes", "metrics", "source", "licence")
+    table = Table("suite", "task", "kind", "classes", "metrics", "scored", "source", "licence")
     for name, suite in suites().items():
         for task in suite.tasks:
-            source = f"{task.source.hub}/{task.source.config}" if task.source.hub else "generated"
-            row = (task.name, task.kind, str(len(task.classes)), ", ".join(task.metrics), source, task.licence)
+            classes = str(len(task.classes)) if task.classes else ""
+            row = (task.name, task.kind, classes, ", ".join(task.metrics), task.scored, _source(task), task.licence)
             table.add_row(name, *row)
     return table
+
+
+def _source(task: Task) -> str:
+    if task.source.generate is not None:
+        return "generated"
+    hub = "/".join(part for part in (task.source.hub, task.source.config) if part)
+    return hub or f"local: {task.source.local[0]}"
 
 
 def _models() -> Table:

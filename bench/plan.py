@@ -45,10 +45,10 @@ def plan(grid: Grid) -> Plan:
     settings = {name: {**suite.settings.get(name, {}), **grid.settings.get(name, {})} for name in names}
     methods = {name: build(kind, settings[name]) for name, kind in kinds.items()}
     models = [find_model(_model_reference(suite, name)) for name in grid.models or suite.models]
-    budget = _budget(suite, grid.budget)
+    budgets = {task.name: _budget(suite, task, grid.budget) for task in tasks}
     if grid.data and not any(task.source.local for task in tasks):
         raise UsageError(f"--data {grid.data}: no chosen task of suite {suite.name!r} reads local data; leave it out")
-    prints = {task.name: fingerprint(task, grid.data) for task in tasks}
+    prints = {task.name: fingerprint(task, grid.data, task.splits(grid.protocol)) for task in tasks}
     cells: list[Cell] = []
     skips: list[Skip] = []
     for model in models:
@@ -60,9 +60,9 @@ def plan(grid: Grid) -> Plan:
                 if reason:
                     skips.append(Skip(task.name, model.name, name, reason))
                     continue
-                _check_positions(fitted, model, budget)
+                _check_positions(fitted, model, task, budgets[task.name])
                 cells += [
-                    _cell(grid, suite, task, model, fitted, given, seed, budget, prints[task.name])
+                    _cell(grid, suite, task, model, fitted, given, seed, budgets[task.name], prints[task.name])
                     for seed in grid.seeds or tuple(range(suite.seeds))
                 ]
     if not cells:
@@ -86,8 +86,10 @@ def _model_reference(suite: Suite, name: str) -> str:
     return next((path for path in suite.models if Path(path).name == name and Path(path).is_dir()), name)
 
 
-def _budget(suite: Suite, changes: dict[str, Any]) -> Budget:
-    asked = {**suite.budget.model_dump(), **changes}
+def _budget(suite: Suite, task: Task, changes: dict[str, Any]) -> Budget:
+    """What the suite says, but the text length the task wants, and before either what was asked for."""
+    own = {"max_length": task.max_length} if task.max_length else {}
+    asked = {**suite.budget.model_dump(), **own, **changes}
     if "epochs" in changes and "steps" not in changes:
         asked["steps"] = None
     try:
@@ -105,7 +107,7 @@ def _fitted(method: Method, task: Task, given: dict[str, Any]) -> Method:
     return method
 
 
-def _check_positions(method: Method, model: ModelSource, budget: Budget) -> None:
+def _check_positions(method: Method, model: ModelSource, task: Task, budget: Budget) -> None:
     slots = method.slots().count
     needed = slots + budget.max_length
     if model.positions and needed > model.positions:
@@ -113,7 +115,8 @@ def _check_positions(method: Method, model: ModelSource, budget: Budget) -> None
         asked = f"{slots} prompt positions + {text} = {needed}" if slots else text
         mend = f"{method.name}.length or --max-length" if slots else "--max-length"
         raise UsageError(
-            f"{method.name}: {asked}, but model {model.name!r} has {model.positions} positions; lower {mend}"
+            f"{method.name} on {task.name}: {asked}, but model {model.name!r} has {model.positions} positions; "
+            f"lower {mend}"
         )
 
 

@@ -13,12 +13,12 @@ from typing import Protocol
 import torch
 from safetensors.torch import save_file
 
-from bench.data.encode import Encoder
 from bench.errors import DiskError
 from bench.model.backbone import Backbone, load_backbone, load_tokenizer
 from bench.model.heads import word_tokens
 from bench.model.source import find_model
 from bench.registry import build, find_method, find_suite
+from bench.score.answers import prediction_table
 from bench.score.evaluate import Predictions, predict
 from bench.spec import Cell, Method
 from bench.store.predictions import write_predictions
@@ -28,7 +28,7 @@ from bench.train.lane import Lane
 from bench.train.loop import Progress, fit
 from bench.train.meter import peak_bytes, reset_peak
 from bench.train.outcome import failure, outcome
-from bench.train.room import DataRoom, form_of
+from bench.train.room import DataRoom
 from bench.train.trained import NotTrained
 
 
@@ -76,25 +76,17 @@ def run(
 
 
 def prepare(cells: Sequence[Cell], room: DataRoom) -> None:
-    """Read every task and try its longest example with every tokenizer, so that no bad input stops a run midway.
+    """Read and encode every task for every tokenizer, so that no bad input stops a run midway.
 
     UsageError names what cannot be used.
     """
-    seen: set[tuple[object, ...]] = set()
     tokenizers = {path: load_tokenizer(find_model(path)) for path in dict.fromkeys(cell.model_path for cell in cells)}
     for cell in cells:
         task, method = find_suite(cell.suite).task(cell.task), _method(cell)
-        key = (cell.model_path, cell.suite, task.name, form_of(method), method.slots(), cell.budget, cell.protocol)
-        if key in seen:
-            continue
-        seen.add(key)
-        train, *_ = room.split(cell, task)
-        tokenizer = tokenizers[cell.model_path]
-        encoder = Encoder(tokenizer, task, form_of(method), method.slots(), cell.budget.max_length)
-        encoder.encode([max(train, key=lambda example: sum(map(len, (*example.texts.values(), *example.words))))])
+        room.lane_data(cell, task, method, tokenizers[cell.model_path])
         if method.head == "verbalizer":
             for name in task.classes:
-                word_tokens(tokenizer, task.words[name])
+                word_tokens(tokenizers[cell.model_path], task.words[name])
 
 
 class Backbones:
@@ -178,7 +170,7 @@ def _train_group(
     lanes = []
     for cell in cells:
         task, method = find_suite(cell.suite).task(cell.task), _method(cell)
-        lanes.append(Lane(cell, method, task, backbone, room.lane_data(cell, task, method, backbone)))
+        lanes.append(Lane(cell, method, task, backbone, room.lane_data(cell, task, method, backbone.tokenizer)))
     budget = options.token_budget or default_token_budget(backbone)
     reset_peak(options.device)
     with audience.loop(cells):
@@ -189,7 +181,9 @@ def _train_group(
         raise NotTrained(failed[0].reason)
     peak = peak_bytes(options.device)
     before = time.perf_counter()
-    found = predict(backbone, done, [lane.data.dev for lane in done], [lane.data.dev_examples for lane in done], budget)
+    found = predict(
+        backbone, done, [lane.data.scored for lane in done], [lane.data.scored_examples for lane in done], budget
+    )
     evaluate_seconds = (time.perf_counter() - before) / max(1, len(done))
     predictions = dict(zip(map(id, done), found, strict=True))
     overhead = (time.perf_counter() - begun - sum(lane.ledger.seconds for lane in lanes)) / len(lanes)
@@ -210,8 +204,8 @@ def default_token_budget(backbone: Backbone) -> int:
 def _write(record: Record, lane: Lane, predictions: Predictions | None, store: Store, options: Options) -> Record:
     files = {}
     if predictions is not None:
-        rows = (lane.task, lane.data.dev_examples, predictions.labels, predictions.probabilities)
-        files["predictions.parquet"] = lambda path: write_predictions(path, *rows)
+        table = prediction_table(lane.task, lane.data.scored_examples, predictions.found, predictions.answers)
+        files["predictions.parquet"] = lambda path: write_predictions(path, table)
         if options.save_tuned:
             tensors = {name: tensor.cpu().contiguous() for name, tensor in lane.stored().items()}
             metadata = {"cell": record.id, "method": record.cell.method}

@@ -13,7 +13,8 @@ from bench.errors import UsageError, unknown
 LISTS = ("methods", "tasks", "models", "plugin")
 TEXTS = ("suite", "data", "out", "protocol", "device", "precision")
 NUMBERS = (
-    "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "dev_rows", "lanes", "token_budget",
+    "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "scored_rows", "limit", "lanes",
+    "token_budget",
 )  # fmt: skip
 SWITCHES = ("backbone_dropout", "save_tuned")
 FORMS: dict[str, tuple[str, tuple[type, ...]]] = {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.model.backbone import Backbone
     from bench.model.source import ModelSource
 
-RESULTS_VERSION = 1  # raise it when code changes what a cell's number is; old records are then no longer hits
+RESULTS_VERSION = 2  # raise it when code changes what a cell's number is; old records are then no longer hits
 
 Kind = Literal["classification", "choice", "tagging", "span"]
 HeadKind = Literal["linear", "verbalizer"]
@@ -111,6 +111,11 @@ class Task(Frozen):
         """Scores a linear head gives for each position it reads: classes; 1 of a candidate; start and end of a span."""
         return {"choice": 1, "span": 2}.get(self.kind, len(self.classes))
 
+    @property
+    def positions_compete(self) -> bool:
+        """Whether positions compete with one another (candidates, starts and ends of spans) or classes at each."""
+        return self.kind in ("choice", "span")
+
     def splits(self, protocol: Protocol) -> tuple[Split, ...]:
         """The splits a run needs: train, the one scored, and dev where steps are chosen on it."""
         chosen_on: tuple[Split, ...] = ("dev",) if protocol == "paper" and self.scored != "dev" else ()
@@ -172,7 +177,7 @@ class Budget(Frozen):
     batch_size: int = Field(32, ge=1)
     max_length: int = Field(128, ge=8)  # text and special tokens; prompt slots come on top
     evaluations: int | None = Field(None, ge=1)  # along the way; default: every epoch, or 10 when steps are given
-    train_rows: int | None = Field(None, ge=2)  # use only the first rows after a fixed shuffle
+    train_rows: int | None = Field(None, ge=2)  # use only the first examples after a fixed shuffle
     scored_rows: int | None = Field(None, ge=1)
     backbone_dropout: bool = False  # run the backbone's own dropout while training, for every method alike
 

@@ -18,6 +18,7 @@ import torch
 from bench.plan import Grid, plan
 from bench.registry import find_suite
 from bench.spec import Cell
+from tests.suites.layouts import LAYOUTS
 
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 WORDS = [
     "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "yes", "no", "maybe", "question", "answer", ":", "?", ".", ",",
-    *(f"word{number}" for number in range(60)),
+    *(f"word{number}" for number in range(60)), "great", "terrible", "because", "so", "or", "is", "it", "was", "*", "#",
 ]  # fmt: skip
 
 
@@ -75,7 +76,9 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_superglue(folder: Path, train: int = 40, dev: int = 12) -> Path:
-    """RTE, CB and BoolQ in the official layout, with made-up sentences."""
+    """SuperGLUE in the official layout, with made-up sentences; RTE, CB and BoolQ of these sizes."""
+    for name in ("copa", "multirc", "record", "wic", "wsc"):
+        LAYOUTS[name](folder)
     rng = random.Random(0)
 
     def text() -> str:
@@ -134,11 +137,11 @@ class Workshop:
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
         from bench.registry import build, find_method
-        from bench.runner import DataRoom
         from bench.train.lane import Lane
+        from bench.train.room import DataRoom
 
         task, method = find_suite("superglue").task(cell.task), build(find_method(cell.method), cell.settings)
-        return Lane(cell, method, task, backbone, DataRoom().lane_data(cell, task, method, backbone))
+        return Lane(cell, method, task, backbone, DataRoom().lane_data(cell, task, method, backbone.tokenizer))
 
 
 SMALL = {

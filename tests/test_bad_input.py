@@ -63,12 +63,12 @@ WRONG_FLAGS = {
     ),
     "prompt and text beyond the positions": (
         ["--methods", "prompt_tuning", "--set", "prompt_tuning.length=60", "--max-length", "32"],
-        "prompt_tuning: 60 prompt positions + 32 text tokens = 92, but model 'tiny-bert' has 64 positions; "
+        "prompt_tuning on rte: 60 prompt positions + 32 text tokens = 92, but model 'tiny-bert' has 64 positions; "
         "lower prompt_tuning.length or --max-length",
     ),
     "text beyond the positions": (
         ["--methods", "finetune", "--max-length", "65"],
-        "finetune: 65 text tokens, but model 'tiny-bert' has 64 positions; lower --max-length",
+        "finetune on rte: 65 text tokens, but model 'tiny-bert' has 64 positions; lower --max-length",
     ),
     "a pattern that leaves no room": (
         ["--methods", "finetune", "--set", "finetune.head=verbalizer", "--max-length", "8"], "raise --max-length",
@@ -94,11 +94,12 @@ def test_data_out_of_reach_says_how_to_run_offline(bench: Bench) -> None:
     assert "To run offline: --data DIR (a folder with RTE/train.jsonl)" in said
 
 
+NO_DEV = "the dev split of task 'rte' is missing: no RTE/(val|dev).jsonl"
 SPOILED_DATA = {
     "a file instead of the folder": (lambda data: (shutil.rmtree(data), data.write_text("")), "a file, not a folder"),
-    "a file missing": (lambda data: (data / "RTE/val.jsonl").unlink(), "RTE/val.jsonl is missing (task 'rte')"),
+    "a file missing": (lambda data: (data / "RTE/val.jsonl").unlink(), NO_DEV),
     "a folder in a file's place": (
-        lambda data: ((data / "RTE/val.jsonl").unlink(), (data / "RTE/val.jsonl").mkdir()), "RTE/val.jsonl is missing",
+        lambda data: ((data / "RTE/val.jsonl").unlink(), (data / "RTE/val.jsonl").mkdir()), NO_DEV,
     ),
     "bytes that are no text": (
         lambda data: (data / "RTE/train.jsonl").write_bytes(b'{"premise": "\xff"}\n'), "RTE/train.jsonl: 'utf-8' codec",

@@ -1,4 +1,4 @@
-"""A step's rows, from whichever lanes, as a sorted queue cut into micro-batches of at most N tokens.
+"""A step's items, from whichever lanes, as a sorted queue cut into micro-batches of at most N tokens.
 
 Shape legend: B rows, T tokens (slots included), R positions that heads read, S slots in the whole micro-batch.
 """
@@ -11,23 +11,38 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.data.encode import Row
+from bench.data.rows import Item, Row
+from bench.seeds import derive
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A row on its way through the backbone: whose it is and which draw of dropout belongs to it."""
+    """An item on its way through the backbone: whose it is and which draw of dropout belongs to it."""
 
     lane: int  # index among the lanes of the loop
-    row: Row
-    seed: int = 0  # of this row's dropout in this step
+    item: Item
+    seed: int = 0  # of this item's dropout in this step
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one lane's head reads in a micro-batch: its tickets, and their positions one after another."""
+
+    tickets: list[Ticket]
+    states: Tensor  # (R, H)
+    tokens: Tensor  # (R,) the token wanted at each position, 0 where none is asked for
+    per_row: list[int]  # how many of the R positions belong to each row
+    per_item: list[int]  # how many to each ticket
 
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Rows padded to one length. Row b belongs to lane `lanes[b]`."""
+    """Rows padded to one length, the tickets' one after another. Row b belongs to lane `row_lanes[b]`."""
 
     tickets: Sequence[Ticket]
+    rows: Sequence[Row]
+    row_lanes: Sequence[int]
+    row_seeds: Sequence[int]
     ids: Tensor  # (B, T)
     mask: Tensor  # (B, T), 1 at real tokens and slots
     types: Tensor  # (B, T)
@@ -36,36 +51,54 @@ class MicroBatch:
     slot_columns: Tensor  # (S,)
     slot_numbers: Tensor  # (S,) which prompt vector of the row's lane
 
-    def read(self, hidden: Tensor, lane: int) -> tuple[list[Ticket], Tensor]:
-        """A lane's tickets, and the hidden states (R, H) its head reads in them, ticket after ticket."""
-        own = [(at, ticket) for at, ticket in enumerate(self.tickets) if ticket.lane == lane]
-        rows = [at for at, ticket in own for _ in ticket.row.read]
-        columns = [column for _, ticket in own for column in ticket.row.read]
-        return [ticket for _, ticket in own], hidden[rows, columns]
+    def read(self, hidden: Tensor, lane: int) -> Reading | None:
+        """What a lane's head reads of the hidden states (B, T, H); None when it has no row here."""
+        own = [(at, row) for at, row in enumerate(self.rows) if self.row_lanes[at] == lane]
+        if not own:
+            return None
+        at = [number for number, row in own for _ in row.read]
+        columns = [column for _, row in own for column in row.read]
+        tokens = [token for _, row in own for token in (row.tokens or [0] * len(row.read))]
+        tickets = [ticket for ticket in self.tickets if ticket.lane == lane]
+        return Reading(
+            tickets=tickets,
+            states=hidden[at, columns],
+            tokens=torch.tensor(tokens, device=hidden.device),
+            per_row=[len(row.read) for _, row in own],
+            per_item=[ticket.item.num_read for ticket in tickets],
+        )
 
     @property
     def num_tokens(self) -> int:
-        return sum(len(ticket.row.ids) for ticket in self.tickets)
+        return sum(len(row.ids) for row in self.rows)
 
 
 def micro_batches(tickets: Sequence[Ticket], token_budget: int) -> Iterator[list[Ticket]]:
-    """Cut the tickets, longest first, so that rows x longest stays within the budget; one row always passes."""
-    queue = sorted(tickets, key=lambda ticket: -len(ticket.row.ids))
-    while queue:
-        size = max(1, token_budget // len(queue[0].row.ids))
-        yield queue[:size]
-        queue = queue[size:]
+    """Cut the tickets, longest first, so that rows x longest stays within the budget; one item always passes whole."""
+    queue = sorted(tickets, key=lambda ticket: -ticket.item.longest)
+    batch: list[Ticket] = []
+    rows = 0
+    for ticket in queue:
+        more = len(ticket.item.rows)
+        if batch and (rows + more) * batch[0].item.longest > token_budget:
+            yield batch
+            batch, rows = [], 0
+        batch.append(ticket)
+        rows += more
+    if batch:
+        yield batch
 
 
 def collate(tickets: Sequence[Ticket], pad_id: int, device: torch.device) -> MicroBatch:
     """Pad on the right and move to the device."""
-    width = max(len(ticket.row.ids) for ticket in tickets)
-    ids = [ticket.row.ids + [pad_id] * (width - len(ticket.row.ids)) for ticket in tickets]
-    mask = [[1] * len(ticket.row.ids) + [0] * (width - len(ticket.row.ids)) for ticket in tickets]
-    types = [ticket.row.types + [0] * (width - len(ticket.row.types)) for ticket in tickets]
-    slots = [
-        (row, column, number) for row, ticket in enumerate(tickets) for number, column in enumerate(ticket.row.slots)
-    ]
+    owned = [(ticket, number, row) for ticket in tickets for number, row in enumerate(ticket.item.rows)]
+    rows = [row for _, _, row in owned]
+    row_lanes = [ticket.lane for ticket, _, _ in owned]
+    width = max(len(row.ids) for row in rows)
+    ids = [row.ids + [pad_id] * (width - len(row.ids)) for row in rows]
+    mask = [[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in rows]
+    types = [row.types + [0] * (width - len(row.types)) for row in rows]
+    slots = [(at, column, number) for at, row in enumerate(rows) for number, column in enumerate(row.slots)]
 
     def tensor(values: Sequence[object]) -> Tensor:
         return torch.tensor(values, dtype=torch.long).to(device, non_blocking=True)
@@ -73,10 +106,13 @@ def collate(tickets: Sequence[Ticket], pad_id: int, device: torch.device) -> Mic
     where = tensor(slots).view(-1, 3)
     return MicroBatch(
         tickets=tickets,
+        rows=rows,
+        row_lanes=row_lanes,
+        row_seeds=[derive(ticket.seed, "row", number) if number else ticket.seed for ticket, number, _ in owned],
         ids=tensor(ids),
         mask=tensor(mask),
         types=tensor(types),
-        lanes=tensor([ticket.lane for ticket in tickets]),
+        lanes=tensor(row_lanes),
         slot_rows=where[:, 0],
         slot_columns=where[:, 1],
         slot_numbers=where[:, 2],

@@ -1,27 +1,16 @@
-"""Rows of a task from where its source says: a local folder in its authors' layout, the hub, or a generator.
-
-A row is a dict of fields; beside it goes the place it came from, so that an error can name file and line.
-"""
+"""Rows of a task from where its source says: a local folder in its authors' layout, the hub, or a generator."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.data.files import Located, read
 from bench.errors import UsageError
 from bench.spec import Split, Task
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A raw row and where it stands: `file:line`, `repo/config split[row]` or `generated split[row]`."""
-
-    place: str
-    fields: dict[str, Any]
 
 
 def load(task: Task, split: Split, data: Path | None) -> list[Located]:
@@ -30,68 +19,52 @@ def load(task: Task, split: Split, data: Path | None) -> list[Located]:
         rows = task.source.generate(split)
         return [Located(f"generated {task.name} {split}[{index}]", row) for index, row in enumerate(rows)]
     if data is not None:
-        return list(_read_json_lines(local_file(task, split, data)))
+        return [row for path in local_files(task, split, data) for row in read(path)]
     return _load_hub(task, split)
 
 
-def fingerprint(task: Task, data: Path | None) -> str:
-    """A hash of what the source holds: file contents, generated rows, or the hub's commit."""
+def fingerprint(task: Task, data: Path | None, splits: Sequence[Split]) -> str:
+    """A hash of what the source holds in these splits: file contents, generated rows, or the hub's commit."""
     digest = hashlib.sha256()
-    splits: tuple[Split, ...] = ("train", "dev")
     if task.source.generate is not None:
         for split in splits:
             digest.update(json.dumps(task.source.generate(split), sort_keys=True).encode())
     elif data is not None:
         for split in splits:
-            with _opened(local_file(task, split, data)) as path:
-                digest.update(path.read_bytes())
+            for path in local_files(task, split, data):
+                try:
+                    digest.update(path.read_bytes())
+                except OSError as error:
+                    raise UsageError(f"cannot read {path}: {error}") from None
     else:
         digest.update(f"{task.source.hub}/{task.source.config}@{hub_revision(task)}".encode())
     return digest.hexdigest()[:16]
 
 
-def local_file(task: Task, split: Split, data: Path) -> Path:
-    """Where a split lies under a local data folder; UsageError when the folder or file is not there."""
-    source = task.source
-    if source.local is None:
+def local_files(task: Task, split: Split, data: Path) -> list[Path]:
+    """Where a split lies under a local data folder: one file, or all that a pattern finds, in the order of names.
+
+    UsageError when the folder or the split is not there.
+    """
+    places = task.source.local
+    if not places:
         raise UsageError(f"task {task.name!r} has no local layout; leave out --data to load it from the hub")
     if not data.is_dir():
         found = "a file, not a folder" if data.exists() else "no such folder"
-        raise UsageError(f"--data {data}: {found}; give the folder that holds {source.local.split('/')[0]}/")
-    path = data / source.local.format(split=source.local_splits[split])
-    if not path.is_file():
-        missing = path.relative_to(data)
-        raise UsageError(f"--data {data}: {missing} is missing (task {task.name!r}). {task.obtain}".strip())
-    return path
+        raise UsageError(f"--data {data}: {found}; give the folder that holds {_example(task, split)}")
+    for place in places:
+        for name in task.source.local_splits[split]:
+            paths = sorted(path for path in data.glob(place.format(split=name)) if path.is_file())
+            if paths:
+                return paths
+    names = task.source.local_splits[split]
+    tried = [place.replace("{split}", names[0] if len(names) == 1 else f"({'|'.join(names)})") for place in places]
+    missing = " nor ".join(tried)
+    raise UsageError(f"--data {data}: the {split} split of task {task.name!r} is missing: no {missing}. {task.obtain}")
 
 
-def _read_json_lines(path: Path) -> Iterator[Located]:
-    with _opened(path), path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            place = f"{path}:{number}"
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise UsageError(f"{place}: not valid JSON ({error})") from None
-            if not isinstance(row, dict):
-                raise UsageError(f"{place}: expected a JSON object, found {type(row).__name__}")
-            yield Located(place, row)
-
-
-class _opened:
-    """Turn trouble while reading a file into a UsageError that names it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Path:
-        return self.path
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (OSError, UnicodeDecodeError)):
-            raise UsageError(f"cannot read {self.path}: {error}") from error
+def _example(task: Task, split: Split) -> str:
+    return task.source.local[0].format(split=task.source.local_splits[split][0])
 
 
 def hub_revision(task: Task) -> str:
@@ -115,19 +88,27 @@ def _load_hub(task: Task, split: Split) -> list[Located]:
     except Exception as error:  # the library raises a dozen kinds, of several packages, for one cause: out of reach
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"cannot load {source.hub} ({source.config}): {reason}. {_offline_hint(task)}") from error
-    classes = {name: kind.names for name, kind in table.features.items() if isinstance(kind, datasets.ClassLabel)}
+    classes = {name: _class_names(kind) for name, kind in table.features.items()}
     rows = []
     for index, row in enumerate(table):
-        fields = {name: _class_name(classes[name], value) if name in classes else value for name, value in row.items()}
+        fields = {name: _named(classes[name], value) if classes[name] else value for name, value in row.items()}
         rows.append(Located(f"{source.hub}/{source.config} {split}[{index}]", fields))
     return rows
 
 
-def _class_name(names: list[str], value: Any) -> Any:
+def _class_names(kind: Any) -> list[str]:
+    """The names of a column's class numbers, alone or in a list; empty for other columns."""
+    names = getattr(getattr(kind, "feature", kind), "names", None)
+    return list(names) if isinstance(names, list | tuple) else []
+
+
+def _named(names: list[str], value: Any) -> Any:
     """The name of a class number; -1, the hub's mark of a hidden label, stays for the reader to refuse."""
+    if isinstance(value, list):
+        return [_named(names, each) for each in value]
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
 
 
 def _offline_hint(task: Task) -> str:
-    folder = f" (a folder with {task.source.local.format(split='train')})" if task.source.local else ""
+    folder = f" (a folder with {_example(task, 'train')})" if task.source.local else ""
     return f"To run offline: --data DIR{folder}, or the embedded suite: bench run --suite smoke"

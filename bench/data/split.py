@@ -37,12 +37,24 @@ def held_out(task: Task, examples: Sequence[Example]) -> tuple[list[Example], li
 
 
 def first_rows(task: Task, examples: Sequence[Example], most: int | None, name: str) -> list[Example]:
-    """At most `most` examples: the first of a shuffle that is fixed per task, back in their own order."""
+    """At most `most` examples: the first of a shuffle that is fixed per task, back in their own order.
+
+    The examples of one query are taken together or not at all (the first query in any case), since they are scored
+    together.
+    """
     if most is None or most >= len(examples):
         return list(examples)
-    order = list(range(len(examples)))
+    queries: dict[str, list[int]] = defaultdict(list)
+    for index, example in enumerate(examples):
+        queries[example.query if example.query is not None else f"\0{index}"].append(index)
+    order = list(queries.values())
     random.Random(derive("subset", task.name, name)).shuffle(order)
-    return [examples[index] for index in sorted(order[:most])]
+    taken: list[int] = []
+    for members in order:
+        if taken and len(taken) + len(members) > most:
+            break
+        taken += members
+    return [examples[index] for index in sorted(taken)]
 
 
 def _stratum(members: Iterable[Example]) -> tuple[int, ...]:

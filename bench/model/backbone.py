@@ -63,9 +63,8 @@ class Backbone:
 
         `prompts[i]` and `rates[i]` (dropout on prompt vectors) are lane i's; all rates 0 when not training.
         """
-        tickets = batch.tickets
-        seeds = [ticket.seed for ticket in tickets]
-        row_rates = [rates[ticket.lane] for ticket in tickets]
+        seeds = batch.row_seeds
+        row_rates = [rates[lane] for lane in batch.row_lanes]
         inputs: dict[str, Tensor] = {"attention_mask": batch.mask}
         if self._has_types:
             inputs["token_type_ids"] = batch.types
@@ -74,7 +73,7 @@ class Backbone:
             inputs["input_ids"] = batch.ids
         else:
             inputs["inputs_embeds"] = embedded
-        with attention.prefixes(row_prefixes(prompts, [ticket.lane for ticket in tickets], seeds, row_rates)):
+        with attention.prefixes(row_prefixes(prompts, batch.row_lanes, seeds, row_rates)):
             states: Tensor = self.encoder(**inputs).last_hidden_state
         return states
 
@@ -108,7 +107,7 @@ class Backbone:
         starts = torch.tensor([sum(lengths[:lane]) for lane in range(len(lengths))], device=self.device)
         vectors = table[starts[batch.lanes[batch.slot_rows]] + batch.slot_numbers]  # (S, H)
         if any(rates):
-            shapes = [(len(ticket.row.slots), table.shape[1]) for ticket in batch.tickets]
+            shapes = [(len(row.slots), table.shape[1]) for row in batch.rows]
             draws = zip(seeds, rates, shapes, strict=True)
             vectors = vectors * torch.cat([keep_mask(*draw, self.device) for draw in draws])
         embedded: Tensor = self.embeddings(batch.ids)

@@ -12,7 +12,8 @@ def normal_(module: nn.Module, std: float = INIT_STD) -> nn.Module:
     for part in module.modules():
         if isinstance(part, nn.Linear):
             nn.init.normal_(part.weight, std=std)
-            nn.init.zeros_(part.bias)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
     return module
 
 

@@ -17,10 +17,10 @@ from bench.store.record import Record
 from bench.store.store import Store
 
 COLUMNS = (
-    "id", "suite", "task", "model", "method", "label", "head", "seed", "protocol", "budget", "precision",
+    "id", "suite", "task", "model", "method", "label", "head", "seed", "protocol", "budget", "max_length", "precision",
     "metric", "main", "score", "trivial", "status", "reason",
     "backbone_parameters", "trained_parameters", "stored_parameters",
-    "train_seconds", "tokens_per_second", "peak_bytes", "steps", "results",
+    "train_seconds", "tokens_per_second", "peak_bytes", "steps", "scored_rows", "scored_cut", "results",
 )  # fmt: skip
 NAN = math.nan
 
@@ -111,6 +111,7 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "seed": cell.seed,
         "protocol": cell.protocol,
         "budget": budget_text(cell.budget),
+        "max_length": cell.budget.max_length,
         "precision": cell.precision,
         "status": record.status if record is not None else "missing",
         "reason": (record.reason or "") if record is not None else "",
@@ -121,6 +122,8 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "tokens_per_second": done.costs.tokens_per_second if done else NAN,
         "peak_bytes": float(done.costs.peak_bytes) if done else NAN,
         "steps": float(done.costs.steps) if done else NAN,
+        "scored_rows": float(done.counts.scored) if done else NAN,
+        "scored_cut": float(done.counts.scored_cut) if done else NAN,
         "results": outcome.results,
     }
 

@@ -2,7 +2,7 @@
 
 A cell's label is its method with the settings that somebody gave. That can be too little: results of two budgets, two
 protocols or two data versions may lie in one folder, and their seeds must not be averaged together. What tells such
-cells apart then joins the label: "ptv2 [10 epochs × batch 32, 128 tokens]".
+cells apart then joins the label: "ptv2 [10 epochs × batch 32]".
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ def _facets(cell: Cell, name: str) -> list[tuple[str, Hashable, str]]:
     entry = (*row, cell.task)  # one everything in an entry
     facets: list[tuple[str, Hashable, str]] = [
         ("protocol", ("protocol", *line), f"protocol {cell.protocol}"),
-        ("budget", ("budget", *row), budget_text(cell.budget)),
+        ("budget", ("budget", *row), budget_text(cell.budget)),  # but for the length of texts, which is the task's
     ]
     within_entry = {
+        "text": f"{cell.budget.max_length} tokens",
         "precision": cell.precision,
         "task version": f"task version {cell.task_version}",
         "data": f"data {cell.data_fingerprint[-12:]}",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.report.stats import AVERAGE
-from bench.report.wording import PROTOCOLS, model_texts, score_text, seeds_text, share_text
+from bench.report.wording import PROTOCOLS, lengths_text, model_texts, score_text, seeds_text, share_text
 
 NOT_ASKED = "–"
 ENTRIES_TEXT = (
@@ -132,7 +132,7 @@ def _stored(rows: list[pd.Series]) -> str:
 
 
 def _trivial_row(summary: pd.DataFrame, averages: pd.DataFrame, columns: list[tuple[str, str]]) -> tuple[str, ...]:
-    """The constant answer's scores; a range where dev rows differ between cells of a task."""
+    """The constant answer's scores; a range where scored rows differ between cells of a task."""
     both = pd.concat([summary, averages], ignore_index=True)
     scores = []
     for task, metric in columns:
@@ -145,7 +145,11 @@ def _trivial_row(summary: pd.DataFrame, averages: pd.DataFrame, columns: list[tu
 def _notes(frame: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]) -> tuple[str, ...]:
     protocols = [PROTOCOLS.get(name, name) for name in sorted(set(frame["protocol"]))]
     budgets = sorted(set(frame["budget"]))
-    conditions = f"Protocol: {'; '.join(protocols)}. Budget: {'; '.join(budgets)}. Seeds: {seeds_text(frame['seed'])}."
+    lengths = lengths_text({str(task): rows for task, rows in frame.groupby("task")["max_length"]})
+    conditions = (
+        f"Protocol: {'; '.join(protocols)}. Budget: {'; '.join(budgets)}; texts of at most {lengths}. "
+        f"Seeds: {seeds_text(frame['seed'])}."
+    )
     what = "the main metric" if len(chosen) == 1 else "the mean of the main metrics"
     average = (
         f"Average: {what} of {', '.join(chosen)}, taken per seed over the seeds at which all of them are finished; "
@@ -153,5 +157,15 @@ def _notes(frame: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]) 
     )
     if left_out:
         average += f" The suite's usual average has {', '.join(left_out)} too, which nobody asked for here."
-    trivial = 'The row "trivial" scores a constant answer on the same dev rows.'
-    return conditions, ENTRIES_TEXT, average, trivial
+    trivial = (
+        'The row "trivial" scores, on the same rows, the constant answer that does best on train by the metric: '
+        "a class, a candidate's number, no entity, no answer."
+    )
+    return (conditions, *_cut(frame), ENTRIES_TEXT, average, trivial)
+
+
+def _cut(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Of which tasks some scored text was left out for its length: the most over the cells of each."""
+    cut = frame[frame["scored_cut"] > 0].groupby("task")[["scored_cut", "scored_rows"]].max()
+    parts = [f"{task} {row.scored_cut:.0f} of {row.scored_rows:.0f}" for task, row in cut.iterrows()]
+    return (f"Scored rows that were longer and lost some of their text: {', '.join(parts)}.",) if parts else ()

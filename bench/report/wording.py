@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bench.spec import Budget
 
 PROTOCOLS = {
-    "holdout": "holdout (steps and settings chosen on a slice held out of train, the dev set read once)",
-    "paper": "paper (best epoch on the dev set that is reported, as the published tables)",
+    "holdout": "holdout (steps and settings chosen on a slice held out of train, the scored set read once)",
+    "paper": "paper (best epoch on the dev set, as the published tables)",
 }
 
 
 def budget_text(budget: Budget) -> str:
-    """A budget in a few words, e.g. "10 epochs × batch 32, 128 tokens"; different budgets read differently."""
+    """A budget in a few words, e.g. "10 epochs × batch 32"; budgets that differ in more than max_length read so."""
     length = f"{budget.steps} steps" if budget.steps is not None else f"{budget.epochs} epochs"
     if budget.steps is not None and budget.epochs != Budget().epochs:
         length += f" (epochs {budget.epochs})"  # no effect on the number, but part of the cell's id
-    parts = [f"{length} × batch {budget.batch_size}", f"{budget.max_length} tokens"]
+    parts = [f"{length} × batch {budget.batch_size}"]
     if budget.evaluations is not None:
         parts.append(f"{budget.evaluations} evaluations")
     if budget.train_rows is not None:
         parts.append(f"{budget.train_rows} train rows")
-    if budget.dev_rows is not None:
-        parts.append(f"{budget.dev_rows} dev rows")
+    if budget.scored_rows is not None:
+        parts.append(f"{budget.scored_rows} scored rows")
     if budget.backbone_dropout:
         parts.append("backbone dropout")
     return ", ".join(parts)
+
+
+def lengths_text(lengths: Mapping[str, Iterable[int]]) -> str:
+    """What texts were cut to, per task: "128 tokens (cb, rte), 384 tokens (squad1)"; without tasks when all agree."""
+    tasks: dict[int, list[str]] = {}
+    for task, found in lengths.items():
+        for length in set(found):
+            tasks.setdefault(length, []).append(task)
+    if len(tasks) == 1:
+        return f"{next(iter(tasks))} tokens"
+    return ", ".join(f"{length} tokens ({', '.join(sorted(names))})" for length, names in sorted(tasks.items()))
 
 
 def count_text(count: float) -> str:

@@ -1,18 +1,22 @@
-"""Predictions of lanes on rows: the same micro-batches as training, without gradients or dropout."""
+"""Predictions of lanes on items: the same micro-batches as training, without gradients or dropout."""
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from bench.data.batches import Ticket, collate, micro_batches
-from bench.data.encode import Row
+from bench.data.rows import Item
 from bench.model.backbone import Backbone
-from bench.score.metrics import score
+from bench.score.answers import Found, Scores, answer, with_threshold
+from bench.score.metrics import Prediction, score
+from bench.score.objective import item_scores, num_terms, summed_loss
+from bench.score.texts import best_null_threshold
 from bench.spec import Example
 
 if TYPE_CHECKING:
@@ -21,54 +25,68 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Per example: class probabilities (read positions x classes), the labels predicted, and the mean loss."""
+    """Per example what was found; the scores, the mean loss, and the threshold of "no answer" that was used."""
 
-    probabilities: list[Tensor]
-    labels: list[list[int]]
+    found: list[Found]
+    answers: list[Prediction]
     loss: float
     scores: dict[str, float]
+    null_threshold: float | None
 
 
 @torch.no_grad()
 def predict(
     backbone: Backbone,
     lanes: Sequence[Lane],
-    rows: Sequence[Sequence[Row]],
+    items: Sequence[Sequence[Item]],
     examples: Sequence[Sequence[Example]],
     token_budget: int,
 ) -> list[Predictions]:
-    """For each lane, its predictions on its rows. All lanes' rows share the queue."""
+    """For each lane, its predictions on its items. All lanes' rows share the queue.
+
+    A lane that has no threshold of "no answer" yet gets the best one for these examples; it is one of the things that
+    are chosen on the selection slice.
+    """
     prompts = [lane.attachment.prompts() for lane in lanes]
-    tickets = [Ticket(index, row) for index, own in enumerate(rows) for row in own]
-    logits: list[dict[int, Tensor]] = [{} for _ in lanes]
+    tickets = [Ticket(index, item) for index, own in enumerate(items) for item in own]
+    found: list[dict[int, Scores]] = [{} for _ in lanes]
+    losses = [0.0] * len(lanes)
     for micro in micro_batches(tickets, token_budget):
         batch = collate(micro, backbone.pad_id, backbone.device)
         with backbone.autocast():
             hidden = backbone.hidden(batch, prompts, [0.0] * len(lanes))
             for index, lane in enumerate(lanes):
-                own, states = batch.read(hidden, index)
-                if not own:
+                reading = batch.read(hidden, index)
+                if reading is None:
                     continue
-                found = lane.head(states).float().cpu().split([len(ticket.row.read) for ticket in own])
-                logits[index].update({ticket.row.example: part for ticket, part in zip(own, found, strict=True)})
+                own = [ticket.item for ticket in reading.tickets]
+                scores, counts = item_scores(lane.task, reading, lane.head(reading.states, reading.tokens))
+                losses[index] += float(summed_loss(lane.task, scores, own, counts))
+                parts = torch.split(scores.cpu(), counts)
+                found[index].update({id(item): part.numpy() for item, part in zip(own, parts, strict=True)})
     return [
-        _predictions(lane, own, known, found)
-        for lane, own, known, found in zip(lanes, rows, examples, logits, strict=True)
+        _predictions(lane, own, known, scores, loss)
+        for lane, own, known, scores, loss in zip(lanes, items, examples, found, losses, strict=True)
     ]
 
 
 def _predictions(
-    lane: Lane, rows: Sequence[Row], examples: Sequence[Example], logits: dict[int, Tensor]
+    lane: Lane, items: Sequence[Item], examples: Sequence[Example], scores: dict[int, Scores], loss: float
 ) -> Predictions:
-    probabilities, labels, losses = [], [], []
-    for row, example in zip(rows, examples, strict=True):
-        found = logits[row.example]
-        predicted = [lane.task.outside] * len(example.labels)  # stays for words past max_length
-        for place, label in zip(row.places, found.argmax(dim=-1).tolist(), strict=True):
-            predicted[place] = label
-        labels.append(predicted)
-        probabilities.append(found.softmax(dim=-1))
-        losses.append(torch.nn.functional.cross_entropy(found, torch.tensor(row.targets), reduction="sum"))
-    num_targets = max(1, sum(len(row.targets) for row in rows))
-    loss = float(torch.stack(losses).sum()) / num_targets
-    return Predictions(probabilities, labels, loss, score(lane.task, examples, labels))
+    task = lane.task
+    of_example: dict[int, list[Item]] = defaultdict(list)
+    for item in items:
+        of_example[item.example].append(item)
+    found = [
+        answer(task, example, of_example[number], [scores[id(item)] for item in of_example[number]])
+        for number, example in enumerate(examples)
+    ]
+    threshold = lane.null_threshold
+    if threshold is None and task.answerless and math.isfinite(loss):
+        margins = [each.null_margin or 0.0 for each in found]
+        threshold = best_null_threshold(examples, [each.text for each in found], margins)
+    answers: list[Prediction] = [
+        with_threshold(each, threshold or 0.0) if task.kind == "span" else list(each.labels) for each in found
+    ]
+    mean = loss / max(1, sum(num_terms(task, item) for item in items))
+    return Predictions(found, answers, mean, score(task, examples, answers), threshold)

@@ -1,36 +1,26 @@
-"""Per-example predictions as a Parquet table, one row per dev example."""
+"""Per-example predictions as a Parquet table, one row per scored example."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.spec import Example, Task
 
-
-def write_predictions(
-    path: Path,
-    task: Task,
-    examples: Sequence[Example],
-    predicted: Sequence[Sequence[int]],
-    probabilities: Iterable[Any],
-) -> None:
-    """Columns id, group, label, predicted (lists of class names, one for classification) and probabilities.
-
-    `probabilities` holds what the head read, flattened: positions x classes, in the order of the task's classes.
+def write_predictions(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
+    """Columns id, group, query; label and predicted (lists of text: a class's name, a tag per word, a candidate, an
+    answer; several labels where any is right); candidates and probabilities (see results/README.md); null_margin.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = task.classes
-    table = pa.table(
-        {
-            "id": [example.id for example in examples],
-            "group": pa.array([example.group for example in examples], pa.string()),
-            "label": [[names[label] for label in example.labels] for example in examples],
-            "predicted": [[names[label] for label in labels] for labels in predicted],
-            "probabilities": pa.array([values.flatten().tolist() for values in probabilities], pa.list_(pa.float32())),
-        }
-    )
-    pq.write_table(table, path)
+    texts, shares = pa.list_(pa.string()), pa.list_(pa.float32())
+    kinds = {
+        "label": texts,
+        "predicted": texts,
+        "candidates": texts,
+        "probabilities": shares,
+        "null_margin": pa.float32(),
+    }
+    columns = {name: pa.array(values, kinds.get(name, pa.string())) for name, values in table.items()}
+    pq.write_table(pa.table(columns), path)

@@ -23,17 +23,19 @@ class CurvePoint(Part):
     step: int
     epoch: float
     train_loss: float  # mean over the steps since the last point
-    scores: dict[str, float]  # on the selection rows (holdout) or on dev (paper)
+    scores: dict[str, float]  # on the selection slice (holdout) or on dev (paper)
 
 
 class Counts(Part):
-    """Rows used; `*_cut` are those whose text was longer than the budget's max_length."""
+    """Examples used; `*_cut` are those of whose text some was left out, being longer than max_length."""
 
     train: int = 0
     selection: int = 0
-    dev: int = 0
+    scored: int = 0
+    train_items: int = 0  # what batches count: examples, or windows of their contexts
     train_cut: int = 0
-    dev_cut: int = 0
+    scored_cut: int = 0
+    train_left_out: int = 0  # rows of the whole train split from which nothing can be learned
 
 
 class Parameters(Part):
@@ -61,7 +63,7 @@ class Costs(Part):
 class Record(Part):
     """One cell's outcome. Scores run from 0 to 100."""
 
-    format: int = 1
+    format: int = 2
     id: str
     cell: Cell
     status: Status
@@ -71,6 +73,7 @@ class Record(Part):
     trivial: dict[str, float] = {}  # what a constant answer scores on the same dev rows
     selected_step: int | None = None
     selection_score: float | None = None
+    null_threshold: float | None = None  # a span is answered unless "no answer" scores better by more than this
     curve: list[CurvePoint] = []
     counts: Counts = Counts()
     parameters: Parameters = Parameters()

@@ -29,7 +29,7 @@ from bench.errors import DiskError, UsageError
 from bench.spec import Cell
 from bench.store.record import Record
 
-FORMAT = 1
+FORMAT = 2
 _OURS = re.compile(r"\.(lock|partial|store\.json\.\d+)$")
 Parsed = TypeVar("Parsed", Cell, Record)
 Writer = Callable[[Path], None]  # writes one file of a cell's folder at the path it is given

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.data.batches import Ticket
-from bench.data.encode import Row
+from bench.data.rows import Item
 from bench.model.attachment import Attachment, Prompts
 from bench.model.backbone import Backbone
 from bench.model.heads import build_head
+from bench.score.evaluate import Predictions
 from bench.seeds import derive
 from bench.spec import Cell, Example, Method, Task
 from bench.store.record import CurvePoint
@@ -23,14 +24,15 @@ from bench.train.optim import build_optimizer, build_schedule
 
 @dataclass(frozen=True)
 class LaneData:
-    """Encoded rows of one cell with the examples they came from. Under protocol `paper`, selection is dev."""
+    """Items of one cell with the examples they came from. Under protocol `paper`, selection is the dev split."""
 
-    train: Sequence[Row]
-    selection: Sequence[Row]
-    dev: Sequence[Row]
+    train: Sequence[Item]
+    selection: Sequence[Item]
+    scored: Sequence[Item]
     train_examples: Sequence[Example]
     selection_examples: Sequence[Example]
-    dev_examples: Sequence[Example]
+    scored_examples: Sequence[Example]
+    train_left_out: int = 0
 
 
 @dataclass
@@ -45,6 +47,16 @@ class Ledger:
     @property
     def seconds(self) -> float:
         return self.train_seconds + self.evaluate_seconds
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best point of the curve so far."""
+
+    rank: tuple[float, float]  # main metric, minus loss
+    step: int
+    values: dict[str, Tensor]
+    null_threshold: float | None
 
 
 class Lane:
@@ -68,7 +80,8 @@ class Lane:
         self.optimizer = build_optimizer(method, self.attachment, self.head)
         self.schedule = build_schedule(method, self.optimizer, self.num_steps)
         self.ledger = Ledger()
-        self.best: tuple[tuple[float, float], int, dict[str, Tensor]] | None = None
+        self.best: Best | None = None
+        self.null_threshold: float | None = None  # of "no answer", once the best weights are back
         self._order = torch.Generator().manual_seed(derive("order", cell.seed, cell.task))
         self._queue: list[int] = []
         self.last_loss = math.nan
@@ -96,13 +109,13 @@ class Lane:
         return {**own, **head, **weights}
 
     def next_tickets(self, lane_index: int) -> list[Ticket]:
-        """The rows of the next step, each with the seed of its dropout. The last batch of an epoch may be short."""
+        """The items of the next step, each with the seed of its dropout. The last batch of an epoch may be short."""
         if not self._queue:
             self._queue = torch.randperm(len(self.data.train), generator=self._order).tolist()
         size = self.cell.budget.batch_size
         chosen, self._queue = self._queue[:size], self._queue[size:]
         base = derive("dropout", self.cell.seed, self.cell.task, self.step)
-        return [Ticket(lane_index, self.data.train[row], base + place) for place, row in enumerate(chosen)]
+        return [Ticket(lane_index, self.data.train[at], base + place) for place, at in enumerate(chosen)]
 
     def open_step(self) -> Prompts:
         """Make this step's prompts; micro-batches add up gradients in the leaves that are returned."""
@@ -132,17 +145,17 @@ class Lane:
         """Whether the step just taken is one after which the lane is evaluated."""
         return self.step in self._evaluate_at
 
-    def note(self, scores: dict[str, float], loss: float) -> None:
+    def note(self, found: Predictions) -> None:
         """Add a point to the curve; keep the weights when it is the best so far (the loss decides between equals)."""
         mean_loss = sum(self._losses) / max(1, len(self._losses))
         self._losses.clear()
         self.ledger.curve.append(
-            CurvePoint(step=self.step, epoch=round(self.epoch, 3), train_loss=mean_loss, scores=scores)
+            CurvePoint(step=self.step, epoch=round(self.epoch, 3), train_loss=mean_loss, scores=found.scores)
         )
-        rank = (scores[self.task.main_metric], -loss)
-        if self.best is None or rank > self.best[0]:
+        rank = (found.scores[self.task.main_metric], -found.loss)
+        if self.best is None or rank > self.best.rank:
             values = {name: value.detach().clone() for name, value in self.training_tensors().items()}
-            self.best = (rank, self.step, values)
+            self.best = Best(rank, self.step, values, found.null_threshold)
 
     def return_to_best(self) -> None:
         """Put back the weights of the best point of the curve."""
@@ -150,7 +163,8 @@ class Lane:
             return
         with torch.no_grad():
             for name, value in self.training_tensors().items():
-                value.copy_(self.best[2][name])
+                value.copy_(self.best.values[name])
+        self.null_threshold = self.best.null_threshold
 
     def stored(self) -> dict[str, Tensor]:
         """What must be kept: finished prompts or changed weights, and the head."""

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.data.batches import MicroBatch, Ticket, collate, micro_batches
+from bench.data.batches import MicroBatch, Reading, collate, micro_batches
 from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
 from bench.model.dropout import keep_mask
 from bench.score.evaluate import predict
+from bench.score.objective import item_scores, num_terms, summed_loss
 from bench.seeds import derive
 from bench.train.lane import Lane
 from bench.train.trained import NotTrained, Watch
@@ -98,17 +99,17 @@ def _step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watches:
     """One step of every lane; returns each lane's tokens."""
     tickets = [ticket for at, lane in enumerate(lanes) for ticket in lane.next_tickets(at)]
     prompts = [lane.open_step() for lane in lanes]
-    targets = [0] * len(lanes)
+    terms = [0] * len(lanes)
     tokens = [0] * len(lanes)
     for ticket in tickets:
-        targets[ticket.lane] += len(ticket.row.targets)
-        tokens[ticket.lane] += len(ticket.row.ids)
+        terms[ticket.lane] += num_terms(lanes[ticket.lane].task, ticket.item)
+        tokens[ticket.lane] += ticket.item.num_tokens
     losses = torch.zeros(len(lanes), device=backbone.device)
     _seed_backbone_dropout(backbone, lanes)
     for micro in micro_batches(tickets, token_budget):
         batch = collate(micro, backbone.pad_id, backbone.device)
         sums = _losses(backbone, batch, lanes, prompts)
-        scaled = sums / torch.tensor([max(1, count) for count in targets], device=sums.device)
+        scaled = sums / torch.tensor([max(1, count) for count in terms], device=sums.device)
         scaled.sum().backward()  # type: ignore[no-untyped-call]
         losses += scaled.detach()
     backbone.model.eval()
@@ -118,30 +119,29 @@ def _step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watches:
 
 
 def _losses(backbone: Backbone, batch: MicroBatch, lanes: Sequence[Lane], prompts: Sequence[Prompts]) -> Tensor:
-    """Each lane's cross-entropy, summed over its targets in this micro-batch: (lanes,)."""
+    """Each lane's loss, summed over its terms in this micro-batch: (lanes,)."""
     with backbone.autocast():
         hidden = backbone.hidden(batch, prompts, [lane.method.dropout for lane in lanes])
         sums = []
         for index, lane in enumerate(lanes):
-            own, states = batch.read(hidden, index)
-            if not own:
+            reading = batch.read(hidden, index)
+            if reading is None:
                 sums.append(hidden.new_zeros((), dtype=torch.float32))
                 continue
-            scores = lane.head(_dropped(states, own, lane))
-            wanted = torch.tensor([target for ticket in own for target in ticket.row.targets], device=scores.device)
-            sums.append(torch.nn.functional.cross_entropy(scores.float(), wanted, reduction="sum"))
+            found = lane.head(_dropped(reading, lane), reading.tokens)
+            scores, counts = item_scores(lane.task, reading, found)
+            sums.append(summed_loss(lane.task, scores, [ticket.item for ticket in reading.tickets], counts))
     return torch.stack(sums)
 
 
-def _dropped(states: Tensor, tickets: Sequence[Ticket], lane: Lane) -> Tensor:
-    """Dropout on a linear head's input, drawn per row; a verbalizer reads the states as they are."""
-    rate = lane.method.dropout
+def _dropped(reading: Reading, lane: Lane) -> Tensor:
+    """Dropout on a linear head's input, drawn per item; a verbalizer reads the states as they are."""
+    rate, states = lane.method.dropout, reading.states
     if not rate or lane.method.head != "linear":
         return states
     width = states.shape[-1]
-    masks = [
-        keep_mask(derive(ticket.seed, "head"), rate, (len(ticket.row.read), width), states.device) for ticket in tickets
-    ]
+    draws = zip(reading.tickets, reading.per_item, strict=True)
+    masks = [keep_mask(derive(ticket.seed, "head"), rate, (read, width), states.device) for ticket, read in draws]
     return states * torch.cat(masks)
 
 
@@ -176,4 +176,4 @@ def _evaluate(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> N
         if not math.isfinite(predictions.loss):
             lane.fail("diverged", f"the selection loss was {predictions.loss} after step {lane.step}")
             continue
-        lane.note(predictions.scores, predictions.loss)
+        lane.note(predictions)

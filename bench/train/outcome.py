@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
+from bench.data.rows import Item
 from bench.model.backbone import Backbone
 from bench.registry import find_suite
 from bench.score.evaluate import Predictions
-from bench.score.metrics import trivial
+from bench.score.trivial import trivial
 from bench.spec import Cell
 from bench.store.provenance import provenance
 from bench.store.record import Costs, Counts, Parameters, Record
@@ -37,16 +39,19 @@ def outcome(
         reason=lane.reason,
         main_metric=lane.task.main_metric,
         scores=predictions.scores if predictions else {},
-        trivial=trivial(lane.task, data.train_examples, data.dev_examples),
-        selected_step=lane.best[1] if lane.best else None,
-        selection_score=lane.best[0][0] if lane.best else None,
+        trivial=trivial(lane.task, data.train_examples, data.scored_examples),
+        selected_step=lane.best.step if lane.best else None,
+        selection_score=lane.best.rank[0] if lane.best else None,
+        null_threshold=lane.null_threshold,
         curve=ledger.curve,
         counts=Counts(
-            train=len(data.train),
-            selection=len(data.selection),
-            dev=len(data.dev),
-            train_cut=sum(row.cut for row in data.train),
-            dev_cut=sum(row.cut for row in data.dev),
+            train=len(data.train_examples),
+            selection=len(data.selection_examples),
+            scored=len(data.scored_examples),
+            train_items=len(data.train),
+            train_cut=num_cut(data.train),
+            scored_cut=num_cut(data.scored),
+            train_left_out=data.train_left_out,
         ),
         parameters=Parameters(
             trained=sum(tensor.numel() for tensor in lane.training_tensors().values()),
@@ -68,6 +73,11 @@ def outcome(
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def num_cut(items: Sequence[Item]) -> int:
+    """Examples some of whose text was left out for its length."""
+    return len({item.example for item in items if item.cut})
 
 
 def failure(cell: Cell, error: Exception, started: datetime, device: torch.device) -> Record:

@@ -1,66 +1,89 @@
-"""The data of a run: examples and encoded rows, each made once."""
+"""The data of a run: examples and encoded items, each made once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bench.data.encode import Encoder, Form, Row
-from bench.data.examples import examples
+from bench.data.encode import Encoder, Form
+from bench.data.examples import Reading, examples
+from bench.data.rows import Item
 from bench.data.split import first_rows, held_out
+from bench.data.tokens import TokenStore
 from bench.errors import UsageError
-from bench.model.backbone import Backbone
 from bench.spec import Cell, Example, Method, Split, Task
 from bench.train.lane import LaneData
 
-Parts = tuple[list[Example], list[Example], list[Example]]  # train, selection, dev
+
+@dataclass(frozen=True)
+class Parts:
+    """The examples of a cell: those it trains on, those its steps are chosen on, those its scores are from."""
+
+    train: list[Example]
+    selection: list[Example]
+    scored: list[Example]
+    train_left_out: int = 0  # rows of the whole split
+
+    def __iter__(self) -> Iterator[list[Example]]:
+        return iter((self.train, self.selection, self.scored))
 
 
 @dataclass
 class DataRoom:
     """What has been read and encoded so far."""
 
-    _examples: dict[tuple[str, str, Split, str | None], list[Example]] = field(default_factory=dict)
+    store: TokenStore = field(default_factory=TokenStore)
+    _readings: dict[tuple[str, str, Split, str | None], Reading] = field(default_factory=dict)
     _parts: dict[tuple[object, ...], Parts] = field(default_factory=dict)
-    _rows: dict[tuple[object, ...], list[Row]] = field(default_factory=dict)
+    _items: dict[tuple[object, ...], list[Item]] = field(default_factory=dict)
 
-    def split(self, cell: Cell, task: Task) -> Parts:
-        """(train, selection, dev) examples of a cell."""
+    @property
+    def num_items(self) -> int:
+        return sum(map(len, self._items.values()))
+
+    def parts(self, cell: Cell, task: Task) -> Parts:
+        """The examples of a cell. UsageError when the source is unfit."""
         key = (cell.suite, task.name, cell.data_path, cell.protocol, cell.budget)
         if key not in self._parts:
             self._parts[key] = self._divided(cell, task)
         return self._parts[key]
 
     def _divided(self, cell: Cell, task: Task) -> Parts:
-        train, dev = (self._read(cell, task, split) for split in ("train", "dev"))
-        train = first_rows(task, train, cell.budget.train_rows, "train")
-        dev = first_rows(task, dev, cell.budget.dev_rows, "dev")
+        reading = self._read(cell, task, "train")
+        train = first_rows(task, reading.examples, cell.budget.train_rows, "train")
+        left_out = sum(reading.left_out.values())
+        scored = first_rows(task, self._read(cell, task, task.scored).examples, cell.budget.scored_rows, task.scored)
         if cell.protocol == "paper":
-            return train, dev, dev
+            chosen_on = scored
+            if task.scored != "dev":
+                chosen_on = first_rows(task, self._read(cell, task, "dev").examples, cell.budget.scored_rows, "dev")
+            return Parts(train, chosen_on, scored, left_out)
         rest, selection = held_out(task, train)
         if not rest or not selection:
             raise UsageError(f"task {task.name!r}: nothing can be held out of {len(train)} train rows; give it more")
-        return rest, selection, dev
+        return Parts(rest, selection, scored, left_out)
 
-    def _read(self, cell: Cell, task: Task, split: Split) -> list[Example]:
+    def _read(self, cell: Cell, task: Task, split: Split) -> Reading:
         key = (cell.suite, task.name, split, cell.data_path)
-        if key not in self._examples:
-            self._examples[key] = examples(task, split, Path(cell.data_path) if cell.data_path else None)
-        return self._examples[key]
+        if key not in self._readings:
+            self._readings[key] = examples(task, split, Path(cell.data_path) if cell.data_path else None)
+        return self._readings[key]
 
-    def lane_data(self, cell: Cell, task: Task, method: Method, backbone: Backbone) -> LaneData:
-        """Encoded rows for a cell; cells of the same form, slots and length share them."""
+    def lane_data(self, cell: Cell, task: Task, method: Method, tokenizer: Any) -> LaneData:
+        """Items of a cell; cells of the same form, slots and length share them."""
         form = form_of(method)
         shape = (cell.model_fingerprint, task.name, cell.suite, cell.protocol, form, method.slots(), cell.budget)
-        parts = self.split(cell, task)
-        rows: list[list[Row]] = []
-        for name, part in zip(("train", "selection", "dev"), parts, strict=True):
+        parts = self.parts(cell, task)
+        items: list[list[Item]] = []
+        for name, part in zip(("train", "selection", "scored"), parts, strict=True):
             key = (*shape, name, cell.data_path)
-            if key not in self._rows:
-                encoder = Encoder(backbone.tokenizer, task, form, method.slots(), cell.budget.max_length)
-                self._rows[key] = encoder.encode(part)
-            rows.append(self._rows[key])
-        return LaneData(rows[0], rows[1], rows[2], *parts)
+            if key not in self._items:
+                encoder = Encoder(tokenizer, task, form, method.slots(), cell.budget.max_length, self.store)
+                self._items[key] = encoder.encode(part)
+            items.append(self._items[key])
+        return LaneData(items[0], items[1], items[2], parts.train, parts.selection, parts.scored, parts.train_left_out)
 
 
 def form_of(method: Method) -> Form:

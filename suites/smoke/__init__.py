@@ -1,4 +1,4 @@
-"""The embedded suite: three tasks of a small generated language and three models pretrained on it. Runs offline.
+"""The embedded suite: a small generated language, tasks of every kind, and three models pretrained on it. Offline.
 
 It is for trying the harness, for tests and for CI. Its numbers compare methods on a toy language and on nothing else.
 `python -m suites.smoke.pretrain` makes the models anew.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.spec import Budget, Source, Suite, Task
 from suites.smoke.entities import TAGS
-from suites.smoke.language import SIZES, entailment, entities, sentiment
+from suites.smoke.language import SIZES, consequence, entailment, entities, questions, sentiment
 
 MODELS = Path(__file__).parent / "models"
 
@@ -18,8 +18,7 @@ SENTIMENT = Task(
     name="sentiment",
     kind="classification",
     source=Source(generate=sentiment),
-    texts=("text",),
-    label="label",
+    plain="{text}",
     classes=("positive", "negative"),
     pattern="{text} [P] it was [MASK].",
     words={"positive": "good", "negative": "bad"},
@@ -32,8 +31,7 @@ ENTAILMENT = Task(
     name="entailment",
     kind="classification",
     source=Source(generate=entailment),
-    texts=("premise", "hypothesis"),
-    label="label",
+    plain="{premise}[SEP]{hypothesis}",
     classes=("yes", "no"),
     pattern="{premise} [P] {hypothesis}? [MASK].",
     words={"yes": "yes", "no": "no"},
@@ -46,15 +44,33 @@ ENTITIES = Task(
     name="entities",
     kind="tagging",
     source=Source(generate=entities),
-    texts=("words",),
-    label="tags",
     classes=TAGS,
     metrics=("entity_f1",),
     sizes=SIZES,
     licence="MIT",
     citation="generated: suites/smoke/entities.py",
 )
-TASKS = (SENTIMENT, ENTAILMENT, ENTITIES)
+CONSEQUENCE = Task(
+    name="consequence",
+    kind="choice",
+    source=Source(generate=consequence),
+    plain="{premise}[SEP]{choice}",
+    pattern="{premise} [P] so [MASK].",
+    metrics=("accuracy",),
+    sizes=SIZES,
+    licence="MIT",
+    citation="generated: suites/smoke/questions.py",
+)
+QUESTIONS = Task(
+    name="questions",
+    kind="span",
+    source=Source(generate=questions),
+    metrics=("f1", "em"),
+    sizes=SIZES,
+    licence="MIT",
+    citation="generated: suites/smoke/questions.py",
+)
+TASKS = (SENTIMENT, ENTAILMENT, ENTITIES, CONSEQUENCE, QUESTIONS)
 
 SMOKE = Suite(
     name="smoke",

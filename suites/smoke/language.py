@@ -16,6 +16,7 @@ from suites.smoke.document import Document
 from suites.smoke.entities import notice, tagged_sentence
 from suites.smoke.facts import entailment_row, report
 from suites.smoke.lexicon import ACTIONS, ANIMALS, PLACES
+from suites.smoke.questions import consequence_row, question_row, sentences
 from suites.smoke.sentiment import opinion, sentiment_row
 
 SIZES = {"train": 1200, "dev": 400}
@@ -35,14 +36,17 @@ def rows(split: str, seed: int, draw: Callable[[random.Random], dict[str, Any]])
     while len(found) < SIZES[split]:
         row = draw(rng)
         text = _told(row)
-        if is_dev(text) == (split == "dev") and text not in found:
+        parts = sentences(text) if "context" in row else (text,)
+        if text not in found and all(is_dev(part) == (split == "dev") for part in parts):
             found[text] = row
     return [{"idx": index, **row} for index, row in enumerate(found.values())]
 
 
 def _told(row: dict[str, Any]) -> str:
-    """The sentence a row is about: its text, its premise, or its words."""
-    return str(row.get("text") or row.get("premise") or " ".join(row["words"]))
+    """What a row is about: its text, premise, context, or words."""
+    return next(
+        (str(row[name]) for name in ("text", "premise", "context") if name in row), " ".join(row.get("words", ()))
+    )
 
 
 def _tagged_row(rng: random.Random) -> dict[str, Any]:
@@ -63,6 +67,16 @@ def entailment(split: str) -> list[dict[str, Any]]:
 def entities(split: str) -> list[dict[str, Any]]:
     """Sentences with the names in them tagged."""
     return rows(split, 103, _tagged_row)
+
+
+def consequence(split: str) -> list[dict[str, Any]]:
+    """Premises and two claims of which one follows."""
+    return rows(split, 104, consequence_row)
+
+
+def questions(split: str) -> list[dict[str, Any]]:
+    """Contexts and who did what in them."""
+    return rows(split, 105, question_row)
 
 
 def scene(rng: random.Random) -> Document:

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from bench.data.batches import Ticket, collate
-from bench.data.encode import Row
+from bench.data.rows import Item, Row
 from bench.model.attachment import Prompts
 
 EXACT = {"atol": 1e-5, "rtol": 0}
 
 
-def row(ids: list[int], slots: tuple[int, ...] = ()) -> Row:
-    return Row(0, ids, [0] * len(ids), list(slots), [0], [0], [0], False)
+def row(ids: list[int], slots: tuple[int, ...] = ()) -> Item:
+    return Item(0, (Row(ids, [0] * len(ids), list(slots), [0]),), [0], [0], False)
 
 
 def hidden(backbone, rows, prompts=None, lanes=None, rates=None, seeds=None):

@@ -140,15 +140,14 @@ def seconds_per_step_ours(args: argparse.Namespace, precision: Precision = "bf16
     task = Task(
         name="rte",
         kind="classification",
-        source=Source(local="{split}.jsonl"),
-        texts=("premise", "hypothesis"),
-        label="label",
+        source=Source(local=("{split}.jsonl",)),
+        plain="{premise}[SEP]{hypothesis}",
         classes=("entailment", "not_entailment"),
         metrics=("accuracy",),
     )
     method = build(find_method("ptv2"), {"length": args.length})
     backbone = load_backbone(find_model(args.model), torch.device("cpu"), precision, frozen=True)
-    texts = examples(task, "train", args.data)
+    texts = examples(task, "train", args.data).examples
     rows = Encoder(backbone.tokenizer, task, "plain", method.slots(), args.max_length).encode(texts)
     few, few_texts = rows[: args.batch_size], texts[: args.batch_size]  # evaluated once, at the end; not timed
     data = LaneData(rows, few, few, texts, few_texts, few_texts)

@@ -15,6 +15,8 @@ from bench.report.formats import latex, latex_text, markdown
 from bench.report.tables import Table
 from bench.report.wording import count_text, score_text, seeds_text, share_text
 from bench.report.write import collect, write_report
+from bench.spec import Budget
+from bench.store.record import Counts
 
 AVERAGE = {"superglue": ("rte", "boolq", "cb")}
 
@@ -79,7 +81,12 @@ def test_a_task_nobody_asked_for_is_a_dash(cell: Any, record: Any, store: Any) -
 
 def test_the_caption_says_protocol_budget_seeds_and_spread(cell: Any, record: Any, store: Any) -> None:
     text = markdown(table_of(store(record(cell(seed=seed), 60.0) for seed in (0, 1, 2))))
-    for part in ("Protocol: holdout", "Budget: 10 epochs × batch 32, 128 tokens", "Seeds: 0–2", "standard deviation"):
+    for part in (
+        "Protocol: holdout",
+        "Budget: 10 epochs × batch 32; texts of at most 128 tokens",
+        "Seeds: 0–2",
+        "standard deviation",
+    ):
         assert part in text
 
 
@@ -145,3 +152,12 @@ def test_words_for_numbers() -> None:
     assert seeds_text([5, 0, 1, 2, 2]) == "0–2, 5"
     assert score_text(57.81, 1.24, 3, 3) == "57.8 ± 1.2"
     assert score_text(57.81, float("nan"), 1, 3) == "57.8 (1/3)"
+
+
+def test_the_caption_says_which_texts_were_cut_to_what(cell: Any, record: Any, store: Any) -> None:
+    long = cell(task="cb", budget=Budget(max_length=384))
+    cut = record(long, 60.0).model_copy(update={"counts": Counts(scored=50, scored_cut=7)})
+    table = table_of(store([record(cell(), 50.0), cut]))
+    assert "texts of at most 128 tokens (rte), 384 tokens (cb)" in table.notes[0]
+    assert table.notes[1] == "Scored rows that were longer and lost some of their text: cb 7 of 50."
+    assert {row[1] for row in table.rows} == {"ptv2", "trivial"}  # one line, not one per length

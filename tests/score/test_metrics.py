@@ -1,66 +1,112 @@
-"""Metrics against independent implementations."""
+"""Metrics of class and candidate numbers against scikit-learn, and by hand where a metric groups or compares texts."""
 
 from __future__ import annotations
 
 import random
 
 import pytest
-from seqeval.metrics import f1_score as seqeval_f1
 from sklearn.metrics import accuracy_score, f1_score
 
 from bench.errors import UsageError
-from bench.registry import find_suite
-from bench.score.metrics import accuracy, entity_f1, find_metric, macro_f1, spans, trivial
-from bench.spec import Example, Source, Task
-
-TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+from bench.score.metrics import accuracy, em, f1, f1a, find_metric, macro_f1, score
 
 
-def labels(rng: random.Random, count: int, classes: int) -> list[list[int]]:
+def column(rng, count, classes):
     return [[rng.randrange(classes)] for _ in range(count)]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_accuracy_and_macro_f1_equal_scikit_learns(seed):
+def test_accuracy_and_macro_f1_of_classes_equal_scikit_learns(seed, task, example):
     rng = random.Random(seed)
-    gold, found = labels(rng, 60, 3), labels(rng, 60, 3)
-    flat = [label for row in gold for label in row], [label for row in found for label in row]
-    assert accuracy(gold, found, "abc") == pytest.approx(100 * accuracy_score(*flat))
-    assert macro_f1(gold, found, "abc") == pytest.approx(100 * f1_score(*flat, average="macro"))
+    gold, found = column(rng, 60, 3), column(rng, 60, 3)
+    spec, examples = task("classification", ("a", "b", "c")), [example(*labels) for labels in gold]
+    assert accuracy(spec, examples, found) == pytest.approx(100 * accuracy_score(gold, found))
+    assert macro_f1(spec, examples, found) == pytest.approx(100 * f1_score(gold, found, average="macro"))
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_entity_f1_equals_seqevals_on_random_tags_well_formed_or_not(seed):
+def test_accuracy_and_macro_f1_of_tags_count_every_word_alike(task, example):
+    gold, found = [[0, 1, 2], [0]], [[0, 1, 1], [2]]
+    spec, examples = task("tagging", ("O", "B-X", "I-X")), [example(*labels) for labels in gold]
+    flat = [0, 1, 2, 0], [0, 1, 1, 2]
+    assert accuracy(spec, examples, found) == 100 * accuracy_score(*flat) == 50.0
+    assert macro_f1(spec, examples, found) == pytest.approx(100 * f1_score(*flat, average="macro"))
+
+
+def test_macro_f1_counts_a_class_that_occurs_nowhere_as_0(task, example):
+    spec = task("classification", ("a", "b", "c", "d"))
+    assert macro_f1(spec, [example(0), example(1)], [[0], [1]]) == 50.0
+
+
+def test_a_choice_is_right_when_it_is_among_the_right_candidates(task, example):
+    examples = [example(0, 2), example(0, 2), example(1), example(1)]
+    assert accuracy(task("choice"), examples, [[2], [1], [1], [0]]) == 50.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("classes", [2, 3])
+def test_f1a_equals_scikit_learns_f1_of_the_last_class(seed, classes, task, example):
     rng = random.Random(seed)
-    gold, found = ([[rng.randrange(5) for _ in range(12)] for _ in range(8)] for _ in range(2))
-    names = [[[TAGS[tag] for tag in row] for row in rows] for rows in (gold, found)]
-    assert entity_f1(gold, found, TAGS) == pytest.approx(100 * seqeval_f1(*names))
+    gold, found = column(rng, 40, classes), column(rng, 40, classes)
+    per_class = f1_score(gold, found, labels=range(classes), average=None)
+    names = ("a", "b", "c")[:classes]
+    assert f1a(task("classification", names), [example(*row) for row in gold], found) == pytest.approx(
+        100 * per_class[-1]
+    )
 
 
-def test_spans_end_where_the_type_changes():
-    assert spans(["B-PER", "I-PER", "I-LOC", "O", "B-PER", "B-PER"]) == [
-        (0, 1, "PER"), (2, 2, "LOC"), (4, 4, "PER"), (5, 5, "PER"),
-    ]  # fmt: skip
+@pytest.mark.parametrize(("gold", "found"), [(0, 0), (0, 1), (1, 0)])
+def test_f1a_without_a_right_positive_is_0(gold, found, task, example):
+    assert f1a(task("classification", ("no", "yes")), [example(gold)], [[found]]) == 0.0
 
 
-def test_no_entities_and_none_predicted_is_perfect():
-    assert entity_f1([[0, 0]], [[0, 0]], TAGS) == 100.0
+def test_em_of_classes_is_the_share_of_questions_with_every_answer_right(task, example):
+    examples = [example(1, query="q"), example(0, query="r"), example(0, query="q"), example(1, query="s")]
+    assert em(task("classification", ("no", "yes")), examples, [[1], [0], [1], [1]]) == pytest.approx(200 / 3)
 
 
-def test_trivial_baseline_is_trains_majority_scored_on_dev():
-    task = find_suite("superglue").task("cb")
-    train = [Example(id="a", labels=(1,)), Example(id="b", labels=(1,)), Example(id="c", labels=(0,))]
-    dev = [Example(id="d", labels=(1,)), Example(id="e", labels=(0,))]
-    assert trivial(task, train, dev) == {"accuracy": 50.0, "macro_f1": pytest.approx(100 * 2 / 9)}
+def test_em_of_classes_tells_the_same_question_on_two_passages_apart(task, example):
+    examples = [example(1, query="why", group="p"), example(1, query="why", group="q")]
+    assert em(task("classification", ("no", "yes")), examples, [[1], [0]]) == 50.0
 
 
-def test_trivial_baseline_of_tagging_is_no_entity():
-    task = Task(name="t", kind="tagging", source=Source(local="x"), texts=("w",), label="t", classes=TAGS,
-                metrics=("entity_f1", "accuracy"))  # fmt: skip
-    dev = [Example(id="a", words=("x", "y"), labels=(1, 0))]
-    assert trivial(task, dev, dev) == {"entity_f1": 0.0, "accuracy": 50.0}
+def test_em_of_classes_without_queries_is_accuracy(task, example):
+    examples, found = [example(1), example(0), example(1)], [[1], [1], [1]]
+    spec = task("classification", ("no", "yes"))
+    assert em(spec, examples, found) == accuracy(spec, examples, found) == pytest.approx(200 / 3)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "exact", "tokens"),
+    [
+        (0, 100.0, 100.0),  # the answer
+        (1, 100.0, 100.0),  # another mention of it: other case, an article, a full stop
+        (2, 0.0, pytest.approx(200 * (1 / 1 * 1 / 2) / (1 / 1 + 1 / 2))),  # one of its two words
+        (3, 0.0, 0.0),
+    ],
+)
+def test_a_chosen_candidate_counts_by_its_text(chosen, exact, tokens, task, example):
+    examples = [example(0, choices=("Asif Zardari", "The asif ZARDARI.", "Zardari", "CNN"), answers=("Asif Zardari",))]
+    assert em(task("choice"), examples, [[chosen]]) == exact
+    assert f1(task("choice"), examples, [[chosen]]) == tokens
+
+
+def test_a_choice_without_answers_has_its_right_candidates_texts_for_them(task, example):
+    examples = [example(0, 2, choices=("red car", "boat", "bus"))]
+    assert [em(task("choice"), examples, [[number]]) for number in range(3)] == [100.0, 0.0, 100.0]
+    assert f1(task("choice"), [example(0, choices=("red car", "car"))], [[1]]) == pytest.approx(200 / 3)
+
+
+def test_score_gives_every_metric_of_the_task(task, example):
+    spec = task("classification", ("no", "yes"), "f1a", "em", "accuracy")
+    examples = [example(1, query="q"), example(0, query="q")]
+    assert score(spec, examples, [[1], [1]]) == {"f1a": pytest.approx(200 / 3), "em": 0.0, "accuracy": 50.0}
 
 
 def test_an_unknown_metric_is_named_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'accuracy'"):
         find_metric("accuracies")
+
+
+def test_a_metric_of_another_kind_of_task_is_refused_with_those_that_fit(task, example):
+    with pytest.raises(UsageError, match=r"unknown metric of a span task 'accuracy'.*known: em, f1\. Task 't' asks"):
+        score(task("span"), [example(1, answers=("x",))], ["x"])

@@ -19,13 +19,13 @@ def trained(workshop, cells, token_budget=200):
     lanes = [workshop.lane(cell, backbone) for cell in cells]
     fit(backbone, lanes, token_budget)
     assert [(lane.status, lane.reason) for lane in lanes] == [("done", None)] * len(lanes)
-    dev = [lane.data.dev for lane in lanes], [lane.data.dev_examples for lane in lanes]
+    dev = [lane.data.scored for lane in lanes], [lane.data.scored_examples for lane in lanes]
     return lanes, predict(backbone, lanes, *dev, token_budget)
 
 
 def assert_same(one, other):
-    for first, second in zip(one.probabilities, other.probabilities, strict=True):
-        torch.testing.assert_close(first, second, atol=1e-5, rtol=0)
+    for first, second in zip(one.found, other.found, strict=True):
+        assert first.probabilities == pytest.approx(second.probabilities, abs=1e-5)
 
 
 @pytest.mark.parametrize("settings", [NO_DROPOUT, {}], ids=["no dropout", "prompt and head dropout"])
@@ -59,7 +59,7 @@ def test_micro_batches_give_the_gradient_of_the_undivided_batch(workshop, method
 def test_the_same_cell_twice_gives_the_same_numbers_bit_for_bit(workshop, method):
     (cell,) = workshop.cells(method)
     first, second = (trained(workshop, [cell])[1][0] for _ in range(2))
-    assert all(torch.equal(*pair) for pair in zip(first.probabilities, second.probabilities, strict=True))
+    assert first.found == second.found
 
 
 def test_a_trained_prompt_lowers_the_loss(workshop):
@@ -79,7 +79,7 @@ def test_a_diverging_lane_leaves_and_its_neighbour_is_untouched(workshop):
     fit(backbone, lanes, 200)
     assert (lanes[1].status, lanes[1].reason) == ("diverged", "the loss was nan at step 1")
     assert lanes[0].status == "done"
-    dev = [lanes[0].data.dev], [lanes[0].data.dev_examples]
+    dev = [lanes[0].data.scored], [lanes[0].data.scored_examples]
     assert_same(predict(backbone, lanes[:1], *dev, 200)[0], trained(workshop, [good])[1][0])
 
 
@@ -95,7 +95,7 @@ def test_epochs_are_evaluated_one_by_one_and_steps_evenly(workshop):
 def test_every_epoch_goes_through_every_row_once(workshop):
     (cell,) = workshop.cells("ptv2")
     lane = workshop.lane(cell, workshop.backbone())
-    seen = [ticket.row.example for _ in range(5) for ticket in lane.next_tickets(0)]
+    seen = [ticket.item.example for _ in range(5) for ticket in lane.next_tickets(0)]
     assert sorted(seen) == list(range(36))
 
 
@@ -114,4 +114,4 @@ def test_paper_protocol_selects_on_dev_and_trains_on_all_of_train(workshop):
     (paper,) = workshop.cells("ptv2", protocol="paper")
     lanes = [workshop.lane(cell, workshop.backbone()) for cell in (holdout, paper)]
     assert [(len(lane.data.train), len(lane.data.selection)) for lane in lanes] == [(36, 4), (40, 12)]
-    assert lanes[1].data.selection_examples == lanes[1].data.dev_examples
+    assert lanes[1].data.selection_examples == lanes[1].data.scored_examples

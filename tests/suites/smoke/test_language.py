@@ -12,12 +12,20 @@ from typing import Any
 import pytest
 
 from bench.spec import Split, Task
-from suites.smoke import ENTAILMENT, ENTITIES, SENTIMENT, SMOKE
+from suites.smoke import CONSEQUENCE, ENTAILMENT, ENTITIES, QUESTIONS, SENTIMENT, SMOKE
 from suites.smoke.facts import Fact, claim, fact, falsehood
 from suites.smoke.language import documents
+from suites.smoke.lexicon import PEOPLE
+from suites.smoke.questions import sentences
 
 SPLITS: tuple[Split, ...] = ("train", "dev")
-FIRST_ROWS = {"sentiment": "171db99519dbb82b", "entailment": "f44f51ba37929c9b", "entities": "fc7afd33eb3f21fe"}
+FIRST_ROWS = {
+    "sentiment": "171db99519dbb82b",
+    "entailment": "f44f51ba37929c9b",
+    "entities": "fc7afd33eb3f21fe",
+    "consequence": "1a1982abf7eec66c",
+    "questions": "74de86252d413369",
+}
 
 
 def rows(task: Task, split: str) -> list[dict[str, Any]]:
@@ -26,7 +34,8 @@ def rows(task: Task, split: str) -> list[dict[str, Any]]:
 
 
 def told(row: dict[str, Any]) -> str:
-    return str(row.get("text") or row.get("premise") or " ".join(row["words"]))
+    found = (row[name] for name in ("text", "premise", "context") if name in row)
+    return next(map(str, found), " ".join(row.get("words", ())))
 
 
 @pytest.mark.parametrize("task", SMOKE.tasks, ids=lambda task: task.name)
@@ -44,7 +53,7 @@ def test_splits_have_their_declared_sizes_and_no_sentence_in_common(task: Task) 
 
 
 def test_pretraining_text_holds_no_sentence_a_dev_row_is_about() -> None:
-    kept = {told(row) for task in SMOKE.tasks for row in rows(task, "dev")}
+    kept = {part for task in SMOKE.tasks for row in rows(task, "dev") for part in (told(row), *sentences(told(row)))}
     assert not kept & {part for document in islice(documents(1), 20_000) for part in document.parts}
 
 
@@ -91,3 +100,28 @@ def test_a_falsehood_is_another_fact() -> None:
     for _ in range(500):
         true = fact(rng)
         assert falsehood(rng, true) != true
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_each_candidate_is_right_in_45_to_55_percent_of_the_rows_and_they_differ(split: Split) -> None:
+    found = rows(CONSEQUENCE, split)
+    assert 0.45 <= sum(row["label"] for row in found) / len(found) <= 0.55
+    assert all(row["choices"][0] != row["choices"][1] for row in found)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_an_answer_stands_at_its_place_as_a_whole_word_and_in_either_fact(split: Split) -> None:
+    found = rows(QUESTIONS, split)
+    for row in found:
+        (answer,) = row["answers"]
+        before, after = row["context"][: answer["start"]], row["context"][answer["start"] :]
+        assert (before or " ")[-1] == " "
+        assert after.startswith(f"{answer['text']} ")
+    in_first = sum(row["answers"][0]["text"] in sentences(row["context"])[0].split() for row in found)
+    assert 0.4 <= in_first / len(found) <= 0.6
+
+
+def test_a_questions_other_words_stand_in_the_fact_it_asks_about() -> None:
+    for row in rows(QUESTIONS, "dev"):
+        (fact_asked,) = [one for one in sentences(row["context"]) if row["answers"][0]["text"] in one.split()]
+        assert any(word in PEOPLE and word in fact_asked.split() for word in row["question"].split())

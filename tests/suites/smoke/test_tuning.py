@@ -11,10 +11,11 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from bench.spec import Task
-from suites.smoke import MODELS, SENTIMENT, SMOKE
+from suites.smoke import ENTAILMENT, ENTITIES, MODELS, SENTIMENT
 
 STEPS = 110
 BATCH_SIZE = 32
+FIELDS = ("text", "premise", "hypothesis")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def rows(task: Task, split: str, tokenizer: Any) -> list[Row]:
             read = [at for at, word in enumerate(words) if word is not None and word != words[at - 1]]
             labels = row["tags"]
         else:
-            encoded, read, labels = tokenizer(*(row[name] for name in task.texts)), [0], [row["label"]]
+            encoded, read, labels = tokenizer(*(row[name] for name in FIELDS if name in row)), [0], [row["label"]]
         targets = [task.classes.index(label) for label in labels]
         found.append(Row(encoded["input_ids"], encoded["token_type_ids"], read, targets))
     return found
@@ -80,7 +81,10 @@ def tuned_accuracy(task: Task, *, frozen: bool, pretrained: bool = True) -> floa
 
 
 def test_fine_tuning_beats_a_linear_layer_on_frozen_states_by_ten_points_on_average() -> None:
-    gaps = [tuned_accuracy(task, frozen=False) - tuned_accuracy(task, frozen=True) for task in SMOKE.tasks]
+    gaps = [
+        tuned_accuracy(task, frozen=False) - tuned_accuracy(task, frozen=True)
+        for task in (SENTIMENT, ENTAILMENT, ENTITIES)
+    ]
     assert sum(gaps) / len(gaps) >= 0.10
 
 

@@ -1,0 +1,146 @@
+"""A task's forms, plain and cloze, as one pattern of pieces laid out for a tokenizer.
+
+Slots are positions in the sequence like any other, so [CLS] and [MASK] indices and truncation are right by
+construction; the attachment later only fills in what stands at them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.data.rows import Row
+from bench.data.specials import Special
+from bench.data.tokens import Tokens, TokenStore
+from bench.errors import UsageError
+from bench.spec import MASK_MARK, SEP_MARK, SLOT_MARK
+
+FINAL_PUNCTUATION = tuple(".!?,;:")  # what a field loses at its end when the pattern's own punctuation follows
+CANDIDATE = "choice"  # the field that a choice's [MASK] stands for
+_MARKS = re.compile(r"\{\w+\}|\[P\]|\[MASK\]|\[SEP\]|(?:(?!\{\w+\}|\[P\]|\[MASK\]|\[SEP\]).)+", re.S)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of the sequence: fixed tokens, a field to be cut when too long, slots, or the mask."""
+
+    kind: Literal["text", "field", "slots", "mask", "sep"]
+    value: str = ""
+    count: int = 0
+
+
+def parse(pattern: str, slot_count: int) -> list[Piece]:
+    """Cut a pattern into pieces; `slot_count` slots are shared out over its `[P]` marks, the first ones getting more.
+
+    A space belongs to what follows it, as byte-pair tokenizers want it; `Piece.count` of a field is 1 when a space
+    stands before it.
+    """
+    marks = _MARKS.findall(pattern)
+    total, taken = marks.count(SLOT_MARK), 0
+    pieces: list[Piece] = []
+    space = False
+    for mark in marks:
+        if mark == SLOT_MARK:
+            share = slot_count // total + (taken < slot_count % total)
+            taken += 1
+            if share:
+                pieces.append(Piece("slots", count=share))
+        elif mark in (MASK_MARK, SEP_MARK):
+            pieces.append(Piece("mask" if mark == MASK_MARK else "sep"))
+            space = False
+        elif mark.startswith("{"):
+            pieces.append(Piece("field", mark[1:-1], count=int(space)))
+            space = False
+        else:
+            text = (" " if space else "") + mark.rstrip()
+            space = mark != mark.rstrip()
+            if text.strip():
+                pieces.append(Piece("text", text))
+    return pieces
+
+
+class Form:
+    """A pattern for one tokenizer: `lay` makes a Row of a sequence of texts.
+
+    `front` slots stand before everything, `at_marks` at the pattern's `[P]`. With `candidate` the mask stands for the
+    text's own candidate, one mask per token, and the row says which token is wanted at each.
+    """
+
+    def __init__(
+        self, special: Special, store: TokenStore, pattern: str, front: int, at_marks: int, room: int, candidate: bool
+    ) -> None:
+        self.special, self.store, self.front, self.candidate = special, store, front, candidate
+        self.pieces = parse(pattern, at_marks)
+        self.paired = any(piece.kind == "sep" for piece in self.pieces)
+        masked = any(piece.kind == "mask" for piece in self.pieces)
+        if masked and special.mask is None:
+            raise UsageError("this tokenizer has no mask token, so a cloze pattern cannot be laid out")
+        self.num_masks = int(masked and not candidate)  # a candidate's masks are counted with its tokens
+        self.around = special.pair if self.paired else special.single
+        self.room = room - sum(map(len, self.around))  # tokens for everything but slots
+
+    def lay(self, texts: Sequence[Mapping[str, str]]) -> list[tuple[Row, bool]]:
+        """A row for each text, and whether it had to be cut."""
+        columns = [self._column(index, texts) for index in range(len(self.pieces))]
+        return [
+            self._row([column.ids_of(number) if column else [] for column in columns]) for number in range(len(texts))
+        ]
+
+    def _column(self, index: int, texts: Sequence[Mapping[str, str]]) -> Tokens | None:
+        """Tokens of one piece for every text."""
+        piece, tokenizer = self.pieces[index], self.special.tokenizer
+        if piece.kind == "text":
+            return self.store.tokens(tokenizer, [piece.value] * len(texts))
+        if piece.kind == "mask" and self.candidate:
+            said = (text[CANDIDATE].strip() for text in texts)
+            return self.store.tokens(tokenizer, [" " + (text.rstrip(" .") or text) for text in said])
+        if piece.kind != "field":
+            return None
+        follower = self.pieces[index + 1].value if index + 1 < len(self.pieces) else ""
+        space = " " if piece.count else ""
+        found = [text[piece.value].strip() for text in texts]
+        if follower.startswith(FINAL_PUNCTUATION):
+            found = [text.rstrip("".join((*FINAL_PUNCTUATION, " "))) for text in found]
+        return self.store.tokens(tokenizer, [space + text if text else "" for text in found])
+
+    def _row(self, parts: list[list[int]]) -> tuple[Row, bool]:
+        parts, cut = _shortened(parts, self.pieces, self.room - self.num_masks)
+        special = self.special
+        before, *rest = self.around
+        ids = [special.placeholder] * self.front + list(before)
+        kind = special.types[0]
+        types = [kind] * len(ids)
+        slots, read, tokens = list(range(self.front)), [self.front + special.pool], []
+        for piece, part in zip(self.pieces, parts, strict=True):
+            if piece.kind == "sep":
+                ids += rest[0]
+                types += [kind] * len(rest[0])
+                kind = special.types[1]
+                continue
+            if piece.kind == "slots":
+                part = [special.placeholder] * piece.count
+                slots += range(len(ids), len(ids) + piece.count)
+            elif piece.kind == "mask":
+                tokens, part = part, [special.mask or 0] * (len(part) if self.candidate else 1)
+                read = list(range(len(ids), len(ids) + len(part)))
+            ids += part
+            types += [kind] * len(part)
+        ids += rest[-1]
+        types += [kind] * len(rest[-1])
+        return Row(ids, types, slots, read, tokens), cut
+
+
+def _shortened(parts: list[list[int]], pieces: list[Piece], room: int) -> tuple[list[list[int]], bool]:
+    """Cut the longest fields at their ends until everything but slots fits in `room` tokens."""
+    excess = sum(map(len, parts)) - room
+    if excess <= 0:
+        return parts, False
+    lengths = {at: len(part) for at, part in enumerate(parts) if pieces[at].kind == "field"}
+    for _ in range(excess):
+        longest = max(lengths, key=lambda at: lengths[at], default=None)
+        if longest is None or lengths[longest] <= 1:
+            raise UsageError(f"a pattern's own words need more than the {room} tokens left; raise --max-length")
+        lengths[longest] -= 1
+    return [part[: lengths[at]] if at in lengths else part for at, part in enumerate(parts)], True

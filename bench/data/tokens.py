@@ -1,0 +1,147 @@
+"""Token ids of texts: each distinct text is tokenised once per tokenizer, and never again on this machine.
+
+What is found goes to a cache folder (`TUNING_BENCH_CACHE`, by default `~/.cache/tuning-bench`), which may be deleted
+at any time. A file's name is the hash of the tokenizer and of every text in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+VERSION = 1  # raise it when what a file holds changes
+WORTH_KEEPING = 100_000  # characters; fewer are tokenised again sooner than a file is read
+CHUNK = 4096  # texts handed to the tokenizer at once
+
+Text = str | tuple[str, ...]  # a text, or a sentence as its words
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens of many texts, in flat arrays; `index[i]` is the place of text i among the distinct ones."""
+
+    index: list[int]
+    starts: NDArray[np.int64]  # (distinct texts + 1,)
+    ids: NDArray[np.int32]  # (tokens,)
+    words: NDArray[np.int32]  # (tokens,) which word of a sentence; of a text all 0
+    spans: NDArray[np.int32]  # (tokens, 2) the characters of its text (of its word) that a token stands for
+
+    def ids_of(self, number: int) -> list[int]:
+        at = self.index[number]
+        found: list[int] = self.ids[self.starts[at] : self.starts[at + 1]].tolist()
+        return found
+
+    def words_of(self, number: int) -> list[int]:
+        at = self.index[number]
+        found: list[int] = self.words[self.starts[at] : self.starts[at + 1]].tolist()
+        return found
+
+    def spans_of(self, number: int) -> list[tuple[int, int]]:
+        at = self.index[number]
+        return [(first, last) for first, last in self.spans[self.starts[at] : self.starts[at + 1]].tolist()]
+
+
+class TokenStore:
+    """Tokenises, and remembers. `num_tokenised` counts the texts that had to be tokenised."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or cache_folder() / "tokens"
+        self.num_tokenised = 0
+
+    def tokens(self, tokenizer: Any, texts: Sequence[Text]) -> Tokens:
+        """Tokens of each text, without special tokens; of sentences when the texts are tuples of words."""
+        places: dict[Text, int] = {}
+        index = [places.setdefault(text, len(places)) for text in texts]
+        distinct = list(places)
+        if sum(len(part) for text in distinct for part in _parts(text)) < WORTH_KEEPING:
+            return Tokens(index, *self._tokenised(tokenizer, distinct))
+        path = self.folder / f"{_key(tokenizer, distinct)}.safetensors"
+        arrays = _read(path)
+        if arrays is None:
+            arrays = self._tokenised(tokenizer, distinct)
+            _write(path, arrays)
+        return Tokens(index, *arrays)
+
+    def _tokenised(self, tokenizer: Any, texts: Sequence[Text]) -> Arrays:
+        self.num_tokenised += len(texts)
+        lengths: list[int] = []
+        ids: list[int] = []
+        words: list[int] = []
+        spans: list[tuple[int, int]] = []
+        for found in _encodings(tokenizer, texts):
+            lengths.append(len(found.ids))
+            ids += found.ids
+            words += [word or 0 for word in found.word_ids]
+            spans += found.offsets
+        return (
+            np.cumsum([0, *lengths], dtype=np.int64),
+            np.array(ids, dtype=np.int32),
+            np.array(words, dtype=np.int32),
+            np.array(spans, dtype=np.int32).reshape(-1, 2),
+        )
+
+
+Arrays = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+NAMES = ("starts", "ids", "words", "spans")
+
+
+def cache_folder() -> Path:
+    """Where things are kept that can be made anew."""
+    own = os.environ.get("TUNING_BENCH_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuning-bench"
+
+
+def _parts(text: Text) -> tuple[str, ...]:
+    return text if isinstance(text, tuple) else (text,)
+
+
+def _encodings(tokenizer: Any, texts: Sequence[Text]) -> Iterator[Any]:
+    split = bool(texts) and isinstance(texts[0], tuple)
+    for start in range(0, len(texts), CHUNK):
+        chunk = [list(text) if split else text for text in texts[start : start + CHUNK]]
+        yield from tokenizer(chunk, is_split_into_words=split, add_special_tokens=False).encodings
+
+
+def _key(tokenizer: Any, texts: Sequence[Text]) -> str:
+    digest = hashlib.sha256(f"{VERSION}\n{tokenizer.backend_tokenizer.to_str()}".encode())
+    update: Callable[[bytes], None] = digest.update
+    for text in texts:
+        parts = _parts(text)
+        kind, lengths = type(text).__name__, ":".join(str(len(part)) for part in parts)
+        update(f"\n{kind} {lengths}:".encode())
+        update("".join(parts).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:32]
+
+
+def _read(path: Path) -> Arrays | None:
+    """What an earlier run wrote; None when there is nothing that can be used."""
+    try:
+        found = load_file(path)
+        starts, ids, words, spans = (found[name] for name in NAMES)
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None
+    return starts, ids, words, spans
+
+
+def _write(path: Path, arrays: Arrays) -> None:
+    """Written whole or not at all; a folder that cannot be written costs time, not results."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        os.close(handle)
+        save_file(dict(zip(NAMES, arrays, strict=True)), name)
+        os.replace(name, path)
+    except OSError:
+        return

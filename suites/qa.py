@@ -1,0 +1,74 @@
+"""Extractive question answering: SQuAD 1.1 (arXiv:1606.05250) and 2.0 (arXiv:1806.03822), scored on dev."""
+
+from collections.abc import Iterator
+
+from bench.spec import Source, Suite, Task
+from suites.rows.fields import Row, number, passage_id, tables, text
+
+LICENCE = "CC BY-SA 4.0"
+MAX_LENGTH, STRIDE = 384, 128  # tokens, as in the official baselines
+
+
+def squad(row: Row) -> Iterator[Row]:
+    """A row per question, from an article of the official files or a flat row of the hub."""
+    if "paragraphs" not in row:
+        yield _question(text(row, "context"), row)
+        return
+    for paragraph in tables(row, "paragraphs"):
+        context = text(paragraph, "context")
+        for asked in tables(paragraph, "qas"):
+            yield _question(context, asked)
+
+
+def _question(context: str, asked: Row) -> Row:
+    answers = [] if asked.get("is_impossible") else tables(asked, "answers")
+    return {
+        "idx": asked["id"],
+        "group": passage_id(context),
+        "question": text(asked, "question"),
+        "context": context,
+        "answers": [{"text": text(answer, "text"), "start": number(answer, "answer_start")} for answer in answers],
+    }
+
+
+def _local(version: str) -> tuple[str, ...]:
+    name = f"{{split}}-{version}.json"
+    return f"squad/{name}", name, f"squad/{version}-{{split}}.json"
+
+
+SQUAD1 = Task(
+    name="squad1",
+    kind="span",
+    source=Source(hub="rajpurkar/squad", local=_local("v1.1")),
+    rows=squad,
+    metrics=("f1", "em"),
+    max_length=MAX_LENGTH,
+    stride=STRIDE,
+    sizes={"train": 87599, "dev": 10570},
+    licence=LICENCE,
+    citation="arXiv:1606.05250",
+    obtain="train-v1.1.json and dev-v1.1.json are at rajpurkar.github.io/SQuAD-explorer/dataset.",
+)
+
+SQUAD2 = Task(
+    name="squad2",
+    kind="span",
+    source=Source(hub="rajpurkar/squad_v2", local=_local("v2.0")),
+    rows=squad,
+    metrics=("f1", "em"),
+    max_length=MAX_LENGTH,
+    stride=STRIDE,
+    answerless=True,
+    sizes={"train": 130319, "dev": 11873},
+    licence=LICENCE,
+    citation="arXiv:1806.03822",
+    obtain="train-v2.0.json and dev-v2.0.json are at rajpurkar.github.io/SQuAD-explorer/dataset.",
+)
+
+QA = Suite(
+    name="qa",
+    tasks=(SQUAD1, SQUAD2),
+    models=("bert-large-cased", "roberta-large"),
+    average=("squad1", "squad2"),
+    methods=("finetune", "prompt_tuning", "ptuning_v1", "ptv2"),
+)

@@ -1,0 +1,188 @@
+"""SuperGLUE's rows, from its authors' JSON lines and from the hub, where some tasks are flattened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from suites.rows.fields import Row, number, passage_id, table, tables, text, texts
+
+CONNECTIVES = {"cause": "because", "effect": "so"}
+PLACEHOLDER = "@placeholder"
+_HIGHLIGHT = re.compile(r"\s*@highlight\b\s*")
+_FINAL = ".!?\"'”’"  # what a sentence may end with
+
+
+def copa(row: Row) -> Iterator[Row]:
+    """Premise and connective to be continued by one of two sentences, which a cloze also offers as a question."""
+    asked = text(row, "question")
+    if asked not in CONNECTIVES:
+        raise ValueError(f"field 'question' must be 'cause' or 'effect', found {asked!r}")
+    offered = [text(row, "choice1"), text(row, "choice2")]
+    yield {
+        **_idx(row),
+        "premise": _open_ended(text(row, "premise")),
+        "connective": CONNECTIVES[asked],
+        "choice1": _open_ended(offered[0]),
+        "choice2": _open_ended(offered[1]),
+        "choices": [{"choice": choice} for choice in offered],
+        "label": {"choice1": 0, "choice2": 1}.get(row["label"], row["label"]),  # the hub's names
+    }
+
+
+def multirc(row: Row) -> Iterator[Row]:
+    """A row per answer; the answers to one question share a `query`, the questions about one passage a `group`."""
+    if "paragraph" in row:
+        at = table(row, "idx")
+        found = (at["paragraph"], at["question"], at["answer"])
+        yield _multirc_answer(text(row, "paragraph"), text(row, "question"), text(row, "answer"), row["label"], found)
+        return
+    passage = table(row, "passage")
+    for question in tables(passage, "questions"):
+        for answer in tables(question, "answers"):
+            found = (row["idx"], question["idx"], answer["idx"])
+            asked, said = text(question, "question"), text(answer, "text")
+            yield _multirc_answer(text(passage, "text"), asked, said, answer["label"], found)
+
+
+def _multirc_answer(passage: str, question: str, answer: str, label: Any, idx: tuple[Any, Any, Any]) -> Row:
+    return {
+        "idx": "-".join(map(str, idx)),
+        "group": str(idx[0]),
+        "query": f"{idx[0]}-{idx[1]}",
+        "passage": passage,
+        "question": question,
+        "answer": answer,
+        "label": {"false": "0", "true": "1"}.get(str(label).casefold(), str(label)),
+    }
+
+
+def record(row: Row) -> Iterator[Row]:
+    """A choice per query: one candidate for each distinct entity text of the passage, in order of appearance.
+
+    `statement` is the query with the candidate in its place. For the cloze form the query is cut at the placeholder:
+    `before`, then `glued` (what follows without a space, as in "@placeholder's") and `after`; each may be empty.
+    """
+    if "qas" not in row:
+        spans = sorted(tables(row, "entity_spans"), key=lambda span: number(span, "start"))
+        idx = table(row, "idx")
+        found = (idx["passage"], idx["query"])
+        yield _record_query(
+            text(row, "passage"), [text(span, "text") for span in spans], row, texts(row, "answers"), found
+        )
+        return
+    passage = table(row, "passage")
+    read = text(passage, "text")
+    entities = [_slice(read, start, end) for start, end in sorted(map(_span, tables(passage, "entities")))]
+    for asked in tables(row, "qas"):
+        golds = [text(answer, "text") for answer in tables(asked, "answers")]
+        yield _record_query(read, entities, asked, golds, (row["idx"], asked["idx"]))
+
+
+def _span(entity: Row) -> tuple[int, int]:
+    return number(entity, "start"), number(entity, "end") + 1  # the last character's place is published
+
+
+def _record_query(passage: str, entities: Sequence[str], asked: Row, golds: list[str], idx: tuple[Any, Any]) -> Row:
+    query = text(asked, "query")
+    before, placeholder, rest = query.partition(PLACEHOLDER)
+    if not placeholder:
+        raise ValueError(f"the query has no {PLACEHOLDER}")
+    glued = re.match(r"\S*", rest)
+    assert glued is not None
+    candidates = list(dict.fromkeys(entity.strip() for entity in entities if entity.strip()))
+    answers = list(dict.fromkeys(gold.strip() for gold in golds))
+    return {
+        "idx": f"{idx[0]}-{idx[1]}",
+        "group": str(idx[0]),
+        "passage": sentences(passage),
+        "before": before.strip(),
+        "glued": glued[0],
+        "after": rest[glued.end() :].strip(),
+        "choices": [
+            {"choice": candidate, "statement": query.replace(PLACEHOLDER, candidate)} for candidate in candidates
+        ],
+        "answers": answers,
+        "label": [at for at, candidate in enumerate(candidates) if candidate in answers],
+    }
+
+
+def sentences(passage: str) -> str:
+    """The passage with its lines of `@highlight` made ends of sentences."""
+    parts = [part.strip() for part in _HIGHLIGHT.split(passage) if part.strip()]
+    closed = [part if part.endswith(tuple(_FINAL)) else f"{part}." for part in parts[:-1]]
+    return " ".join([*closed, *parts[-1:]])
+
+
+def wic(row: Row) -> Iterator[Row]:
+    """Two sentences in which the word is marked, `* word *`, by its characters."""
+    marked = {}
+    for name in ("1", "2"):
+        sentence, start, end = text(row, f"sentence{name}"), number(row, f"start{name}"), number(row, f"end{name}")
+        if not _slice(sentence, start, end).strip():
+            raise ValueError(f"there is no word at characters {start} to {end} of 'sentence{name}'")
+        marked[f"sentence{name}"] = _with_marks(sentence, [(start, end, "*")])
+    yield {**_idx(row), **marked, "word": text(row, "word"), "label": row["label"]}
+
+
+def wsc(row: Row) -> Iterator[Row]:
+    """A text in which a noun and a pronoun are marked, `* noun *` and `# pronoun #`, and both alone.
+
+    Where the text at the published index of a word is not the span's text, as in two rows of the official files, the
+    nearest place where it stands is marked, and the words at the index when there is none.
+    """
+    target = table(row, "target") if "target" in row else row
+    whole = text(row, "text")
+    noun, pronoun = text(target, "span1_text"), text(target, "span2_text")
+    marks = [
+        (*_place(whole, noun, number(target, "span1_index")), "*"),
+        (*_place(whole, pronoun, number(target, "span2_index")), "#"),
+    ]
+    yield {
+        **_idx(row),
+        "group": passage_id(whole),  # one text is asked about several nouns
+        "text": _with_marks(whole, marks),
+        "noun": " ".join(noun.split()),
+        "pronoun": " ".join(pronoun.split()),
+        "label": row["label"],
+    }
+
+
+def _place(whole: str, span: str, index: int) -> tuple[int, int]:
+    """Start and end of the span's text nearest to the word `index`; cases, spaces and a final full stop may differ."""
+    words = [(match.start(), match.end()) for match in re.finditer(r"\S+", whole)]
+    wanted = [re.escape(word) for word in span.rstrip(". ").split()]
+    if not wanted:
+        raise ValueError("a span of the text is empty")
+    pattern = r"(?<!\w)" + r"\s+".join(wanted) + r"(?!\w)"
+    found = [match.span() for match in re.finditer(pattern, whole, re.IGNORECASE)]
+    if found:
+        return min(found, key=lambda place: abs(sum(end <= place[0] for _, end in words) - index))
+    if not 0 <= index <= len(words) - len(wanted):
+        raise ValueError(f"{span!r} is not in the text, and the text has no such word as number {index}")
+    return words[index][0], words[index + len(wanted) - 1][1]
+
+
+def _with_marks(whole: str, marks: Sequence[tuple[int, int, str]]) -> str:
+    """The text with a mark before and after each stretch (start, end, mark), set off by spaces; stretches may nest."""
+    opened = [(start, 1, -end, f"{mark} ") for start, end, mark in marks]
+    closed = [(end, 0, -start, f" {mark}") for start, end, mark in marks]
+    for place, _, _, mark in sorted(opened + closed, reverse=True):  # from the end, so that places stay true
+        whole = whole[:place] + mark + whole[place:]
+    return whole
+
+
+def _slice(whole: str, start: int, end: int) -> str:
+    if not 0 <= start <= end <= len(whole):
+        raise ValueError(f"characters {start} to {end} lie outside a text of {len(whole)} characters")
+    return whole[start:end]
+
+
+def _open_ended(sentence: str) -> str:
+    """A sentence that another may continue."""
+    return sentence.rstrip(" .!?")
+
+
+def _idx(row: Row) -> Row:
+    return {"idx": row["idx"]} if "idx" in row else {}

@@ -1,0 +1,196 @@
+"""What every task inherits by being in a suite: its labels come through tokenisation and back, slots or not; perfect
+scores make 100 of every metric; its trivial baseline is what the constant answer scores; every method trains on it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+from bench.data.encode import Encoder, Form
+from bench.data.examples import examples
+from bench.data.rows import Item
+from bench.plan import Grid, plan
+from bench.registry import methods, suites
+from bench.runner import Options, run
+from bench.score.answers import Found, answer, with_threshold
+from bench.score.metrics import Prediction, score
+from bench.score.trivial import trivial
+from bench.spec import Example, Slots, Split, Task
+from bench.store.store import Store
+from tests.suites.layouts import LAYOUTS
+
+TASKS = {(name, task.name): task for name, suite in suites().items() if name != "universal" for task in suite.tasks}
+SLOTS = [Slots(), Slots(5), Slots(5, "pattern")]
+LONG, SHORT = 256, 40  # tokens: nothing is cut, and much is
+every_task = pytest.mark.parametrize("task", TASKS.values(), ids=[name for _, name in TASKS])
+every_form = pytest.mark.parametrize(
+    ("form", "slots"),
+    [(form, slots) for form in ("plain", "cloze") for slots in SLOTS],
+    ids=lambda value: f"{value.count} {value.place}" if isinstance(value, Slots) else value,
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_bert: Path):
+    return AutoTokenizer.from_pretrained(tiny_bert)
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Task, Split], list[Example]]:
+    """Examples of a split in the official layout."""
+    folder = tmp_path_factory.mktemp("layouts")
+    for write in LAYOUTS.values():
+        write(folder)
+
+    def reader(task: Task, split: Split) -> list[Example]:
+        found = examples(task, split, folder).examples
+        return found[:60] if task.source.generate else found
+
+    return reader
+
+
+def encoded(
+    tokenizer, task: Task, found: Sequence[Example], form: Form, slots: Slots, length: int = LONG
+) -> list[Item]:
+    if form == "cloze" and not task.has_cloze:
+        pytest.skip("no cloze form")
+    return Encoder(tokenizer, task, form, slots, length).encode(found)
+
+
+def perfect(task: Task, item: Item) -> np.ndarray:
+    """Scores that say exactly what is wanted of an item."""
+    columns = range(task.columns) if task.positions_compete else range(len(task.classes))
+    if task.positions_compete:
+        return np.array([[10.0 * (target >> column & 1) for column in columns] for target in item.targets], np.float32)
+    return np.array([[10.0 * (target == column) for column in columns] for target in item.targets], np.float32)
+
+
+def answers(task: Task, found: Sequence[Example], items: Sequence[Item]) -> list[Found]:
+    said = []
+    for number, example in enumerate(found):
+        own = [item for item in items if item.example == number]
+        assert own, f"{example.id} is in no item"
+        said.append(answer(task, example, own, [perfect(task, item) for item in own]))
+    return said
+
+
+def predictions(task: Task, said: Sequence[Found]) -> list[Prediction]:
+    return [with_threshold(one, 0.0) if task.kind == "span" else list(one.labels) for one in said]
+
+
+@every_task
+@every_form
+def test_labels_come_through_tokenisation_and_back_and_perfect_scores_make_100(task, form, slots, tokenizer, read):
+    found = read(task, task.scored)
+    items = encoded(tokenizer, task, found, form, slots)
+    assert not any(item.cut for item in items)
+    scores = score(task, found, predictions(task, answers(task, found, items)))
+    assert scores == dict.fromkeys(task.metrics, pytest.approx(100.0))
+
+
+@every_task
+@every_form
+def test_positions_are_where_the_encoder_says(task, form, slots, tokenizer, read):
+    for item in encoded(tokenizer, task, read(task, task.scored), form, slots, SHORT):
+        for row in item.rows:
+            assert len(row.ids) == len(row.types) <= SHORT + slots.count
+            assert len(row.slots) == slots.count
+            assert {row.ids[at] for at in row.slots} <= {tokenizer.pad_token_id}
+            assert not set(row.slots) & set(row.read)
+            if form == "cloze":
+                assert {row.ids[at] for at in row.read} == {tokenizer.mask_token_id}
+            if task.kind in ("classification", "choice") and form == "plain":
+                assert [row.ids[at] for at in row.read] == [tokenizer.cls_token_id]
+
+
+@every_task
+def test_slots_move_what_is_read_and_nothing_else(task, tokenizer, read):
+    found = read(task, task.scored)
+    without, with_slots = (encoded(tokenizer, task, found, "plain", Slots(count)) for count in (0, 7))
+    for one, other in zip(without, with_slots, strict=True):
+        assert (one.targets, one.places, one.spans) == (other.targets, other.places, other.spans)
+        for first, second in zip(one.rows, other.rows, strict=True):
+            assert [at + 7 for at in first.read] == second.read
+            assert first.ids == second.ids[7:]
+
+
+@every_task
+def test_when_texts_are_cut_every_example_is_still_answered_once(task, tokenizer, read):
+    found = read(task, task.scored)
+    said = answers(task, found, encoded(tokenizer, task, found, "plain", Slots(), SHORT))
+    scores = score(task, found, predictions(task, said))
+    assert all(0 <= value <= 100 for value in scores.values())
+
+
+@every_task
+def test_the_trivial_baseline_is_the_best_constant_answer(task, read):
+    train, scored = read(task, "train"), read(task, task.scored)
+    found = trivial(task, train, scored)
+    assert set(found) == set(task.metrics)
+    if task.kind == "span":
+        unanswered = sum(not example.answers for example in scored)
+        assert found == dict.fromkeys(task.metrics, pytest.approx(100 * unanswered / len(scored)))
+    elif task.kind == "tagging":
+        assert found[task.main_metric] == 0.0
+    else:
+        most = len(task.classes) or min(len(example.choices) for example in train)
+        constants = [[[label]] * len(scored) for label in range(most)]
+        for name, value in found.items():
+            assert value in [pytest.approx(score(task, scored, constant)[name]) for constant in constants]
+
+
+@every_task
+def test_a_random_answer_is_not_perfect(task, read):
+    """A metric that gives 100 to anything would pass the tests above."""
+    rng, found = random.Random(0), read(task, task.scored)
+    said: list[Prediction] = []
+    for example in found:
+        if task.kind == "span":
+            said.append(rng.choice(["", "word1", *example.texts["context"].split()]))
+        else:
+            most = len(example.choices) or len(task.classes)
+            said.append([rng.randrange(most) for _ in example.labels[: None if task.kind == "tagging" else 1]])
+    assert all(value < 100 for value in score(task, found, said).values())
+
+
+class Quiet:
+    """An audience that listens to nothing."""
+
+    def loop(self, cells):
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+    def step(self, progress) -> None: ...
+
+    def finished(self, record) -> None: ...
+
+
+@pytest.mark.parametrize(("suite", "name"), TASKS, ids=[name for _, name in TASKS])
+def test_every_method_trains_on_it(suite, name, tiny_bert, tmp_path):
+    import torch
+
+    LAYOUTS.get(name, lambda _: None)(tmp_path / "data")
+    embedded = TASKS[suite, name].source.generate is not None  # its words are not in the tiny BERT's vocabulary
+    model = suites()[suite].models[0] if embedded else str(tiny_bert)
+    grid = Grid(
+        suite=suite, tasks=(name,), methods=tuple(methods()), models=(model,), seeds=(0,),
+        data=None if embedded else tmp_path / "data",
+        budget={"steps": 4, "batch_size": 4, "max_length": 40, "evaluations": 1, "scored_rows": 12, "train_rows": 100},
+        settings={"prompt_tuning": {"length": 5}, "ptuning_v1": {"length": 4}, "ptv2": {"length": 4}},
+    )  # fmt: skip
+    store = Store.create(tmp_path / "out")
+    with store.writing():
+        records = run(plan(grid).cells, store, Options(torch.device("cpu")), Quiet())
+    assert [(record.status, record.reason) for record in records] == [("done", None)] * len(methods())
+    for record in records:
+        assert set(record.scores) == set(record.trivial) == set(TASKS[suite, name].metrics)
+        assert all(math.isfinite(value) for value in record.scores.values())
+        assert record.counts.scored > 0
