@@ -29,43 +29,52 @@ class Reading:
     left_out: dict[str, int]
 
 
-class _LeaveOut(Exception):
-    """Nothing can be learned from this row."""
-
-
 def examples(task: Task, split: Split, data: Path | None) -> Reading:
     """All examples of a split, in the source's order. Warns when the official split has another size."""
     located = load(task, split, data)
     rows = [flat for row in located for flat in _flat(task, row)]
     if task.kind == "tagging":
-        rows = _in_bio(rows)
+        rows = _in_bio(task, rows)
     left_out: Counter[str] = Counter()
-    unlearnable = Counter[str]()
+    kept: Counter[str] = Counter()
     found: list[Example] = []
-    seen: Counter[str] = Counter()
     read = _READERS[task.kind](task)
     for index, row in enumerate(rows):
         reason, example = read(row, index)
-        if reason and split == "train":
-            left_out[reason] += 1
-            continue
-        unlearnable[reason] += 1
-        seen[example.id] += 1
-        if seen[example.id] > 1:
-            example = example.model_copy(update={"id": f"{example.id}#{seen[example.id]}"})
-        found.append(example)
+        if reason:
+            (left_out if split == "train" else kept)[reason] += 1
+        if not reason or split != "train":
+            found.append(example)
     if not found:
         place = local_files(task, split, data)[0] if data and not task.source.generate else f"the {split} split"
         raise UsageError(f"task {task.name!r}: {place} has no rows that can be used{_told(left_out)}")
     if left_out:
-        warnings.warn(f"{task.name} {split}: {sum(left_out.values())} rows left out{_told(left_out)}", stacklevel=2)
-    del unlearnable[""]
-    if unlearnable:
-        warnings.warn(f"{task.name} {split}: kept and scored although{_told(unlearnable)}", stacklevel=2)
-    if len(seen) < len(found):
-        warnings.warn(f"{task.name} {split}: {len(found) - len(seen)} ids came more than once", stacklevel=2)
+        rows_left = "1 row" if left_out.total() == 1 else f"{left_out.total()} rows"
+        warnings.warn(f"{task.name} {split}: {rows_left} left out{_told(left_out)}", stacklevel=2)
+    if kept:
+        warnings.warn(f"{task.name} {split}: kept and scored although{_told(kept)}", stacklevel=2)
     _check_size(task, split, len(located) if task.kind == "tagging" else len(rows))
-    return Reading(found, dict(left_out))
+    return Reading(_with_own_ids(task, split, found), dict(left_out))
+
+
+def _with_own_ids(task: Task, split: Split, found: list[Example]) -> list[Example]:
+    """The examples, the second of an id with `#2` behind it and so on: by ids is told that each was answered once."""
+    taken = {example.id for example in found}
+    if len(taken) == len(found):
+        return found
+    again = f"{len(found) - len(taken)} × an id that an earlier row has"
+    warnings.warn(f"{task.name} {split}: {again}; #2 and so on was put behind it", stacklevel=3)
+    seen: Counter[str] = Counter()
+    own = []
+    for example in found:
+        seen[example.id] += 1
+        if (number := seen[example.id]) > 1:
+            while (name := f"{example.id}#{number}") in taken:
+                number += 1
+            taken.add(name)
+            example = example.model_copy(update={"id": name})
+        own.append(example)
+    return own
 
 
 def _told(counts: Counter[str]) -> str:
@@ -114,7 +123,7 @@ def _classification(task: Task) -> Read:
         label = str(_field(task, row, "label"))
         place = places.get(label.casefold())  # JSON's `true` and the hub's "True" are one label
         if place is None:
-            raise _unknown(task, row, "label", label)
+            raise _unknown(task, row, "label", label, task.classes)
         return _blank(texts, needed), _example(row, index, texts=texts, labels=(place,))
 
     return read
@@ -129,15 +138,21 @@ def _choice(task: Task) -> Read:
             raise UsageError(f"{row.place}: a choice needs a list of at least two candidates (task {task.name!r})")
         own = {name for one in choices for name in one} | {"choice"}
         texts = {name: _text(task, row, name) for name in names if name not in own}
+        of_each = ("choice", *(name for name in names if name in own))  # what one candidate has, each must have
         candidates = tuple(
-            {name: _text(task, Located(row.place, one), name) for name in ("choice", *one)} for one in choices
+            {name: _text(task, Located(row.place, one), name) for name in dict.fromkeys((*of_each, *one))}
+            for one in choices
         )
         label = _field(task, row, "label")
         right = label if isinstance(label, list) else [label]
-        if not all(isinstance(at, int) and not isinstance(at, bool) and 0 <= at < len(choices) for at in right):
-            raise _unknown(task, row, "label", str(label))
-        said = tuple(Answer(text=text, start=-1) for text in row.fields.get("answers", ()))
-        made = _example(row, index, texts=texts, choices=candidates, labels=tuple(right), answers=said)
+        if not all(_is_number(at) and 0 <= at < len(choices) for at in right):
+            raise _unknown(task, row, "label", str(label), list(map(str, range(len(choices)))))
+        said = row.fields.get("answers", [])
+        if not isinstance(said, list) or not all(isinstance(one, str) for one in said):
+            raise UsageError(f"{row.place}: a choice's 'answers' must be a list of texts (task {task.name!r})")
+        answers = tuple(Answer.model_construct(text=one, start=-1) for one in said)
+        labels = tuple(dict.fromkeys(right))
+        made = _example(row, index, texts=texts, choices=candidates, labels=labels, answers=answers)
         blank = _blank(texts, needed) or next(filter(None, (_blank(one, ("choice",)) for one in candidates)), "")
         return blank or ("" if right else "no candidate is right"), made
 
@@ -148,13 +163,13 @@ def _tagging(task: Task) -> Read:
     places = {name: index for index, name in enumerate(task.classes)}
 
     def read(row: Located, index: int) -> tuple[str, Example]:
-        words, tags, marks = row.fields["words"], row.fields["tags"], row.fields.get("marks", ())
-        if not all(isinstance(at, int) and 0 <= at < len(words) for at in marks):
-            raise UsageError(f"{row.place}: marks {list(marks)} are not all words of a sentence of {len(words)}")
-        for tag in tags:
-            if tag not in places:
-                raise _unknown(task, row, "tag", tag)
-        labels = tuple(places[tag] for tag in tags)
+        words, tags, marks = row.fields["words"], row.fields["tags"], row.fields.get("marks", [])
+        if not isinstance(marks, list) or not all(_is_number(at) and 0 <= at < len(words) for at in marks):
+            raise UsageError(f"{row.place}: marks {marks!r} are not all words of a sentence of {len(words)}")
+        try:
+            labels = tuple([places[tag] for tag in tags])
+        except KeyError as error:
+            raise _unknown(task, row, "tag", error.args[0], task.classes) from None
         return "", _example(row, index, words=tuple(words), labels=labels, marks=tuple(marks))
 
     return read
@@ -165,10 +180,10 @@ def _span(task: Task) -> Read:
         texts = {name: _text(task, row, name) for name in ("question", "context")}
         if not texts["context"].strip():
             raise UsageError(f"{row.place}: the context is empty (task {task.name!r})")
-        given = _field(task, row, "answers")
+        given = _answers(task, row)
         if not given and not task.answerless:
             raise UsageError(f"{row.place}: the question has no answer, which task {task.name!r} does not allow")
-        answers = tuple(_placed(texts["context"], answer["text"], answer["start"]) for answer in given)
+        answers = tuple(_placed(texts["context"], *answer) for answer in given)
         made = _example(row, index, texts=texts, answers=answers, labels=(int(bool(answers)),))
         lost = bool(answers) and all(answer.start < 0 for answer in answers)
         return _blank(texts, ("question",)) or ("an answer is not in its context" if lost else ""), made
@@ -176,14 +191,25 @@ def _span(task: Task) -> Read:
     return read
 
 
+def _answers(task: Task, row: Located) -> list[tuple[str, int]]:
+    """Texts and starts, as the source gives them."""
+    given = _field(task, row, "answers")
+    if not isinstance(given, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("text"), str) and _is_number(one.get("start")) for one in given
+    ):
+        expected = 'a list of {"text": …, "start": a number of a character}'
+        raise UsageError(f"{row.place}: 'answers' must be {expected} (task {task.name!r})")
+    return [(one["text"], one["start"]) for one in given]
+
+
 def _placed(context: str, text: str, start: int) -> Answer:
     """The answer at the place nearest to the given one where its text stands; -1 where it stands nowhere."""
     if not text.strip():
-        return Answer(text=text, start=-1)
-    if context[max(0, start) :].startswith(text) and start >= 0:
-        return Answer(text=text, start=start)
-    places = [found.start() for found in re.finditer(f"(?={re.escape(text)})", context)]
-    return Answer(text=text, start=min(places, key=lambda place: abs(place - start), default=-1))
+        return Answer.model_construct(text=text, start=-1)
+    if start < 0 or not context.startswith(text, start):
+        places = [found.start() for found in re.finditer(f"(?={re.escape(text)})", context)]
+        start = min(places, key=lambda place: abs(place - start), default=-1)
+    return Answer.model_construct(text=text, start=start)
 
 
 _READERS: dict[str, Callable[[Task], Read]] = {
@@ -194,14 +220,17 @@ _READERS: dict[str, Callable[[Task], Read]] = {
 }
 
 
-def _in_bio(rows: list[Located]) -> list[Located]:
+# Every field's default: model_construct() would deep-copy those that are not given, again and again.
+_EMPTY: dict[str, Any] = {"texts": {}, "choices": (), "words": (), "marks": (), "answers": ()}
+
+
+def _in_bio(task: Task, rows: list[Located]) -> list[Located]:
     """The rows with their tags in BIO, after a look at the lists of words and tags."""
     for row in rows:
-        words, tags = row.fields.get("words"), row.fields.get("tags")
+        words, tags = _field(task, row, "words"), _field(task, row, "tags")
         for name, value in (("words", words), ("tags", tags)):
-            if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+            if not isinstance(value, list) or set(map(type, value)) != {str}:  # faster than isinstance() of each
                 raise UsageError(f"{row.place}: {name!r} must be a list of texts that is not empty")
-        assert words is not None and tags is not None  # noqa: PT018
         if len(words) != len(tags):
             raise UsageError(f"{row.place}: {len(words)} words but {len(tags)} tags")
     tags = to_bio([row.fields["tags"] for row in rows], [row.place for row in rows])
@@ -210,18 +239,22 @@ def _in_bio(rows: list[Located]) -> list[Located]:
 
 def _example(row: Located, index: int, **fields: Any) -> Example:
     """An Example of values that have been checked; validating them again would take most of the time."""
-    group, query = row.fields.get("group"), row.fields.get("query")
-    return Example.model_construct(
-        id=str(row.fields.get("idx", index)),
-        group=None if group is None else str(group),
-        query=None if query is None else str(query),
-        **fields,
-    )
+    idx, group, query = row.fields.get("idx"), row.fields.get("group"), row.fields.get("query")
+    named: dict[str, Any] = {
+        "id": str(index if idx is None else idx),
+        "group": None if group is None else str(group),
+        "query": None if query is None else str(query),
+    }
+    return Example.model_construct(**(_EMPTY | named | fields))
 
 
 def _blank(texts: dict[str, str], needed: Sequence[str]) -> str:
     """Which of the texts is empty, as a reason to leave the row out; "" when none is. A cloze may have empty fields."""
     return next((f"an empty {name!r}" for name in needed if name in texts and not texts[name].strip()), "")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _field(task: Task, row: Located, name: str) -> Any:
@@ -238,6 +271,6 @@ def _text(task: Task, row: Located, name: str) -> str:
     return value
 
 
-def _unknown(task: Task, row: Located, what: str, value: str) -> UsageError:
-    known = ", ".join(task.classes[:40]) if task.classes else "numbers of candidates"
-    return UsageError(f"{row.place}: unknown {what} {value!r} for task {task.name!r}; known: {known}")
+def _unknown(task: Task, row: Located, what: str, value: str, known: Sequence[str]) -> UsageError:
+    shown = ", ".join(known[:40]) + (", …" if len(known) > 40 else "")
+    return UsageError(f"{row.place}: unknown {what} {value!r} for task {task.name!r}; known: {shown}")

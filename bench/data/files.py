@@ -5,9 +5,10 @@ A row is a dict of fields; beside it goes the place it came from, so that an err
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
+import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,10 @@ from typing import Any
 
 from bench.errors import UsageError
 
-DOCUMENT_START = "-DOCSTART-"
+DOCUMENT_START = "-DOCSTART-"  # CoNLL-2003
+DOCUMENT_MARKS = ("#begin document", "#end document")  # CoNLL-2012
 WHOLE_SENTENCE = "|||"  # divides words from tags where a line is a whole sentence
+_CELL = re.compile(r"[^ \t\r]+")  # str.split() would also cut at a no-break space, which may be (in) a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ def read(path: Path) -> Iterator[Located]:
         if path.suffix == ".gz":
             content = gzip.decompress(content)
         text = content.decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
     ending = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     yield from READERS.get(ending, _columns)(path, text)
@@ -47,7 +50,7 @@ def _json_lines(path: Path, text: str) -> Iterator[Located]:
         place = f"{path}:{number}"
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{place}: not valid JSON ({error})") from None
         if not isinstance(row, dict):
             raise UsageError(f"{place}: expected a JSON object, found {type(row).__name__}")
@@ -58,7 +61,7 @@ def _json(path: Path, text: str) -> Iterator[Located]:
     """A list of objects, or an object that has one under "data"."""
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not valid JSON ({error})") from None
     rows = found.get("data") if isinstance(found, dict) else found
     if not isinstance(rows, list):
@@ -70,14 +73,16 @@ def _json(path: Path, text: str) -> Iterator[Located]:
 
 
 def _table(path: Path, text: str) -> Iterator[Located]:
-    """Cells divided by tabs, never quoted; the first line names them."""
-    lines = csv.reader(text.replace("\r\n", "\n").split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE)
+    """Cells divided by tabs, never quoted (csv.reader would have limits of its own); the first line names them."""
     header: list[str] | None = None
-    for number, cells in enumerate(lines, start=1):
-        if not cells:
+    for number, line in enumerate(text.split("\n"), start=1):
+        cells = line.removesuffix("\r").split("\t")
+        if cells == [""]:
             continue
         if header is None:
             header = cells
+            if len(set(header)) < len(header):
+                raise UsageError(f"{path}:{number}: the header names a column twice: {', '.join(header)}")
             continue
         if len(cells) != len(header):
             raise UsageError(f"{path}:{number}: {len(cells)} cells, but the header names {len(header)}")
@@ -85,17 +90,22 @@ def _table(path: Path, text: str) -> Iterator[Located]:
 
 
 def _columns(path: Path, text: str) -> Iterator[Located]:
-    """Sentences divided by blank lines, a word with its columns a line; or a line for each sentence and predicate."""
+    """Sentences divided by blank lines, a word with its columns a line; or a line for each sentence and predicate.
+
+    Which of the two it is, the file's first line tells. Where a document starts or ends, so does a sentence.
+    """
     sentence: list[tuple[int, list[str]]] = []
+    whole: bool | None = None
     for number, line in enumerate([*text.split("\n"), ""], start=1):
-        cells = line.split()
-        if WHOLE_SENTENCE in cells:
+        cells = _CELL.findall(line)
+        if whole is None and cells:
+            whole = WHOLE_SENTENCE in cells[1:]  # a column file may begin with ||| as a word
+        if cells and whole:
             yield _whole_sentence(f"{path}:{number}", cells)
-        elif cells and not line.startswith(("#begin document", "#end document")):
+        elif cells and cells[0] != DOCUMENT_START and not line.startswith(DOCUMENT_MARKS):
             sentence.append((number, cells))
         elif sentence:
-            if sentence[0][1][0] != DOCUMENT_START:
-                yield _sentence(path, sentence)
+            yield _sentence(path, sentence)
             sentence = []
 
 
@@ -110,9 +120,9 @@ def _sentence(path: Path, lines: list[tuple[int, list[str]]]) -> Located:
 
 def _whole_sentence(place: str, cells: list[str]) -> Located:
     """`2 My cats love hats . ||| B-A0 I-A0 B-V B-A1 O`: the predicate's place, the words, and a tag for each."""
-    at = cells.index(WHOLE_SENTENCE)
-    predicate, words, tags = cells[0], cells[1:at], cells[at + 1 :]
-    if not predicate.isdigit() or len(words) != len(tags):
+    middle = len(cells) // 2  # with a place in front and as many words as tags
+    predicate, words, tags = cells[0], cells[1:middle], cells[middle + 1 :]
+    if not predicate.isdecimal() or cells[middle] != WHOLE_SENTENCE or len(words) != len(tags):
         raise UsageError(f"{place}: expected the predicate's place, then as many words as tags, divided by |||")
     return Located(place, {"predicate": int(predicate), "words": words, "tags": tags})
 

@@ -30,10 +30,11 @@ def fingerprint(task: Task, data: Path | None, splits: Sequence[Split]) -> str:
         for split in splits:
             digest.update(json.dumps(task.source.generate(split), sort_keys=True).encode())
     elif data is not None:
-        for split in splits:
-            for path in local_files(task, split, data):
-                try:
-                    digest.update(path.read_bytes())
+        for split, paths in _files(task, splits, data).items():
+            digest.update(f"{split} {len(paths)}".encode())
+            for path in paths:
+                try:  # a digest of each, so that the same bytes divided elsewhere are other data
+                    digest.update(hashlib.sha256(path.read_bytes()).digest())
                 except OSError as error:
                     raise UsageError(f"cannot read {path}: {error}") from None
     else:
@@ -46,25 +47,50 @@ def local_files(task: Task, split: Split, data: Path) -> list[Path]:
 
     UsageError when the folder or the split is not there.
     """
-    places = task.source.local
-    if not places:
+    return _files(task, [split], data)[split]
+
+
+def _files(task: Task, splits: Sequence[Split], data: Path) -> dict[Split, list[Path]]:
+    """The files of each split. UsageError names every split that the folder lacks, and what was looked for."""
+    source = task.source
+    if not source.local:
         raise UsageError(f"task {task.name!r} has no local layout; leave out --data to load it from the hub")
+    for split in splits:
+        if not source.local_splits.get(split):
+            raise UsageError(f"task {task.name!r} has no local {split} split, only {', '.join(source.local_splits)}")
     if not data.is_dir():
-        found = "a file, not a folder" if data.exists() else "no such folder"
-        raise UsageError(f"--data {data}: {found}; give the folder that holds {_example(task, split)}")
-    for place in places:
+        what = "a file, not a folder" if data.exists() else "no such folder"
+        raise UsageError(f"--data {data}: {what}; give the folder that holds {_example(task, splits[0])}")
+    found = {split: _found(task, split, data) for split in splits}
+    missing = [
+        f"the {split} split of task {task.name!r} is missing: no {' nor '.join(_tried(task, split))}"
+        for split, paths in found.items()
+        if not paths
+    ]
+    if missing:
+        raise UsageError(f"--data {data}: {'; '.join(missing)}. {task.obtain}".strip())
+    return found
+
+
+def _found(task: Task, split: Split, data: Path) -> list[Path]:
+    """What lies where the first pattern says, with the first of the split's names that is there; else the next."""
+    for place in task.source.local:
         for name in task.source.local_splits[split]:
             paths = sorted(path for path in data.glob(place.format(split=name)) if path.is_file())
             if paths:
                 return paths
+    return []
+
+
+def _tried(task: Task, split: Split) -> list[str]:
+    """The patterns of a split, its names in one place: `RTE/(val|dev).jsonl`."""
     names = task.source.local_splits[split]
-    tried = [place.replace("{split}", names[0] if len(names) == 1 else f"({'|'.join(names)})") for place in places]
-    missing = " nor ".join(tried)
-    raise UsageError(f"--data {data}: the {split} split of task {task.name!r} is missing: no {missing}. {task.obtain}")
+    shown = names[0] if len(names) == 1 else f"({'|'.join(names)})"
+    return [place.replace("{split}", shown) for place in task.source.local]
 
 
 def _example(task: Task, split: Split) -> str:
-    return task.source.local[0].format(split=task.source.local_splits[split][0])
+    return task.source.local[0].format(split=task.source.local_splits.get(split, (split,))[0])
 
 
 def hub_revision(task: Task) -> str:
@@ -82,6 +108,8 @@ def _load_hub(task: Task, split: Split) -> list[Located]:
 
     source = task.source
     revision = hub_revision(task)
+    if split not in source.hub_splits:
+        raise UsageError(f"task {task.name!r} has no {split} split on the hub, only {', '.join(source.hub_splits)}")
     datasets.disable_progress_bars()
     try:
         table = datasets.load_dataset(source.hub, source.config, split=source.hub_splits[split], revision=revision)
