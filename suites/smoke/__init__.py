@@ -80,10 +80,10 @@ SMOKE = Suite(
     methods=("finetune", "prompt_tuning", "ptuning_v1", "ptv2"),
     budget=Budget(steps=80, batch_size=16, max_length=48, evaluations=4),
     seeds=3,
-    # The best mean score on the held-out slices of sentiment, entailment and entities, two seeds: for fine-tuning on all
-    # three models at 120 steps, out of 5e-4, 1e-3 and 2e-3; for the others on tiny and mini at batch 32 and 150 steps,
-    # out of three rates each (two for prompt_tuning). Which rates were tried was decided after a first look at one seed
-    # of tiny's dev scores. Nothing was searched for consequence and questions.
+    # The best mean score on the held-out slices of sentiment, entailment and entities, two seeds: for fine-tuning on
+    # all three models at 120 steps, out of 5e-4, 1e-3 and 2e-3; for the others on tiny and mini at batch 32 and 150
+    # steps, out of three rates each (two for prompt_tuning). Which rates were tried was decided after a first look at
+    # one seed of tiny's dev scores. Nothing was searched for consequence and questions.
     settings={
         "finetune": {"learning_rate": 2e-3, "warmup": 0.1},
         "prompt_tuning": {"length": 20, "learning_rate": 3e-2},
