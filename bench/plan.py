@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench.data.sources import fingerprint
+from bench.data.sources import fingerprint, hub_revision
 from bench.errors import UsageError, unknown
 from bench.model.source import ModelSource, find_model
 from bench.registry import build, find_method, find_suite
@@ -147,4 +147,5 @@ def _cell(
         given=given,
         model_path=model.path,
         data_path=str(grid.data.resolve()) if grid.data else None,
+        data_revision=None if grid.data or task.source.generate else hub_revision(task),
     )

@@ -271,6 +271,9 @@ class Suite(Frozen):
         return next(task for task in self.tasks if task.name == name)
 
 
+NOT_IN_ID = {"given", "model_path", "data_path", "data_revision", "model", "suite"}
+
+
 class Cell(Frozen):
     """One number to obtain. `id` is a hash of all that can change the number; where things lie is not part of it."""
 
@@ -291,11 +294,12 @@ class Cell(Frozen):
     given: dict[str, Any] = {}  # the settings that differ from the method's defaults because somebody said so
     model_path: str = ""  # what to hand to the loader: a folder or a hub id
     data_path: str | None = None
+    data_revision: str | None = None  # the commit of the hub's data set; its hash is in the fingerprint
 
     @cached_property
     def id(self) -> str:
         """16 hex digits of SHA-256 over everything but the places and the `given` marks."""
-        hashed = self.model_dump(mode="json", exclude={"given", "model_path", "data_path", "model", "suite"})
+        hashed = self.model_dump(mode="json", exclude=NOT_IN_ID)
         text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

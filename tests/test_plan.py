@@ -94,3 +94,10 @@ def test_slots_and_text_may_fill_the_positions_exactly(planned: Any) -> None:
     assert len(planned(settings={"prompt_tuning": {"length": 32}}, **asked).cells) == 1
     with pytest.raises(UsageError, match="33 prompt positions"):
         planned(settings={"prompt_tuning": {"length": 33}}, **asked)
+
+
+def test_a_cell_names_the_commit_of_its_hub_data(tiny_bert, monkeypatch):
+    monkeypatch.setattr("bench.data.hub.resolve", lambda *_, **__: "0123abcd")
+    (cell,) = plan(Grid(suite="superglue", tasks=("rte",), methods=("ptv2",), models=(str(tiny_bert),), seeds=(0,),
+                        budget={"max_length": 32})).cells  # fmt: skip
+    assert (cell.data_revision, cell.data_path) == ("0123abcd", None)

@@ -208,6 +208,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "place of the data": {"data_path": "elsewhere"},
     "place of the model": {"model_path": "elsewhere", "model": "renamed"},
     "the suite that lists the task": {"suite": "other"},
+    "the revision, whose hash is in the fingerprint": {"data_revision": "0123"},
 }
 
 
