@@ -10,6 +10,7 @@ from bench.data.rows import Item
 from bench.data.sequences import tagged, windows
 from bench.data.specials import special
 from bench.data.tokens import TokenStore
+from bench.errors import UsageError
 from bench.spec import SLOT_MARK, Example, Slots, Task
 
 Form = Literal["plain", "cloze"]
@@ -46,7 +47,16 @@ class Encoder:
         self.layout = Layout(self.special, self.store, pattern, self.front, at_marks, max_length, candidate)
 
     def encode(self, examples: Sequence[Example]) -> list[Item]:
-        """The items of the examples, in order: one each, but for spans one per window."""
+        """The items of the examples, in order: one each, but for spans one per window.
+
+        UsageError when what must not be cut is longer than max_length.
+        """
+        try:
+            return self._items(examples)
+        except UsageError as error:
+            raise UsageError(f"task {self.task.name!r}: {error}") from None
+
+    def _items(self, examples: Sequence[Example]) -> list[Item]:
         if self.task.kind == "tagging":
             return list(tagged(self.special, self.store, self.front, examples, self.max_length))
         if self.task.kind == "span":
