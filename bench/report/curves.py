@@ -11,6 +11,8 @@ import pandas as pd
 from bench.report import published as papers
 from bench.report.wording import model_texts
 
+FEW_TASKS = 3  # so many can be named beside an axis
+
 
 @dataclass(frozen=True)
 class Point:
@@ -35,7 +37,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """One set of axes. `baselines` are trivial scores by task, `absent` the points that have no score, in words."""
+    """One set of axes. `baselines` are trivial scores by task ("" where there is one), `absent` the points that have no
+    score, in words.
+    """
 
     title: str
     curves: tuple[Curve, ...]
@@ -47,16 +51,21 @@ class Panel:
 def average_panel(
     summary: pd.DataFrame, averages: pd.DataFrame, chosen: Sequence[str], overlay: pd.DataFrame | None
 ) -> Panel:
-    """The suite's average against model size, with each chosen task's trivial baseline.
+    """The suite's average against model size, with the mean of the trivial baselines, and each task's of a few tasks.
 
     `summary` and `averages` hold one suite; `overlay` are published numbers or None.
     """
     main = main_metrics(summary)
     tasks = [task for task in chosen if task in main]
-    baselines = {task: _baseline(summary, task) for task in tasks}
-    if len(baselines) > 1:
+    few = len(chosen) <= FEW_TASKS
+    baselines = {task: _baseline(summary, task) for task in tasks} if few else {}
+    if len(baselines) == 1:
+        baselines = {"": baselines[tasks[0]]}
+    elif tasks:
         baselines["mean"] = float(averages["trivial"].mean())
-    title = f"mean of {', '.join(chosen)}" if len(chosen) != 1 else _with_metric(chosen[0], main)
+    title = f"mean of {', '.join(chosen) if few else f'{len(chosen)} tasks'}"
+    if len(chosen) == 1:
+        title = _with_metric(chosen[0], main)
     wanted = {task: main[task] for task in tasks} if len(tasks) == len(chosen) else {}
     return _panel(title, averages, baselines, _published_means(overlay, wanted))
 
@@ -69,7 +78,7 @@ def task_panels(summary: pd.DataFrame, chosen: Sequence[str], overlay: pd.DataFr
     for task in order:
         rows = summary[(summary["task"] == task) & summary["main"].astype(bool)]
         papers_say = _published_means(overlay, {task: main[task]})
-        panels.append(_panel(_with_metric(task, main), rows, {task: _baseline(summary, task)}, papers_say))
+        panels.append(_panel(_with_metric(task, main), rows, {"": _baseline(summary, task)}, papers_say))
     return panels
 
 

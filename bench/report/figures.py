@@ -185,7 +185,8 @@ def _draw_baselines(ax: Axes, baselines: dict[str, float]) -> None:
     for (task, score), place, at in zip(baselines.items(), places, moved, strict=True):
         ax.axhline(score, color=GREY, lw=1.0, ls=(0, (1, 2)), zorder=1)
         _leader(ax, (1.0, 1.02), (place, at))
-        ax.text(1.025, at, f"{task} trivial {score:.1f}", transform=ax.transAxes, fontsize=7.5, color=GREY, va="center")
+        words = f"{task} trivial {score:.1f}".strip()
+        ax.text(1.025, at, words, transform=ax.transAxes, fontsize=7.5, color=GREY, va="center")
 
 
 def _name_models(ax: Axes, panel: Panel, with_names: bool) -> None:

@@ -71,6 +71,15 @@ def test_each_chosen_task_s_trivial_baseline_is_drawn(grid: Any) -> None:
         assert words in text
 
 
+def test_of_more_than_a_few_tasks_only_the_mean_baseline_is_drawn(cell: Any, record: Any, store: Any) -> None:
+    tasks = (*CHOSEN, "wic")
+    made = store(record(cell(task), 60.0) for task in tasks)
+    report = collect([made.path], {"superglue": tasks})
+    panel = average_panel(report.summary, report.averages, tasks, None)
+    assert (panel.title, list(panel.baselines)) == ("mean of 4 tasks", ["mean"])
+    assert [list(panel.baselines) for panel in task_panels(report.summary, tasks, None)] == [[""]] * 4
+
+
 def test_a_panel_per_task_the_chosen_first(cell: Any, record: Any, store: Any) -> None:
     report = collect([store(record(cell(task), 60.0) for task in ("wic", *CHOSEN)).path], {"superglue": CHOSEN})
     panels = task_panels(report.summary, CHOSEN, None)
