@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench.errors import DiskError
-from bench.model.backbone import Backbone, load_backbone, load_tokenizer
+from bench.model.backbone import Backbone, is_causal, load_backbone, load_tokenizer
 from bench.model.heads import word_tokens
 from bench.model.source import find_model
 from bench.registry import build, find_method, find_suite
@@ -80,13 +80,17 @@ def prepare(cells: Sequence[Cell], room: DataRoom) -> None:
 
     UsageError names what cannot be used.
     """
-    tokenizers = {path: load_tokenizer(find_model(path)) for path in dict.fromkeys(cell.model_path for cell in cells)}
+    tokenizers = {
+        path: (load_tokenizer(find_model(path)), is_causal(find_model(path)))
+        for path in dict.fromkeys(cell.model_path for cell in cells)
+    }
     for cell in cells:
         task, method = find_suite(cell.suite).task(cell.task), _method(cell)
-        room.lane_data(cell, task, method, tokenizers[cell.model_path])
+        tokenizer, causal = tokenizers[cell.model_path]
+        room.lane_data(cell, task, method, tokenizer, causal)
         if method.head == "verbalizer":
             for name in task.classes:
-                word_tokens(tokenizers[cell.model_path], task.words[name])
+                word_tokens(tokenizer, task.words[name])
 
 
 class Backbones:
@@ -170,7 +174,9 @@ def _train_group(
     lanes = []
     for cell in cells:
         task, method = find_suite(cell.suite).task(cell.task), _method(cell)
-        lanes.append(Lane(cell, method, task, backbone, room.lane_data(cell, task, method, backbone.tokenizer)))
+        lanes.append(
+            Lane(cell, method, task, backbone, room.lane_data(cell, task, method, backbone.tokenizer, backbone.causal))
+        )
     budget = options.token_budget or default_token_budget(backbone)
     reset_peak(options.device)
     with audience.loop(cells):

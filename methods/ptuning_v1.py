@@ -55,7 +55,7 @@ class PTuningV1(Method):
         from bench.model.attachment import SlotPrompts, Weights
         from bench.model.reparam import BiLSTM, relu_mlp
 
-        width = backbone.geometry.hidden
+        width = backbone.geometry.embedding
         encoder: nn.Module | None = None
         if self.encoder == "lstm":
             encoder = BiLSTM(width, self.encoder_hidden or max(1, width // 2))

@@ -141,7 +141,8 @@ class Workshop:
         from bench.train.room import DataRoom
 
         task, method = find_suite("superglue").task(cell.task), build(find_method(cell.method), cell.settings)
-        return Lane(cell, method, task, backbone, DataRoom().lane_data(cell, task, method, backbone.tokenizer))
+        data = DataRoom().lane_data(cell, task, method, backbone.tokenizer, backbone.causal)
+        return Lane(cell, method, task, backbone, data)
 
 
 SMALL = {

@@ -20,7 +20,9 @@ class Encoder:
     """Lays out a task's examples for one tokenizer, form and slot plan.
 
     `max_length` bounds text and special tokens (slots come on top). Of a form the longest field is cut first, at its
-    end; contexts of spans are divided into windows; sentences to be tagged are cut at the end.
+    end; contexts of spans are divided into windows; sentences to be tagged are cut at the end. `causal`: the model's
+    tokens see only those before them, so a sequence is read at its last token, and a cloze form ends where its [MASK]
+    would stand: the next token is scored.
     """
 
     def __init__(
@@ -31,9 +33,10 @@ class Encoder:
         slots: Slots,
         max_length: int,
         store: TokenStore | None = None,
+        causal: bool = False,
     ) -> None:
         self.task, self.max_length = task, max_length
-        self.special = special(tokenizer)
+        self.special = special(tokenizer, causal)
         self.store = store or TokenStore()
         self.front = slots.count
         if task.kind in ("tagging", "span"):

@@ -72,12 +72,15 @@ class Form:
         self, special: Special, store: TokenStore, pattern: str, front: int, at_marks: int, room: int, candidate: bool
     ) -> None:
         self.special, self.store, self.front, self.candidate = special, store, front, candidate
+        if special.causal and MASK_MARK in pattern:
+            pattern = pattern[: pattern.index(MASK_MARK) + len(MASK_MARK)]  # what follows could not be seen
         self.pieces = parse(pattern, at_marks)
         self.paired = any(piece.kind == "sep" for piece in self.pieces)
         masked = any(piece.kind == "mask" for piece in self.pieces)
-        if masked and special.mask is None:
+        if masked and special.mask is None and not special.causal:
             raise UsageError("this tokenizer has no mask token, so a cloze pattern cannot be laid out")
-        self.num_masks = int(masked and not candidate)  # a candidate's masks are counted with its tokens
+        # a candidate's masks are counted with its tokens; where the next token is scored there is no mask
+        self.num_masks = int(masked and not candidate and not special.causal)
         self.around = special.pair if self.paired else special.single
         self.room = room - sum(map(len, self.around))  # tokens for everything but slots
 
@@ -112,7 +115,8 @@ class Form:
         ids = [special.placeholder] * self.front + list(before)
         kind = special.types[0]
         types = [kind] * len(ids)
-        slots, read, tokens = list(range(self.front)), [self.front + special.pool], []
+        slots, tokens = list(range(self.front)), []
+        read: list[int] = []
         for piece, part in zip(self.pieces, parts, strict=True):
             if piece.kind == "sep":
                 ids += rest[0]
@@ -122,14 +126,21 @@ class Form:
             if piece.kind == "slots":
                 part = [special.placeholder] * piece.count
                 slots += range(len(ids), len(ids) + piece.count)
+            elif piece.kind == "mask" and special.causal:
+                if not ids:
+                    raise UsageError("nothing stands before [MASK] from which the next token could be told")
+                tokens = part  # each is told from the position before it; the last one itself is not needed
+                read = list(range(len(ids) - 1, len(ids) - 1 + max(1, len(part))))
+                part = part[:-1]
             elif piece.kind == "mask":
                 tokens, part = part, [special.mask or 0] * (len(part) if self.candidate else 1)
                 read = list(range(len(ids), len(ids) + len(part)))
             ids += part
             types += [kind] * len(part)
-        ids += rest[-1]
-        types += [kind] * len(rest[-1])
-        return Row(ids, types, slots, read, tokens), cut
+        if not (read and special.causal):  # what ends a text would come after the token that is scored
+            ids += rest[-1]
+            types += [kind] * len(rest[-1])
+        return Row(ids, types, slots, read or [special.whole(self.front, len(ids))], tokens), cut
 
 
 def _shortened(parts: list[list[int]], pieces: list[Piece], room: int) -> tuple[list[list[int]], bool]:

@@ -16,7 +16,7 @@ START, END = 1, 2  # the bits of a span's targets
 
 
 def tagged(special: Special, store: TokenStore, front: int, examples: Sequence[Example], room: int) -> Iterator[Item]:
-    """One item per example: the head reads each word's first subword.
+    """One item per example: the head reads each word's first subword (its last, where a token sees only those before).
 
     A sentence longer than `room` tokens is cut at its end; one with a marked word begins late enough for the mark to
     stand in the middle of what is read. Words that are not read keep no target.
@@ -38,15 +38,27 @@ def tagged(special: Special, store: TokenStore, front: int, examples: Sequence[E
             begin = min(max(0, centre - room // 2), len(ids) - room)
         kept = [(at, place) for at, place in zip(firsts, places, strict=True) if begin <= at < begin + room]
         whole = [special.placeholder] * front + before + ids[begin : begin + room] + after
+        read = [at for at, _ in kept]
+        if special.causal:
+            read = _lasts(read, firsts, words, min(len(ids), begin + room))
         row = Row(
             ids=whole,
             types=[special.types[0]] * len(whole),
             slots=list(range(front)),
-            read=[offset + at - begin for at, _ in kept],
+            read=[offset + at - begin for at in read],
         )
         targets = [example.labels[place] for _, place in kept]
         cut = len(ids) > room or len(kept) < len(example.words)
         yield Item(number, (row,), targets, [place for _, place in kept], cut)
+
+
+def _lasts(read: list[int], firsts: list[int], words: list[int], end: int) -> list[int]:
+    """The last token of each word that begins at `read`; a mark after a word belongs to none."""
+    starts = [at for at in range(len(words)) if at == 0 or words[at] != words[at - 1]]
+    lengths = {
+        first: stop - start for first, start, stop in zip(firsts, starts, [*starts[1:], len(words)], strict=True)
+    }
+    return [min(first + lengths[first], end) - 1 for first in read]
 
 
 def _marked(
@@ -87,7 +99,7 @@ def windows(
             part = spans[start : start + size]
             whole = head + ids[start : start + size] + after
             types = [special.types[0]] * len(head) + [special.types[1]] * (len(whole) - len(head))
-            read = [front + special.pool, *range(len(head), len(head) + len(part))]
+            read = [special.whole(front, len(whole)), *range(len(head), len(head) + len(part))]
             row = Row(whole, types, list(range(front)), read)
             targets = _span_targets(example, part)
             yield Item(number, (row,), targets, [0] * len(read), len(question) > most, part)

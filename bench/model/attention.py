@@ -8,7 +8,7 @@ Shape legend: B rows, T tokens, A key/value heads, P prompt length (longest amon
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,6 +76,28 @@ def prefixes(rows: RowPrefixes | None) -> Iterator[None]:
         _active = outer
 
 
+def reopened(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that runs `forward` with the prefixes that are active now, whenever it is called."""
+    rows = _active
+    calls = 0 if rows is None else rows.calls
+
+    def run(*arguments: Any, **options: Any) -> Any:
+        if rows is not None:
+            rows.calls = calls  # a layer that is run again has the number it had
+        with prefixes(rows):
+            return forward(*arguments, **options)
+
+    return run
+
+
+def active_prefix(module: nn.Module) -> tuple[Tensor, Tensor, Tensor | None] | None:
+    """Keys (B, A, P, D), values, and which of their columns (B, P) count, of the layer a module stands in; or None."""
+    if _active is None:
+        return None
+    layer = _active.layer_of(module)
+    return (_active.keys[layer], _active.values[layer], _active.valid[layer]) if layer in _active.keys else None
+
+
 def _attend(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, Tensor | None]:
@@ -86,7 +108,7 @@ def _attend(
             attention_mask = active.extended(layer, attention_mask, query)
             key = torch.cat([active.keys[layer].to(key.dtype), key], dim=2)
             value = torch.cat([active.values[layer].to(value.dtype), value], dim=2)
-    if query.device.type == "cpu" and query.dtype == torch.bfloat16:
+    if options.get("softcap") or (query.device.type == "cpu" and query.dtype == torch.bfloat16):
         return _matmul_attention(query, key, value, attention_mask, **options)
     output, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     return output, weights
@@ -99,9 +121,11 @@ def _matmul_attention(
     mask: Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
+    softcap: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """Attention written out, for bf16 on a CPU: the backward pass of the fused kernel there takes four times as long.
+    """Attention written out: for scores with a soft cap, which the fused kernel does not know, and for bf16 on a CPU,
+    where its backward pass takes four times as long.
 
     Causal calls come with a written-out mask (`_mask`), so `is_causal` needs no care here.
     """
@@ -111,6 +135,8 @@ def _matmul_attention(
     # the scores are the largest tensor here, so the query is scaled instead, and the mask added in place
     query = query * (query.shape[-1] ** -0.5 if scaling is None else scaling)
     scores = torch.matmul(query, key.transpose(2, 3))
+    if softcap:
+        scores = torch.tanh(scores / softcap) * softcap
     if mask is not None:
         if mask.dtype == torch.bool:
             mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(~mask, torch.finfo(scores.dtype).min)

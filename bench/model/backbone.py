@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
-from transformers.modeling_outputs import BaseModelOutput
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 from transformers.utils import logging
 
 from bench.data.batches import MicroBatch
@@ -21,8 +21,10 @@ from bench.errors import UsageError
 from bench.model import attention
 from bench.model.attachment import Prompts
 from bench.model.dropout import keep_mask
+from bench.model.families import family_of, refuse
 from bench.model.prefixes import row_prefixes
 from bench.model.source import ModelSource
+from bench.model.written import write_attention
 from bench.spec import Precision
 
 logging.set_verbosity_error()  # unused pooler and head weights are expected here
@@ -31,12 +33,16 @@ logging.disable_progress_bar()
 
 @dataclass(frozen=True)
 class Geometry:
-    """Sizes that methods need. `parameters` counts the backbone as loaded, tied weights once."""
+    """Sizes that methods need. `parameters` counts the backbone as loaded, tied weights once.
+
+    `embedding` is the width of word embeddings, which some families widen to `hidden` afterwards.
+    """
 
     layers: int
     kv_heads: int
     head_size: int
     hidden: int
+    embedding: int
     parameters: int
 
 
@@ -45,12 +51,20 @@ class Backbone:
 
     def __init__(self, model: nn.Module, tokenizer: Any, device: torch.device, precision: Precision) -> None:
         self.model, self.tokenizer, self.device, self.precision = model, tokenizer, device, precision
+        self.family = family_of(model.config.to_dict())  # type: ignore[operator, union-attr]
+        self.has_lm_head = model.base_model is not model
         self.encoder: nn.Module = model.base_model  # type: ignore[assignment]
-        self.has_lm_head = self.encoder is not model
+        if self.family.inside:
+            self.encoder = getattr(self.encoder, self.family.inside)
         self.embeddings: nn.Module = self.encoder.get_input_embeddings()  # type: ignore[operator]
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.geometry = _geometry(model)
         self._has_types = _has_types(model.config)
+
+    @property
+    def causal(self) -> bool:
+        """Whether a token sees only those before it."""
+        return self.family.direction == "left"
 
     def autocast(self) -> AbstractContextManager[object]:
         """bf16 matrix products where the cell asks for them; everything that trains stays fp32."""
@@ -65,10 +79,14 @@ class Backbone:
         """
         seeds = batch.row_seeds
         row_rates = [rates[lane] for lane in batch.row_lanes]
-        inputs: dict[str, Tensor] = {"attention_mask": batch.mask}
+        inputs: dict[str, Any] = {"attention_mask": batch.mask}
         if self._has_types:
             inputs["token_type_ids"] = batch.types
+        if self.causal:
+            inputs["use_cache"] = False
         embedded = self._fill_slots(batch, prompts, seeds, row_rates)
+        if self.family.mixes_neighbours:
+            embedded = (self.embeddings(batch.ids) if embedded is None else embedded) * batch.mask[..., None]
         if embedded is None:
             inputs["input_ids"] = batch.ids
         else:
@@ -83,7 +101,7 @@ class Backbone:
         Runs the model's own language-model head, whatever its family calls it: the whole model is called with an
         encoder that answers with the given states.
         """
-        answer = BaseModelOutput(last_hidden_state=hidden[:, None])
+        answer = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=hidden[:, None])
         forward = self.encoder.forward
         self.encoder.forward = lambda *_, **__: answer
         try:
@@ -110,6 +128,7 @@ class Backbone:
             shapes = [(len(row.slots), table.shape[1]) for row in batch.rows]
             draws = zip(seeds, rates, shapes, strict=True)
             vectors = vectors * torch.cat([keep_mask(*draw, self.device) for draw in draws])
+        vectors = vectors * getattr(self.embeddings, "embed_scale", 1.0)  # some tables scale what they give
         embedded: Tensor = self.embeddings(batch.ids)
         return embedded.index_put((batch.slot_rows, batch.slot_columns), vectors.to(embedded.dtype))
 
@@ -120,17 +139,20 @@ def load_backbone(source: ModelSource, device: torch.device, precision: Precisio
     All weights come without gradients. A frozen backbone in bf16 keeps its linear weights in bf16, which is what
     autocast would make of them in every forward pass. UsageError when transformers cannot load it.
     """
-    kind = AutoModelForMaskedLM if source.has_lm_head else AutoModel
     tokenizer = load_tokenizer(source)
     with _loading(source):
-        model, report = kind.from_pretrained(
+        family = family_of(AutoConfig.from_pretrained(source.path, revision=source.revision).to_dict())
+        kind: Any = AutoModelForCausalLM if family.direction == "left" else AutoModelForMaskedLM
+        model, report = (kind if source.has_lm_head else AutoModel).from_pretrained(
             source.path,
             revision=source.revision,
             dtype=torch.float32,
             use_safetensors=True,
-            attn_implementation=attention.NAME,
+            attn_implementation=attention.NAME if family.attention == "interface" else "eager",
             output_loading_info=True,
         )
+        if family.attention == "written" and write_attention(model) != model.config.num_hidden_layers:
+            raise ValueError("its attention layers are not the ones this version knows")
         lacking = [name for name in sorted(report["missing_keys"]) if "pooler." not in name]
         if lacking:  # transformers would draw them at random and go on
             raise ValueError(f"its weights lack {lacking[0]} and {len(lacking) - 1} more of what its config describes")
@@ -146,10 +168,17 @@ def load_backbone(source: ModelSource, device: torch.device, precision: Precisio
     return backbone
 
 
+def is_causal(source: ModelSource) -> bool:
+    """Whether a checkpoint's tokens see only those before them."""
+    with _loading(source):
+        config = AutoConfig.from_pretrained(source.path, revision=source.revision)
+    return family_of(config.to_dict()).direction == "left"
+
+
 def load_tokenizer(source: ModelSource) -> Any:
     """A checkpoint's tokenizer, with a look at its config first; UsageError when transformers knows either not."""
     with _loading(source):
-        AutoConfig.from_pretrained(source.path, revision=source.revision)
+        refuse(AutoConfig.from_pretrained(source.path, revision=source.revision).to_dict())
         return AutoTokenizer.from_pretrained(source.path, revision=source.revision)
 
 
@@ -172,6 +201,7 @@ def _geometry(model: Any) -> Geometry:
         kv_heads=getattr(config, "num_key_value_heads", None) or heads,
         head_size=getattr(config, "head_dim", None) or config.hidden_size // heads,
         hidden=config.hidden_size,
+        embedding=model.base_model.get_input_embeddings().weight.shape[1],
         parameters=sum(parameter.numel() for parameter in model.parameters()),
     )
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bench.data.hub import resolve
 from bench.errors import UsageError
+from bench.model.scales import FAMILIES_HINT, SCALES, unloadable
 
 OFFLINE_HINT = "To run offline give --models a local folder, or use the embedded suite: bench run --suite smoke"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
@@ -41,9 +44,67 @@ def find_model(reference: str) -> ModelSource:
         raise UsageError(f"--models {reference}: a file, not a folder; give the folder of a transformers checkpoint")
     if reference.startswith((".", "/", "~")) or reference.count("/") > 1:
         raise UsageError(f"--models {reference}: no such folder")
-    revision = resolve(reference, None, kind="model", offline_hint=OFFLINE_HINT)
+    reason = unloadable(reference)
+    if reason:
+        raise UsageError(f"model {reference!r} cannot be used: {reason}")
+    try:
+        revision = resolve(reference, None, kind="model", offline_hint=OFFLINE_HINT)
+    except UsageError as error:
+        raise UsageError(f"{error}. {_families(reference)}") from None
     facts = _facts(Path(_hub_file(reference, "config.json", revision)))
     return ModelSource(reference, reference, revision, revision, *facts)
+
+
+def _families(name: str) -> str:
+    near = get_close_matches(name, SCALES, n=1, cutoff=0.5)
+    return (f"Did you mean the family {near[0]!r}? " if near else "") + FAMILIES_HINT
+
+
+def read_config(model: ModelSource) -> dict[str, Any]:
+    """A model's config.json."""
+    path = _hub_file(model.path, "config.json", model.revision) if model.revision else f"{model.path}/config.json"
+    return _read_config(Path(path))
+
+
+def weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
+    """The shape of every tensor of a checkpoint, from its safetensors headers; None where they cannot be had.
+
+    Of a checkpoint on the hub that is not in the cache, the headers alone are fetched.
+    """
+    if model.revision is None:
+        return _shapes(_weight_files(Path(model.path)))
+    from huggingface_hub import HfApi, constants
+
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{model.path.replace('/', '--')}" / "snapshots" / model.revision
+    files = _weight_files(folder)
+    if files and all(path.exists() for path in files):
+        return _shapes(files)
+    if constants.HF_HUB_OFFLINE:
+        return None
+    try:
+        found = HfApi().get_safetensors_metadata(model.path, revision=model.revision)
+    except Exception:  # no network, no safetensors: errors of several packages; the loader will tell
+        return None
+    tensors = (each for file in found.files_metadata.values() for each in file.tensors.items())
+    return {name: tuple(info.shape) for name, info in tensors}
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files a loader would read: those of the index, else model.safetensors, else all."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
+    single = folder / "model.safetensors"
+    return [single] if single.is_file() else sorted(folder.glob("*.safetensors"))
+
+
+def _shapes(paths: Iterable[Path]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for path in paths:
+        with path.open("rb") as handle:
+            header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
+        found.update({name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"})
+    return found
 
 
 def _local(folder: Path) -> ModelSource:
@@ -110,6 +171,8 @@ def _sizes(config: dict[str, Any]) -> tuple[int, bool, int]:
     positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
     if config["model_type"] in ("roberta", "xlm-roberta", "camembert"):
         positions -= int(config.get("pad_token_id", 1)) + 1  # their positions count from the padding index + 1
+    if config["model_type"] == "mpnet":
+        positions -= 2  # likewise, with a padding index that is always 1
     architectures = config.get("architectures") or []
     layers = config.get("num_hidden_layers") or config.get("n_layer") or config.get("n_layers") or 0
     return positions, any(name.endswith(LM_HEAD_ENDINGS) for name in architectures), int(layers)

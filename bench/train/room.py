@@ -71,8 +71,8 @@ class DataRoom:
             self._readings[key] = examples(task, split, Path(cell.data_path) if cell.data_path else None)
         return self._readings[key]
 
-    def lane_data(self, cell: Cell, task: Task, method: Method, tokenizer: Any) -> LaneData:
-        """Items of a cell; cells of the same form, slots and length share them."""
+    def lane_data(self, cell: Cell, task: Task, method: Method, tokenizer: Any, causal: bool) -> LaneData:
+        """Items of a cell; cells of the same form, slots and length share them. `causal` as in Encoder."""
         form = form_of(method)
         shape = (cell.model_fingerprint, task.name, cell.suite, cell.protocol, form, method.slots(), cell.budget)
         parts = self.parts(cell, task)
@@ -80,7 +80,7 @@ class DataRoom:
         for name, part in zip(("train", "selection", "scored"), parts, strict=True):
             key = (*shape, name, cell.data_path)
             if key not in self._items:
-                encoder = Encoder(tokenizer, task, form, method.slots(), cell.budget.max_length, self.store)
+                encoder = Encoder(tokenizer, task, form, method.slots(), cell.budget.max_length, self.store, causal)
                 self._items[key] = encoder.encode(part)
             items.append(self._items[key])
         return LaneData(items[0], items[1], items[2], parts.train, parts.selection, parts.scored, parts.train_left_out)
