@@ -23,7 +23,7 @@ def run(
     methods: Annotated[str | None, typer.Option(help="Comma-separated; default: the suite's.")] = None,
     suite: Annotated[str | None, typer.Option(help="Suite of tasks.", show_default="smoke")] = None,
     tasks: Annotated[str | None, typer.Option(help="Tasks of the suite; default: all.")] = None,
-    models: Annotated[str | None, typer.Option(help="Hub ids or folders; default: the suite's.")] = None,
+    models: Annotated[str | None, typer.Option(help="Hub ids, folders, or families like pythia.")] = None,
     seeds: Annotated[str | None, typer.Option(help="A number of seeds (5), or seeds (11,44).")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.SETTING=VALUE; repeatable.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder with the data as its authors lay it out.")] = None,
@@ -42,6 +42,7 @@ def run(
     precision: Annotated[str | None, typer.Option(help="auto, bf16, fp32.", show_default="auto")] = None,
     lanes: Annotated[int | None, typer.Option(help="Most cells in one loop.", show_default="8")] = None,
     token_budget: Annotated[int | None, typer.Option(help="Tokens per micro-batch; default: by device.")] = None,
+    checkpointing: Annotated[bool | None, typer.Option(help="Remake activations in backward: less memory.")] = None,
     save_tuned: Annotated[bool | None, typer.Option(help="Keep tuned.safetensors of every cell.")] = None,
     plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
     config: Annotated[Path | None, typer.Option("-c", "--config", help="TOML file with the same keys.")] = None,
@@ -88,6 +89,19 @@ def show(
     from bench.commands import show_cell
 
     show_cell(cell, folder)
+
+
+@app.command()
+def export(
+    cell: Annotated[str, typer.Argument(help="Id, or how it begins.")],
+    to: Annotated[Path, typer.Option("--to", help="New folder for the adapter.")],
+    folder: Annotated[Path | None, typer.Option("--in", help="Results folder; default: the newest.")] = None,
+    plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
+) -> None:
+    """Write a finished cell as an adapter that PEFT loads."""
+    from bench.commands import export_cell
+
+    export_cell(cell, to, folder, plugin or [])
 
 
 STOPPED = 130  # what a shell expects after Ctrl-C

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from rich.table import Table
 
 from bench import settings
 from bench.errors import UsageError, unknown
+from bench.model.scales import SCALES, expand, listed_size
+from bench.model.source import find_model, weight_shapes
 from bench.plan import Grid, plan
 from bench.registry import load_plugin, methods, suites
 from bench.spec import Plan, Protocol, Task
@@ -43,11 +46,14 @@ def run_grid(flags: dict[str, Any]) -> int:
     if flags["plan"]:
         _print_cells(console, whole, {cell.id for cell in missing})
         return 0
+    from bench.model.memory import check_memory
     from bench.progress import progress
     from bench.runner import Options, prepare, run
     from bench.train.room import DataRoom
 
-    options = Options(device, asked.get("lanes", 8), asked.get("token_budget"), asked.get("save_tuned", True))
+    lanes, token_budget = asked.get("lanes", 8), asked.get("token_budget")
+    options = Options(device, lanes, token_budget, asked.get("save_tuned", True), asked.get("checkpointing", False))
+    check_memory(missing, device, lanes, token_budget, options.checkpointing)  # before minutes of reading
     room = DataRoom()
     begun = time.perf_counter()
     prepare(missing, room)  # before anything is written: bad input leaves no folder behind
@@ -186,14 +192,41 @@ def _source(task: Task) -> str:
 
 
 def _models() -> Table:
-    table = Table("suite", "model", "path")
+    table = Table("suite or family", "model", "parameters", "path, or why it cannot be loaded")
     for name, suite in suites().items():
         for model in suite.models:
-            table.add_row(name, Path(model).name if Path(model).is_dir() else model, model)
+            if expand(model) is None:
+                table.add_row(name, Path(model).name if Path(model).is_dir() else model, _size(model), model)
+    for family, members in SCALES.items():
+        for member in members:
+            place = member.remark or member.reference
+            table.add_row(family, f"{family}:{member.short}", _millions(member.parameters), place)
     return table
+
+
+def _size(model: str) -> str:
+    """Millions of parameters: of a folder from its weights' headers, of a hub id where a family lists it."""
+    if Path(model).is_dir():
+        return _millions(sum(map(math.prod, (weight_shapes(find_model(model)) or {}).values())))
+    return _millions(listed_size(model))
+
+
+def _millions(parameters: int | None) -> str:
+    return f"{parameters / 1e6:,.1f} M" if parameters else ""
 
 
 def show_cell(cell_id: str, folder: Path | None) -> None:
     """Print a cell's record as JSON."""
     record = Store.open(folder or newest_results()).record(cell_id)
     Console().print_json(record.model_dump_json())
+
+
+def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: list[Path]) -> None:
+    """Write a finished cell's adapter in PEFT's format."""
+    for path in plugins:
+        load_plugin(path)
+    store = Store.open(folder or newest_results())
+    from bench.export import export
+
+    for path in export(store, cell_id, to):
+        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from bench.data.sources import fingerprint, hub_revision
 from bench.errors import UsageError, unknown
+from bench.model.scales import expand
 from bench.model.source import ModelSource, find_model
 from bench.registry import build, find_method, find_suite
 from bench.spec import Budget, Cell, Frozen, Method, Plan, Precision, Protocol, Skip, Suite, Task
@@ -44,13 +45,12 @@ def plan(grid: Grid) -> Plan:
             raise UsageError(f"--set {name}.…: method {name!r} is not in this run; add it to --methods")
     settings = {name: {**suite.settings.get(name, {}), **grid.settings.get(name, {})} for name in names}
     methods = {name: build(kind, settings[name]) for name, kind in kinds.items()}
-    models = [find_model(_model_reference(suite, name)) for name in grid.models or suite.models]
+    models, skips = _chosen_models(suite, grid.models or suite.models)
     budgets = {task.name: _budget(suite, task, grid.budget) for task in tasks}
     if grid.data and not any(task.source.local for task in tasks):
         raise UsageError(f"--data {grid.data}: no chosen task of suite {suite.name!r} reads local data; leave it out")
     prints = {task.name: fingerprint(task, grid.data, task.splits(grid.protocol)) for task in tasks}
     cells: list[Cell] = []
-    skips: list[Skip] = []
     for model in models:
         for task in tasks:
             for name, method in methods.items():
@@ -81,6 +81,20 @@ def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
     return [known[name] for name in names] if names else list(suite.tasks)
 
 
+def _chosen_models(suite: Suite, names: tuple[str, ...]) -> tuple[list[ModelSource], list[Skip]]:
+    """The models named, each once, and what a family of models has that cannot be loaded."""
+    references: dict[str, str] = {}  # each with the reason why it is left out, or none
+    for name in names:
+        members = expand(name)
+        if members is None:
+            references[_model_reference(suite, name)] = ""
+        else:
+            references.update({member.reference: member.remark for member in members})
+    models = [find_model(reference) for reference, reason in references.items() if not reason]
+    skips = [Skip("every task", each, "every method", reason) for each, reason in references.items() if reason]
+    return models, skips
+
+
 def _model_reference(suite: Suite, name: str) -> str:
     """A suite's own model may be called by its folder's name."""
     return next((path for path in suite.models if Path(path).name == name and Path(path).is_dir()), name)
@@ -108,7 +122,7 @@ def _fitted(method: Method, task: Task, given: dict[str, Any]) -> Method:
 
 
 def _check_positions(method: Method, model: ModelSource, task: Task, budget: Budget) -> None:
-    slots = method.slots().count
+    slots = method.positions()
     needed = slots + budget.max_length
     if model.positions and needed > model.positions:
         text = f"{budget.max_length} text tokens"

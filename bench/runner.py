@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from bench.errors import DiskError
 from bench.model.backbone import Backbone, is_causal, load_backbone, load_tokenizer
 from bench.model.heads import word_tokens
+from bench.model.memory import check_memory, default_token_budget
 from bench.model.source import find_model
 from bench.registry import build, find_method, find_suite
 from bench.score.answers import prediction_table
@@ -53,6 +54,7 @@ class Options:
     max_lanes: int = 8
     token_budget: int | None = None  # default: by the backbone's width and the device
     save_tuned: bool = True
+    checkpointing: bool = False  # make activations again in the backward pass: less memory, more time
 
 
 def run(
@@ -105,8 +107,10 @@ class Backbones:
         if self._frozen and self._frozen[0] == key and not _method(cell).changes_weights:
             return self._frozen[1]
         self.drop()  # two copies of a large model would not fit everywhere
-        frozen = not _method(cell).changes_weights
-        backbone = load_backbone(find_model(cell.model_path), self._options.device, cell.precision, frozen)
+        options, frozen = self._options, not _method(cell).changes_weights
+        check_memory([cell], options.device, 1, options.token_budget, options.checkpointing)
+        model = find_model(cell.model_path)
+        backbone = load_backbone(model, options.device, cell.precision, frozen, options.checkpointing)
         if frozen:
             self._frozen = (key, backbone)
         return backbone
@@ -177,7 +181,7 @@ def _train_group(
         lanes.append(
             Lane(cell, method, task, backbone, room.lane_data(cell, task, method, backbone.tokenizer, backbone.causal))
         )
-    budget = options.token_budget or default_token_budget(backbone)
+    budget = options.token_budget or default_token_budget(backbone.geometry.hidden, backbone.device)
     reset_peak(options.device)
     with audience.loop(cells):
         fit(backbone, lanes, budget, audience.step)
@@ -198,13 +202,6 @@ def _train_group(
         own = predictions.get(id(lane))
         record = outcome(lane, backbone, own, peak, overhead, len(lanes), started, options.device)
         yield _write(record, lane, own, store, options)
-
-
-def default_token_budget(backbone: Backbone) -> int:
-    """Tokens per micro-batch: on a CPU what keeps activations near the caches, on a GPU what keeps it busy."""
-    if backbone.device.type == "cuda":
-        return 32_768
-    return max(512, 600_000 // backbone.geometry.hidden)
 
 
 def _write(record: Record, lane: Lane, predictions: Predictions | None, store: Store, options: Options) -> Record:

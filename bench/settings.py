@@ -16,7 +16,7 @@ NUMBERS = (
     "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "scored_rows", "limit", "lanes",
     "token_budget",
 )  # fmt: skip
-SWITCHES = ("backbone_dropout", "save_tuned")
+SWITCHES = ("backbone_dropout", "save_tuned", "checkpointing")
 FORMS: dict[str, tuple[str, tuple[type, ...]]] = {
     **dict.fromkeys(LISTS, ("a list of names", (list, str))),
     **dict.fromkeys(TEXTS, ("text", (str,))),

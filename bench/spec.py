@@ -242,6 +242,10 @@ class Method(Frozen):
         """The prompt positions the encoder must lay for this method."""
         return Slots()
 
+    def positions(self) -> int:
+        """Absolute positions taken besides those of the text."""
+        return self.slots().count
+
     def unfit(self, task: Task, model: ModelSource) -> str | None:
         """Why this method cannot serve the task on the model (the cell is then skipped with this reason), or None."""
         if self.head == "verbalizer" and not task.has_cloze:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -10,21 +10,28 @@ from bench.registry import method
 from bench.spec import Method, Task
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from bench.model.attachment import Attachment
     from bench.model.backbone import Backbone
     from bench.model.source import ModelSource
 
-INIT_STD = 0.02
-
 
 @method("ptv2")
 class PTuningV2(Method):
-    """P trained keys and values in front of each layer's own; linear head on [CLS] or on each word."""
+    """P trained keys and values in front of each layer's own; linear head on [CLS] or on each word.
+
+    The text keeps the absolute positions it was pretrained with; `offset_positions` lets it start at position P, as
+    the reference code does, and P then counts towards the model's position limit.
+    """
+
+    init_std: ClassVar[float] = 0.02  # of the prefixes, or of what goes into the reparameterisation
 
     length: int = Field(20, ge=1)  # P, prompt positions per layer
     layers: str = Field("all", pattern=r"^(all|\d+-\d+|\d+)$")  # which layers, from 1: "all", "9-12", "3" (figure 3)
     reparam: Literal["none", "mlp"] = "none"
     reparam_hidden: int = Field(512, ge=1)
+    offset_positions: bool = False
     learning_rate: float = 5e-3
 
     space = {"learning_rate": (5e-3, 1e-2, 3e-3), "length": (20, 8, 64)}
@@ -39,24 +46,30 @@ class PTuningV2(Method):
 
     def unfit(self, task: Task, model: ModelSource) -> str | None:
         if self.bounds and model.layers and self.bounds[1] > model.layers:
-            return f"ptv2.layers={self.layers}, but model {model.name!r} has {model.layers} layers"
+            return f"{self.name}.layers={self.layers}, but model {model.name!r} has {model.layers} layers"
         return super().unfit(task, model)
+
+    def positions(self) -> int:
+        """Absolute positions taken besides those of the text."""
+        return self.length if self.offset_positions else 0
 
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
         import torch
 
         from bench.model.attachment import LayerPrefixes
-        from bench.model.reparam import two_layer
 
         geometry = backbone.geometry
         layers = self.chosen_layers(geometry.layers)
         width = len(layers) * 2 * geometry.kv_heads * geometry.head_size
-        if self.reparam == "mlp":
-            vectors = torch.randn(self.length, geometry.hidden) * INIT_STD
-            encoder = two_layer(geometry.hidden, self.reparam_hidden, width)
-            return LayerPrefixes(vectors, layers, geometry.kv_heads, geometry.head_size, encoder)
-        vectors = torch.randn(self.length, width) * INIT_STD
-        return LayerPrefixes(vectors, layers, geometry.kv_heads, geometry.head_size)
+        encoder = self.network(geometry.hidden, width) if self.reparam == "mlp" else None
+        vectors = torch.randn(self.length, width if encoder is None else geometry.hidden) * self.init_std
+        return LayerPrefixes(vectors, layers, geometry.kv_heads, geometry.head_size, encoder, self.positions())
+
+    def network(self, hidden: int, width: int) -> nn.Module:
+        """The reparameterisation: (P, hidden) -> (P, width)."""
+        from bench.model.reparam import two_layer
+
+        return two_layer(hidden, self.reparam_hidden, width)
 
     @property
     def bounds(self) -> tuple[int, int] | None:

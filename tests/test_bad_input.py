@@ -21,7 +21,7 @@ def last_line(path: Path, line: str) -> str:
 
 
 WRONG_FLAGS = {
-    "unknown method": (["--methods", "ptv3"], "unknown method 'ptv3'; did you mean 'ptv2'? known: finetune"),
+    "unknown method": (["--methods", "ptv3"], "unknown method 'ptv3'; did you mean 'ptv2'? known: "),
     "unknown task": (["--tasks", "rtf"], "unknown task of suite 'superglue' 'rtf'; did you mean 'rte'? known: boolq"),
     "unknown suite": (["--suite", "superglu"], "unknown suite 'superglu'; did you mean 'superglue'?"),
     "unknown setting": (["--set", "ptv2.lengths=4"], "unknown setting of ptv2 'lengths'; did you mean 'length'?"),

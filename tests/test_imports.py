@@ -18,7 +18,7 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 LEVELS = (
     {"errors", "seeds", "settings", "spec"},
     {"data", "model", "registry", "score", "store", "train"},
-    {"plan", "progress", "report", "runner"},
+    {"export", "plan", "progress", "report", "runner"},
     {"commands"},
     {"cli"},
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.errors import UsageError
+from bench.model.source import find_model
 from bench.plan import Grid, plan
 from bench.registry import build, find_method, find_suite
 from bench.spec import Plan
@@ -101,3 +103,23 @@ def test_a_cell_names_the_commit_of_its_hub_data(tiny_bert, monkeypatch):
     (cell,) = plan(Grid(suite="superglue", tasks=("rte",), methods=("ptv2",), models=(str(tiny_bert),), seeds=(0,),
                         budget={"max_length": 32})).cells  # fmt: skip
     assert (cell.data_revision, cell.data_path) == ("0123abcd", None)
+
+
+def test_a_family_is_its_models_in_order_and_what_cannot_be_loaded_is_skipped(planned, tiny_bert, monkeypatch):
+    tiny = find_model(str(tiny_bert))
+    monkeypatch.setattr("bench.plan.find_model", lambda name: replace(tiny, name=name, path=name, fingerprint=name))
+    found = planned(models=("paper", "roberta-large", "pythia:14m..31m"))
+    assert [cell.model for cell in found.cells] == [
+        "bert-large-cased", "roberta-large", "EleutherAI/pythia-14m", "EleutherAI/pythia-31m",
+    ]  # fmt: skip
+    assert [(skip.model, skip.method, skip.task) for skip in found.skips] == [
+        (name, "every method", "every task") for name in ("THUDM/glm-2b", "THUDM/glm-10b")
+    ]
+    assert "needs code of its own" in found.skips[0].reason
+
+
+def test_a_prefix_that_moves_the_text_counts_towards_the_positions(planned):
+    fitting = {"ptv2": {"length": 40}}
+    assert planned(settings=fitting).cells
+    with pytest.raises(UsageError, match=r"40 prompt positions \+ 32 text tokens = 72"):
+        planned(settings={"ptv2": {"length": 40, "offset_positions": True}})

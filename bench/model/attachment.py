@@ -5,12 +5,14 @@ Shape legend: P prompt length, H hidden size, L layers with a prefix, A key/valu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
@@ -23,6 +25,7 @@ class Prompts:
     slots: Tensor | None = None  # (P, H), word embeddings for the slot positions
     prefixes: Tensor | None = None  # (L, 2, A, P, D), keys and values
     layers: tuple[int, ...] = ()  # the backbone layers that prefixes[0], prefixes[1], ... belong to
+    offset: int = 0  # added to the absolute positions of the real tokens
 
     def leaves(self) -> Prompts:
         """The same values cut off from their graph, so that many micro-batches can add up gradients in them."""
@@ -30,13 +33,14 @@ class Prompts:
         def leaf(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor.detach().requires_grad_()
 
-        return Prompts(leaf(self.slots), leaf(self.prefixes), self.layers)
+        return Prompts(leaf(self.slots), leaf(self.prefixes), self.layers, self.offset)
 
 
 class Attachment(nn.Module):
     """Base: adds nothing. Its own parameters train; a subclass may also train weights of the backbone."""
 
     layers: tuple[int, ...] = ()
+    offset: int = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,11 +72,14 @@ class Attachment(nn.Module):
         with torch.no_grad():
             for name, weight in self.weights().items():
                 weight.copy_(tensors[name])
-        self._restored = Prompts(tensors.get("slots"), tensors.get("prefixes"), self.layers)
+        self._restored = Prompts(tensors.get("slots"), tensors.get("prefixes"), self.layers, self.offset)
 
 
 class Weights(Attachment):
-    """Trains the backbone's own weights, and optionally prompts in its slots as well."""
+    """Trains the backbone's own weights, all or those whose name `chosen` accepts, and optionally prompts in its slots.
+
+    UsageError when the backbone has no weight that `chosen` accepts; `chosen_are` says there what was looked for.
+    """
 
     def __init__(
         self,
@@ -80,10 +87,16 @@ class Weights(Attachment):
         with_lm_head: bool,
         slots: Attachment | None = None,
         learning_rate: float | None = None,
+        chosen: Callable[[str], bool] = lambda name: True,
+        chosen_are: str = "weights",
     ) -> None:
         super().__init__()
         self.slots = slots
-        self._weights = dict(trainable_weights(backbone, with_lm_head))
+        reached = trainable_weights(backbone, with_lm_head)
+        self._weights = {name: weight for name, weight in reached if chosen(name)}
+        if not self._weights:
+            kind = type(backbone.model).__name__
+            raise UsageError(f"the model ({kind}) has no {chosen_are} to train; choose another method or model")
         self._learning_rate = learning_rate
         for weight in self._weights.values():
             weight.requires_grad_(True)
@@ -121,19 +134,27 @@ class SlotPrompts(Attachment):
 class LayerPrefixes(Attachment):
     """Keys and values in front of every chosen layer: one trained tensor, or the output of a reparameterisation.
 
-    `vectors` is (P, L·2·A·D) without an encoder, (P, H) with one that maps to that width.
+    `vectors` is (P, L·2·A·D) without an encoder, (P, H) with one that maps to that width. With `offset` the real
+    tokens' absolute positions start there, as if the prefix stood in front of them.
     """
 
     def __init__(
-        self, vectors: Tensor, layers: tuple[int, ...], heads: int, head_size: int, encoder: nn.Module | None = None
+        self,
+        vectors: Tensor,
+        layers: tuple[int, ...],
+        heads: int,
+        head_size: int,
+        encoder: nn.Module | None = None,
+        offset: int = 0,
     ) -> None:
         super().__init__()
         self.vectors = nn.Parameter(vectors)
         self.encoder = encoder
         self.layers, self.heads, self.head_size = layers, heads, head_size
+        self.offset = offset
 
     def make(self) -> Prompts:
         flat = self.encoder(self.vectors) if self.encoder is not None else self.vectors
         length = self.vectors.shape[0]
         shaped = flat.view(length, len(self.layers), 2, self.heads, self.head_size).permute(1, 2, 3, 0, 4)
-        return Prompts(prefixes=shaped, layers=self.layers)
+        return Prompts(prefixes=shaped, layers=self.layers, offset=self.offset)

@@ -20,8 +20,9 @@ from bench.data.batches import MicroBatch
 from bench.errors import UsageError
 from bench.model import attention
 from bench.model.attachment import Prompts
+from bench.model.checkpointing import checkpoint_layers
 from bench.model.dropout import keep_mask
-from bench.model.families import family_of, refuse
+from bench.model.families import family_of, first_position, refuse
 from bench.model.prefixes import row_prefixes
 from bench.model.source import ModelSource
 from bench.model.written import write_attention
@@ -84,6 +85,8 @@ class Backbone:
             inputs["token_type_ids"] = batch.types
         if self.causal:
             inputs["use_cache"] = False
+        if any(prompt.offset for prompt in prompts):
+            inputs["position_ids"] = self._positions(batch, prompts)
         embedded = self._fill_slots(batch, prompts, seeds, row_rates)
         if self.family.mixes_neighbours:
             embedded = (self.embeddings(batch.ids) if embedded is None else embedded) * batch.mask[..., None]
@@ -111,6 +114,13 @@ class Backbone:
             self.encoder.forward = forward
         return logits[:, 0]
 
+    def _positions(self, batch: MicroBatch, prompts: Sequence[Prompts]) -> Tensor:
+        """Absolute positions (B, T), each row's beginning at its lane's offset; padding stays inside the table."""
+        config: Any = self.model.config
+        offsets = torch.tensor([prompts[lane].offset for lane in batch.row_lanes], device=self.device)
+        found = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
+        return (found + offsets[:, None]).clamp(max=config.max_position_embeddings - 1)
+
     def _fill_slots(
         self, batch: MicroBatch, prompts: Sequence[Prompts], seeds: Sequence[int], rates: Sequence[float]
     ) -> Tensor | None:
@@ -133,11 +143,14 @@ class Backbone:
         return embedded.index_put((batch.slot_rows, batch.slot_columns), vectors.to(embedded.dtype))
 
 
-def load_backbone(source: ModelSource, device: torch.device, precision: Precision, frozen: bool) -> Backbone:
+def load_backbone(
+    source: ModelSource, device: torch.device, precision: Precision, frozen: bool, checkpointing: bool = False
+) -> Backbone:
     """Load a checkpoint (safetensors only, fp32, no code of its own), with its language-model head where it has one.
 
     All weights come without gradients. A frozen backbone in bf16 keeps its linear weights in bf16, which is what
-    autocast would make of them in every forward pass. UsageError when transformers cannot load it.
+    autocast would make of them in every forward pass. With `checkpointing` its layers' activations are made again in
+    the backward pass. UsageError when transformers cannot load it.
     """
     tokenizer = load_tokenizer(source)
     with _loading(source):
@@ -156,6 +169,8 @@ def load_backbone(source: ModelSource, device: torch.device, precision: Precisio
         lacking = [name for name in sorted(report["missing_keys"]) if "pooler." not in name]
         if lacking:  # transformers would draw them at random and go on
             raise ValueError(f"its weights lack {lacking[0]} and {len(lacking) - 1} more of what its config describes")
+        if checkpointing:
+            checkpoint_layers(model)
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # heads read hidden states; an unused pooler would count as parameters
     model.requires_grad_(False)

@@ -40,6 +40,7 @@ DECODERS = {
     "gemma2", "gemma3_text", "phi", "phi3", "olmo", "olmo2", "falcon", "stablelm", "starcoder2", "glm", "glm4",
     "cohere", "granite", "smollm3",
 }  # fmt: skip
+AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")  # positions count from the padding index + 1
 LEFT_ONLY = ("ForCausalLM", "LMHeadModel")
 BOTH_WAYS = ("ForMaskedLM", "ForPreTraining")
 UNSUPPORTED = {
@@ -60,6 +61,13 @@ def family_of(config: Mapping[str, Any]) -> Family:
     if name in DECODERS or any(each.endswith(LEFT_ONLY) for each in architectures):
         return DECODER
     return ENCODER
+
+
+def first_position(config: Mapping[str, Any]) -> int:
+    """The row of the position table that a text's first token takes."""
+    name = str(config.get("model_type"))
+    padding = 1 if name == "mpnet" else int(config.get("pad_token_id") or 0)  # MPNet's is 1 whatever its config says
+    return padding + 1 if name in AFTER_PADDING else 0
 
 
 def refuse(config: Mapping[str, Any]) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from bench.data.hub import resolve
 from bench.errors import UsageError
-from bench.model.scales import FAMILIES_HINT, SCALES, unloadable
+from bench.model.families import first_position
+from bench.model.scales import FAMILIES_HINT, SCALES, listed_size, unloadable
 
 OFFLINE_HINT = "To run offline give --models a local folder, or use the embedded suite: bench run --suite smoke"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
@@ -50,7 +51,8 @@ def find_model(reference: str) -> ModelSource:
     try:
         revision = resolve(reference, None, kind="model", offline_hint=OFFLINE_HINT)
     except UsageError as error:
-        raise UsageError(f"{error}. {_families(reference)}") from None
+        hint = "" if listed_size(reference) else f". {_families(reference)}"
+        raise UsageError(f"{error}{hint}") from None
     facts = _facts(Path(_hub_file(reference, "config.json", revision)))
     return ModelSource(reference, reference, revision, revision, *facts)
 
@@ -169,10 +171,8 @@ def _facts(path: Path) -> tuple[int, bool, int]:
 
 def _sizes(config: dict[str, Any]) -> tuple[int, bool, int]:
     positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
-    if config["model_type"] in ("roberta", "xlm-roberta", "camembert"):
-        positions -= int(config.get("pad_token_id", 1)) + 1  # their positions count from the padding index + 1
-    if config["model_type"] == "mpnet":
-        positions -= 2  # likewise, with a padding index that is always 1
+    if positions:
+        positions -= first_position(config)
     architectures = config.get("architectures") or []
     layers = config.get("num_hidden_layers") or config.get("n_layer") or config.get("n_layers") or 0
     return positions, any(name.endswith(LM_HEAD_ENDINGS) for name in architectures), int(layers)

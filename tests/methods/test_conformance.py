@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from bench.registry import build, methods
+from bench.model.source import find_model
+from bench.registry import build, find_method, find_suite, methods
 from bench.score.evaluate import predict
 from bench.train.loop import fit
 
+RTE = find_suite("superglue").task("rte")
 CASES = [(name, head) for name in methods() for head in ("linear", "verbalizer")]
 
 
 def fitted(workshop, method, head, **more):
+    reason = build(find_method(method), {"head": head}).unfit(RTE, find_model(str(workshop.model)))
+    if reason:
+        pytest.skip(reason)
     (cell,) = workshop.cells(method, settings={method: {"head": head, **more}})
     backbone = workshop.backbone(frozen=False)
     lane = workshop.lane(cell, backbone)

@@ -135,10 +135,10 @@ def test_every_method_trains_what_it_should_and_what_it_stores_gives_the_same_sc
     workshop = Workshop(folders(family), fixed_superglue)
     try:
         (cell,) = workshop.cells(method, settings={method: {"head": head}}, budget={"steps": 4, "evaluations": 1})
+        backbone = workshop.backbone(frozen=False)
+        lane = workshop.lane(cell, backbone)
     except UsageError as reason:
         pytest.skip(str(reason))
-    backbone = workshop.backbone(frozen=False)
-    lane = workshop.lane(cell, backbone)
     fit(backbone, [lane], 300)
     assert (lane.status, lane.reason) == ("done", None)
     expected, stored = scores(lane, backbone), lane.stored()

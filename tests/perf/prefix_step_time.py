@@ -42,9 +42,9 @@ from transformers.utils import logging
 from bench.data.encode import Encoder
 from bench.data.examples import examples
 from bench.model.backbone import load_backbone
+from bench.model.memory import default_token_budget
 from bench.model.source import find_model
 from bench.registry import build, find_method
-from bench.runner import default_token_budget
 from bench.spec import Budget, Cell, Method, Precision, Source, Task
 from bench.train.lane import Lane, LaneData
 from bench.train.loop import fit
@@ -153,7 +153,12 @@ def seconds_per_step_ours(args: argparse.Namespace, precision: Precision = "bf16
     data = LaneData(rows, few, few, texts, few_texts, few_texts)
     lane = Lane(_cell(args, task, method, precision), method, task, backbone, data)
     seconds: list[float] = []
-    fit(backbone, [lane], default_token_budget(backbone), lambda progress: seconds.append(progress.seconds))
+    fit(
+        backbone,
+        [lane],
+        default_token_budget(backbone.geometry.hidden, backbone.device),
+        lambda progress: seconds.append(progress.seconds),
+    )
     if lane.status != "done":
         raise SystemExit(f"the lane ended as {lane.status}: {lane.reason}")
     return statistics.mean(seconds[WARMUP:])

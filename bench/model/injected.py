@@ -1,0 +1,148 @@
+"""Adapters that PEFT injects into the backbone's own modules (package `peft`, imported when one is asked for)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import UsageError
+from bench.model.attachment import Attachment, Prompts
+from bench.model.backbone import Backbone
+from bench.seeds import derive
+
+ADAPTER = "default"  # PEFT's name for the only adapter of a model
+MISSING = "this method needs the package peft: pip install 'tuning-bench[peft]'"
+ALL_LINEAR = "all-linear"
+NO_DEFAULT = "specify `target_modules`"  # what PEFT says for a family it has no targets for
+
+
+class Injected(Attachment):
+    """Trains what PEFT adds to the encoder, and nothing else; the backbone is this attachment's alone.
+
+    `config` is a PeftConfig, which PEFT completes for the model (`target_modules`). UsageError with PEFT's reason when
+    it cannot be injected into this model, for instance because no module is named as it wants.
+
+    An adapter's own dropout is on while a step's prompts are made with gradients, and drawn from the cell's seed and
+    the step's number; like the backbone's own dropout it depends on how the batch is cut into micro-batches.
+    """
+
+    def __init__(self, backbone: Backbone, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        before = {id(tensor) for _, tensor in _tensors(backbone.model)}
+        tuner = _inject(backbone, config)
+        self._tuner = [tuner]  # in a list, so that its parameters do not become this module's; some tuners hold state
+        self._weights = {name: each for name, each in backbone.model.named_parameters() if each.requires_grad}
+        if not self._weights:
+            raise UsageError(
+                f"{_name(config)} leaves nothing to train in the model ({type(backbone.encoder).__name__})"
+            )
+        # what does not train but must be kept too: masks, random projections
+        added = {name: tensor for name, tensor in _tensors(backbone.model) if id(tensor) not in before}
+        self._kept: dict[str, Tensor] = {**added, **self._weights}
+        self._parts = list(_adapter_parts(backbone.encoder))
+        self._draws = any(type(each).__name__.endswith("Dropout") for part in self._parts for each in part.modules())
+        self._seed, self._step = int(torch.randint(2**62, ())), 0
+
+    @property
+    def exportable(self) -> bool:
+        """Whether the adapter is whole in the encoder's own modules, as PEFT's files have it."""
+        return not getattr(self._tuner[0], "uses_shared_state", False)
+
+    def make(self) -> Prompts:
+        training = torch.is_grad_enabled()
+        for part in self._parts:
+            part.train(training)
+        if training and self._draws:
+            torch.manual_seed(derive("adapter dropout", self._seed, self._step))
+            self._step += 1
+        return Prompts()
+
+    def weights(self) -> dict[str, nn.Parameter]:
+        return self._weights
+
+    def stored(self) -> dict[str, Tensor]:
+        """All that PEFT added, what does not train (masks, random projections) too."""
+        return {name: tensor.detach().clone() for name, tensor in self._kept.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, tensor in self._kept.items():
+                tensor.copy_(tensors[name])
+        for part in self._parts:
+            part.eval()
+        self._restored = Prompts()
+
+
+def peft_config(fields: Mapping[str, Any]) -> Any:
+    """The PeftConfig of these fields, `peft_type` among them; UsageError for what this version of PEFT knows not."""
+    try:
+        import peft
+    except ImportError:
+        raise UsageError(MISSING) from None
+    known = peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING
+    kind = str(fields.get("peft_type"))
+    if kind not in {str(each.value) for each in known}:
+        names = ", ".join(sorted(str(each.value) for each in known))
+        raise UsageError(f"peft {peft.__version__} has no type {kind!r}; it has {names}")
+    try:
+        return peft.get_peft_config(dict(fields))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"PEFT refuses the {kind} config: {_line(error)}") from None
+
+
+def knows_targets(backbone: Backbone, peft_type: str) -> bool:
+    """Whether PEFT has default targets for the model's family."""
+    from peft.utils import constants
+
+    return _model_type(backbone) in getattr(constants, f"TRANSFORMERS_MODELS_TO_{peft_type}_TARGET_MODULES_MAPPING")
+
+
+def _inject(backbone: Backbone, config: Any) -> Any:
+    """The tuner that has put its layers into the encoder."""
+    from peft import inject_adapter_in_model
+    from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
+
+    kind: Any = PEFT_TYPE_TO_TUNER_MAPPING.get(config.peft_type)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # settings that PEFT mends by itself, like the layout of GPT-2's weights
+            if getattr(kind, "uses_shared_state", False):  # inject_adapter_in_model would throw its tuner away
+                return kind(backbone.encoder, config, adapter_name=ADAPTER)
+            inject_adapter_in_model(config, backbone.encoder, ADAPTER)
+            return kind
+    except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError) as error:
+        where = f"the model ({type(backbone.encoder).__name__})"
+        hint = "; it has no default for this family, so name the modules" if NO_DEFAULT in str(error) else ""
+        raise UsageError(f"PEFT cannot inject {_name(config)} into {where}: {_line(error)}{hint}") from None
+
+
+def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Parameters and buffers, each once."""
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+
+
+def _adapter_parts(encoder: nn.Module) -> Iterator[nn.Module]:
+    """The modules that PEFT added beside the backbone's own."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for layer in encoder.modules():
+        if isinstance(layer, BaseTunerLayer):
+            yield from (part for name, part in layer.named_children() if name != "base_layer")
+
+
+def _model_type(backbone: Backbone) -> str:
+    return str(getattr(backbone.model.config, "model_type", ""))
+
+
+def _name(config: Any) -> str:
+    return str(getattr(config.peft_type, "value", config.peft_type))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,39 @@
+"""BitFit: only the backbone's bias terms and the head train (Ben Zaken et al. 2022, arXiv:2106.10199, section 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.registry import method
+from bench.spec import Method, Task
+
+if TYPE_CHECKING:
+    from bench.model.attachment import Attachment
+    from bench.model.backbone import Backbone
+
+
+@method("bitfit")
+class BitFit(Method):
+    """Every bias: of queries, keys, values, outputs, both layers of the feed-forward part and the LayerNorms.
+
+    With `head=verbalizer` those of the language-model head train too.
+    """
+
+    learning_rate: float = 1e-3
+
+    space = {"learning_rate": (1e-3, 7e-4, 4e-4, 1e-4)}
+
+    @property
+    def changes_weights(self) -> bool:
+        return True
+
+    def attach(self, backbone: Backbone, task: Task) -> Attachment:
+        from bench.model.attachment import Weights
+
+        with_lm_head = self.head == "verbalizer"
+        return Weights(backbone, with_lm_head, chosen=is_bias, chosen_are="bias terms")
+
+
+def is_bias(name: str) -> bool:
+    """Whether a parameter is a bias by its name (`query.bias`; `q_bias`, as some families have it)."""
+    return name.rpartition(".")[2] == "bias" or name.endswith("_bias")

@@ -1,0 +1,186 @@
+"""Adapters from the PEFT library, through the extra `tuning-bench[peft]`.
+
+LoRA: Hu et al. 2021 (arXiv:2106.09685). IA3: Liu et al. 2022 (arXiv:2205.05638). Any other: the paper that PEFT names.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator
+
+from bench.errors import UsageError
+from bench.registry import method
+from bench.spec import Method, Task
+
+if TYPE_CHECKING:
+    from bench.model.attachment import Attachment
+    from bench.model.backbone import Backbone
+    from bench.model.source import ModelSource
+
+AUTO = "auto"
+_NEEDS_STEPS = "it needs the number of steps and a part of every one, which a method does not get here"
+REFUSED = {
+    "PREFIX_TUNING": "use our own method ptv2 or prefix_tuning",
+    "PROMPT_TUNING": "use our own method prompt_tuning",
+    "MULTITASK_PROMPT_TUNING": "use our own method prompt_tuning",
+    "CPT": "use our own method prompt_tuning",
+    "P_TUNING": "use our own method ptuning_v1",
+    "CARTRIDGE": "use our own method ptv2",
+    "ADAPTION_PROMPT": "PEFT cannot inject it; use our own method ptv2",
+    "ADALORA": f"{_NEEDS_STEPS}; use lora",
+    "XLORA": "it mixes adapters trained before; use lora",
+    "POLY": "it needs several tasks at once; use lora",
+    "SHADOW": "PEFT cannot inject it; use lora",
+}
+
+
+class Adapter(Method):
+    """What adapters have in common: PEFT changes the backbone's modules, so a cell has the backbone alone."""
+
+    @property
+    def changes_weights(self) -> bool:
+        return True
+
+    def unfit(self, task: Task, model: ModelSource) -> str | None:
+        if find_spec("peft") is None:
+            raise UsageError(f"method {self.name!r} needs the package peft: pip install 'tuning-bench[peft]'")
+        return super().unfit(task, model)
+
+    def attach(self, backbone: Backbone, task: Task) -> Attachment:
+        from bench.model.injected import Injected, peft_config
+
+        return Injected(backbone, peft_config(self.fields(backbone)))
+
+    def fields(self, backbone: Backbone) -> dict[str, Any]:
+        """The fields of the PEFT config for this backbone."""
+        raise NotImplementedError
+
+
+@method("lora")
+class LoRA(Adapter):
+    """Low-rank additions alpha/r · B·A to the chosen linear layers, B = 0 at first; linear head.
+
+    `targets`: `auto`, the layers that PEFT has for the model's family (BERT: query and value, as in the paper), and
+    every linear layer of the encoder where it knows none; `all-linear`; or names, comma-separated.
+    """
+
+    r: int = Field(8, ge=1)
+    alpha: float = Field(16.0, gt=0)
+    adapter_dropout: float = Field(0.0, ge=0, lt=1)  # on what enters A; `dropout` is the head's
+    targets: str = Field(AUTO, min_length=1)
+    learning_rate: float = 5e-4
+    warmup: float = 0.06
+
+    space = {"learning_rate": (5e-4, 2e-4, 1e-3), "r": (8, 4, 16)}
+
+    def fields(self, backbone: Backbone) -> dict[str, Any]:
+        return {
+            "peft_type": "LORA",
+            "r": self.r,
+            "lora_alpha": self.alpha,
+            "lora_dropout": self.adapter_dropout,
+            "target_modules": self._targets(backbone),
+        }
+
+    def _targets(self, backbone: Backbone) -> str | list[str] | None:
+        from bench.model.injected import ALL_LINEAR, knows_targets, peft_config
+
+        if self.targets == AUTO:
+            peft_config({"peft_type": "LORA"})  # the one-line error where the package is missing
+            return None if knows_targets(backbone, "LORA") else ALL_LINEAR
+        return self.targets if self.targets == ALL_LINEAR else _names(self.targets)
+
+
+@method("ia3")
+class IA3(Adapter):
+    """Vectors that rescale keys, values and the feed-forward's inner activations, 1 at first; linear head.
+
+    `targets`: `auto`, the layers that PEFT has for the model's family, and the output of every linear layer where it
+    knows none; or names, comma-separated: those in `feedforward` are rescaled at their input, others at their output.
+    """
+
+    targets: str = Field(AUTO, min_length=1)
+    feedforward: str = ""
+    learning_rate: float = 3e-3
+    warmup: float = 0.06
+    optimizer: Literal["adamw", "adafactor"] = "adafactor"
+
+    space = {"learning_rate": (3e-3, 1e-2, 1e-3)}
+
+    def fields(self, backbone: Backbone) -> dict[str, Any]:
+        from bench.model.injected import ALL_LINEAR, knows_targets, peft_config
+
+        if self.targets == AUTO:
+            peft_config({"peft_type": "IA3"})  # the one-line error where the package is missing
+            if knows_targets(backbone, "IA3"):
+                return {"peft_type": "IA3"}
+            return {"peft_type": "IA3", "target_modules": ALL_LINEAR, "feedforward_modules": []}
+        chosen = {"target_modules": _names(self.targets), "feedforward_modules": _names(self.feedforward)}
+        return {"peft_type": "IA3", **chosen}
+
+
+@method("peft")
+class AnyPeft(Adapter):
+    """Any configuration of PEFT that changes modules: `config` as JSON, or `TYPE:key=value,…`; linear head.
+
+    `--set 'peft.config={"peft_type": "LOHA", "r": 4, "target_modules": ["query"]}'` and
+    `--set peft.config=LOHA:r=4,target_modules=query` mean the same (in the short form a value is one number, word or
+    list joined by `+`). A type alone, like `LOHA`, takes PEFT's defaults.
+    """
+
+    config: str = '{"peft_type": "LORA"}'
+    learning_rate: float = 1e-3
+    warmup: float = 0.06
+
+    space = {"learning_rate": (1e-3, 3e-4, 3e-3)}
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _canonical(cls, value: object) -> str:
+        """One spelling for one configuration, since settings are part of a cell's id."""
+        fields = _read(value)
+        kind = fields.get("peft_type")
+        if not isinstance(kind, str) or not kind:
+            raise ValueError("it must name a peft_type, like LOHA:r=4")
+        fields["peft_type"] = kind = kind.upper()
+        if kind in REFUSED:
+            raise ValueError(f"{kind} is not served through PEFT: {REFUSED[kind]}")
+        return json.dumps(fields, sort_keys=True)
+
+    def fields(self, backbone: Backbone) -> dict[str, Any]:
+        return dict(json.loads(self.config))
+
+
+def _read(value: object) -> dict[str, Any]:
+    """The fields of a config given as a table, as JSON, or in the short form."""
+    if isinstance(value, dict):
+        return dict(value)
+    if not isinstance(value, str):
+        raise ValueError("it must be a PEFT config as JSON, or TYPE:key=value,…")
+    if value.lstrip().startswith("{"):
+        try:
+            return dict(json.loads(value))
+        except ValueError as error:
+            raise ValueError(f"it is not valid JSON ({error})") from None
+    kind, _, rest = value.partition(":")
+    fields: dict[str, Any] = {"peft_type": kind.strip()}
+    for pair in filter(None, rest.split(",")):
+        name, equals, text = pair.partition("=")
+        if not equals or not name.strip():
+            raise ValueError(f"{pair!r} is not key=value")
+        fields[name.strip()] = _value(text.strip())
+    return fields
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.split("+") if "+" in text else text
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,135 @@
+"""Methods against independent implementations, with equal weights and inputs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from bench.data.batches import Ticket, collate
+from bench.data.rows import Item, Row
+from bench.model.attachment import Prompts
+from bench.model.backbone import load_backbone
+from bench.model.source import find_model
+from bench.registry import build, find_method, find_suite
+from tests.model.families import FAMILIES
+
+RTE = find_suite("superglue").task("rte")
+ROWS = ([2, 20, 21, 22, 3], [2, *range(20, 30), 3], [2, 40, 3])  # padded to the longest
+LENGTH = 5
+
+
+@pytest.fixture(scope="module", params=["bert", "roberta"])
+def folder(request, tmp_path_factory):
+    return FAMILIES[request.param](tmp_path_factory.mktemp("fidelity") / request.param)
+
+
+@pytest.fixture(scope="module")
+def backbone(folder):
+    return load_backbone(find_model(str(folder)), torch.device("cpu"), "fp32", True)
+
+
+def batch_of(backbone):
+    items = [Item(0, (Row(ids, [0] * len(ids), [], [0]),), [0], [0], False) for ids in ROWS]
+    return collate([Ticket(0, item) for item in items], backbone.pad_id, backbone.device)
+
+
+@torch.no_grad()
+def ours(backbone, method, **settings):
+    """The attachment, and the hidden states of the real tokens with its prompts."""
+    torch.manual_seed(0)
+    attachment = build(find_method(method), {"length": LENGTH, **settings}).attach(backbone, RTE)
+    nn.init.normal_(attachment.vectors)  # larger than trained from the start, so that it weighs in attention
+    batch = batch_of(backbone)
+    hidden = backbone.hidden(batch, [attachment.prompts()], [0.0])
+    return attachment, hidden[batch.mask.bool()]
+
+
+@torch.no_grad()
+def with_peft(backbone, folder, attachment, **settings):
+    """Hidden states of the same rows by PEFT's prefix tuning with the attachment's tensors in it, and its model."""
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation="eager").eval()
+    config = peft.PrefixTuningConfig(task_type="FEATURE_EXTRACTION", num_virtual_tokens=LENGTH, **settings)
+    model = peft.get_peft_model(model, config).eval()
+    encoder = model.prompt_encoder["default"]
+    encoder.embedding.weight.copy_(attachment.vectors)
+    if attachment.encoder is not None:
+        encoder.transform.load_state_dict(attachment.encoder.state_dict())
+    batch = batch_of(backbone)
+    states = model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+    return states[batch.mask.bool()], model
+
+
+def test_ptv2_with_offset_positions_equals_peft_prefix_tuning(backbone, folder):
+    attachment, hidden = ours(backbone, "ptv2", offset_positions=True)
+    expected, _ = with_peft(backbone, folder, attachment)
+    torch.testing.assert_close(hidden, expected, atol=1e-5, rtol=0)
+
+
+def test_ptv2_without_offset_differs_from_peft_by_the_positions_alone(backbone, folder):
+    attachment, hidden = ours(backbone, "ptv2")
+    expected, _ = with_peft(backbone, folder, attachment)
+    assert (hidden - expected).abs().max() > 1e-2
+
+
+def test_prefix_tuning_equals_peft_with_its_projection(backbone, folder):
+    attachment, hidden = ours(backbone, "prefix_tuning", offset_positions=True)
+    expected, _ = with_peft(backbone, folder, attachment, prefix_projection=True, encoder_hidden_size=512)
+    torch.testing.assert_close(hidden, expected, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_word_scores_with_prefixes_equal_those_of_the_language_model_head_on_peft_states(backbone, folder):
+    from transformers import AutoModelForMaskedLM
+
+    attachment, hidden = ours(backbone, "prefix_tuning", offset_positions=True)
+    states, _ = with_peft(backbone, folder, attachment, prefix_projection=True, encoder_hidden_size=512)
+    whole = AutoModelForMaskedLM.from_pretrained(folder).eval()
+    head = getattr(whole, "cls", None) or whole.lm_head
+    torch.testing.assert_close(backbone.lm_logits(hidden), head(states), atol=1e-4, rtol=1e-5)
+
+
+# The prompt encoder of P-tuning v1, by the shapes of its state: width H, hidden H/2 each way, two layers.
+PUBLISHED_LSTM = {
+    **{f"lstm.weight_ih_l{at}{way}": (2048, 1024) for at in (0, 1) for way in ("", "_reverse")},
+    **{f"lstm.weight_hh_l{at}{way}": (2048, 512) for at in (0, 1) for way in ("", "_reverse")},
+    **{f"lstm.bias_{kind}_l{at}{way}": (2048,) for kind in ("ih", "hh") for at in (0, 1) for way in ("", "_reverse")},
+    "mlp.0.weight": (1024, 1024), "mlp.0.bias": (1024,), "mlp.2.weight": (1024, 1024), "mlp.2.bias": (1024,),
+}  # fmt: skip
+
+
+def test_ptuning_v1_encoder_has_the_published_layers_at_the_size_of_a_large_bert():
+    geometry = SimpleNamespace(hidden=1024, embedding=1024)
+    attachment = build(find_method("ptuning_v1"), {"length": 6}).attach(SimpleNamespace(geometry=geometry), RTE)
+    assert attachment.vectors.shape == (6, 1024)
+    assert {name: tuple(each.shape) for name, each in attachment.encoder.named_parameters()} == PUBLISHED_LSTM
+    assert attachment.encoder.lstm.bidirectional
+    assert isinstance(attachment.encoder.mlp[1], nn.ReLU)
+
+
+def test_prompt_tuning_draws_different_words_from_the_first_5000():
+    table = torch.arange(9000.0)[:, None].expand(9000, 2).clone()  # row i holds i
+    tokenizer = SimpleNamespace(all_special_ids=[0, 1, 2])
+    stand_in = SimpleNamespace(embeddings=SimpleNamespace(weight=table), tokenizer=tokenizer)
+    method = build(find_method("prompt_tuning"), {"length": 3000, "init": "vocab"})
+    torch.manual_seed(0)
+    ids = method.attach(stand_in, RTE).vectors[:, 0].tolist()
+    assert len(set(ids)) == 3000
+    assert min(ids) >= 3
+    assert 4900 < max(ids) < 5000
+
+
+def test_no_prompts_is_the_plain_model(backbone, folder):
+    from transformers import AutoModel
+
+    batch = batch_of(backbone)
+    model = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    with torch.no_grad():
+        plain = model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+        found = backbone.hidden(batch, [Prompts()], [0.0])
+    torch.testing.assert_close(found[batch.mask.bool()], plain[batch.mask.bool()], atol=1e-5, rtol=0)

@@ -1,0 +1,102 @@
+"""`bench export`: PEFT loads what is written, and its model gives the cell's predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+
+SETTINGS = {
+    "ptv2": ["ptv2.offset_positions=true", "ptv2.head=verbalizer", "ptv2.length=5"],
+    "prompt_tuning": ["prompt_tuning.length=5"],
+    "lora": ["lora.learning_rate=0.01"],
+    "ia3": ["ia3.head=verbalizer"],
+    "peft": ["peft.config=LOHA:r=2"],
+}
+
+
+def run_one(bench, method, *settings) -> str:
+    flags = [part for setting in settings for part in ("--set", setting)]
+    code, _, err = bench.run("--methods", method, *flags)
+    assert code == 0, err
+    (folder,) = Path("out/cells").iterdir()
+    return folder.name
+
+
+def peft_model(folder, tiny_bert):
+    import peft
+    import transformers
+
+    said = json.loads((folder / "head.json").read_text())
+    base = getattr(transformers, said["base"]).from_pretrained(tiny_bert)
+    return peft.PeftModel.from_pretrained(base, folder).eval(), said
+
+
+@torch.no_grad()
+def probabilities(model, said, folder, tokenizer, rows):
+    """Of each row's classes, in plain transformers and PEFT."""
+    found = []
+    for row in rows:
+        if said["head"] == "linear":
+            inputs = tokenizer(row["premise"], row["hypothesis"], return_tensors="pt")
+            head = load_file(folder / "head.safetensors")
+            state = model(**inputs).last_hidden_state[0, 0]
+            scores = head["linear.weight"] @ state + head["linear.bias"]
+        else:
+            text = f"{row['premise']} Question: {row['hypothesis'].rstrip('.')}? Answer: [MASK]."
+            inputs = tokenizer(text, return_tensors="pt")
+            inputs.pop("token_type_ids")
+            logits = model(**inputs).logits[0]
+            at = int((inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero()) - inputs["input_ids"].shape[1]
+            scores = torch.stack([logits[at, ids].mean() for ids in said["words"].values()])
+        found.append(scores.softmax(0))
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("method", SETTINGS)
+def test_pefts_model_gives_the_cells_predictions(bench, method, tiny_bert, superglue, tmp_path):
+    from transformers import AutoTokenizer
+
+    bench.base += ["--max-length", "48"]  # no text is cut
+    cell = run_one(bench, method, *SETTINGS[method])
+    code, out, err = bench("export", cell[:6], "--to", "adapter", "--in", "out")
+    assert (code, err) == (0, ""), err
+    assert "adapter_model.safetensors" in out
+    folder = tmp_path / "adapter"
+    model, said = peft_model(folder, tiny_bert)
+    rows = [json.loads(line) for line in (superglue / "RTE" / "val.jsonl").read_text().splitlines()]
+    found = probabilities(model, said, folder, AutoTokenizer.from_pretrained(tiny_bert), rows)
+    kept = pq.read_table(tmp_path / "out" / "cells" / cell / "predictions.parquet").to_pylist()
+    expected = torch.tensor([row["probabilities"] for row in kept])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "reason"),
+    [
+        ("ptv2", ["ptv2.head=verbalizer"], "offset_positions"),
+        ("ptv2", ["ptv2.offset_positions=true"], "token types"),
+        ("ptv2", ["ptv2.offset_positions=true", "ptv2.layers=2"], "every layer"),
+        ("ptuning_v1", [], "no adapter of this kind"),
+        ("finetune", [], "no adapter of this kind"),
+        ("peft", ["peft.config=VERA:r=4"], "no adapter of this kind"),
+    ],
+)
+def test_what_peft_cannot_reproduce_is_refused_in_one_line(bench, method, settings, reason, tmp_path):
+    cell = run_one(bench, method, *settings)
+    assert reason in bench.refusal(*bench("export", cell, "--to", "adapter", "--in", "out"))
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_bad_arguments_of_export_are_one_line(bench, tmp_path):
+    cell = run_one(bench, "lora")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    assert "not an empty folder" in bench.refusal(*bench("export", cell, "--to", "full", "--in", "out"))
+    assert "no cell in out" in bench.refusal(*bench("export", "zzz", "--to", "new", "--in", "out"))
+    (tmp_path / "out" / "cells" / cell / "tuned.safetensors").unlink()
+    assert "--save-tuned" in bench.refusal(*bench("export", cell, "--to", "new", "--in", "out"))
