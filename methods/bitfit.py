@@ -10,6 +10,7 @@ from bench.spec import Method, Task
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment
     from bench.model.backbone import Backbone
+    from bench.model.source import ModelSource
 
 
 @method("bitfit")
@@ -27,11 +28,24 @@ class BitFit(Method):
     def changes_weights(self) -> bool:
         return True
 
+    def unfit(self, task: Task, model: ModelSource) -> str | None:
+        from bench.model.source import weight_shapes
+
+        names = weight_shapes(model)
+        if names is not None and not any(is_bias(name) and _in_a_layer(name) for name in names):
+            return f"the layers of model {model.name!r} have no bias terms"
+        return super().unfit(task, model)
+
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
         from bench.model.attachment import Weights
 
         with_lm_head = self.head == "verbalizer"
         return Weights(backbone, with_lm_head, chosen=is_bias, chosen_are="bias terms")
+
+
+def _in_a_layer(name: str) -> bool:
+    """Whether a parameter belongs to a numbered layer, not to embeddings or to the language-model head."""
+    return any(part.isdigit() for part in name.split("."))
 
 
 def is_bias(name: str) -> bool:

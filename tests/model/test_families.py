@@ -184,3 +184,13 @@ def test_prompts_up_to_the_last_position_work_and_one_more_is_refused(family, fo
 def test_a_family_that_does_not_work_is_refused_with_the_reason(family, folders):
     with pytest.raises(UsageError, match=f"models of the family {family} cannot be used: "):
         load_backbone(find_model(str(folders(family))), torch.device("cpu"), "fp32", True)
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma", "modernbert"])
+def test_bias_terms_of_a_model_without_any_are_a_skip_in_the_plan(family, folders, fixed_superglue):
+    made = plan(Grid(suite="superglue", tasks=("rte",), methods=("bitfit", "ptv2"), models=(str(folders(family)),),
+                     seeds=(0,), data=fixed_superglue, budget={"max_length": 32}))  # fmt: skip
+    assert [(skip.method, skip.reason) for skip in made.skips] == [
+        ("bitfit", f"the layers of model '{family}' have no bias terms")
+    ]
+    assert {cell.method for cell in made.cells} == {"ptv2"}
