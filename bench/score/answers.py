@@ -108,9 +108,18 @@ def prediction_table(
         "label": [_wanted(task, example) for example in examples],
         "predicted": [_named(task, example, said) for example, said in zip(examples, answers, strict=True)],
         "candidates": [list(each.candidates) for each in found],
-        "probabilities": [list(each.probabilities) for each in found],
+        "probabilities": [_kept_shares(task, each) for each in found],
         "null_margin": [each.null_margin for each in found],
     }
+
+
+def _kept_shares(task: Task, found: Found) -> list[float]:
+    """The probabilities a record keeps: of tags only the best class's at each word that was read. All of them would be
+    words x classes, gigabytes for a grid of semantic roles.
+    """
+    if task.kind != "tagging":
+        return list(found.probabilities)
+    return np.array(found.probabilities).reshape(-1, len(task.classes)).max(axis=1).tolist()  # type: ignore[no-any-return]
 
 
 def _wanted(task: Task, example: Example) -> list[str]:

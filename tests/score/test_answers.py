@@ -88,6 +88,8 @@ def test_words_that_were_not_read_are_outside():
     one = answer(task, example, [item], [np.array([[2.0, 1.0], [2.0, 1.0]], np.float32)])
     assert one.labels == (0, 1, 0)
     assert len(one.probabilities) == 4
+    (kept,) = prediction_table(task, [example], [one], [one.labels])["probabilities"]
+    assert kept == pytest.approx([0.7310586, 0.7310586])  # the best class's at each of the two words that were read
 
 
 def test_predictions_are_named_in_the_words_of_the_task():
