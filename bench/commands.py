@@ -21,6 +21,7 @@ from bench.spec import Plan, Protocol, Task
 from bench.store.store import Store
 
 RESULTS = Path("results")
+LISTING_WIDTH = 200  # columns of `bench list` where no terminal says how many there are
 BUDGET_KEYS = (
     "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "scored_rows", "backbone_dropout",
 )  # fmt: skip
@@ -155,7 +156,12 @@ def list_names(what: str, plugins: list[Path]) -> None:
     listings = {"methods": _methods, "suites": _suites, "tasks": _tasks, "models": _models}
     if what not in listings:
         raise unknown("listing", what, listings)
-    Console().print(listings[what]())
+    console = Console()
+    if not console.is_terminal:
+        console.width = LISTING_WIDTH
+    table = listings[what]()
+    table.columns[0].no_wrap = True  # names, to be typed as they stand
+    console.print(table)
 
 
 def _methods() -> Table:
@@ -175,12 +181,17 @@ def _suites() -> Table:
 
 
 def _tasks() -> Table:
-    table = Table("suite", "task", "kind", "classes", "metrics", "scored", "source", "licence")
+    table = Table("task", "kind", "suites", "classes", "metrics", "scored", "source", "licence")
+    places: dict[int, tuple[Task, list[str]]] = {}
     for name, suite in suites().items():
         for task in suite.tasks:
-            classes = str(len(task.classes)) if task.classes else ""
-            row = (task.name, task.kind, classes, ", ".join(task.metrics), task.scored, _source(task), task.licence)
-            table.add_row(name, *row)
+            places.setdefault(id(task), (task, []))[1].append(name)
+    for task, names in places.values():
+        classes = str(len(task.classes)) if task.classes else ""
+        metrics = ", ".join(task.metrics)
+        table.add_row(
+            task.name, task.kind, ", ".join(names), classes, metrics, task.scored, _source(task), task.licence
+        )
     return table
 
 
