@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench.errors import DiskError
-from bench.model.backbone import Backbone, is_causal, load_backbone, load_tokenizer
+from bench.model.backbone import Backbone, load_backbone, load_tokenizer, reader_of
 from bench.model.heads import word_tokens
 from bench.model.memory import check_memory, default_token_budget
 from bench.model.source import find_model
@@ -83,13 +83,13 @@ def prepare(cells: Sequence[Cell], room: DataRoom) -> None:
     UsageError names what cannot be used.
     """
     tokenizers = {
-        path: (load_tokenizer(find_model(path)), is_causal(find_model(path)))
+        path: (load_tokenizer(find_model(path)), reader_of(find_model(path)))
         for path in dict.fromkeys(cell.model_path for cell in cells)
     }
     for cell in cells:
         task, method = find_suite(cell.suite).task(cell.task), _method(cell)
-        tokenizer, causal = tokenizers[cell.model_path]
-        room.lane_data(cell, task, method, tokenizer, causal)
+        tokenizer, reader = tokenizers[cell.model_path]
+        room.lane_data(cell, task, method, tokenizer, reader)
         if method.head == "verbalizer":
             for name in task.classes:
                 word_tokens(tokenizer, task.words[name])
@@ -179,7 +179,7 @@ def _train_group(
     for cell in cells:
         task, method = find_suite(cell.suite).task(cell.task), _method(cell)
         lanes.append(
-            Lane(cell, method, task, backbone, room.lane_data(cell, task, method, backbone.tokenizer, backbone.causal))
+            Lane(cell, method, task, backbone, room.lane_data(cell, task, method, backbone.tokenizer, backbone.reader))
         )
     budget = options.token_budget or default_token_budget(backbone.geometry.hidden, backbone.device)
     reset_peak(options.device)

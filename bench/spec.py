@@ -116,6 +116,11 @@ class Task(Frozen):
         """Whether positions compete with one another (candidates, starts and ends of spans) or classes at each."""
         return self.kind in ("choice", "span")
 
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether scores are of the text's own tokens, or of one thing for the whole text."""
+        return self.kind in ("tagging", "span")
+
     def splits(self, protocol: Protocol) -> tuple[Split, ...]:
         """The splits a run needs: train, the one scored, and dev where steps are chosen on it."""
         chosen_on: tuple[Split, ...] = ("dev",) if protocol == "paper" and self.scored != "dev" else ()

@@ -40,7 +40,7 @@ class BitFit(Method):
         from bench.model.attachment import Weights
 
         with_lm_head = self.head == "verbalizer"
-        return Weights(backbone, with_lm_head, chosen=is_bias, chosen_are="bias terms")
+        return Weights(backbone, task, with_lm_head, chosen=is_bias, chosen_are="bias terms")
 
 
 def _in_a_layer(name: str) -> bool:

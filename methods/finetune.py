@@ -29,4 +29,4 @@ class FineTuning(Method):
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
         from bench.model.attachment import Weights
 
-        return Weights(backbone, with_lm_head=self.head == "verbalizer")
+        return Weights(backbone, task, with_lm_head=self.head == "verbalizer")

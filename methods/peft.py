@@ -52,7 +52,7 @@ class Adapter(Method):
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
         from bench.model.injected import Injected, peft_config
 
-        return Injected(backbone, peft_config(self.fields(backbone)))
+        return Injected(backbone, task, peft_config(self.fields(backbone)))
 
     def fields(self, backbone: Backbone) -> dict[str, Any]:
         """The fields of the PEFT config for this backbone."""

@@ -66,4 +66,6 @@ class PTuningV1(Method):
         prompts = SlotPrompts(vectors, encoder)
         if not self.tune_backbone:
             return prompts
-        return Weights(backbone, self.head == "verbalizer", slots=prompts, learning_rate=self.backbone_learning_rate)
+        return Weights(
+            backbone, task, self.head == "verbalizer", slots=prompts, learning_rate=self.backbone_learning_rate
+        )

@@ -141,7 +141,7 @@ class Workshop:
         from bench.train.room import DataRoom
 
         task, method = find_suite("superglue").task(cell.task), build(find_method(cell.method), cell.settings)
-        data = DataRoom().lane_data(cell, task, method, backbone.tokenizer, backbone.causal)
+        data = DataRoom().lane_data(cell, task, method, backbone.tokenizer, backbone.reader)
         return Lane(cell, method, task, backbone, data)
 
 

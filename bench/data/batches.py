@@ -1,6 +1,7 @@
 """A step's items, from whichever lanes, as a sorted queue cut into micro-batches of at most N tokens.
 
-Shape legend: B rows, T tokens (slots included), R positions that heads read, S slots in the whole micro-batch.
+Shape legend: B rows, T tokens (slots included), R positions that heads read, S slots in the whole micro-batch, D rows
+with a decoder, U tokens it is fed.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class MicroBatch:
     slot_rows: Tensor  # (S,)
     slot_columns: Tensor  # (S,)
     slot_numbers: Tensor  # (S,) which prompt vector of the row's lane
+    decoder_rows: Tensor  # (D,) the rows that a decoder reads on
+    decoder_ids: Tensor  # (D, U) what it is fed, padded on the right, where it looks to the left alone
 
     def read(self, hidden: Tensor, lane: int) -> Reading | None:
         """What a lane's head reads of the hidden states (B, T, H); None when it has no row here."""
@@ -70,7 +73,7 @@ class MicroBatch:
 
     @property
     def num_tokens(self) -> int:
-        return sum(len(row.ids) for row in self.rows)
+        return sum(row.num_tokens for row in self.rows)
 
 
 def micro_batches(tickets: Sequence[Ticket], token_budget: int) -> Iterator[list[Ticket]]:
@@ -104,6 +107,9 @@ def collate(tickets: Sequence[Ticket], pad_id: int, device: torch.device) -> Mic
         return torch.tensor(values, dtype=torch.long).to(device, non_blocking=True)
 
     where = tensor(slots).view(-1, 3)
+    decoded = [at for at, row in enumerate(rows) if row.decoder]
+    longest = max((len(rows[at].decoder) for at in decoded), default=0)
+    fed = [rows[at].decoder + [pad_id] * (longest - len(rows[at].decoder)) for at in decoded]
     return MicroBatch(
         tickets=tickets,
         rows=rows,
@@ -116,4 +122,6 @@ def collate(tickets: Sequence[Ticket], pad_id: int, device: torch.device) -> Mic
         slot_rows=where[:, 0],
         slot_columns=where[:, 1],
         slot_numbers=where[:, 2],
+        decoder_rows=tensor(decoded),
+        decoder_ids=tensor(fed).view(len(decoded), longest),
     )

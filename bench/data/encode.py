@@ -8,7 +8,7 @@ from typing import Any, Literal
 from bench.data.forms import Form as Layout
 from bench.data.rows import Item
 from bench.data.sequences import tagged, windows
-from bench.data.specials import special
+from bench.data.specials import Reader, special
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.spec import SLOT_MARK, Example, Slots, Task
@@ -20,9 +20,9 @@ class Encoder:
     """Lays out a task's examples for one tokenizer, form and slot plan.
 
     `max_length` bounds text and special tokens (slots come on top). Of a form the longest field is cut first, at its
-    end; contexts of spans are divided into windows; sentences to be tagged are cut at the end. `causal`: the model's
-    tokens see only those before them, so a sequence is read at its last token, and a cloze form ends where its [MASK]
-    would stand: the next token is scored.
+    end; contexts of spans are divided into windows; sentences to be tagged are cut at the end. Where the model's tokens
+    see only those before them (`reader.causal`), a sequence is read at its last token, and a cloze form ends where its
+    [MASK] would stand: the next token is scored. With a decoder (`reader.start`) both are read there.
     """
 
     def __init__(
@@ -33,10 +33,10 @@ class Encoder:
         slots: Slots,
         max_length: int,
         store: TokenStore | None = None,
-        causal: bool = False,
+        reader: Reader | None = None,
     ) -> None:
         self.task, self.max_length = task, max_length
-        self.special = special(tokenizer, causal)
+        self.special = special(tokenizer, reader)
         self.store = store or TokenStore()
         self.front = slots.count
         if task.kind in ("tagging", "span"):

@@ -79,9 +79,11 @@ class Form:
         masked = any(piece.kind == "mask" for piece in self.pieces)
         if masked and special.mask is None and not special.causal:
             raise UsageError("this tokenizer has no mask token, so a cloze pattern cannot be laid out")
-        # a candidate's masks are counted with its tokens; where the next token is scored there is no mask
+        # a candidate's masks are counted with its tokens (a decoder wants one mask for all of them, and as many tokens
+        # fed); where the next token is scored there is no mask
         self.num_masks = int(masked and not candidate and not special.causal)
         self.around = special.pair if self.paired else special.single
+        self.end_types = special.ends[int(self.paired)]
         self.room = room - sum(map(len, self.around))  # tokens for everything but slots
 
     def lay(self, texts: Sequence[Mapping[str, str]]) -> list[tuple[Row, bool]]:
@@ -117,6 +119,7 @@ class Form:
         types = [kind] * len(ids)
         slots, tokens = list(range(self.front)), []
         read: list[int] = []
+        decoder = list(special.opening)
         for piece, part in zip(self.pieces, parts, strict=True):
             if piece.kind == "sep":
                 ids += rest[0]
@@ -132,6 +135,12 @@ class Form:
                 tokens = part  # each is told from the position before it; the last one itself is not needed
                 read = list(range(len(ids) - 1, len(ids) - 1 + max(1, len(part))))
                 part = part[:-1]
+            elif piece.kind == "mask" and decoder:
+                decoder = special.fed([token for at, token in enumerate(ids) if at not in slots])
+                first = len(decoder) - 1
+                tokens, part = part, [special.mask or 0]
+                decoder += tokens[:-1]
+                read = list(range(first, len(decoder)))
             elif piece.kind == "mask":
                 tokens, part = part, [special.mask or 0] * (len(part) if self.candidate else 1)
                 read = list(range(len(ids), len(ids) + len(part)))
@@ -139,8 +148,9 @@ class Form:
             types += [kind] * len(part)
         if not (read and special.causal):  # what ends a text would come after the token that is scored
             ids += rest[-1]
-            types += [kind] * len(rest[-1])
-        return Row(ids, types, slots, read or [special.whole(self.front, len(ids))], tokens), cut
+            types += self.end_types
+        whole = len(decoder) - 1 if decoder else special.whole(self.front, len(ids))
+        return Row(ids, types, slots, read or [whole], tokens, decoder), cut
 
 
 def _shortened(parts: list[list[int]], pieces: list[Piece], room: int) -> tuple[list[list[int]], bool]:

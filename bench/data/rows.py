@@ -11,13 +11,25 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sequence for the backbone. Positions count from 0, slots included."""
+    """One sequence for the backbone. Positions count from 0, slots included.
+
+    `ids` are what the encoder of an encoder–decoder reads.
+    """
 
     ids: list[int]
     types: list[int]
     slots: list[int]  # slots[i] is the position of prompt vector i
     read: list[int]  # the positions whose hidden states the head reads
     tokens: list[int] = field(default_factory=list)  # per position read the token wanted there, where the head asks
+    decoder: list[int] = field(default_factory=list)  # what a decoder is fed; `read` then counts in this
+
+    @property
+    def length(self) -> int:
+        return max(len(self.ids), len(self.decoder))
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.ids) + len(self.decoder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +51,11 @@ class Item:
 
     @property
     def longest(self) -> int:
-        return max(len(row.ids) for row in self.rows)
+        return max(row.length for row in self.rows)
 
     @property
     def num_tokens(self) -> int:
-        return sum(len(row.ids) for row in self.rows)
+        return sum(row.num_tokens for row in self.rows)
 
     @property
     def num_read(self) -> int:

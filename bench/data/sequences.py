@@ -43,7 +43,7 @@ def tagged(special: Special, store: TokenStore, front: int, examples: Sequence[E
             read = _lasts(read, firsts, words, min(len(ids), begin + room))
         row = Row(
             ids=whole,
-            types=[special.types[0]] * len(whole),
+            types=[special.types[0]] * (len(whole) - len(after)) + special.ends[0],
             slots=list(range(front)),
             read=[offset + at - begin for at in read],
         )
@@ -98,7 +98,7 @@ def windows(
         while True:
             part = spans[start : start + size]
             whole = head + ids[start : start + size] + after
-            types = [special.types[0]] * len(head) + [special.types[1]] * (len(whole) - len(head))
+            types = [special.types[0]] * len(head) + [special.types[1]] * len(part) + special.ends[1]
             read = [special.whole(front, len(whole)), *range(len(head), len(head) + len(part))]
             row = Row(whole, types, list(range(front)), read)
             targets = _span_targets(example, part)

@@ -16,6 +16,7 @@ from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
+    from bench.spec import Task
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,14 @@ class Attachment(nn.Module):
 class Weights(Attachment):
     """Trains the backbone's own weights, all or those whose name `chosen` accepts, and optionally prompts in its slots.
 
-    UsageError when the backbone has no weight that `chosen` accepts; `chosen_are` says there what was looked for.
+    Only those that the scores of the `task` depend on, the language-model head's where a verbalizer asks it. UsageError
+    when the backbone has no weight that `chosen` accepts; `chosen_are` says there what was looked for.
     """
 
     def __init__(
         self,
         backbone: Backbone,
+        task: Task,
         with_lm_head: bool,
         slots: Attachment | None = None,
         learning_rate: float | None = None,
@@ -92,7 +95,7 @@ class Weights(Attachment):
     ) -> None:
         super().__init__()
         self.slots = slots
-        reached = trainable_weights(backbone, with_lm_head)
+        reached = trainable_weights(backbone, task, with_lm_head)
         self._weights = {name: weight for name, weight in reached if chosen(name)}
         if not self._weights:
             kind = type(backbone.model).__name__
@@ -111,11 +114,14 @@ class Weights(Attachment):
         return self._learning_rate
 
 
-def trainable_weights(backbone: Backbone, with_lm_head: bool) -> Iterator[tuple[str, nn.Parameter]]:
-    """The weights a loss can reach: the encoder's, and the language-model head's when scores go through it."""
-    inside = {id(parameter) for parameter in backbone.encoder.parameters()}
+def trainable_weights(backbone: Backbone, task: Task, with_lm_head: bool) -> Iterator[tuple[str, nn.Parameter]]:
+    """The weights a loss can reach: those of the parts that read the text, the decoder's when it is read there, and the
+    language-model head's and what only a word's score asks when scores go through it.
+    """
+    inside = {id(parameter) for part in backbone.reached(task) for parameter in part.parameters()}
     for name, parameter in backbone.model.named_parameters():
-        if with_lm_head or id(parameter) in inside:
+        read = id(parameter) in inside and name.rpartition(".")[2] not in backbone.family.saying
+        if with_lm_head or read:
             yield name, parameter
 
 

@@ -102,16 +102,29 @@ def _attend(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, Tensor | None]:
     active = _active
+    bias = options.pop("position_bias", None)
     if active is not None:
         layer = active.layer_of(module)
         if layer in active.keys:
             attention_mask = active.extended(layer, attention_mask, query)
             key = torch.cat([active.keys[layer].to(key.dtype), key], dim=2)
             value = torch.cat([active.values[layer].to(value.dtype), value], dim=2)
+    if bias is not None:
+        attention_mask = _biased(attention_mask, bias, query, key)
     if options.get("softcap") or (query.device.type == "cpu" and query.dtype == torch.bfloat16):
         return _matmul_attention(query, key, value, attention_mask, **options)
     output, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     return output, weights
+
+
+def _biased(mask: Tensor | None, bias: Tensor, query: Tensor, key: Tensor) -> Tensor:
+    """An additive mask (B, A, T, P + T) with the relative position bias (1, A, T, T) in it, which is 0 for a prefix."""
+    bias = nn.functional.pad(bias, (key.shape[2] - bias.shape[3], 0)).to(query.dtype)
+    if mask is None:
+        return bias
+    if mask.dtype == torch.bool:
+        return torch.where(mask, bias, torch.finfo(bias.dtype).min)
+    return bias + mask.to(bias.dtype)
 
 
 def _matmul_attention(

@@ -1,6 +1,7 @@
 """A pretrained model with its tokenizer, whatever its family, behind one face.
 
-Shape legend: B rows, T tokens, L layers, A key/value heads, P prompt length, D head size, H hidden size, V vocabulary.
+Shape legend: B rows, T tokens, U tokens a decoder is fed, L layers, A key/value heads, P prompt length, D head size,
+H hidden size, V vocabulary.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 from transformers.utils import logging
 
 from bench.data.batches import MicroBatch
+from bench.data.specials import Reader
 from bench.errors import UsageError
 from bench.model import attention
 from bench.model.attachment import Prompts
@@ -25,8 +28,11 @@ from bench.model.dropout import keep_mask
 from bench.model.families import family_of, first_position, refuse
 from bench.model.prefixes import row_prefixes
 from bench.model.source import ModelSource
+from bench.model.streams import queries
 from bench.model.written import write_attention
-from bench.spec import Precision
+from bench.spec import Precision, Task
+
+START = ("decoder_start_token_id", "pad_token_id")  # where a config names a decoder's first token
 
 logging.set_verbosity_error()  # unused pooler and head weights are expected here
 logging.disable_progress_bar()
@@ -36,7 +42,8 @@ logging.disable_progress_bar()
 class Geometry:
     """Sizes that methods need. `parameters` counts the backbone as loaded, tied weights once.
 
-    `embedding` is the width of word embeddings, which some families widen to `hidden` afterwards.
+    `embedding` is the width of word embeddings, which some families widen to `hidden` afterwards. Of an encoder–decoder
+    `layers`, `kv_heads` and `head_size` are the encoder's, where prompts enter.
     """
 
     layers: int
@@ -48,24 +55,31 @@ class Geometry:
 
 
 class Backbone:
-    """One loaded model. While frozen it may serve many lanes; a method that trains its weights has it alone."""
+    """One loaded model. While frozen it may serve many lanes; a method that trains its weights has it alone.
+
+    `encoder` reads the text, whether it sees both ways or not; `decoder` reads on, in encoder–decoders only.
+    """
 
     def __init__(self, model: nn.Module, tokenizer: Any, device: torch.device, precision: Precision) -> None:
         self.model, self.tokenizer, self.device, self.precision = model, tokenizer, device, precision
-        self.family = family_of(model.config.to_dict())  # type: ignore[operator, union-attr]
-        self.has_lm_head = model.base_model is not model
-        self.encoder: nn.Module = model.base_model  # type: ignore[assignment]
-        if self.family.inside:
-            self.encoder = getattr(self.encoder, self.family.inside)
+        config = model.config.to_dict()  # type: ignore[operator, union-attr]
+        self.family, self.reader = family_of(config), _reader(config)
+        self.base: nn.Module = model.base_model  # type: ignore[assignment]
+        self.encoder = getattr(self.base, self.family.inside) if self.family.inside else self.base
+        self.decoder: nn.Module | None = getattr(self.base, self.family.decoder) if self.family.decoder else None
         self.embeddings: nn.Module = self.encoder.get_input_embeddings()  # type: ignore[operator]
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.geometry = _geometry(model)
-        self._has_types = _has_types(model.config)
+        self._has_types = self.family.types or _has_types(model.config)
 
     @property
     def causal(self) -> bool:
         """Whether a token sees only those before it."""
         return self.family.direction == "left"
+
+    def reached(self, task: Task) -> list[nn.Module]:
+        """The parts whose weights the states depend on that a task's head reads: not the decoder for tags and spans."""
+        return [self.encoder] if self.decoder is None or task.reads_tokens else [self.encoder, self.decoder]
 
     def autocast(self) -> AbstractContextManager[object]:
         """bf16 matrix products where the cell asks for them; everything that trains stays fp32."""
@@ -74,7 +88,7 @@ class Backbone:
         return nullcontext()
 
     def hidden(self, batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor:
-        """Last hidden states (B, T, H), each row with its own lane's prompts.
+        """Last hidden states (B, T, H), each row with its own lane's prompts; the decoder's for rows that it reads on.
 
         `prompts[i]` and `rates[i]` (dropout on prompt vectors) are lane i's; all rates 0 when not training.
         """
@@ -85,8 +99,9 @@ class Backbone:
             inputs["token_type_ids"] = batch.types
         if self.causal:
             inputs["use_cache"] = False
-        if any(prompt.offset for prompt in prompts):
-            inputs["position_ids"] = self._positions(batch, prompts)
+        positions = self._positions(batch, prompts) if any(prompt.offset for prompt in prompts) else None
+        if positions is not None and self.family.positions == "argument":
+            inputs["position_ids"] = positions
         embedded = self._fill_slots(batch, prompts, seeds, row_rates)
         if self.family.mixes_neighbours:
             embedded = (self.embeddings(batch.ids) if embedded is None else embedded) * batch.mask[..., None]
@@ -94,9 +109,27 @@ class Backbone:
             inputs["input_ids"] = batch.ids
         else:
             inputs["inputs_embeds"] = embedded
-        with attention.prefixes(row_prefixes(prompts, batch.row_lanes, seeds, row_rates)):
-            states: Tensor = self.encoder(**inputs).last_hidden_state
-        return states
+        asked = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
+        inputs |= asked.inputs(batch) if asked else {}
+        with attention.prefixes(row_prefixes(prompts, batch.row_lanes, seeds, row_rates)), self._placed(positions):
+            found = self.encoder(**inputs)
+        states: Tensor = asked.states(found) if asked else found.last_hidden_state
+        return self._decoded(batch, states) if len(batch.decoder_rows) else states
+
+    def _decoded(self, batch: MicroBatch, states: Tensor) -> Tensor:
+        """The encoder's states with the decoder's in the place of those of the rows it reads on: (B, max(T, U), H).
+
+        No prefix is active here: they are the encoder's alone.
+        """
+        assert self.decoder is not None
+        rows = batch.decoder_rows
+        found: Tensor = self.decoder(
+            input_ids=batch.decoder_ids, encoder_hidden_states=states[rows], encoder_attention_mask=batch.mask[rows],
+            use_cache=False,
+        ).last_hidden_state  # fmt: skip
+        width = max(states.shape[1], found.shape[1])
+        whole, found = (nn.functional.pad(each, (0, 0, 0, width - each.shape[1])) for each in (states, found))
+        return found if len(rows) == len(states) else whole.index_put((rows,), found.to(whole.dtype))
 
     def lm_logits(self, hidden: Tensor) -> Tensor:
         """Scores over the vocabulary for single hidden states: (R, H) -> (R, V).
@@ -105,21 +138,33 @@ class Backbone:
         encoder that answers with the given states.
         """
         answer = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=hidden[:, None])
-        forward = self.encoder.forward
-        self.encoder.forward = lambda *_, **__: answer
-        try:
-            dummy = torch.zeros((hidden.shape[0], 1), dtype=torch.long, device=hidden.device)
-            logits: Tensor = self.model(input_ids=dummy).logits
-        finally:
-            self.encoder.forward = forward
+        answer.mems = None  # some families ask for it
+        dummy = torch.zeros((hidden.shape[0], 1), dtype=torch.long, device=hidden.device)
+        inputs: dict[str, Any] = {"input_ids": dummy}
+        if self.decoder is not None:
+            inputs = {"encoder_outputs": (hidden[:, None],), "decoder_input_ids": dummy}
+        with _answering(self.decoder or self.encoder, answer):
+            logits: Tensor = self.model(**inputs).logits
         return logits[:, 0]
 
-    def _positions(self, batch: MicroBatch, prompts: Sequence[Prompts]) -> Tensor:
-        """Absolute positions (B, T), each row's beginning at its lane's offset; padding stays inside the table."""
+    def _positions(self, batch: MicroBatch, prompts: Sequence[Prompts]) -> Tensor | None:
+        """Absolute positions (B, T), each row's beginning at its lane's offset; padding stays inside the table.
+
+        None where the family has none.
+        """
+        if self.family.positions == "relative":
+            return None
         config: Any = self.model.config
         offsets = torch.tensor([prompts[lane].offset for lane in batch.row_lanes], device=self.device)
         found = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
         return (found + offsets[:, None]).clamp(max=config.max_position_embeddings - 1)
+
+    def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
+        """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""
+        if positions is None or self.family.positions != "inside":
+            return nullcontext()
+        table: Any = self.encoder.embed_positions
+        return _answering(table, nn.functional.embedding(positions + table.offset, table.weight))
 
     def _fill_slots(
         self, batch: MicroBatch, prompts: Sequence[Prompts], seeds: Sequence[int], rates: Sequence[float]
@@ -155,8 +200,8 @@ def load_backbone(
     tokenizer = load_tokenizer(source)
     with _loading(source):
         family = family_of(AutoConfig.from_pretrained(source.path, revision=source.revision).to_dict())
-        kind: Any = AutoModelForCausalLM if family.direction == "left" else AutoModelForMaskedLM
-        model, report = (kind if source.has_lm_head else AutoModel).from_pretrained(
+        kind: Any = getattr(transformers, f"AutoModelFor{family.words}") if source.has_lm_head else AutoModel
+        model, report = kind.from_pretrained(
             source.path,
             revision=source.revision,
             dtype=torch.float32,
@@ -183,11 +228,10 @@ def load_backbone(
     return backbone
 
 
-def is_causal(source: ModelSource) -> bool:
-    """Whether a checkpoint's tokens see only those before them."""
+def reader_of(source: ModelSource) -> Reader:
+    """How a checkpoint reads a text; UsageError when transformers does not know its config."""
     with _loading(source):
-        config = AutoConfig.from_pretrained(source.path, revision=source.revision)
-    return family_of(config.to_dict()).direction == "left"
+        return _reader(AutoConfig.from_pretrained(source.path, revision=source.revision).to_dict())
 
 
 def load_tokenizer(source: ModelSource) -> Any:
@@ -206,6 +250,23 @@ def _loading(source: ModelSource) -> Iterator[None]:
     except Exception as error:  # transformers, tokenizers, safetensors and the hub client each have errors of their own
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise UsageError(f"model {source.path} cannot be loaded: {reason}") from error
+
+
+@contextmanager
+def _answering(module: nn.Module, answer: object) -> Iterator[None]:
+    """Within the block a module answers every call with what is given."""
+    forward = module.forward
+    module.forward = lambda *_, **__: answer
+    try:
+        yield
+    finally:
+        module.forward = forward
+
+
+def _reader(config: dict[str, Any]) -> Reader:
+    family = family_of(config)
+    start = next((config[name] for name in START if config.get(name) is not None), 0) if family.decoder else None
+    return Reader(causal=family.direction == "left", start=start, sentinel=family.sentinel)
 
 
 def _geometry(model: Any) -> Geometry:

@@ -13,6 +13,7 @@ from bench.errors import UsageError
 from bench.model.attachment import Attachment, Prompts
 from bench.model.backbone import Backbone
 from bench.seeds import derive
+from bench.spec import Task
 
 ADAPTER = "default"  # PEFT's name for the only adapter of a model
 MISSING = "this method needs the package peft: pip install 'tuning-bench[peft]'"
@@ -21,7 +22,7 @@ NO_DEFAULT = "specify `target_modules`"  # what PEFT says for a family it has no
 
 
 class Injected(Attachment):
-    """Trains what PEFT adds to the encoder, and nothing else; the backbone is this attachment's alone.
+    """Trains what PEFT adds to the parts that the task's scores come from, and nothing else; the backbone is its alone.
 
     `config` is a PeftConfig, which PEFT completes for the model (`target_modules`). UsageError with PEFT's reason when
     it cannot be injected into this model, for instance because no module is named as it wants.
@@ -30,27 +31,27 @@ class Injected(Attachment):
     the step's number; like the backbone's own dropout it depends on how the batch is cut into micro-batches.
     """
 
-    def __init__(self, backbone: Backbone, config: Any) -> None:
+    def __init__(self, backbone: Backbone, task: Task, config: Any) -> None:
         super().__init__()
         self.config = config
         before = {id(tensor) for _, tensor in _tensors(backbone.model)}
-        tuner = _inject(backbone, config)
+        reached = backbone.reached(task)
+        root = reached[0] if len(reached) == 1 else backbone.base
+        tuner = _inject(root, config)
         self._tuner = [tuner]  # in a list, so that its parameters do not become this module's; some tuners hold state
         self._weights = {name: each for name, each in backbone.model.named_parameters() if each.requires_grad}
         if not self._weights:
-            raise UsageError(
-                f"{_name(config)} leaves nothing to train in the model ({type(backbone.encoder).__name__})"
-            )
+            raise UsageError(f"{_name(config)} leaves nothing to train in the model ({type(root).__name__})")
         # what does not train but must be kept too: masks, random projections
         added = {name: tensor for name, tensor in _tensors(backbone.model) if id(tensor) not in before}
         self._kept: dict[str, Tensor] = {**added, **self._weights}
-        self._parts = list(_adapter_parts(backbone.encoder))
+        self._parts = list(_adapter_parts(root))
         self._draws = any(type(each).__name__.endswith("Dropout") for part in self._parts for each in part.modules())
         self._seed, self._step = int(torch.randint(2**62, ())), 0
 
     @property
     def exportable(self) -> bool:
-        """Whether the adapter is whole in the encoder's own modules, as PEFT's files have it."""
+        """Whether the adapter is whole in the model's own modules, as PEFT's files have it."""
         return not getattr(self._tuner[0], "uses_shared_state", False)
 
     def make(self) -> Prompts:
@@ -102,8 +103,8 @@ def knows_targets(backbone: Backbone, peft_type: str) -> bool:
     return _model_type(backbone) in getattr(constants, f"TRANSFORMERS_MODELS_TO_{peft_type}_TARGET_MODULES_MAPPING")
 
 
-def _inject(backbone: Backbone, config: Any) -> Any:
-    """The tuner that has put its layers into the encoder."""
+def _inject(root: nn.Module, config: Any) -> Any:
+    """The tuner that has put its layers into the module."""
     from peft import inject_adapter_in_model
     from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
 
@@ -112,11 +113,11 @@ def _inject(backbone: Backbone, config: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # settings that PEFT mends by itself, like the layout of GPT-2's weights
             if getattr(kind, "uses_shared_state", False):  # inject_adapter_in_model would throw its tuner away
-                return kind(backbone.encoder, config, adapter_name=ADAPTER)
-            inject_adapter_in_model(config, backbone.encoder, ADAPTER)
+                return kind(root, config, adapter_name=ADAPTER)
+            inject_adapter_in_model(config, root, ADAPTER)
             return kind
     except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError) as error:
-        where = f"the model ({type(backbone.encoder).__name__})"
+        where = f"the model ({type(root).__name__})"
         hint = "; it has no default for this family, so name the modules" if NO_DEFAULT in str(error) else ""
         raise UsageError(f"PEFT cannot inject {_name(config)} into {where}: {_line(error)}{hint}") from None
 
@@ -127,11 +128,11 @@ def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from model.named_buffers()
 
 
-def _adapter_parts(encoder: nn.Module) -> Iterator[nn.Module]:
+def _adapter_parts(root: nn.Module) -> Iterator[nn.Module]:
     """The modules that PEFT added beside the backbone's own."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    for layer in encoder.modules():
+    for layer in root.modules():
         if isinstance(layer, BaseTunerLayer):
             yield from (part for name, part in layer.named_children() if name != "base_layer")
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from bench.errors import UsageError
+from bench.model.families import family_of
 from bench.model.scales import listed_size
 from bench.model.source import ModelSource, find_model, read_config, weight_shapes
 from bench.registry import build, find_method
@@ -25,6 +26,7 @@ from bench.spec import Cell, Method, Precision
 MARGIN = 0.05  # share of the free memory that is left to the allocator's gaps, prompts, heads and the data
 FLOAT, HALF = 4, 2  # bytes
 GB = 1e9
+INNER = ("intermediate_size", "n_inner", "d_ff", "d_inner", "ffn_dim", "encoder_ffn_dim", "hidden_dim")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ class Need:
 
 @dataclass(frozen=True)
 class Sizes:
-    """`matrices` are the parameters in linear layers, which a frozen backbone in bf16 holds in bf16."""
+    """`matrices` are the parameters in linear layers, which a frozen backbone in bf16 holds in bf16.
+
+    `layers` are those that a text's tokens go through: a decoder's too where it is fed the text, but not where it is
+    fed two tokens.
+    """
 
     parameters: int
     matrices: int
@@ -187,15 +193,15 @@ def model_sizes(model: ModelSource) -> Sizes | None:
         parameters, matrices, largest = listed_size(model.path) or 0, 0, 0
         if not parameters:
             return None
-    hidden = _first(config, "hidden_size", "d_model", "n_embd", "dim")
+    hidden, family = _first(config, "hidden_size", "d_model", "n_embd", "dim"), family_of(config)
     return Sizes(
         parameters=parameters,
         matrices=matrices,
-        layers=model.layers or _first(config, "num_layers"),
+        layers=model.layers + (_first(config, "decoder_layers") if family.decoder and not family.sentinel else 0),
         hidden=hidden,
-        inner=_first(config, "intermediate_size", "n_inner", "d_ff", "ffn_dim", "encoder_ffn_dim", "hidden_dim")
-        or 4 * hidden,
-        gated="num_key_value_heads" in config,  # families with grouped heads have gated feed-forward parts too
+        inner=_first(config, *INNER) or 4 * hidden,
+        # families with grouped heads have gated feed-forward parts too
+        gated="num_key_value_heads" in config or str(config.get("feed_forward_proj")).startswith("gated"),
         heads=_first(config, "num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads"),
         largest=largest,
     )
@@ -203,8 +209,9 @@ def model_sizes(model: ModelSource) -> Sizes | None:
 
 def _is_matrix(name: str, shape: tuple[int, ...], config: Mapping[str, Any]) -> bool:
     """Whether a tensor is the weight of an nn.Linear; GPT-2 has another class in its place, which stays fp32."""
-    embeds = any(part in name.lower() for part in ("embeddings", "embed_", "wte", "wpe", "shared.weight"))
-    return len(shape) == 2 and (not embeds or "embed_out" in name) and config.get("model_type") != "gpt2"
+    tables = ("embeddings", "embedding.", "embed_", "wte", "wpe", "shared.weight", "relative_attention_bias")
+    embeds = any(part in name.lower() for part in tables) and "embed_out" not in name
+    return len(shape) == 2 and name.endswith("weight") and not embeds and config.get("model_type") != "gpt2"
 
 
 def _first(config: Mapping[str, Any], *names: str) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.data.hub import resolve
 from bench.errors import UsageError
-from bench.model.families import first_position
+from bench.model.families import family_of, first_position
 from bench.model.scales import FAMILIES_HINT, SCALES, listed_size, unloadable
 
 OFFLINE_HINT = "To run offline give --models a local folder, or use the embedded suite: bench run --suite smoke"
@@ -171,10 +171,13 @@ def _facts(path: Path) -> tuple[int, bool, int]:
 
 def _sizes(config: dict[str, Any]) -> tuple[int, bool, int]:
     positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
+    if family_of(config).positions == "relative":
+        positions = 0
     if positions:
         positions -= first_position(config)
     architectures = config.get("architectures") or []
-    layers = config.get("num_hidden_layers") or config.get("n_layer") or config.get("n_layers") or 0
+    names = ("encoder_layers", "num_hidden_layers", "num_layers", "n_layer", "n_layers")
+    layers = next((config[name] for name in names if config.get(name)), 0)
     return positions, any(name.endswith(LM_HEAD_ENDINGS) for name in architectures), int(layers)
 
 

@@ -1,7 +1,7 @@
 """Attention written anew for families that transformers' attention interface does not reach, with room for prefixes.
 
 Each is the family's own arithmetic on its own weights; a prefix adds P keys and values in front that every token sees,
-at relative bias 0. `write_attention` puts them in the place of the modules' own forward.
+at relative bias 0. `write_attention` puts them in the place of the modules' own.
 
 Shape legend: B rows, T tokens, A heads, P prompt length, D head size.
 """
@@ -23,16 +23,17 @@ def write_attention(model: nn.Module) -> int:
     """Replace the attention of every layer that needs it; returns how many were. The layers get their `layer_idx`."""
     count = 0
     for module in model.modules():
-        forward = _WRITTEN.get(type(module).__name__)
-        if forward is not None:
+        written = _WRITTEN.get(type(module).__name__)
+        if written is not None:
+            name, function = written
             setattr(module, "layer_idx", count)  # noqa: B010  a module's annotations know only parameters and modules
-            setattr(module, "forward", types.MethodType(forward, module))  # noqa: B010
+            setattr(module, name, types.MethodType(function, module))
             count += 1
     return count
 
 
 def _attended(module: nn.Module, scores: Tensor, query: Tensor, value: Tensor, scale: float, rate: float) -> Tensor:
-    """Softmax over the layer's prefix and the tokens: scores (B, A, T, T), query, value (B, A, T, D) -> (B, T, A·D).
+    """Softmax over the layer's prefix and the tokens: scores (B, A, T, T), query, value (B, A, T, D) -> (B, T, A, D).
 
     `scores` are finished (bias, mask); the prefix's are query · key / scale.
     """
@@ -45,7 +46,7 @@ def _attended(module: nn.Module, scores: Tensor, query: Tensor, value: Tensor, s
         scores = torch.cat([front, scores], dim=-1)
         value = torch.cat([values.to(value.dtype), value], dim=2)
     weights = nn.functional.dropout(scores.softmax(dim=-1), p=rate, training=module.training)
-    return torch.matmul(weights, value).transpose(1, 2).flatten(2)
+    return torch.matmul(weights, value).transpose(1, 2)
 
 
 def _heads(states: Tensor, heads: int) -> Tensor:
@@ -64,7 +65,7 @@ def _mpnet(
         scores = scores + position_bias
     if attention_mask is not None:
         scores = scores + attention_mask
-    return (self.o(_attended(self, scores, query, value, scale, self.dropout.p)),)
+    return (self.o(_attended(self, scores, query, value, scale, self.dropout.p).flatten(2)),)
 
 
 def _deberta_v2(
@@ -88,7 +89,40 @@ def _deberta_v2(
         flat = query.flatten(0, 1), key.flatten(0, 1)  # (B·A, T, D), as the module's own bias wants them
         scores = scores + self.disentangled_attention_bias(*flat, relative_pos, rows, factor).view_as(scores)
     scores = scores.masked_fill(~attention_mask.bool(), torch.finfo(scores.dtype).min)
-    return _attended(self, scores, query, value, scale, self.dropout.p), None
+    return _attended(self, scores, query, value, scale, self.dropout.p).flatten(2), None
 
 
-_WRITTEN: dict[str, Callable[..., Any]] = {"MPNetSelfAttention": _mpnet, "DisentangledSelfAttention": _deberta_v2}
+def _xlnet(
+    self: Any,
+    q_head: Tensor,
+    k_head_h: Tensor,
+    v_head_h: Tensor,
+    k_head_r: Tensor,
+    seg_mat: Tensor | None = None,
+    attn_mask: Tensor | None = None,
+    output_attentions: bool = False,
+) -> Tensor:
+    """Content, position and segment, each with a bias of its own on the query (Yang et al. 2019, arXiv:1906.08237,
+    sections 2.4 and 2.5). A prefix has neither position nor segment, in the content stream and in the query stream.
+
+    Queries, keys and values are (T, B, A, D), relative positions (2 T, B, A, D), `seg_mat` (T, T, B, 2), 1 in
+    `attn_mask` (T, T, B, 1) hides -> (T, B, A, D).
+    """
+    query, key, value = (each.permute(1, 2, 0, 3) for each in (q_head, k_head_h, v_head_h))  # (B, A, T, D)
+    asking = query + self.r_w_bias[:, None]
+    positions = torch.matmul(query + self.r_r_bias[:, None], k_head_r.permute(1, 2, 3, 0))  # (B, A, T, 2 T)
+    scores = torch.matmul(asking, key.transpose(-1, -2)) + self.rel_shift_bnij(positions, klen=key.shape[2])
+    if seg_mat is not None:
+        same = torch.einsum("bnid,snd->bnis", query + self.r_s_bias[:, None], self.seg_embed)
+        scores = scores + torch.einsum("ijbs,bnis->bnij", seg_mat, same)
+    scores = scores * self.scale
+    if attn_mask is not None:
+        scores = scores.masked_fill(attn_mask.permute(2, 3, 0, 1) > 0, torch.finfo(scores.dtype).min)
+    return _attended(self, scores, asking, value, 1 / self.scale, self.dropout.p).transpose(0, 1)
+
+
+_WRITTEN: dict[str, tuple[str, Callable[..., Any]]] = {
+    "MPNetSelfAttention": ("forward", _mpnet),
+    "DisentangledSelfAttention": ("forward", _deberta_v2),
+    "XLNetRelativeAttention": ("rel_attn_core", _xlnet),
+}

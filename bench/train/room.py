@@ -10,6 +10,7 @@ from typing import Any
 from bench.data.encode import Encoder, Form
 from bench.data.examples import Reading, examples
 from bench.data.rows import Item
+from bench.data.specials import Reader
 from bench.data.split import first_rows, held_out
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
@@ -71,8 +72,8 @@ class DataRoom:
             self._readings[key] = examples(task, split, Path(cell.data_path) if cell.data_path else None)
         return self._readings[key]
 
-    def lane_data(self, cell: Cell, task: Task, method: Method, tokenizer: Any, causal: bool) -> LaneData:
-        """Items of a cell; cells of the same form, slots and length share them. `causal` as in Encoder."""
+    def lane_data(self, cell: Cell, task: Task, method: Method, tokenizer: Any, reader: Reader) -> LaneData:
+        """Items of a cell; cells of the same form, slots and length share them. `reader` is the backbone's."""
         form = form_of(method)
         shape = (cell.model_fingerprint, task.name, cell.suite, cell.protocol, form, method.slots(), cell.budget)
         parts = self.parts(cell, task)
@@ -80,7 +81,7 @@ class DataRoom:
         for name, part in zip(("train", "selection", "scored"), parts, strict=True):
             key = (*shape, name, cell.data_path)
             if key not in self._items:
-                encoder = Encoder(tokenizer, task, form, method.slots(), cell.budget.max_length, self.store, causal)
+                encoder = Encoder(tokenizer, task, form, method.slots(), cell.budget.max_length, self.store, reader)
                 self._items[key] = encoder.encode(part)
             items.append(self._items[key])
         return LaneData(items[0], items[1], items[2], parts.train, parts.selection, parts.scored, parts.train_left_out)

@@ -24,9 +24,10 @@ DECODER_SIZES = {**ENCODER_SIZES, "num_key_value_heads": KV_HEADS, "bos_token_id
 GROUPED = {**DECODER_SIZES, "head_dim": HIDDEN // HEADS}
 
 
-def tokenizer(single: str, pair: str, mask: bool = True, types: bool = False) -> Any:
+def tokenizer(single: str, pair: str, mask: bool = True, types: bool = False, sentinel: bool = False) -> Any:
     """Words of tests/conftest.py, with special tokens where the templates say (tokenizers' TemplateProcessing)."""
-    inner = Tokenizer(models.WordLevel({word: at for at, word in enumerate([*WORDS, "<s>", "</s>"])}, "[UNK]"))
+    more = ["<s>", "</s>", *(["<extra_id_0>"] if sentinel else [])]
+    inner = Tokenizer(models.WordLevel({word: at for at, word in enumerate([*WORDS, *more])}, "[UNK]"))
     inner.normalizer = normalizers.Lowercase()
     inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = [(word, inner.token_to_id(word)) for word in ("[CLS]", "[SEP]", "<s>", "</s>")]
@@ -73,10 +74,10 @@ def _write(folder: Path, model_class: Any, config: Any, layout: tuple[str, str] 
 
 
 def _family(model_class: str, config_class: str, layout: tuple[str, str] | None, mask: bool = True, types: bool = False,
-            **sizes: Any) -> Callable[[Path], Path]:  # fmt: skip
+            sentinel: bool = False, **sizes: Any) -> Callable[[Path], Path]:  # fmt: skip
     def write(folder: Path) -> Path:
         config = getattr(hf, config_class)(**sizes)
-        return _write(folder, getattr(hf, model_class), config, layout, mask=mask, types=types)
+        return _write(folder, getattr(hf, model_class), config, layout, mask=mask, types=types, sentinel=sentinel)
 
     return write
 
@@ -133,11 +134,11 @@ DECODERS: dict[str, Callable[[Path], Path]] = {
     "glm": _family("GlmForCausalLM", "GlmConfig", DECODER_LIKE, mask=False, **GROUPED),
 }  # fmt: skip
 _T5_SIZES = {
-    "vocab_size": len(WORDS) + 2, "d_model": HIDDEN, "d_kv": HIDDEN // HEADS, "num_layers": LAYERS, "num_heads": HEADS,
+    "vocab_size": len(WORDS) + 3, "d_model": HIDDEN, "d_kv": HIDDEN // HEADS, "num_layers": LAYERS, "num_heads": HEADS,
     "d_ff": 2 * HIDDEN, "pad_token_id": 0, "eos_token_id": len(WORDS) + 1, "decoder_start_token_id": 0,
 }  # fmt: skip
 ENCODER_DECODERS: dict[str, Callable[[Path], Path]] = {
-    "t5": _family("T5ForConditionalGeneration", "T5Config", T5_LIKE, mask=False, **_T5_SIZES),
+    "t5": _family("T5ForConditionalGeneration", "T5Config", T5_LIKE, mask=False, sentinel=True, **_T5_SIZES),
     "bart": _family(
         "BartForConditionalGeneration", "BartConfig", ROBERTA_LIKE, vocab_size=len(WORDS) + 2, d_model=HIDDEN,
         encoder_layers=LAYERS, decoder_layers=LAYERS, encoder_attention_heads=HEADS, decoder_attention_heads=HEADS,
