@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.model.source import ModelSource
 
 AUTO = "auto"
+TARGETS = {"target_modules", "target_parameters"}  # the fields that say what an adapter is put to
 _NEEDS_STEPS = "it needs the number of steps and a part of every one, which a method does not get here"
 REFUSED = {
     "PREFIX_TUNING": "use our own method ptv2 or prefix_tuning",
@@ -128,7 +129,8 @@ class AnyPeft(Adapter):
 
     `--set 'peft.config={"peft_type": "LOHA", "r": 4, "target_modules": ["query"]}'` and
     `--set peft.config=LOHA:r=4,target_modules=query` mean the same (in the short form a value is one number, word or
-    list joined by `+`). A type alone, like `LOHA`, takes PEFT's defaults.
+    list joined by `+`). A type alone, like `LOHA`, takes PEFT's defaults, and every linear layer where it has none for
+    the model's family.
     """
 
     config: str = '{"peft_type": "LORA"}'
@@ -151,7 +153,13 @@ class AnyPeft(Adapter):
         return json.dumps(fields, sort_keys=True)
 
     def fields(self, backbone: Backbone) -> dict[str, Any]:
-        return dict(json.loads(self.config))
+        from bench.model.injected import ALL_LINEAR, knows_targets, peft_config
+
+        fields = dict(json.loads(self.config))
+        peft_config(fields)  # the one-line error where the package is missing, or has no such type
+        if TARGETS.isdisjoint(fields) and not knows_targets(backbone, fields["peft_type"]):
+            fields["target_modules"] = ALL_LINEAR
+        return fields
 
 
 def _read(value: object) -> dict[str, Any]:

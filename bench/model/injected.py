@@ -97,10 +97,11 @@ def peft_config(fields: Mapping[str, Any]) -> Any:
 
 
 def knows_targets(backbone: Backbone, peft_type: str) -> bool:
-    """Whether PEFT has default targets for the model's family."""
+    """Whether PEFT has default targets for the model's family, or asks for none."""
     from peft.utils import constants
 
-    return _model_type(backbone) in getattr(constants, f"TRANSFORMERS_MODELS_TO_{peft_type}_TARGET_MODULES_MAPPING")
+    known = getattr(constants, f"TRANSFORMERS_MODELS_TO_{peft_type}_TARGET_MODULES_MAPPING", None)
+    return known is None or _model_type(backbone) in known
 
 
 def _inject(root: nn.Module, config: Any) -> Any:

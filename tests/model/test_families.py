@@ -1,9 +1,6 @@
-"""Every family: the backbone means the same by slots, prefixes and padding, and every method trains on it."""
+"""Every family: the backbone means the same by slots, prefixes, positions and padding on either side."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,60 +8,40 @@ import torch
 from bench.data.batches import Ticket, collate
 from bench.data.rows import Item, Row
 from bench.errors import UsageError
+from bench.model import attention
 from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone, load_backbone
+from bench.model.prefixes import row_prefixes
 from bench.model.source import find_model
 from bench.plan import Grid, plan
-from bench.registry import methods
-from bench.score.evaluate import predict
-from bench.train.loop import fit
-from tests.conftest import Workshop
-from tests.model.families import FAMILIES
+from tests.model.families import DECODERS, ENCODER_DECODERS, FAMILIES, POSITIONS
 
-WORK = list(FAMILIES)
 EXACT = {"atol": 2e-5, "rtol": 0}
 IDS, LONGER = [2, 20, 21, 22, 3], [2, *range(20, 30), 3]
-Load = Callable[[str], Backbone]
+FED, LONGER_FED = [0, 2, 20], [0, 2, *range(20, 36)]  # to a decoder; the longer one is longer than LONGER
+UNLIMITED = ("deberta-v2", "xlnet", "t5")  # relative positions alone
 
 
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The checkpoint of a family, written once."""
-    made: dict[str, Path] = {}
-
-    def write(family: str) -> Path:
-        if family not in made:
-            made[family] = FAMILIES[family](tmp_path_factory.mktemp("families") / family)
-        return made[family]
-
-    return write
+def row(ids: list[int], slots: tuple[int, ...] = (), decoder: tuple[int, ...] = ()) -> Item:
+    return Item(0, (Row(ids, [0] * len(ids), list(slots), [0], [], list(decoder)),), [0], [0], False)
 
 
-@pytest.fixture
-def load(folders: Callable[[str], Path]) -> Load:
-    def loader(family: str) -> Backbone:
-        return load_backbone(find_model(str(folders(family))), torch.device("cpu"), "fp32", True)
-
-    return loader
-
-
-def row(ids: list[int], slots: tuple[int, ...] = ()) -> Item:
-    return Item(0, (Row(ids, [0] * len(ids), list(slots), [0]),), [0], [0], False)
+def batch_of(backbone: Backbone, *rows: Item):
+    return collate([Ticket(0, each) for each in rows], backbone.pad_id, backbone.device)
 
 
 @torch.no_grad()
 def hidden(backbone: Backbone, *rows: Item, prompts: Prompts | None = None) -> torch.Tensor:
-    batch = collate([Ticket(0, each) for each in rows], backbone.pad_id, backbone.device)
-    return backbone.hidden(batch, [prompts or Prompts()], [0.0])
+    return backbone.hidden(batch_of(backbone, *rows), [prompts or Prompts()], [0.0])
 
 
-def prefix(backbone: Backbone, length: int = 3) -> Prompts:
+def prefix(backbone: Backbone, length: int = 3, offset: int = 0) -> Prompts:
     g = backbone.geometry
     made = torch.randn(g.layers, 2, g.kv_heads, length, g.head_size, generator=torch.Generator().manual_seed(0))
-    return Prompts(prefixes=made, layers=tuple(range(g.layers)))
+    return Prompts(prefixes=made, layers=tuple(range(g.layers)), offset=offset)
 
 
-@pytest.mark.parametrize("family", WORK)
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("prefixed", [False, True])
 def test_padding_changes_nothing(family, prefixed, load):
     backbone = load(family)
@@ -74,7 +51,35 @@ def test_padding_changes_nothing(family, prefixed, load):
     torch.testing.assert_close(beside[:1, : len(IDS)], alone, **EXACT)
 
 
-@pytest.mark.parametrize("family", WORK)
+@pytest.mark.parametrize("family", DECODERS)
+@pytest.mark.parametrize("prefixed", [False, True])
+@torch.no_grad()
+def test_a_decoder_padded_on_the_left_gives_what_it_gives_padded_on_the_right(family, prefixed, load):
+    """The harness pads on the right; who pads on the left and gives positions has the same states."""
+    backbone = load(family)
+    prompts = prefix(backbone) if prefixed else Prompts()
+    right = hidden(backbone, row(IDS), row(LONGER), prompts=prompts)
+    gap = len(LONGER) - len(IDS)
+    ids = torch.tensor([[backbone.pad_id] * gap + IDS, LONGER])
+    mask = torch.tensor([[0] * gap + [1] * len(IDS), [1] * len(LONGER)])
+    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+    with attention.prefixes(row_prefixes([prompts], [0, 0], [0, 0], [0.0, 0.0])):
+        left = backbone.encoder(
+            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
+        ).last_hidden_state
+    torch.testing.assert_close(left[0, gap:], right[0, : len(IDS)], **EXACT)
+    torch.testing.assert_close(left[1], right[1], **EXACT)
+
+
+def test_rows_are_padded_on_the_right_whatever_the_tokenizer_says(load):
+    backbone = load("llama")
+    backbone.tokenizer.padding_side = "left"
+    batch = batch_of(backbone, row(IDS), row(LONGER))
+    assert batch.ids[0].tolist() == IDS + [backbone.pad_id] * (len(LONGER) - len(IDS))
+    assert batch.mask[0].tolist() == [1] * len(IDS) + [0] * (len(LONGER) - len(IDS))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_slots_filled_with_words_own_embeddings_are_those_words(family, load):
     backbone = load(family)
     vectors = backbone.embeddings.weight[torch.tensor([20, 21])]
@@ -82,7 +87,7 @@ def test_slots_filled_with_words_own_embeddings_are_those_words(family, load):
     torch.testing.assert_close(with_slots, hidden(backbone, row(IDS)), **EXACT)
 
 
-@pytest.mark.parametrize("family", WORK)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_every_layers_prefix_reaches_every_token(family, load):
     backbone = load(family)
     plain = hidden(backbone, row(IDS))
@@ -93,7 +98,7 @@ def test_every_layers_prefix_reaches_every_token(family, load):
         assert (moved > 1e-4).all()
 
 
-@pytest.mark.parametrize("family", WORK)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_prefix_that_is_a_copy_of_no_key_weighs_as_softmax_says(family, load):
     """Two equal prefix columns take the weight of one whose key scores log 2 more: the prefix is inside the softmax."""
     backbone = load(family)
@@ -103,19 +108,21 @@ def test_a_prefix_that_is_a_copy_of_no_key_weighs_as_softmax_says(family, load):
     assert (single - double).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("family", WORK)
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name not in ENCODER_DECODERS])
 def test_the_language_model_head_is_the_models_own(family, load):
     backbone = load(family)
     ids = torch.tensor([IDS])
     with torch.no_grad():
-        expected = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
-        if backbone.family.mixes_neighbours:
-            expected = expected.clone()
+        expected = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids), **types(backbone, ids)).logits[0]
         found = backbone.lm_logits(hidden(backbone, row(IDS))[0])
     torch.testing.assert_close(found, expected, **EXACT)
 
 
-@pytest.mark.parametrize("family", [name for name in WORK if name in ("gpt2", "llama", "opt", "gemma2", "glm")])
+def types(backbone, ids):
+    return {"token_type_ids": torch.zeros_like(ids)} if backbone.family.types else {}
+
+
+@pytest.mark.parametrize("family", DECODERS)
 def test_a_decoders_token_does_not_see_what_follows(family, load):
     backbone = load(family)
     assert backbone.causal
@@ -125,68 +132,116 @@ def test_a_decoders_token_does_not_see_what_follows(family, load):
         torch.testing.assert_close(first, other, **EXACT)
 
 
-CASES = [(family, method, head) for family in WORK for method in methods() for head in ("linear", "verbalizer")]
+@pytest.mark.parametrize("family", ENCODER_DECODERS)
+@torch.no_grad()
+def test_the_decoders_states_and_word_scores_are_the_models_own(family, load):
+    backbone = load(family)
+    ids, fed = torch.tensor([IDS]), torch.tensor([FED])
+    plain = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids), decoder_input_ids=fed).logits[0]
+    states = hidden(backbone, row(IDS, decoder=FED))[0, : len(FED)]
+    torch.testing.assert_close(backbone.lm_logits(states), plain, atol=1e-4, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("family", "method", "head"), CASES, ids=lambda value: str(value))
-def test_every_method_trains_what_it_should_and_what_it_stores_gives_the_same_scores(
-    family, method, head, folders, fixed_superglue
-):
-    workshop = Workshop(folders(family), fixed_superglue)
-    try:
-        (cell,) = workshop.cells(method, settings={method: {"head": head}}, budget={"steps": 4, "evaluations": 1})
-        backbone = workshop.backbone(frozen=False)
-        lane = workshop.lane(cell, backbone)
-    except UsageError as reason:
-        pytest.skip(str(reason))
-    fit(backbone, [lane], 300)
-    assert (lane.status, lane.reason) == ("done", None)
-    expected, stored = scores(lane, backbone), lane.stored()
-    fresh = workshop.backbone(frozen=False)
-    again = workshop.lane(cell.model_copy(update={"seed": 99}), fresh)
-    again.attachment.restore(stored)
-    again.head.load_state_dict({name: stored[f"head.{name}"] for name in again.head.state_dict()})
-    assert scores(again, fresh) == expected
+@pytest.mark.parametrize("family", ENCODER_DECODERS)
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_padding_and_neighbours_change_nothing_of_what_a_decoder_gives(family, prefixed, load):
+    """Beside a longer row, a row with more to feed, and a row that the decoder does not read on."""
+    backbone = load(family)
+    prompts = prefix(backbone) if prefixed else None
+    rows = [row(IDS, decoder=FED), row(IDS, decoder=LONGER_FED), row(LONGER, decoder=FED), row(LONGER)]
+    together = hidden(backbone, *rows, prompts=prompts)
+    for at, each in enumerate(rows):
+        alone = hidden(backbone, each, prompts=prompts)[0]
+        kept = len(each.rows[0].decoder or each.rows[0].ids)
+        torch.testing.assert_close(together[at, :kept], alone[:kept], **EXACT)
 
 
-def scores(lane, backbone):
-    (found,) = predict(backbone, [lane], [lane.data.scored], [lane.data.scored_examples], 300)
-    return [each.probabilities for each in found.found]
+@pytest.mark.parametrize("family", ENCODER_DECODERS)
+@torch.no_grad()
+def test_prefixes_are_the_encoders_alone(family, load):
+    """The decoder, called as transformers calls it, on the encoder's prefixed states gives what the whole gives."""
+    backbone = load(family)
+    prompts = prefix(backbone)
+    states = hidden(backbone, row(IDS), prompts=prompts)
+    expected = backbone.decoder(input_ids=torch.tensor([FED]), encoder_hidden_states=states).last_hidden_state
+    found = hidden(backbone, row(IDS, decoder=FED), prompts=prompts)[:, : len(FED)]
+    torch.testing.assert_close(found, expected, **EXACT)
 
 
-@pytest.mark.parametrize("family", WORK)
-def test_a_prefixs_size_is_the_formulas(family, folders, fixed_superglue):
-    workshop = Workshop(folders(family), fixed_superglue)
-    (cell,) = workshop.cells("ptv2")
-    backbone = workshop.backbone()
-    lane, g = workshop.lane(cell, backbone), backbone.geometry
-    sizes = {name: tensor.numel() for name, tensor in lane.stored().items()}
-    assert sizes == {
-        "prefixes": 6 * 2 * g.layers * g.kv_heads * g.head_size, "head.linear.weight": 2 * g.hidden,
-        "head.linear.bias": 2,
-    }  # fmt: skip
+@torch.no_grad()
+def test_xlnet_says_a_masked_word_from_its_query_stream_and_shows_nobody_what_stands_there(load):
+    backbone, mask = load("xlnet"), 4
+    ids = [20, mask, 22, mask, 3, 2]
+    item = Item(0, (Row(ids, [0, 0, 0, 0, 0, 2], [], [1, 3]),), [0], [0], False)
+    hide, targets = torch.zeros(1, 6, 6), torch.zeros(1, 2, 6)
+    hide[:, :, [1, 3]] = 1
+    targets[0, 0, 1] = targets[0, 1, 3] = 1
+    expected = backbone.model(
+        input_ids=torch.tensor([ids]), token_type_ids=torch.tensor([[0, 0, 0, 0, 0, 2]]), perm_mask=hide,
+        target_mapping=targets,
+    ).logits[0]  # fmt: skip
+    states = hidden(backbone, item)
+    torch.testing.assert_close(backbone.lm_logits(states[0, [1, 3]]), expected, **EXACT)
+    backbone.embeddings.weight[mask] += 1
+    torch.testing.assert_close(hidden(backbone, item)[0, [0, 1, 2, 3, 5]], states[0, [0, 1, 2, 3, 5]], **EXACT)
 
 
-@pytest.mark.parametrize("family", [name for name in WORK if name not in ("deberta-v2",)])
+@torch.no_grad()
+def test_rows_with_and_without_masked_words_share_an_xlnet_batch(load):
+    backbone = load("xlnet")
+    masked = Item(0, (Row([20, 4, 22, 3, 2], [0] * 5, [], [1]),), [0], [0], False)
+    together = hidden(backbone, row(LONGER), masked, row(IDS), prompts=prefix(backbone))
+    for at, each in enumerate((row(LONGER), masked, row(IDS))):
+        alone = hidden(backbone, each, prompts=prefix(backbone))[0]
+        torch.testing.assert_close(together[at, : len(alone)], alone, **EXACT)
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name not in UNLIMITED])
 def test_prompts_up_to_the_last_position_work_and_one_more_is_refused(family, folders, fixed_superglue):
     source = find_model(str(folders(family)))
-    assert source.positions == 64
+    assert source.positions == POSITIONS
     grid = {"suite": "superglue", "tasks": ("rte",), "methods": ("prompt_tuning",), "models": (source.path,),
             "seeds": (0,), "data": fixed_superglue, "budget": {"max_length": 32}}  # fmt: skip
     plan(Grid(**grid, settings={"prompt_tuning": {"length": 32}}))
     with pytest.raises(UsageError, match=r"33 prompt positions \+ 32 text tokens = 65, but model .* has 64 positions"):
         plan(Grid(**grid, settings={"prompt_tuning": {"length": 33}}))
     backbone = load_backbone(source, torch.device("cpu"), "fp32", True)
-    assert hidden(backbone, row([20] * 64)).isfinite().all()
+    slots = Prompts(slots=torch.randn(32, backbone.geometry.embedding))
+    fed = [0] + [20] * 63 if backbone.decoder is not None else []
+    assert hidden(backbone, row([0] * 32 + [20] * 32, tuple(range(32)), fed), prompts=slots).isfinite().all()
+    behind = prefix(backbone, 32, offset=32)  # the text's positions begin behind the prefix
+    assert hidden(backbone, row([20] * 32), prompts=behind).isfinite().all()
 
 
-@pytest.mark.parametrize("family", ["xlnet", "t5", "bart"])
-def test_a_family_that_does_not_work_is_refused_with_the_reason(family, folders):
-    with pytest.raises(UsageError, match=f"models of the family {family} cannot be used: "):
-        load_backbone(find_model(str(folders(family))), torch.device("cpu"), "fp32", True)
+@pytest.mark.parametrize("family", ["xlnet", "t5"])
+def test_a_family_with_relative_positions_has_no_limit(family, folders, load):
+    assert find_model(str(folders(family))).positions == 0
+    assert hidden(load(family), row([20] * 200)).isfinite().all()
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma", "modernbert"])
+@torch.no_grad()
+def test_an_offset_moves_the_positions_of_a_family_that_counts_them_itself(load):
+    backbone = load("bart")
+    moved = hidden(backbone, row(IDS), row(LONGER), prompts=prefix(backbone, offset=7))
+    table = backbone.encoder.embed_positions
+    table.weight.copy_(table.weight.roll(-7, 0))
+    torch.testing.assert_close(hidden(backbone, row(IDS), row(LONGER), prompts=prefix(backbone)), moved, **EXACT)
+
+
+def test_an_encoder_decoder_that_is_not_known_is_refused_with_the_reason(tmp_path):
+    from transformers import PegasusConfig, PegasusForConditionalGeneration
+
+    from tests.model.families import T5_LIKE, tokenizer
+
+    tokenizer(*T5_LIKE).save_pretrained(tmp_path)
+    sizes = {"d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8,
+             "encoder_attention_heads": 1, "decoder_attention_heads": 1, "vocab_size": 90}  # fmt: skip
+    PegasusForConditionalGeneration(PegasusConfig(**sizes)).save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match="family pegasus cannot be used: of encoder–decoders this version knows t5"):
+        load_backbone(find_model(str(tmp_path)), torch.device("cpu"), "fp32", True)
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma", "modernbert", "t5"])
 def test_bias_terms_of_a_model_without_any_are_a_skip_in_the_plan(family, folders, fixed_superglue):
     made = plan(Grid(suite="superglue", tasks=("rte",), methods=("bitfit", "ptv2"), models=(str(folders(family)),),
                      seeds=(0,), data=fixed_superglue, budget={"max_length": 32}))  # fmt: skip

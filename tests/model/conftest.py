@@ -1,0 +1,36 @@
+"""The tiny checkpoints of tests/model/families.py, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.model.backbone import Backbone, load_backbone
+from bench.model.source import find_model
+from tests.model.families import FAMILIES
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The checkpoint of a family."""
+    made: dict[str, Path] = {}
+
+    def write(family: str) -> Path:
+        if family not in made:
+            made[family] = FAMILIES[family](tmp_path_factory.mktemp("families") / family)
+        return made[family]
+
+    return write
+
+
+@pytest.fixture
+def load(folders: Callable[[str], Path]) -> Callable[[str], Backbone]:
+    """A frozen backbone of a family."""
+
+    def loader(family: str, checkpointing: bool = False) -> Backbone:
+        return load_backbone(find_model(str(folders(family))), torch.device("cpu"), "fp32", True, checkpointing)
+
+    return loader
