@@ -10,12 +10,14 @@ from transformers import AutoTokenizer
 
 from bench.data.encode import Encoder
 from bench.data.forms import Piece, parse
+from bench.data.specials import Reader
 from bench.errors import UsageError
 from bench.registry import find_suite
 from bench.spec import Answer, Example, Slots, Source, Task
 
 SUPERGLUE = find_suite("superglue")
 PAD, CLS, SEP, MASK = 0, 2, 3, 4
+CAUSAL = Reader(causal=True)
 RTE_ROW = Example(id="0", texts={"premise": "word1 word2.", "hypothesis": "word3."}, labels=(1,))
 TAGGING = Task(
     name="tags", kind="tagging", source=Source(), classes=("O", "B-X"), metrics=("entity_f1",),
@@ -228,21 +230,21 @@ def test_a_question_that_is_too_long_is_cut_and_counted(tokenizer):
 
 
 def test_of_a_causal_model_the_last_token_is_read(tokenizer):
-    (item,) = Encoder(tokenizer, SUPERGLUE.task("rte"), "plain", Slots(2), 32, causal=True).encode([RTE_ROW])
+    (item,) = Encoder(tokenizer, SUPERGLUE.task("rte"), "plain", Slots(2), 32, reader=CAUSAL).encode([RTE_ROW])
     (row,) = item.rows
     assert words(tokenizer, row).endswith("word3 . [SEP]")
     assert row.read == [len(row.ids) - 1]
 
 
 def test_a_causal_cloze_ends_before_its_mask_where_the_next_token_is_scored(tokenizer):
-    encoder = Encoder(tokenizer, SUPERGLUE.task("rte"), "cloze", Slots(2, "pattern"), 32, causal=True)
+    encoder = Encoder(tokenizer, SUPERGLUE.task("rte"), "cloze", Slots(2, "pattern"), 32, reader=CAUSAL)
     (row,) = encoder.encode([RTE_ROW])[0].rows
     assert words(tokenizer, row) == "[CLS] word1 word2 . question : word3 ? [PAD] [PAD] answer :"
     assert (row.read, row.tokens) == ([len(row.ids) - 1], [])
 
 
 def test_a_causal_candidate_is_told_token_by_token_from_what_stands_before(tokenizer):
-    (item,) = Encoder(tokenizer, CHOICE, "cloze", Slots(1, "pattern"), 32, causal=True).encode([PICK])
+    (item,) = Encoder(tokenizer, CHOICE, "cloze", Slots(1, "pattern"), 32, reader=CAUSAL).encode([PICK])
     assert [words(tokenizer, row) for row in item.rows] == [
         "[CLS] word1 word2 . [PAD] word3",
         "[CLS] word1 word2 . [PAD]",
@@ -254,7 +256,7 @@ def test_a_causal_candidate_is_told_token_by_token_from_what_stands_before(token
 @pytest.mark.parametrize(("marks", "read"), [((), [2, 4, 5]), ((1,), [2, 5, 7])])
 def test_of_a_causal_model_a_words_last_token_is_read(tokenizer, marks, read):
     row = Example(id="0", words=("word1", "word2.", "word3"), labels=(0, 1, 0), marks=marks)  # word2. is two tokens
-    (found,) = Encoder(tokenizer, TAGGING, "plain", Slots(1), 32, causal=True).encode([row])
+    (found,) = Encoder(tokenizer, TAGGING, "plain", Slots(1), 32, reader=CAUSAL).encode([row])
     assert (found.rows[0].read, found.targets) == (read, [0, 1, 0])
     ids = found.rows[0].ids
     assert tokenizer.convert_ids_to_tokens([ids[at] for at in read]) == ["word1", ".", "word3"]
@@ -262,6 +264,6 @@ def test_of_a_causal_model_a_words_last_token_is_read(tokenizer, marks, read):
 
 def test_of_a_causal_model_no_answer_is_the_last_token(tokenizer):
     example = span_example("word2 word3 word4", "word3")
-    (item,) = Encoder(tokenizer, SPAN, "plain", Slots(), 32, causal=True).encode([example])
+    (item,) = Encoder(tokenizer, SPAN, "plain", Slots(), 32, reader=CAUSAL).encode([example])
     assert item.rows[0].read[0] == len(item.rows[0].ids) - 1
     assert target_text(item, example) == "word3"

@@ -133,3 +133,41 @@ def test_no_prompts_is_the_plain_model(backbone, folder):
         plain = model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
         found = backbone.hidden(batch, [Prompts()], [0.0])
     torch.testing.assert_close(found[batch.mask.bool()], plain[batch.mask.bool()], atol=1e-5, rtol=0)
+
+
+FED = [0, 86]  # T5's decoder: its start token, and the sentinel that stands for the masked word
+
+
+@torch.no_grad()
+def test_prompt_tuning_on_t5_equals_pefts_in_the_encoder_and_at_the_first_decoder_step(tmp_path):
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModelForSeq2SeqLM
+
+    folder = FAMILIES["t5"](tmp_path / "t5")
+    backbone = load_backbone(find_model(str(folder)), torch.device("cpu"), "fp32", True)
+    torch.manual_seed(0)
+    attachment = build(find_method("prompt_tuning"), {"length": LENGTH, "init": "uniform"}).attach(backbone, RTE)
+    config = peft.PromptTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=LENGTH)
+    model = peft.get_peft_model(AutoModelForSeq2SeqLM.from_pretrained(folder), config).eval()
+    # PEFT keeps as many vectors for a decoder, and puts the first ones in front of the encoder's text
+    model.prompt_encoder["default"].embedding.weight[:LENGTH] = attachment.vectors
+
+    texts = [[*range(20, 30), 85], [40, 41, 85]]
+    ids = torch.tensor([texts[0], texts[1] + [0] * 8])
+    theirs = model(input_ids=ids, attention_mask=(ids != 0).long(), decoder_input_ids=torch.tensor([FED] * 2))
+    states, read_on = (_with_slots(backbone, attachment, texts, fed) for fed in ([], FED))
+    for at, text in enumerate(texts):
+        length = LENGTH + len(text)
+        expected = theirs.encoder_last_hidden_state[at, :length]
+        torch.testing.assert_close(states[at, :length], expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(backbone.lm_logits(read_on[:, 1]), theirs.logits[:, 1], atol=1e-4, rtol=1e-5)
+    plain = _with_slots(backbone, attachment, texts, FED, scale=0.0)
+    assert (backbone.lm_logits(plain[:, 1]) - theirs.logits[:, 1]).abs().max() > 1e-2  # the vectors weigh
+
+
+def _with_slots(backbone, attachment, texts, fed, scale=1.0):
+    slots = list(range(LENGTH))
+    rows = [Row([0] * LENGTH + ids, [0] * (LENGTH + len(ids)), slots, [0], [], fed) for ids in texts]
+    tickets = [Ticket(0, Item(0, (row,), [0], [0], False)) for row in rows]
+    prompts = Prompts(slots=attachment.prompts().slots * scale)
+    return backbone.hidden(collate(tickets, backbone.pad_id, backbone.device), [prompts], [0.0])

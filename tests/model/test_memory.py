@@ -104,6 +104,19 @@ def test_sizes_are_read_from_headers_and_config(workshop) -> None:
     assert (sizes.layers, sizes.hidden, sizes.inner, sizes.heads, sizes.gated) == (2, 32, 64, 4, False)
 
 
+@pytest.mark.parametrize("family", ["t5", "bart", "xlnet", "mpnet"])
+def test_sizes_of_families_with_other_names_for_them(family, folders, load) -> None:
+    sizes, backbone = memory.model_sizes(memory.find_model(str(folders(family)))), load(family)
+    assert sizes is not None
+    tables = {each.weight.data_ptr() for each in backbone.model.modules() if isinstance(each, torch.nn.Embedding)}
+    linear = {each.weight.data_ptr(): each for each in backbone.model.modules() if isinstance(each, torch.nn.Linear)}
+    assert sizes.matrices == sum(each.weight.numel() for at, each in linear.items() if at not in tables)
+    buffers = 86 if family == "bart" else 0  # a bias that is in the file and no parameter
+    assert sizes.parameters == backbone.geometry.parameters + buffers
+    layers = 4 if family == "bart" else 2  # BART's decoder is fed the text too
+    assert (sizes.layers, sizes.hidden, sizes.inner, sizes.heads, sizes.gated) == (layers, 32, 64, 4, False)
+
+
 def test_the_command_refuses_before_anything_is_written(bench, monkeypatch) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda _: 10_000)
     assert "model 'tiny-bert' with ptv2 in fp32 needs about" in bench.refuses()
