@@ -18,7 +18,7 @@ from torch import Tensor
 
 from bench.data.batches import Ticket, collate
 from bench.data.rows import Item, Row
-from bench.data.specials import special
+from bench.data.specials import Special, special
 from bench.errors import UsageError
 from bench.model.attachment import Attachment, LayerPrefixes, SlotPrompts
 from bench.model.backbone import Backbone, load_backbone
@@ -31,6 +31,8 @@ from bench.store.store import Store
 
 TOLERANCE = 1e-4  # largest difference of a hidden state between PEFT's model and ours, both in fp32
 PROBE_TOKENS = 9
+PLAIN = "FEATURE_EXTRACTION"
+TASK_TYPES = {"CausalLM": "CAUSAL_LM", "Seq2SeqLM": "SEQ_2_SEQ_LM"}  # PEFT's names; it has none for masked words
 
 
 def export(store: Store, cell_id: str, to: Path) -> list[Path]:
@@ -61,12 +63,13 @@ def export(store: Store, cell_id: str, to: Path) -> list[Path]:
     attachment.restore(tensors)
     config, adapter = _adapter(attachment, method, task, backbone, cell)
     config.base_model_name_or_path, config.revision, config.inference_mode = cell.model_path, source.revision, True
-    config.task_type = "CAUSAL_LM" if backbone.causal and method.head == "verbalizer" else "FEATURE_EXTRACTION"
+    with_words = method.head == "verbalizer"
+    config.task_type = TASK_TYPES.get(backbone.family.words, PLAIN) if with_words else PLAIN
     head = {name.removeprefix("head."): each for name, each in tensors.items() if name.startswith("head.")}
     made = not to.exists()
     try:
         _write(to, config, adapter, head, _description(cell, method, task, backbone))
-        difference = _difference(to, attachment, method, backbone, cell)
+        difference = _difference(to, attachment, method, task, backbone, cell)
         if not difference <= TOLERANCE:
             raise UsageError(
                 f"{cell.method}: what PEFT's model gives differs by {difference:.1e}, so it is not exported"
@@ -91,6 +94,8 @@ def _adapter(
     form = (task.pattern if method.head == "verbalizer" else task.plain) or ""
     if isinstance(attachment, LayerPrefixes) and prompts.prefixes is not None:
         layers, _, heads, length, size = prompts.prefixes.shape
+        if backbone.decoder is not None:
+            raise _refused(cell, "PEFT's prefixes of an encoder–decoder are in the decoder, its are in the encoder")
         if layers != backbone.geometry.layers:
             raise _refused(
                 cell, f"PEFT's prefixes are in every layer, its are in {layers} of {backbone.geometry.layers}"
@@ -120,10 +125,11 @@ def _refused(cell: Cell, reason: str) -> UsageError:
 
 
 def _check_types(cell: Cell, task: Task, form: str, backbone: Backbone) -> None:
-    """PEFT drops token types where there are prompts; refuse a model and form that tell two texts apart by them."""
-    first, second = special(backbone.tokenizer).types
+    """PEFT drops token types where there are prompts; refuse a model and form that have more than one."""
+    known = special(backbone.tokenizer, backbone.reader)
     paired = SEP_MARK in form or task.kind == "span"
-    if paired and first != second and int(getattr(backbone.model.config, "type_vocab_size", 0) or 0) > 1:
+    types = {*known.types, *known.ends[1]} if paired else {known.types[0], *known.ends[0]}
+    if len(types) > 1 and backbone.has_types:
         raise _refused(cell, "PEFT drops the token types that tell the task's two texts apart; a cloze form has none")
 
 
@@ -146,14 +152,16 @@ def _injected(attachment: Injected, method: Method, backbone: Backbone) -> tuple
 
 def _description(cell: Cell, method: Method, task: Task, backbone: Backbone) -> dict[str, Any]:
     """What must be known to use the adapter: which model class, what the head reads, the classes in their order."""
-    pooled = "the last token" if backbone.causal else "the first token of the text ([CLS])"
+    known = special(backbone.tokenizer, backbone.reader)
+    pooled = "the last token" if known.pool < 0 else "the first token of the text ([CLS])"
+    whole = f"the decoder's last token, fed with the tokens {list(known.opening)}" if known.opening else pooled
     reads = {
         "tagging": "the first token of each word",
         "span": f"{pooled} for no answer, and every token of the context; columns are start and end",
-        "choice": f"{pooled} of each candidate's row",
-    }.get(task.kind, pooled)
+        "choice": f"{whole} of each candidate's row",
+    }.get(task.kind, whole)
     with_words = method.head == "verbalizer"
-    lm_class = "AutoModelForCausalLM" if backbone.causal else "AutoModelForMaskedLM"
+    lm_class = f"AutoModelFor{backbone.family.words}"
     described: dict[str, Any] = {
         "cell": cell.id, "method": cell.label, "task": cell.task, "seed": cell.seed, "model": cell.model_path,
         "base": lm_class if with_words else "AutoModel",
@@ -161,7 +169,7 @@ def _description(cell: Cell, method: Method, task: Task, backbone: Backbone) -> 
         "head": method.head, "classes": task.classes,
     }  # fmt: skip
     if with_words:
-        place = "the next token's scores" if backbone.causal else "the scores at [MASK]"
+        place = _words_place(known, backbone)
         described["reads"] = f"{place}: the mean over a class's word's tokens; a candidate's own tokens for a choice"
         words = {name: task.words[name] for name in task.classes if name in task.words}
         described["words"] = {name: word_tokens(backbone.tokenizer, word) for name, word in words.items()}
@@ -172,6 +180,19 @@ def _description(cell: Cell, method: Method, task: Task, backbone: Backbone) -> 
             f"PEFT puts {method.slots().count} vectors in front: a token's state stands so much later"
         )
     return described
+
+
+def _words_place(known: Special, backbone: Backbone) -> str:
+    """Where the language-model head's scores are read."""
+    if known.opening:
+        before = (
+            "the text before [MASK]" if known.repeats else f"the sentinel {backbone.reader.sentinel}, as for [MASK]"
+        )
+        return f"the next token's scores of the decoder, fed with its start token {known.opening[0]} and {before}"
+    if backbone.causal:
+        return "the next token's scores"
+    seen = ", by perm_mask seen by no token and by target_mapping asked for" if backbone.family.query_stream else ""
+    return f"the scores at [MASK]{seen}"
 
 
 def _write(to: Path, config: Any, adapter: dict[str, Tensor], head: dict[str, Tensor], said: dict[str, Any]) -> None:
@@ -188,32 +209,39 @@ def _write(to: Path, config: Any, adapter: dict[str, Tensor], head: dict[str, Te
 
 
 @torch.no_grad()
-def _difference(to: Path, attachment: Attachment, method: Method, backbone: Backbone, cell: Cell) -> float:
+def _difference(to: Path, attachment: Attachment, method: Method, task: Task, backbone: Backbone, cell: Cell) -> float:
     """Largest difference between what PEFT's model and ours give for a few tokens: hidden states, or word scores."""
+    import transformers
     from peft import PeftModel
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
 
-    kind: Any = AutoModelForCausalLM if backbone.causal else AutoModelForMaskedLM
-    kind = kind if method.head == "verbalizer" else AutoModel
+    name = f"AutoModelFor{backbone.family.words}" if method.head == "verbalizer" else "AutoModel"
+    kind: Any = getattr(transformers, name)
     base = kind.from_pretrained(cell.model_path, revision=find_model(cell.model_path).revision, dtype=torch.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model: Any = PeftModel.from_pretrained(base, str(to)).eval()
         count = method.slots().count
         ids = [int(at) for at in torch.arange(1, PROBE_TOKENS + 1) * 7 % len(backbone.tokenizer)]
-        types = {"token_type_ids": torch.zeros((1, len(ids)), dtype=torch.long)} if backbone._has_types else {}
+        fed = ids[:3] if backbone.decoder is not None else []
+        more: dict[str, Any] = {"decoder_input_ids": torch.tensor([fed])} if fed else {}
+        if backbone.has_types:
+            more["token_type_ids"] = torch.zeros((1, len(ids)), dtype=torch.long)
         try:
             found = model(
                 input_ids=torch.tensor([ids]), attention_mask=torch.ones((1, len(ids)), dtype=torch.long),
-                output_hidden_states=True, use_cache=False if not count and backbone.causal else None, **types,
+                output_hidden_states=True, use_cache=False if not count and backbone.causal else None, **more,
             )  # fmt: skip
         except Exception as error:  # PEFT knows not every family's cache; each fails in its own way
             reason = " ".join(str(error).split())[:160]
             raise _refused(cell, f"PEFT's own model cannot run for {type(base).__name__}: {reason}") from None
-    row = Row([backbone.pad_id] * count + ids, [0] * (count + len(ids)), list(range(count)), [0])
+    read_on = [] if task.reads_tokens else fed
+    row = Row([backbone.pad_id] * count + ids, [0] * (count + len(ids)), list(range(count)), [0], [], read_on)
     batch = collate([Ticket(0, Item(0, (row,), [0], [0], False))], backbone.pad_id, backbone.device)
     ours = backbone.hidden(batch, [attachment.prompts()], [0.0])
-    states = getattr(found, "last_hidden_state", None)
+    if read_on:
+        ours = ours[:, : len(fed)]
+    states = getattr(found, "encoder_last_hidden_state" if fed and not read_on else "last_hidden_state", None)
     if states is None:  # the class with word scores: its states before that head are not always the last ones listed
         states, ours = found.logits, backbone.lm_logits(ours[0])[None]
-    return float((states[:, -len(ids) :] - ours[:, -len(ids) :]).abs().max())
+    count = len(read_on or ids)
+    return float((states[:, -count:] - ours[:, -count:]).abs().max())

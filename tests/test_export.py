@@ -19,8 +19,9 @@ SETTINGS = {
 }
 
 
-def run_one(bench, method, *settings) -> str:
+def run_one(bench, method, *settings, model=None) -> str:
     flags = [part for setting in settings for part in ("--set", setting)]
+    flags += ["--models", str(model)] if model else []
     code, _, err = bench.run("--methods", method, *flags)
     assert code == 0, err
     (folder,) = Path("out/cells").iterdir()
@@ -73,6 +74,70 @@ def test_pefts_model_gives_the_cells_predictions(bench, method, tiny_bert, super
     kept = pq.read_table(tmp_path / "out" / "cells" / cell / "predictions.parquet").to_pylist()
     expected = torch.tensor([row["probabilities"] for row in kept])
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def seq2seq_probabilities(model, said, tokenizer, rows, family):
+    """Of each row's classes by their words, in plain transformers and PEFT, from what head.json says to feed."""
+    sentinel = 86 if family == "t5" else tokenizer.mask_token_id
+    found = []
+    for row in rows:
+        text = f"{row['premise']} Question: {row['hypothesis'].rstrip('.')}? Answer: great."
+        ids = [sentinel if token == "great" else tokenizer.convert_tokens_to_ids(token)
+               for token in tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"])]  # fmt: skip
+        fed = [0, sentinel] if family == "t5" else [3, *ids[: ids.index(sentinel)]]
+        logits = model(
+            input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), decoder_input_ids=torch.tensor([fed])
+        ).logits[0, -1]  # fmt: skip
+        found.append(torch.stack([logits[ids].mean() for ids in said["words"].values()]).softmax(0))
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("family", ["t5", "bart"])
+@pytest.mark.parametrize("method", ["prompt_tuning", "lora"])
+def test_pefts_encoder_decoder_gives_the_cells_predictions(bench, family, method, superglue, tmp_path):
+    from transformers import AutoTokenizer
+
+    from tests.model.families import FAMILIES
+
+    model = FAMILIES[family](tmp_path / family)
+    settings = ["prompt_tuning.length=5"] if method == "prompt_tuning" else ["lora.head=verbalizer"]
+    bench.base += ["--max-length", "48"]  # no text is cut
+    cell = run_one(bench, method, *settings, model=model)
+    code, _, err = bench("export", cell, "--to", "adapter", "--in", "out")
+    assert (code, err) == (0, ""), err
+    theirs, said = peft_model(tmp_path / "adapter", model)
+    assert said["base"] == "AutoModelForSeq2SeqLM"
+    assert "of the decoder, fed with its start token" in said["reads"]
+    rows = [json.loads(line) for line in (superglue / "RTE" / "val.jsonl").read_text().splitlines()]
+    found = seq2seq_probabilities(theirs, said, AutoTokenizer.from_pretrained(model), rows, family)
+    kept = pq.read_table(tmp_path / "out" / "cells" / cell / "predictions.parquet").to_pylist()
+    expected = torch.tensor([row["probabilities"] for row in kept])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("family", "method", "settings", "reason"),
+    [
+        ("t5", "prompt_tuning", ["prompt_tuning.head=linear", "prompt_tuning.length=5"], ""),
+        ("t5", "lora", [], ""),
+        ("bart", "ia3", [], ""),
+        ("t5", "ptv2", [], "in the decoder, its are in the encoder"),
+        ("xlnet", "lora", ["lora.head=verbalizer"], ""),
+        ("xlnet", "prompt_tuning", ["prompt_tuning.length=5"], "token types"),
+    ],
+)
+def test_other_families_are_exported_where_pefts_model_gives_the_same(
+    bench, family, method, settings, reason, tmp_path
+):
+    from tests.model.families import FAMILIES
+
+    cell = run_one(bench, method, *settings, model=FAMILIES[family](tmp_path / family))
+    said = bench("export", cell, "--to", "adapter", "--in", "out")
+    if reason:
+        assert reason in bench.refusal(*said)
+    else:
+        assert (said[0], said[2]) == (0, ""), said[2]  # its probe compares what PEFT's model gives with ours
 
 
 @pytest.mark.parametrize(

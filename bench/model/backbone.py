@@ -70,7 +70,7 @@ class Backbone:
         self.embeddings: nn.Module = self.encoder.get_input_embeddings()  # type: ignore[operator]
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.geometry = _geometry(model)
-        self._has_types = self.family.types or _has_types(model.config)
+        self.has_types = self.family.types or _has_types(model.config)
 
     @property
     def causal(self) -> bool:
@@ -95,7 +95,7 @@ class Backbone:
         seeds = batch.row_seeds
         row_rates = [rates[lane] for lane in batch.row_lanes]
         inputs: dict[str, Any] = {"attention_mask": batch.mask}
-        if self._has_types:
+        if self.has_types:
             inputs["token_type_ids"] = batch.types
         if self.causal:
             inputs["use_cache"] = False
