@@ -18,7 +18,8 @@ from bench.spec import HeadKind, Task
 
 class LinearHead(nn.Module):
     """One linear layer on each position read: [CLS] for classification and for each candidate of a choice, a word's
-    first subword for tagging, [CLS] and every token of the context for spans.
+    first subword for tagging, [CLS] and every token of the context for spans (bench.model.families says what is read
+    where there is no [CLS]).
 
     No pooler stands between: a checkpoint without a trained one would put a random frozen layer there. Where positions
     compete a bias would be added to all of them alike and could not train, so there is none.
@@ -57,7 +58,7 @@ class VerbalizerHead(nn.Module):
 
 class CandidateHead(nn.Module):
     """The language-model head's log-probability of the token wanted at each position: a choice scores its candidates
-    by the mean over their tokens, all masked at once. Adds no parameters.
+    by the mean over their tokens, all masked at once or said one after the other. Adds no parameters.
     """
 
     def __init__(self, backbone: Backbone) -> None:

@@ -168,6 +168,18 @@ def test_prefixes_are_the_encoders_alone(family, load):
     torch.testing.assert_close(found, expected, **EXACT)
 
 
+@pytest.mark.parametrize("family", ["t5", "bart", "xlnet"])
+@torch.no_grad()
+def test_bf16_agrees_with_fp32_where_attention_has_a_bias_or_a_decoder_reads_on(family, folders, load):
+    exact = load(family)
+    rough = load_backbone(find_model(str(folders(family))), torch.device("cpu"), "bf16", True)
+    fed = FED if exact.decoder is not None else []
+    rows = [row(IDS, decoder=fed), row(LONGER, decoder=fed), row(LONGER)]
+    with rough.autocast():
+        found = hidden(rough, *rows, prompts=prefix(exact)).float()
+    assert (found - hidden(exact, *rows, prompts=prefix(exact))).abs().mean() < 0.05
+
+
 @torch.no_grad()
 def test_xlnet_says_a_masked_word_from_its_query_stream_and_shows_nobody_what_stands_there(load):
     backbone, mask = load("xlnet"), 4
