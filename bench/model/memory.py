@@ -210,7 +210,8 @@ def model_sizes(model: ModelSource) -> Sizes | None:
 def _is_matrix(name: str, shape: tuple[int, ...], config: Mapping[str, Any]) -> bool:
     """Whether a tensor is the weight of an nn.Linear; GPT-2 has another class in its place, which stays fp32."""
     tables = ("embeddings", "embedding.", "embed_", "wte", "wpe", "shared.weight", "relative_attention_bias")
-    embeds = any(part in name.lower() for part in tables) and "embed_out" not in name
+    linear = ("embed_out", "embeddings_project", "embedding_transformation")  # called after what they stand beside
+    embeds = any(part in name.lower() for part in tables) and not any(part in name for part in linear)
     return len(shape) == 2 and name.endswith("weight") and not embeds and config.get("model_type") != "gpt2"
 
 
