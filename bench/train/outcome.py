@@ -69,7 +69,7 @@ def outcome(
             peak_bytes=peak,
             lanes=num_lanes,
         ),
-        provenance=provenance(device_name(device)),
+        provenance=provenance(device_name(device)) | {"layers": backbone.geometry.layers},
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
