@@ -16,10 +16,13 @@ FEW_TASKS = 3  # so many can be named beside an axis
 
 @dataclass(frozen=True)
 class Point:
-    """A model's size in parameters with its score; NaN score: a gap, NaN low and high: no interval."""
+    """A score at a place on the x axis: a model at its size, a setting's value; `name` is what stands under it.
 
-    model: str
-    parameters: float
+    NaN score: a gap; NaN low and high: no interval.
+    """
+
+    name: str
+    x: float
     score: float
     low: float = math.nan
     high: float = math.nan
@@ -27,7 +30,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a panel, its points by size. `label` names it in the legend, `method` is the method alone."""
+    """One line of a panel, its points by x. `label` names it in the legend.
+
+    `method` is the method alone, or what else a published line and the measured line it looks like share.
+    """
 
     label: str
     method: str
@@ -38,7 +44,7 @@ class Curve:
 @dataclass(frozen=True)
 class Panel:
     """One set of axes. `baselines` are trivial scores by task ("" where there is one), `absent` the points that have no
-    score, in words.
+    score, in words. Without an `x_label` x is the size of models.
     """
 
     title: str
@@ -46,6 +52,8 @@ class Panel:
     baselines: dict[str, float]
     absent: tuple[str, ...]
     num_asked: int
+    x_label: str = ""
+    log: bool = True
 
 
 def average_panel(
@@ -116,7 +124,7 @@ def _panel(title: str, rows: pd.DataFrame, baselines: dict[str, float], overlay:
 
 
 def _by_size(points: list[Point]) -> tuple[Point, ...]:
-    return tuple(sorted(points, key=lambda point: (point.parameters, point.model)))
+    return tuple(sorted(points, key=lambda point: (point.x, point.name)))
 
 
 def _published_means(overlay: pd.DataFrame | None, metrics: Mapping[str, str]) -> list[Curve]:

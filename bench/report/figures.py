@@ -73,8 +73,8 @@ def draw(panels: Sequence[Panel], heading: str, notes: Sequence[str]) -> Drawing
             ax.set_axis_off()
         if len(panels) == 1:
             axes[0].set_ylabel(panels[0].title)
-        _head(figure, panels, styles, heading)
-        return Drawing(figure, _foot(figure, notes))
+        head(figure, _handles(panels, styles), heading, titled=len(panels) > 1)
+        return Drawing(figure, foot(figure, notes))
 
 
 def render(drawing: Drawing, kinds: Iterable[str]) -> dict[str, bytes]:
@@ -139,8 +139,11 @@ def _draw_panel(ax: Axes, panel: Panel, styles: dict[str, Style], titled: bool) 
     for curve in sorted(panel.curves, key=lambda curve: not curve.published):  # one's own on top
         _draw_curve(ax, curve, styles[curve.label])
     _scale(ax, panel)
-    _draw_baselines(ax, panel.baselines)
-    _name_models(ax, panel, with_names=not titled)
+    draw_baselines(ax, panel.baselines)
+    if panel.x_label:
+        name_values(ax, panel)
+    else:
+        _name_models(ax, panel, with_names=not titled)
     if not any(math.isfinite(point.score) for curve in panel.curves for point in curve.points):
         ax.text(0.5, 0.5, "no point has a score", transform=ax.transAxes, ha="center", va="center", color=GREY)
     elif panel.absent and titled:
@@ -149,7 +152,7 @@ def _draw_panel(ax: Axes, panel: Panel, styles: dict[str, Style], titled: bool) 
 
 def _draw_curve(ax: Axes, curve: Curve, style: Style) -> None:
     """A line that breaks where a score is NaN, markers, and the interval as a band and as a bar at each point."""
-    sizes = [point.parameters for point in curve.points]
+    sizes = [point.x for point in curve.points]
     scores = [point.score for point in curve.points]
     if curve.published:
         ax.plot(sizes, scores, color=style.colour, lw=1.1, ls=(0, (4, 2.5)), marker=style.marker, ms=6, mfc="white")
@@ -162,14 +165,22 @@ def _draw_curve(ax: Axes, curve: Curve, style: Style) -> None:
 
 
 def _scale(ax: Axes, panel: Panel) -> None:
-    """A logarithmic x with room at both sides, and a y that holds points, baselines and intervals, from 0 to 100."""
+    """An x with room at both sides, and a y that holds points, baselines and intervals, from 0 to 100."""
     points = [point for curve in panel.curves for point in curve.points]
-    sizes = [point.parameters for point in points] or [1e6, 1e9]
-    ax.set_xscale("log")
-    room = max((max(sizes) / min(sizes)) ** 0.07, 1.25)
-    ax.set_xlim(min(sizes) / room, max(sizes) * room)
+    places = [point.x for point in points] or [1e6, 1e9]
+    if panel.log:
+        ax.set_xscale("log")
+        room = max((max(places) / min(places)) ** 0.07, 1.25)
+        ax.set_xlim(min(places) / room, max(places) * room)
+    else:
+        room = 0.07 * (max(places) - min(places)) or 1.0
+        ax.set_xlim(min(places) - room, max(places) + room)
     shown = [value for point in points for value in (point.score, point.low, point.high) if math.isfinite(value)]
-    shown += panel.baselines.values()
+    scale_scores(ax, [*shown, *panel.baselines.values()])
+
+
+def scale_scores(ax: Axes, shown: Sequence[float]) -> None:
+    """A y axis of scores, within 0 and 100, that holds all of `shown`."""
     low, high = max(min(shown, default=0.0), 0.0), min(max(shown, default=100.0), 100.0)
     pad = max(0.06 * (high - low), 1.0)
     ax.set_ylim(max(low - pad, -1.0), min(high + pad, 101.5))
@@ -177,7 +188,7 @@ def _scale(ax: Axes, panel: Panel) -> None:
     ax.set_axisbelow(True)
 
 
-def _draw_baselines(ax: Axes, baselines: dict[str, float]) -> None:
+def draw_baselines(ax: Axes, baselines: dict[str, float]) -> None:
     """A dotted line per task at what a constant answer scores, named at the right edge."""
     bottom, top = ax.get_ylim()
     places = [(score - bottom) / (top - bottom) for score in baselines.values()]
@@ -191,7 +202,7 @@ def _draw_baselines(ax: Axes, baselines: dict[str, float]) -> None:
 
 def _name_models(ax: Axes, panel: Panel, with_names: bool) -> None:
     """Each model's name and size, or the size alone, under its tick; slanted and apart where they would overlap."""
-    sizes = {(point.parameters, point.model) for curve in panel.curves for point in curve.points}
+    sizes = {(point.x, point.name) for curve in panel.curves for point in curve.points}
     if with_names:
         ticks = [(size, [name, count_text(size)]) for size, name in sorted(sizes)]
     else:
@@ -217,6 +228,24 @@ def _name_models(ax: Axes, panel: Panel, with_names: bool) -> None:
         )  # fmt: skip
 
 
+def name_values(ax: Axes, panel: Panel) -> None:
+    """A tick at each value with its name, those left out that would touch the one before; the label under them."""
+    names = {point.x: point.name for curve in panel.curves for point in curve.points if not curve.published}
+    left, right = (ax.transScale.transform((x, 0))[0] for x in ax.get_xlim())
+    wide = _inches(ax)[0]
+    ticks: list[float] = []
+    free = -math.inf  # where the last name ends, in inches
+    for x in sorted(names):
+        place = (ax.transScale.transform((x, 0))[0] - left) / (right - left) * wide
+        half = 0.034 * len(names[x]) + 0.03
+        if place - half >= free:
+            ticks.append(x)
+            free = place + half
+    ax.set_xticks(sorted(names), [names[x] if x in ticks else "" for x in sorted(names)], fontsize=7.5)
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlabel(panel.x_label, fontsize=8.5)
+
+
 def _leader(ax: Axes, across: tuple[float, float], up: tuple[float, float]) -> None:
     """A hairline outside the axes, in axes fractions, from what is named to a name that had to move."""
     ax.add_line(Line2D(across, up, transform=ax.transAxes, color=GREY, lw=0.5, clip_on=False))
@@ -228,21 +257,24 @@ def _inches(ax: Axes) -> tuple[float, float]:
     return float(box.width) / ax.figure.dpi, float(box.height) / ax.figure.dpi
 
 
-def _head(figure: Figure, panels: Sequence[Panel], styles: dict[str, Style], heading: str) -> None:
-    """Heading and legend above the axes, placed in inches so that they never meet."""
-    curves = {curve.label: curve for panel in panels for curve in panel.curves}
-    ordered = sorted(curves.values(), key=lambda curve: (curve.published, curve.label))
-    handles = [_handle(curve, styles[curve.label]) for curve in ordered]
+def head(figure: Figure, handles: Sequence[Line2D], heading: str, titled: bool) -> None:
+    """Heading and legend above the axes, `titled` or not, placed in inches so that they never meet."""
     high = figure.get_figheight()
-    widest = 0.065 * max((len(label) for label in curves), default=1) + 0.62
+    widest = 0.065 * max((len(str(handle.get_label())) for handle in handles), default=1) + 0.62
     lines = -(-len(handles) // max(1, int(0.92 * figure.get_figwidth() / widest)))
-    above = 0.9 + (0.3 if len(panels) > 1 else 0.15) / high
+    above = 0.9 + (0.3 if titled else 0.15) / high
     if handles:
         figure.legend(
             handles=handles, loc="lower left", bbox_to_anchor=(0.08, above), ncols=-(-len(handles) // lines),
             frameon=False, fontsize=8.5, borderaxespad=0, borderpad=0, columnspacing=1.4, handlelength=2.4,
         )  # fmt: skip
     figure.text(0.08, above + (0.18 * lines + 0.12) / high, heading, fontsize=11.5, fontweight="bold", va="bottom")
+
+
+def _handles(panels: Sequence[Panel], styles: dict[str, Style]) -> list[Line2D]:
+    curves = {curve.label: curve for panel in panels for curve in panel.curves}
+    ordered = sorted(curves.values(), key=lambda curve: (curve.published, curve.label))
+    return [_handle(curve, styles[curve.label]) for curve in ordered]
 
 
 def _handle(curve: Curve, style: Style) -> Line2D:
@@ -254,7 +286,7 @@ def _handle(curve: Curve, style: Style) -> Line2D:
     )  # fmt: skip
 
 
-def _foot(figure: Figure, notes: Sequence[str]) -> Bbox:
+def foot(figure: Figure, notes: Sequence[str]) -> Bbox:
     """The notes below everything drawn so far; returns the box of it all in inches."""
     box = figure.get_tightbbox()
     place = (box.y0 - 0.14) / figure.get_figheight()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,9 @@ from bench.store.record import Record
 from bench.store.store import Store
 
 COLUMNS = (
-    "id", "suite", "task", "model", "method", "label", "head", "seed", "protocol", "budget", "max_length", "precision",
-    "metric", "main", "score", "trivial", "status", "reason",
-    "backbone_parameters", "trained_parameters", "stored_parameters",
+    "id", "suite", "task", "model", "method", "label", "settings", "given", "head", "seed", "protocol", "budget",
+    "max_length", "precision", "metric", "main", "score", "trivial", "status", "reason",
+    "backbone_parameters", "backbone_layers", "trained_parameters", "stored_parameters",
     "train_seconds", "tokens_per_second", "peak_bytes", "steps", "scored_rows", "scored_cut", "results",
 )  # fmt: skip
 NAN = math.nan
@@ -63,15 +63,18 @@ def frame(stores: Iterable[Store]) -> pd.DataFrame:
 
     `score` and `trivial` run from 0 to 100 and are NaN where the status is missing, failed or diverged (`trivial` is
     kept where a failed record has it). `label` is the cell's, with more words where needed (see bench.report.labels).
-    Parameters are numbers of scalars; `backbone_parameters` is filled in from other cells of the same model.
+    `settings` holds all of the method's settings, `given` those somebody set, each as a dict. Parameters are numbers of
+    scalars; `backbone_parameters` and `backbone_layers` are filled in from other cells of the same model.
     """
     found = outcomes(stores)
     names = labels([outcome.cell for outcome in found])
     metrics = _metrics(found)
-    backbones = _backbones(found)
+    sizes = _backbones(found, lambda record: record.parameters.backbone)
+    depths = _backbones(found, lambda record: record.provenance.get("layers", 0))
     rows = []
     for outcome, label in zip(found, names, strict=True):
-        common = _common(outcome, label, backbones.get(outcome.cell.model, NAN))
+        model = outcome.cell.model
+        common = _common(outcome, label, sizes.get(model, NAN)) | {"backbone_layers": depths.get(model, NAN)}
         rows += [common | measured for measured in _measured(outcome.record, metrics[outcome.cell.task])]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -87,12 +90,12 @@ def _metrics(found: list[Outcome]) -> dict[str, dict[str, bool]]:
     return known
 
 
-def _backbones(found: list[Outcome]) -> dict[str, float]:
-    """Per model its backbone's number of parameters, for the models of which some record says it."""
+def _backbones(found: list[Outcome], size: Callable[[Record], float]) -> dict[str, float]:
+    """Per model a size of its backbone, for the models of which some record says it."""
     return {
-        outcome.cell.model: float(outcome.record.parameters.backbone)
+        outcome.cell.model: float(size(outcome.record))
         for outcome in found
-        if outcome.record is not None and outcome.record.parameters.backbone
+        if outcome.record is not None and size(outcome.record)
     }
 
 
@@ -107,6 +110,8 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "model": cell.model,
         "method": cell.method,
         "label": label,
+        "settings": cell.settings,
+        "given": cell.given,
         "head": str(cell.settings.get("head", "")),
         "seed": cell.seed,
         "protocol": cell.protocol,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.report.sweeps import Sweep
 
 COLUMNS = (
     "task", "metric", "model", "parameters", "method", "published_as", "setting", "score", "source", "digitised"
@@ -16,6 +22,10 @@ PLACES = (
     Path(__file__).parents[2] / "results" / "published",  # a checkout
     Path(__file__).parent / "published",  # an installed package
 )
+CITED = "Liu et al. 2022 (arXiv:2110.07602)"
+SIZE_TOLERANCE = 0.15
+_CASED = re.compile(r"-(un)?cased$")
+_MARK = re.compile(r"(\w+)=(\S+)")
 
 
 def find(places: tuple[Path, ...] = PLACES) -> Path:
@@ -44,6 +54,11 @@ def read(folder: Path | None = None) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def known() -> pd.DataFrame | None:
+    """The published numbers where the installation has them, else None: a report can do without them."""
+    return read() if any(any(place.glob("*.csv")) for place in PLACES) else None
+
+
 def main_results(published: pd.DataFrame, metrics: Mapping[str, str]) -> pd.DataFrame:
     """The numbers of the tasks and metrics in `metrics` (task -> metric) that are no ablation's and not read by eye."""
     wanted = pd.Series(list(zip(published["task"], published["metric"], strict=True)), index=published.index)
@@ -62,3 +77,42 @@ def means(published: pd.DataFrame, metrics: Mapping[str, str]) -> pd.DataFrame:
     table = groups.agg(score=("score", "mean"), num_tasks=("task", "nunique")).reset_index()
     full = table[table["num_tasks"] == len(metrics)]
     return full[["method", "model", "parameters", "score"]].sort_values(["method", "parameters"], ignore_index=True)
+
+
+def matches(model: str, parameters: float, published_model: str, published_parameters: float) -> bool:
+    """Whether a model is the one a paper names.
+
+    The name without its owner or folders, in any case, must be the paper's, but for an ending -cased or -uncased
+    ("google-bert/bert-large-uncased" is "BERT-large"); where its size is known it must be the paper's within 15 %, so
+    that a small model in a folder of that name is not taken for it.
+    """
+    size_fits = math.isnan(parameters) or abs(parameters / published_parameters - 1) <= SIZE_TOLERANCE
+    return size_fits and _key(model) == _key(published_model)
+
+
+def _key(model: str) -> str:
+    return _CASED.sub("", model.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].casefold())
+
+
+def ablation(published: pd.DataFrame | None, line: Sweep) -> dict[str, dict[str, float]]:
+    """What a paper's ablations score at values of the setting that `line` sweeps: line name -> value -> score.
+
+    Task, metric, model and method must agree, and so must every other setting that the paper names. The line is named
+    by these: "ptv2 (reparam=mlp)", or "ptv2" where the paper names none.
+    """
+    if published is None:
+        return {}
+    one = line.first
+    rows = published[
+        (published["task"] == one.task) & (published["metric"] == one.metric) & (published["method"] == one.method)
+        & (published["setting"] != "")
+    ]  # fmt: skip
+    scores: dict[str, dict[str, float]] = {}
+    for row in rows.to_dict("records"):
+        marks = dict(_MARK.findall(row["setting"]))
+        value = marks.pop(line.setting, None)
+        fits = matches(one.model, one.backbone_parameters, row["model"], float(row["parameters"]))
+        if value is not None and fits and all(str(one.settings.get(name)) == said for name, said in marks.items()):
+            words = ", ".join(f"{name}={said}" for name, said in sorted(marks.items()))
+            scores.setdefault(f"{one.method} ({words})" if words else one.method, {})[value] = float(row["score"])
+    return scores

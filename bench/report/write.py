@@ -9,15 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import UsageError, unknown
-from bench.report import curves, published, stats, tables
+from bench.report import published, stats, tables
 from bench.report.formats import latex, markdown, numbers
 from bench.report.frame import frame
-from bench.report.wording import seeds_text
 from bench.store.store import Store
 
 TEXTS, PICTURES = ("md", "csv", "tex"), ("png", "svg")
 FORMATS = (*TEXTS, *PICTURES)
-MOST_NAMED = 4  # gaps named in a figure's note; the table names all
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class Report:
     averages: pd.DataFrame
     chosen: dict[str, tuple[str, ...]]  # per suite the tasks whose mean is the average
     tables: tuple[tables.Table, ...]
+    published: pd.DataFrame | None = None  # the papers' numbers, where the installation has them
 
 
 def collect(paths: Collection[Path], suites_average: Mapping[str, tuple[str, ...]]) -> Report:
@@ -42,13 +41,14 @@ def collect(paths: Collection[Path], suites_average: Mapping[str, tuple[str, ...
     suites = sorted(set(rows["suite"]))
     chosen = {suite: _chosen(rows[rows["suite"] == suite], suites_average.get(suite, ())) for suite in suites}
     summary, averages = stats.summarise(rows), stats.averages(rows, chosen)
+    papers = published.known()
     built = tuple(
         tables.build(rows, summary, averages, suite, tasks, suites_average.get(suite, ()))
         for suite, tasks in chosen.items()
     )
     if not built:
         built = (tables.nothing([str(path) for path in paths]),)
-    return Report(tuple(paths), rows, summary, averages, chosen, built)
+    return Report(tuple(paths), rows, summary, averages, chosen, built, papers)
 
 
 def write_report(
@@ -71,10 +71,11 @@ def check(formats: Collection[str]) -> None:
 
 
 def write(report: Report, formats: Collection[str], published: bool = False, to: Path | None = None) -> list[Path]:
-    """Write table-SUITE.md, .csv, .tex and scale-SUITE.png, .svg, scale-SUITE-tasks.png, .svg; returns their paths.
+    """Write table-SUITE.md, .csv, .tex, paper-SUITE.tex, and the figures as .png, .svg; returns their paths.
 
-    They go to the folder `to`, by default report/ in the first results folder. With `published` the papers' numbers
-    are laid over the figures. UsageError for an unknown format, a folder that cannot be written to, or when the
+    Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, and ablation-SUITE-SETTING per swept setting. All go to the
+    folder `to`, by default report/ in the first results folder. With `published` the papers' numbers are laid over the
+    scale figures. UsageError for an unknown format, a folder that cannot be written to, or when the
     published numbers are not there.
     """
     check(formats)
@@ -107,43 +108,11 @@ def _text(report: Report, table: tables.Table, kind: str) -> str:
 
 
 def _pictures(report: Report, kinds: list[str], with_published: bool) -> dict[str, bytes]:
-    from bench.report import figures  # matplotlib takes half a second, which a table need not wait for
+    from bench.report import figures, pictures  # matplotlib takes half a second, which a table need not wait for
 
     overlay = published.read() if with_published else None
     contents: dict[str, bytes] = {}
-    for suite, tasks in report.chosen.items():
-        summary = report.summary[report.summary["suite"] == suite]
-        averages = report.averages[report.averages["suite"] == suite]
-        notes = _conditions(report.frame[report.frame["suite"] == suite], with_published)
-        main = curves.average_panel(summary, averages, tasks, overlay)
-        drawn = {f"scale-{suite}": figures.draw([main], f"{suite}: score against model size", [*_gaps(main), *notes])}
-        panels = curves.task_panels(summary, tasks, overlay)
-        drawn[f"scale-{suite}-tasks"] = figures.draw(panels, f"{suite}: each task against model size", notes)
-        for stem, figure in drawn.items():
-            contents |= {f"{stem}.{kind}": content for kind, content in figures.render(figure, kinds).items()}
-    if not report.chosen:
-        empty = curves.Panel("score", (), {}, (), 0)
-        blank = figures.draw([empty], "Nothing was measured", report.tables[0].notes)
-        contents |= {f"scale.{kind}": content for kind, content in figures.render(blank, kinds).items()}
+    for picture in pictures.pictures(report, overlay):
+        rendered = figures.render(picture.drawing, kinds)
+        contents |= {f"{picture.name}.{kind}": content for kind, content in rendered.items()}
     return contents
-
-
-def _gaps(panel: curves.Panel) -> list[str]:
-    """The note on points that are not there, empty when all are."""
-    if not panel.absent:
-        return []
-    named = ", ".join(panel.absent[:MOST_NAMED])
-    more = f" and {len(panel.absent) - MOST_NAMED} more" if len(panel.absent) > MOST_NAMED else ""
-    return [f"{len(panel.absent)} of {panel.num_asked} points missing: {named}{more}"]
-
-
-def _conditions(rows: pd.DataFrame, with_published: bool) -> list[str]:
-    protocols, budgets = ("; ".join(sorted(set(rows[name]))) for name in ("protocol", "budget"))
-    notes = [
-        "x: backbone parameters (log). Mean over seeds, bars and bands: 95 % Student-t interval. "
-        f"Seeds {seeds_text(rows['seed'])}.",
-        f"Protocol: {protocols}. Budget: {budgets}.",
-    ]
-    if with_published:
-        notes.append("Open markers: Liu et al. 2022 (arXiv:2110.07602), best dev epoch.")
-    return notes

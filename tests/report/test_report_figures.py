@@ -51,7 +51,7 @@ def grid(cell: Any, record: Any, store: Any) -> Any:
 def test_a_missing_average_is_a_gap_that_is_counted_and_named(grid: Any) -> None:
     panel = panel_of(grid)
     scores = [point.score for point in curve(panel, "ptv2").points]
-    assert [point.parameters for point in curve(panel, "ptv2").points] == [20e6, 110e6, 335e6]
+    assert [point.x for point in curve(panel, "ptv2").points] == [20e6, 110e6, 335e6]
     assert (scores[0], scores[2]) == (60.5, 80.5)
     assert math.isnan(scores[1])
     assert panel.absent == ("medium · ptv2",)
@@ -119,7 +119,7 @@ def test_the_published_means_are_the_paper_s_figure_1() -> None:
 def test_published_points_lie_over_the_figure_and_look_like_their_method(grid: Any) -> None:
     panel = panel_of(grid, published.read())
     over = curve(panel, "ptv2 (published)")
-    assert [point.parameters for point in over.points] == [335e6, 355e6, 2e9, 10e9]
+    assert [point.x for point in over.points] == [335e6, 355e6, 2e9, 10e9]
     styles = assign_styles(panel.curves)
     assert styles["ptv2 (published)"] == styles["ptv2"] != styles["finetune"]
     assert "ptv2 (published)" not in {one.label for one in panel_of(grid).curves}

@@ -1,0 +1,248 @@
+"""The ablation figures of a suite, as numbers: what each swept setting does, per task and model.
+
+A number is drawn as a line of scores against its values, a range of layers as two lines against the number of layers
+(Liu et al. 2022, figure 3: from the first one up and from the last one down), a choice as points beside one another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.report import published as papers
+from bench.report.curves import Curve, Panel, Point
+from bench.report.sweeps import MOST_LINES, Entry, Sweep, find, kind, layer_range
+from bench.report.wording import model_texts
+
+MOST_PANELS = 12
+MOST_ROWS = 30  # of points beside one another
+LOG_FROM = 3.0  # largest by smallest value from which on a logarithmic axis is clearer
+UP, DOWN = "from the first layer up", "from the last layer down"
+HEAD = "head"  # the one choice that every method has; drawn even where it names lines of another figure
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """What a choice's values score, all else equal; `published` are the paper's scores of the same."""
+
+    name: str
+    scores: Mapping[str, Point]
+    trivial: float
+    published: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class PairPanel:
+    """One model's rows, in the order they are drawn from the top."""
+
+    title: str
+    rows: tuple[PairRow, ...]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What the figure of one setting shows: `panels` of lines or `pairs` of points, and notes on what it leaves out."""
+
+    setting: str
+    heading: str
+    panels: tuple[Panel, ...]
+    pairs: tuple[PairPanel, ...]
+    notes: tuple[str, ...]
+    entries: tuple[Entry, ...]  # all that is drawn
+    published: bool  # whether some of the paper's numbers are
+
+
+def ablations(entries: Sequence[Entry], tasks: Sequence[str], overlay: pd.DataFrame | None) -> list[Ablation]:
+    """One per swept setting, by name; `tasks` come first, `overlay` are published numbers or None.
+
+    A choice that tells apart the lines of another setting's figure gets none of its own, unless it is the head.
+    """
+    sweeps = find(entries)
+    drawn_as_lines: set[str] = set()
+    found, choices = [], []
+    for setting, lines in sweeps.items():
+        if kind(lines) == "choice":
+            choices.append(setting)
+            continue
+        drawn_as_lines |= {name for line in lines for name, _ in line.others}
+        found.append(_lines(setting, _ordered(lines, tasks), overlay))
+    for setting in choices:
+        if setting == HEAD or setting not in drawn_as_lines:
+            found.append(_pairs(setting, _ordered(sweeps[setting], tasks), overlay))
+    return sorted(found, key=lambda ablation: ablation.setting)
+
+
+def _ordered(lines: Iterable[Sweep], tasks: Sequence[str]) -> list[Sweep]:
+    """By task, the named ones first, then by the model's size, method and name of the line."""
+    place = {task: number for number, task in enumerate(tasks)}
+
+    def key(line: Sweep) -> tuple[int, str, bool, float, str, str]:
+        one, size = line.first, line.first.backbone_parameters
+        unknown = math.isnan(size)
+        return (place.get(one.task, len(place)), one.task, unknown, 0 if unknown else size, one.model, line.name)
+
+    return sorted(lines, key=key)
+
+
+def _lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:
+    by_place: dict[tuple[str, str], list[Sweep]] = defaultdict(list)
+    for line in lines:
+        by_place[line.first.task, line.first.model].append(line)
+    notes = []
+    if len(by_place) > MOST_PANELS:
+        hidden = f"{len(by_place) - MOST_PANELS} of {len(by_place)}"
+        notes.append(f"{hidden} pairs of task and model are in the table alone.")
+    models = model_texts(model for _, model in by_place)
+    panels, drawn = [], []
+    for (task, model), own in list(by_place.items())[:MOST_PANELS]:
+        kept = sorted(sorted(own, key=lambda line: -len(line.entries))[:MOST_LINES], key=lambda line: line.name)
+        if len(own) > len(kept):
+            notes.append(f"{task}: {len(own) - len(kept)} of {len(own)} lines are in the table alone.")
+        title = f"{task} {kept[0].first.metric}".strip() + (f" · {models[model]}" if len(models) > 1 else "")
+        panel, more = (_depth_panel if kind(lines) == "layers" else _value_panel)(title, setting, kept, overlay)
+        panels.append(panel)
+        notes += [note for note in more if note not in notes]
+        drawn += [entry for line in kept for entry in line.entries]
+    return Ablation(
+        setting, _heading(setting, models.values()), tuple(panels), (), tuple(notes), tuple(drawn),
+        any(curve.published for panel in panels for curve in panel.curves),
+    )  # fmt: skip
+
+
+def _heading(setting: str, models: Iterable[str]) -> str:
+    names = list(models)
+    return f"score against {setting.replace('_', ' ')}" + (f", {names[0]}" if len(names) == 1 else "")
+
+
+def _value_panel(
+    title: str, setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None
+) -> tuple[Panel, list[str]]:
+    """Score against a number, one curve per sweep."""
+    curves: list[Curve] = []
+    for line in lines:
+        values = [entry.settings[setting] for entry in line.entries]
+        points = [_point(entry, float(value), f"{value:g}") for entry, value in zip(line.entries, values, strict=True)]
+        curves.append(Curve(line.name, line.name, tuple(points)))
+        for name, said in papers.ablation(overlay, line).items():
+            points = [_published_point(float(value), score) for value, score in said.items()]
+            curves.append(_published(name, name, points))
+    places = [point.x for curve in curves for point in curve.points]
+    log = min(places) > 0 and max(places) / min(places) >= LOG_FROM
+    label = setting.replace("_", " ") + (" (log)" if log else "")
+    return _panel(title, lines, curves, label, log), []
+
+
+def _depth_panel(
+    title: str, setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None
+) -> tuple[Panel, list[str]]:
+    """Score against the number of layers, two curves per sweep; ranges that touch neither end are named in a note."""
+    curves: list[Curve] = []
+    aside: set[str] = set()
+    for line in lines:
+        depth = _depth(line)
+        ways: dict[str, list[Point]] = {UP: [], DOWN: []}
+        texts = [str(entry.settings[setting]) for entry in line.entries]
+        for entry, text in zip(line.entries, texts, strict=True):
+            bounds = layer_range(text, depth)
+            for way in _ways(bounds, depth):
+                ways[way].append(_point(entry, *_count(bounds)))
+        for way, points in ways.items():
+            if len(points) > 1:
+                label = f"{line.name}, {way}"
+                curves.append(Curve(label, label, tuple(sorted(points, key=lambda point: point.x))))
+                curves += _published_depth(line, way, depth, overlay)
+        shown = {way for way, points in ways.items() if len(points) > 1}
+        aside |= {text for text in texts if not shown & set(_ways(layer_range(text, depth), depth))}
+    notes = [f"Not on a line, in the table alone: {', '.join(sorted(aside))}."] if aside else []
+    return _panel(title, lines, curves, f"number of layers ({setting})", False), notes
+
+
+def _published_depth(line: Sweep, way: str, depth: float, overlay: pd.DataFrame | None) -> list[Curve]:
+    curves = []
+    for name, said in papers.ablation(overlay, line).items():
+        ranges = {text: layer_range(text, depth) for text in said}
+        touching = {text: bounds for text, bounds in ranges.items() if way in _ways(bounds, depth)}
+        points = [_published_point(_count(bounds)[0], said[text]) for text, bounds in touching.items()]
+        curves.append(_published(f"{name}, {way}", f"{line.name}, {way}" if name == line.name else name, points))
+    return curves
+
+
+def _depth(line: Sweep) -> float:
+    """Layers of the backbone; where no record says it, the last layer that the sweep names."""
+    if not math.isnan(line.first.backbone_layers):
+        return line.first.backbone_layers
+    ranges = [layer_range(str(entry.settings[line.setting]), math.nan) for entry in line.entries]
+    return float(max((bounds[1] for bounds in ranges if bounds), default=math.nan))
+
+
+def _ways(bounds: tuple[int, int] | None, depth: float) -> list[str]:
+    if bounds is None:
+        return []
+    return [way for way, touches in ((UP, bounds[0] == 1), (DOWN, bounds[1] == depth)) if touches]
+
+
+def _count(bounds: tuple[int, int] | None) -> tuple[float, str]:
+    assert bounds is not None  # a range that touches an end is one
+    count = bounds[1] - bounds[0] + 1
+    return float(count), str(count)
+
+
+def _point(entry: Entry, x: float, name: str) -> Point:
+    return Point(name, x, entry.score, entry.low, entry.high)
+
+
+def _published_point(x: float, score: float) -> Point:
+    return Point(f"{x:g}", x, score)
+
+
+def _published(label: str, looks_like: str, points: Iterable[Point]) -> Curve:
+    return Curve(f"{label} (published)", looks_like, tuple(sorted(points, key=lambda point: point.x)), published=True)
+
+
+def _panel(title: str, lines: Sequence[Sweep], curves: Sequence[Curve], x_label: str, log: bool) -> Panel:
+    measured = [point for curve in curves if not curve.published for point in curve.points]
+    absent = tuple(point.name for point in measured if math.isnan(point.score))
+    once = {curve.label: curve for curve in curves if curve.points}  # several lines may have the same published one
+    return Panel(title, tuple(once.values()), _baselines(lines), absent, len(measured), x_label, log)
+
+
+def _baselines(lines: Sequence[Sweep]) -> dict[str, float]:
+    known = [entry.trivial for line in lines for entry in line.entries if not math.isnan(entry.trivial)]
+    return {"": sum(known) / len(known)} if known else {}
+
+
+def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:
+    """Points of each value beside one another: a row per task and line, a panel per model."""
+    models = model_texts(line.first.model for line in lines)
+    by_model: dict[str, list[Sweep]] = defaultdict(list)
+    for line in lines:
+        by_model[line.first.model].append(line)
+    panels, notes, drawn, with_papers = [], [], [], False
+    for model, own in list(by_model.items())[:MOST_PANELS]:
+        if len(own) > MOST_ROWS:
+            notes.append(f"{models[model]}: {len(own) - MOST_ROWS} of {len(own)} rows are in the table alone.")
+        rows = []
+        for line in own[:MOST_ROWS]:
+            scores = {
+                str(entry.settings.get(setting)): _point(entry, math.nan, str(entry.settings.get(setting)))
+                for entry in line.entries
+            }
+            said = {
+                value: score
+                for found in papers.ablation(overlay, line).values()
+                for value, score in found.items()
+                if value in scores
+            }
+            name = f"{line.first.task} {line.first.metric}".strip() + f" · {line.name}"
+            rows.append(PairRow(name, scores, _baselines([line]).get("", math.nan), said))
+            drawn += list(line.entries)
+            with_papers |= bool(said)
+        panels.append(PairPanel(models[model] if len(by_model) > 1 else "", tuple(rows)))
+    if len(by_model) > MOST_PANELS:
+        notes.append(f"{len(by_model) - MOST_PANELS} of {len(by_model)} models are in the table alone.")
+    heading = _heading(setting, models.values()).replace("score against", "score by")
+    return Ablation(setting, heading, (), tuple(panels), tuple(notes), tuple(drawn), with_papers)

@@ -1,0 +1,128 @@
+"""Every figure of a report, drawn and captioned: model size, swept settings, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.report import curves, figures
+from bench.report.ablations import Ablation, ablations
+from bench.report.dumbbells import draw_pairs
+from bench.report.fronts import draw_fronts
+from bench.report.pareto import cost_panels
+from bench.report.published import CITED
+from bench.report.sweeps import entries, shown_lines
+from bench.report.wording import seeds_text
+
+if TYPE_CHECKING:
+    from bench.report.write import Report
+
+MOST_NAMED = 4  # gaps named in a figure's note; the table names all
+INTERVALS = "Mean over seeds, bars and bands: 95 % Student-t interval."
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with the name of its file, without an ending, and the caption that is also written under it."""
+
+    name: str
+    drawing: figures.Drawing
+    caption: str
+
+
+def pictures(report: Report, overlay: pd.DataFrame | None = None) -> list[Picture]:
+    """Per suite: score against model size, the ablation of each swept setting, score against cost.
+
+    The published numbers in `overlay` are laid over the figures of model size, whole. Ablation figures always show
+    those of the report that agree in task, metric, model and method.
+    """
+    drawn = []
+    for suite, tasks in report.chosen.items():
+        frame, summary, averages = (
+            rows[rows["suite"] == suite] for rows in (report.frame, report.summary, report.averages)
+        )
+        drawn += _scale(suite, tasks, frame, summary, averages, overlay)
+        for ablation in ablations(entries(frame, summary), tasks, report.published):
+            drawn.append(_ablation(suite, ablation, frame))
+        drawn += _costs(suite, tasks, frame, averages)
+    if not report.chosen:
+        empty = curves.Panel("score", (), {}, (), 0)
+        notes = report.tables[0].notes
+        drawn.append(Picture("scale", figures.draw([empty], "Nothing was measured", notes), " ".join(notes)))
+    return drawn
+
+
+def _scale(
+    suite: str,
+    tasks: Sequence[str],
+    frame: pd.DataFrame,
+    summary: pd.DataFrame,
+    averages: pd.DataFrame,
+    overlay: pd.DataFrame | None,
+) -> list[Picture]:
+    lines, left_out = shown_lines(frame)
+    frame, summary, averages = (rows[rows["label"].isin(lines)] for rows in (frame, summary, averages))
+    notes = [*_conditions(frame, "backbone parameters (log)"), *left_out]
+    if overlay is not None:
+        notes.append(f"Open markers: {CITED}, best dev epoch.")
+    main = curves.average_panel(summary, averages, tasks, overlay)
+    above = [*_gaps(main), *notes]
+    panels = curves.task_panels(summary, tasks, overlay)
+    return [
+        Picture(f"scale-{suite}", figures.draw([main], f"{suite}: score against model size", above), " ".join(above)),
+        Picture(
+            f"scale-{suite}-tasks",
+            figures.draw(panels, f"{suite}: each task against model size", notes),
+            " ".join(notes),
+        ),
+    ]
+
+
+def _ablation(suite: str, ablation: Ablation, frame: pd.DataFrame) -> Picture:
+    drawn = {(entry.task, entry.model, entry.label) for entry in ablation.entries}
+    keys = pd.Series(list(zip(frame["task"], frame["model"], frame["label"], strict=True)), index=frame.index)
+    equal = "Lines differ in the setting alone." if ablation.panels else "Joined points differ in this choice alone."
+    notes = [equal, *_conditions(frame[keys.isin(drawn)], ""), *ablation.notes]
+    if ablation.published:
+        notes.append(f"Open markers: {CITED}, best dev epoch; figures 3 and 4 read by eye.")
+    heading = f"{suite}: {ablation.heading}"
+    if ablation.panels:
+        drawing = figures.draw(ablation.panels, heading, notes)
+    else:
+        drawing = draw_pairs(ablation.pairs, ablation.setting, heading, notes)
+    return Picture(f"ablation-{suite}-{ablation.setting}", drawing, " ".join(notes))
+
+
+def _costs(suite: str, tasks: Sequence[str], frame: pd.DataFrame, averages: pd.DataFrame) -> list[Picture]:
+    panels = cost_panels(frame, averages, tasks)
+    if not panels:
+        return []
+    y_label = f"mean of {', '.join(tasks)}" if len(tasks) <= curves.FEW_TASKS else f"mean of {len(tasks)} tasks"
+    notes = [
+        "Each point: a line of the table with one model, a larger marker for a larger model. On the front: nothing "
+        "scores as high for as little.",
+        "Costs: means over tasks and seeds, of memory the most; a loop's memory counts for every cell that shared it.",
+        *_conditions(frame[frame["task"].isin(tasks)], ""),
+    ]
+    drawing = draw_fronts(panels, y_label, f"{suite}: score against cost", notes)
+    return [Picture(f"cost-{suite}", drawing, " ".join(notes))]
+
+
+def _gaps(panel: curves.Panel) -> list[str]:
+    """The note on points that are not there, empty when all are."""
+    if not panel.absent:
+        return []
+    named = ", ".join(panel.absent[:MOST_NAMED])
+    more = f" and {len(panel.absent) - MOST_NAMED} more" if len(panel.absent) > MOST_NAMED else ""
+    return [f"{len(panel.absent)} of {panel.num_asked} points missing: {named}{more}"]
+
+
+def _conditions(rows: pd.DataFrame, x: str) -> list[str]:
+    protocols, budgets = ("; ".join(sorted(set(rows[name]))) for name in ("protocol", "budget"))
+    return [
+        f"{f'x: {x}. ' if x else ''}{INTERVALS} Seeds {seeds_text(rows['seed'])}.",
+        f"Protocol: {protocols}. Budget: {budgets}.",
+    ]
