@@ -158,7 +158,7 @@ def _depth_panel(
         shown = {way for way, points in ways.items() if len(points) > 1}
         aside |= {text for text in texts if not shown & set(_ways(layer_range(text, depth), depth))}
     notes = [f"Not on a line, in the table alone: {', '.join(sorted(aside))}."] if aside else []
-    return _panel(title, lines, curves, f"number of layers ({setting})", False), notes
+    return _panel(title, lines, curves, "number of layers", False), notes
 
 
 def _published_depth(line: Sweep, way: str, depth: float, overlay: pd.DataFrame | None) -> list[Curve]:

@@ -15,7 +15,7 @@ from bench.report.ablations import PairPanel, PairRow
 from bench.report.figures import COLOURS, GREY, MARKERS, SETTINGS, Drawing, Style, foot, head
 
 ROW = 0.36  # inches
-APART = 0.13  # of a row, between the values of one row
+APART = 0.2  # of a row, between the values of one row
 
 
 def draw_pairs(panels: Sequence[PairPanel], setting: str, heading: str, notes: Sequence[str]) -> Drawing:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
@@ -287,8 +288,10 @@ def _handle(curve: Curve, style: Style) -> Line2D:
 
 
 def foot(figure: Figure, notes: Sequence[str]) -> Bbox:
-    """The notes below everything drawn so far; returns the box of it all in inches."""
+    """The notes, wrapped, below everything drawn so far; returns the box of it all in inches."""
     box = figure.get_tightbbox()
+    letters = int(0.92 * figure.get_figwidth() / 0.066)
+    notes = [line for note in notes for line in wrap(note, letters)]
     place = (box.y0 - 0.14) / figure.get_figheight()
     text = figure.text(0.08, place, "\n".join(notes), fontsize=7.5, color=GREY, va="top", linespacing=1.5)
     below = text.get_window_extent()

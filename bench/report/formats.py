@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from bench.report.stats import SUMMARY
@@ -55,10 +57,10 @@ def latex_text(text: str) -> str:
     return "".join(LATEX.get(letter, letter) for letter in text)
 
 
-def numbers(summary: pd.DataFrame, averages: pd.DataFrame, suite: str) -> str:
-    """The numbers behind a suite's table as CSV: a line per entry, the average among the tasks."""
-    parts = [part[part["suite"] == suite] for part in (summary, averages)]
-    rows = pd.concat([part for part in parts if len(part)] or [summary.head(0)], ignore_index=True)
+def numbers(parts: Sequence[pd.DataFrame], suite: str) -> str:
+    """The numbers behind a suite's table as CSV: a line per entry, the average among the tasks, published ones last."""
+    own = [part[part["suite"] == suite] for part in parts]
+    rows = pd.concat([part for part in own if len(part)] or [parts[0].head(0)], ignore_index=True)
     counts = [name for name in SUMMARY if name.endswith("_parameters")]
     rows = rows.astype(dict.fromkeys(counts, "Int64"))  # %g would cut a large count to six figures
     return rows[SUMMARY].to_csv(index=False, float_format="%.6g", lineterminator="\n")

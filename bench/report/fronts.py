@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from bench.report.figures import (
     COLOURS,
@@ -22,10 +22,12 @@ from bench.report.figures import (
     foot,
     head,
     scale_scores,
+    spread,
 )  # fmt: skip
 from bench.report.pareto import CostPanel, Spot
 from bench.report.wording import count_text
 
+LOG_FROM = 3.0  # largest by smallest cost from which on a logarithmic axis is clearer
 MOST_NAMED = 9
 MOST_LETTERS = 50
 SMALL, LARGE = 5.0, 9.0  # markers in points, of the smallest and the largest model
@@ -57,15 +59,20 @@ def draw_fronts(panels: Sequence[CostPanel], y_label: str, heading: str, notes: 
 
 
 def _draw_panel(ax: Axes, panel: CostPanel, look: dict[str, Style], sizes: dict[float, float]) -> None:
-    ax.set_xscale("log")
     costs = [spot.cost for spot in panel.spots]
-    room = max((max(costs) / min(costs)) ** 0.08, 1.25)
-    ax.set_xlim(min(costs) / room, max(costs) * room)
+    log = max(costs) / min(costs) >= LOG_FROM
+    if log:
+        ax.set_xscale("log")
+        room = (max(costs) / min(costs)) ** 0.08
+        ax.set_xlim(min(costs) / room, max(costs) * room)
+    else:
+        room = 0.12 * (max(costs) - min(costs)) or 0.1 * max(costs)
+        ax.set_xlim(min(costs) - room, max(costs) + room)
     shown = [value for spot in panel.spots for value in (spot.score, spot.low, spot.high) if math.isfinite(value)]
     baselines = {"": panel.trivial} if math.isfinite(panel.trivial) else {}
     scale_scores(ax, [*shown, *baselines.values()])
     members = [spot for spot in panel.spots if spot.on_front]
-    steps = [*((spot.cost, spot.score) for spot in members), (max(costs) * room, members[-1].score)]
+    steps = [*((spot.cost, spot.score) for spot in members), (ax.get_xlim()[1], members[-1].score)]
     ax.plot(*zip(*steps, strict=True), drawstyle="steps-post", color="black", lw=1.0, zorder=1)
     for spot in panel.spots:
         style, size = look[spot.method], sizes.get(spot.size, SMALL)
@@ -74,22 +81,30 @@ def _draw_panel(ax: Axes, panel: CostPanel, look: dict[str, Style], sizes: dict[
             spot.cost, spot.score, marker=style.marker, color=style.colour, ms=size, mew=1.0,
             mec="black" if spot.on_front else "white", alpha=1.0 if spot.on_front else 0.75,
         )  # fmt: skip
-    for number, spot in enumerate(members[:MOST_NAMED], start=1):
-        ax.annotate(
-            str(number), (spot.cost, spot.score), (-5, 5), textcoords="offset points", fontsize=8, fontweight="bold",
-            ha="right", va="bottom",
-        )  # fmt: skip
     draw_baselines(ax, baselines)
-    _name_costs(ax, panel, members)
+    _number(ax, members[:MOST_NAMED])
+    _name_costs(ax, panel, members, log)
 
 
-def _name_costs(ax: Axes, panel: CostPanel, members: Sequence[Spot]) -> None:
+def _number(ax: Axes, members: Sequence[Spot]) -> None:
+    """1, 2, … above the members of the front, moved apart where they would overlap."""
+    inches = [float(ax.transData.transform((spot.cost, spot.score))[0]) / ax.figure.dpi for spot in members]
+    for number, (spot, place, at) in enumerate(zip(members, inches, spread(inches, 0.13), strict=True), start=1):
+        ax.annotate(
+            str(number), (spot.cost, spot.score), (72 * (at - place) - 4, 5), textcoords="offset points",
+            fontsize=8, fontweight="bold", ha="right", va="bottom",
+        )  # fmt: skip
+
+
+def _name_costs(ax: Axes, panel: CostPanel, members: Sequence[Spot], log: bool) -> None:
     """Ticks as short numbers, and under the axis what the numbers on the front stand for."""
     low, high = ax.get_xlim()
-    many = high / low > 1e4
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0,) if many else (1.0, 2.0, 5.0)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count_text(value) if value >= 1 else f"{value:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    if log:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 1e3 else (1.0, 2.0, 5.0)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count_text(value) if value >= 1000 else f"{value:g}"))
     ax.tick_params(axis="x", labelsize=7.5)
     lines = [
         f"{number}  {_short(spot.name)}  {spot.score:.1f}" for number, spot in enumerate(members[:MOST_NAMED], start=1)
@@ -98,7 +113,7 @@ def _name_costs(ax: Axes, panel: CostPanel, members: Sequence[Spot]) -> None:
         lines.append(f"and {len(members) - MOST_NAMED} more")
     if panel.lacking:
         lines.append(f"without this cost: {len(panel.lacking)}")
-    ax.set_xlabel(f"{panel.x_label} (log)", fontsize=8.5)
+    ax.set_xlabel(f"{panel.x_label}{' (log)' if log else ''}", fontsize=8.5)
     box = ax.get_window_extent()
     below = 0.55 * ax.figure.dpi / float(box.height)
     ax.text(0.0, -below, "\n".join(lines), transform=ax.transAxes, fontsize=7.5, va="top", linespacing=1.4)

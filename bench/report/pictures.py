@@ -65,7 +65,7 @@ def _scale(
 ) -> list[Picture]:
     lines, left_out = shown_lines(frame)
     frame, summary, averages = (rows[rows["label"].isin(lines)] for rows in (frame, summary, averages))
-    notes = [*_conditions(frame, "backbone parameters (log)"), *left_out]
+    notes = [*_conditions(frame, "backbone parameters (log)"), *([left_out] if left_out else [])]
     if overlay is not None:
         notes.append(f"Open markers: {CITED}, best dev epoch.")
     main = curves.average_panel(summary, averages, tasks, overlay)
@@ -84,8 +84,12 @@ def _scale(
 def _ablation(suite: str, ablation: Ablation, frame: pd.DataFrame) -> Picture:
     drawn = {(entry.task, entry.model, entry.label) for entry in ablation.entries}
     keys = pd.Series(list(zip(frame["task"], frame["model"], frame["label"], strict=True)), index=frame.index)
-    equal = "Lines differ in the setting alone." if ablation.panels else "Joined points differ in this choice alone."
-    notes = [equal, *_conditions(frame[keys.isin(drawn)], ""), *ablation.notes]
+    what = "Along a line" if ablation.panels else "Between joined points"
+    notes = [
+        f"{what} nothing but {ablation.setting} differs.",
+        *_conditions(frame[keys.isin(drawn)], ""),
+        *ablation.notes,
+    ]
     if ablation.published:
         notes.append(f"Open markers: {CITED}, best dev epoch; figures 3 and 4 read by eye.")
     heading = f"{suite}: {ablation.heading}"

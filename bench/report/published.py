@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from bench.errors import UsageError
+from bench.report.stats import AVERAGE, SUMMARY
 
 if TYPE_CHECKING:
     from bench.report.sweeps import Sweep
@@ -22,7 +24,8 @@ PLACES = (
     Path(__file__).parents[2] / "results" / "published",  # a checkout
     Path(__file__).parent / "published",  # an installed package
 )
-CITED = "Liu et al. 2022 (arXiv:2110.07602)"
+SHORT = "Liu et al. 2022"
+CITED = f"{SHORT} (arXiv:2110.07602)"
 SIZE_TOLERANCE = 0.15
 _CASED = re.compile(r"-(un)?cased$")
 _MARK = re.compile(r"(\w+)=(\S+)")
@@ -88,6 +91,49 @@ def matches(model: str, parameters: float, published_model: str, published_param
     """
     size_fits = math.isnan(parameters) or abs(parameters / published_parameters - 1) <= SIZE_TOLERANCE
     return size_fits and _key(model) == _key(published_model)
+
+
+def beside(published: pd.DataFrame | None, summary: pd.DataFrame, chosen: Sequence[str]) -> pd.DataFrame:
+    """The published main results where model, task and metric agree with those of one suite's summary.
+
+    Rows with the columns SUMMARY, named as the summary names suite and model; `label` says that they are published,
+    `status` is "published", seeds and intervals there are none. An average is there where a paper has all of the
+    chosen tasks' main metrics.
+    """
+    if published is None or summary.empty:
+        return pd.DataFrame(columns=SUMMARY)
+    main = summary[summary["main"].astype(bool)]
+    mains = dict(zip(main["task"], main["metric"], strict=True))
+    rows = []
+    for model, own in summary.groupby("model", sort=True):
+        metrics = set(zip(own["task"], own["metric"], strict=True))
+        size = float(own["backbone_parameters"].max())
+        found = _matching(published, str(model), size)
+        agrees = [pair in metrics for pair in zip(found["task"], found["metric"], strict=True)]
+        found = found[np.array(agrees, dtype=bool)]  # an empty list would choose columns
+        for method, of_method in found.groupby("method", sort=True):
+            line = {"suite": own["suite"].iloc[0], "model": model, "method": method, "label": _label(str(method))}
+            line |= {"backbone_parameters": size, "n": 0, "expected": 0, "status": "published", "protocol": "paper"}
+            scores = {(row["task"], row["metric"]): row["score"] for row in of_method.to_dict("records")}
+            rows += [
+                line | {"task": task, "metric": metric, "main": mains.get(task) == metric, "mean": float(score)}
+                for (task, metric), score in scores.items()
+            ]
+            parts = [float(scores.get((task, mains.get(task, "")), math.nan)) for task in chosen]
+            if math.isfinite(sum(parts)):
+                rows.append(line | {"task": AVERAGE, "metric": "main", "main": True, "mean": sum(parts) / len(parts)})
+    return pd.DataFrame(rows, columns=SUMMARY)
+
+
+def _matching(published: pd.DataFrame, model: str, parameters: float) -> pd.DataFrame:
+    """The main results of the model, by the rule of `matches`."""
+    main = published[(published["setting"] == "") & ~published["digitised"].astype(bool)]
+    names = zip(main["model"], main["parameters"], strict=True)
+    return main[np.array([matches(model, parameters, name, float(size)) for name, size in names], dtype=bool)]
+
+
+def _label(method: str) -> str:
+    return f"{method} (published: {SHORT})"
 
 
 def _key(model: str) -> str:

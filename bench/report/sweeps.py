@@ -110,8 +110,8 @@ def layer_range(text: str, depth: float) -> tuple[int, int] | None:
     return int(first), int(last or first)
 
 
-def shown_lines(frame: pd.DataFrame, most: int = MOST_LINES) -> tuple[list[str], list[str]]:
-    """The lines of a suite that a figure of all methods shows, and notes on the others.
+def shown_lines(frame: pd.DataFrame, most: int = MOST_LINES) -> tuple[list[str], str]:
+    """The lines of a suite that a figure of all methods shows, and a note on the others, or "".
 
     All of them up to `most`; otherwise each method keeps one: the line with the method's default settings, or that
     with the most cells, or the first by name. Scores do not choose: the best of many lines is no fair picture of one.
@@ -119,16 +119,19 @@ def shown_lines(frame: pd.DataFrame, most: int = MOST_LINES) -> tuple[list[str],
     cells = frame.drop_duplicates("id")
     labels = sorted(set(cells["label"]))
     if len(labels) <= most:
-        return labels, []
-    kept, notes = [], []
+        return labels, ""
+    kept, several = [], []
     for method, own in cells.groupby("method", sort=True):
-        given = own.groupby("label")["given"].agg(lambda marks: max(map(len, marks)))
+        given = own.groupby("label")["given"].agg(lambda marks: min(map(len, marks)))
         count = own["label"].value_counts()
-        best = min(given.index, key=lambda label: (given[label] > 0, -count[label], label))
-        kept.append(str(best))
-        if len(given) > 1:
-            notes.append(f"Of {method}'s {len(given)} lines {best} is drawn; the table has them all.")
-    return kept, notes
+        kept.append(str(min(given.index, key=lambda label: (given[label] > 0, -count[label], label))))
+        several += [f"{method} ({len(given)})"] if len(given) > 1 else []
+    if not several:
+        return kept, ""
+    return (
+        kept,
+        f"Of the lines of {', '.join(several)} one each is drawn, by its settings alone; the table has them all.",
+    )
 
 
 def _varying(settings: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.report.published import CITED
 from bench.report.stats import AVERAGE
 from bench.report.wording import PROTOCOLS, lengths_text, model_texts, score_text, seeds_text, share_text
 
@@ -14,6 +15,10 @@ NOT_ASKED = "–"
 ENTRIES_TEXT = (
     "Entries: mean ± sample standard deviation over seeds, scores from 0 to 100; (k/N): k of N seeds are finished; "
     f"{NOT_ASKED}: not asked for."
+)
+PUBLISHED_TEXT = (
+    f"Rows marked published: {CITED}, where model, task and metric agree: best dev epoch on the official splits, one "
+    "number without spread."
 )
 FIXED = ("model", "method", "head", "stored parameters", "seeds")
 Entries = dict[tuple[str, str, str, str], pd.Series]  # (model, label, task, metric) -> a row of the summary
@@ -46,8 +51,12 @@ def build(
     suite: str,
     chosen: Sequence[str],
     usual: Sequence[str] = (),
+    beside: pd.DataFrame | None = None,
 ) -> Table:
-    """The table of one suite, from the frame, its summary and its averages over the `chosen` of the `usual` tasks."""
+    """The table of one suite, from the frame, its summary and its averages over the `chosen` of the `usual` tasks.
+
+    `beside` are published numbers (bench.report.published.beside); they stand under the lines of their model.
+    """
     frame, summary = frame[frame["suite"] == suite], summary[summary["suite"] == suite]
     averages = averages[averages["suite"] == suite]
     columns = _columns(summary, chosen)
@@ -57,13 +66,16 @@ def build(
     lines = summary.groupby(["model", "label"])["backbone_parameters"].max().reset_index()
     lines = lines.sort_values(["backbone_parameters", "model", "label"], na_position="last")
     models = model_texts(frame["model"])
-    rows = [
-        (models[model], *_row(entries, model, label, columns))
-        for model, label in zip(lines["model"], lines["label"], strict=True)
-    ]
+    papers = _published(beside, suite, columns)
+    rows = []
+    for model, own in lines.groupby("model", sort=False):
+        rows += [(models[str(model)], *_row(entries, str(model), label, columns)) for label in own["label"]]
+        rows += [(models[str(model)], *row) for row in papers.get(str(model), ())]
     rows.append(_trivial_row(summary, averages, columns))
     header = (*FIXED, *(_heading(task, metric, chosen) for task, metric in columns))
     notes = _notes(frame, chosen, [task for task in usual if task not in chosen])
+    if papers:
+        notes += (PUBLISHED_TEXT,)
     return Table(suite, header, tuple(rows), notes, problems(frame))
 
 
@@ -106,6 +118,20 @@ def _row(entries: Entries, model: str, label: str, columns: list[tuple[str, str]
     heads = sorted({part for row in found.values() for part in str(row["head"]).split("; ") if part})
     scores = [_entry(found[column]) if column in found else _absent(column) for column in columns]
     return (label, "/".join(heads), _stored(list(found.values())), str(seeds), *scores)
+
+
+def _published(
+    beside: pd.DataFrame | None, suite: str, columns: list[tuple[str, str]]
+) -> dict[str, list[tuple[str, ...]]]:
+    """Per model the rows of published numbers, without the model's name."""
+    if beside is None:
+        return {}
+    rows: dict[str, list[tuple[str, ...]]] = {}
+    for (model, label), own in beside[beside["suite"] == suite].groupby(["model", "label"], sort=True):
+        scores = dict(zip(zip(own["task"], own["metric"], strict=True), own["mean"], strict=True))
+        texts = [f"{scores[column]:.1f}" if column in scores else NOT_ASKED for column in columns]
+        rows.setdefault(str(model), []).append((str(label), "", "", "", *texts))
+    return rows
 
 
 def _absent(column: tuple[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -29,6 +29,7 @@ class Report:
     chosen: dict[str, tuple[str, ...]]  # per suite the tasks whose mean is the average
     tables: tuple[tables.Table, ...]
     published: pd.DataFrame | None = None  # the papers' numbers, where the installation has them
+    beside: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=stats.SUMMARY))  # those that agree
 
 
 def collect(paths: Collection[Path], suites_average: Mapping[str, tuple[str, ...]]) -> Report:
@@ -42,13 +43,15 @@ def collect(paths: Collection[Path], suites_average: Mapping[str, tuple[str, ...
     chosen = {suite: _chosen(rows[rows["suite"] == suite], suites_average.get(suite, ())) for suite in suites}
     summary, averages = stats.summarise(rows), stats.averages(rows, chosen)
     papers = published.known()
+    agreeing = [published.beside(papers, summary[summary["suite"] == suite], tasks) for suite, tasks in chosen.items()]
+    beside = pd.concat([part for part in agreeing if len(part)] or [summary.head(0)], ignore_index=True)
     built = tuple(
-        tables.build(rows, summary, averages, suite, tasks, suites_average.get(suite, ()))
+        tables.build(rows, summary, averages, suite, tasks, suites_average.get(suite, ()), beside)
         for suite, tasks in chosen.items()
     )
     if not built:
         built = (tables.nothing([str(path) for path in paths]),)
-    return Report(tuple(paths), rows, summary, averages, chosen, built, papers)
+    return Report(tuple(paths), rows, summary, averages, chosen, built, papers, beside)
 
 
 def write_report(
@@ -103,7 +106,7 @@ def _chosen(rows: pd.DataFrame, usual: tuple[str, ...]) -> tuple[str, ...]:
 
 def _text(report: Report, table: tables.Table, kind: str) -> str:
     if kind == "csv":
-        return numbers(report.summary, report.averages, table.suite)
+        return numbers((report.summary, report.averages, report.beside), table.suite)
     return markdown(table) if kind == "md" else latex(table)
 
 
