@@ -26,7 +26,7 @@ def draw_pairs(panels: Sequence[PairPanel], setting: str, heading: str, notes: S
         figure = Figure(figsize=(7.4, high))
         FigureCanvasAgg(figure)
         axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True, height_ratios=[n + 0.5 for n in counts])
-        figure.subplots_adjust(0.08, 0.5 / high, 0.9, 0.9, hspace=0.5 / (high / len(panels)))
+        figure.subplots_adjust(0.08, 0.5 / high, 0.9, 0.9, hspace=0.45 / (high / len(panels)))
         values = sorted({value for panel in panels for row in panel.rows for value in row.scores})
         look = {
             value: Style(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
@@ -45,7 +45,7 @@ def _draw_panel(ax: Axes, panel: PairPanel, look: dict[str, Style]) -> None:
     ax.set_ylim(len(panel.rows) - 0.4, -0.6)
     ax.set_yticks(range(len(panel.rows)), [row.name for row in panel.rows], fontsize=8)
     ax.tick_params(axis="y", length=0)
-    ax.tick_params(axis="x", labelbottom=True, labelsize=7.5)
+    ax.tick_params(axis="x", labelsize=7.5)
     ax.grid(axis="x", color="#e6e6e6", lw=0.7)
     ax.set_axisbelow(True)
     if panel.title:

@@ -17,10 +17,11 @@ from bench.store.record import Record
 from bench.store.store import Store
 
 COLUMNS = (
-    "id", "suite", "task", "model", "method", "label", "settings", "given", "head", "seed", "protocol", "budget",
-    "max_length", "precision", "metric", "main", "score", "trivial", "status", "reason",
+    "id", "suite", "task", "model", "method", "label", "head", "seed", "protocol", "budget", "max_length", "precision",
+    "metric", "main", "score", "trivial", "status", "reason",
     "backbone_parameters", "backbone_layers", "trained_parameters", "stored_parameters",
     "train_seconds", "tokens_per_second", "peak_bytes", "steps", "scored_rows", "scored_cut", "results",
+    "settings", "given",
 )  # fmt: skip
 NAN = math.nan
 
@@ -110,8 +111,6 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "model": cell.model,
         "method": cell.method,
         "label": label,
-        "settings": cell.settings,
-        "given": cell.given,
         "head": str(cell.settings.get("head", "")),
         "seed": cell.seed,
         "protocol": cell.protocol,
@@ -130,6 +129,8 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "scored_rows": float(done.counts.scored) if done else NAN,
         "scored_cut": float(done.counts.scored_cut) if done else NAN,
         "results": outcome.results,
+        "settings": dict(cell.settings),
+        "given": dict(cell.given),
     }
 
 

@@ -74,7 +74,7 @@ def _draw_panel(ax: Axes, panel: CostPanel, look: dict[str, Style], sizes: dict[
     members = [spot for spot in panel.spots if spot.on_front]
     steps = [*((spot.cost, spot.score) for spot in members), (ax.get_xlim()[1], members[-1].score)]
     ax.plot(*zip(*steps, strict=True), drawstyle="steps-post", color="black", lw=1.0, zorder=1)
-    for spot in panel.spots:
+    for spot in sorted(panel.spots, key=lambda spot: (spot.on_front, -sizes.get(spot.size, SMALL))):
         style, size = look[spot.method], sizes.get(spot.size, SMALL)
         ax.vlines(spot.cost, spot.low, spot.high, color=style.colour, lw=1.0, alpha=0.5)
         ax.plot(

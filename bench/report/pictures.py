@@ -13,7 +13,7 @@ from bench.report.ablations import Ablation, ablations
 from bench.report.dumbbells import draw_pairs
 from bench.report.fronts import draw_fronts
 from bench.report.pareto import cost_panels
-from bench.report.published import CITED
+from bench.report.published import CITED, sources
 from bench.report.sweeps import entries, shown_lines
 from bench.report.wording import seeds_text
 
@@ -26,11 +26,15 @@ INTERVALS = "Mean over seeds, bars and bands: 95 % Student-t interval."
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with the name of its file, without an ending, and the caption that is also written under it."""
+    """A figure: the name of its file without an ending, and what is written over and under it as one caption.
+
+    `panels` are those drawn as lines; a page may draw them once more in another size.
+    """
 
     name: str
     drawing: figures.Drawing
     caption: str
+    panels: tuple[curves.Panel, ...] = ()
 
 
 def pictures(report: Report, overlay: pd.DataFrame | None = None) -> list[Picture]:
@@ -46,13 +50,20 @@ def pictures(report: Report, overlay: pd.DataFrame | None = None) -> list[Pictur
         )
         drawn += _scale(suite, tasks, frame, summary, averages, overlay)
         for ablation in ablations(entries(frame, summary), tasks, report.published):
-            drawn.append(_ablation(suite, ablation, frame))
+            drawn.append(_ablation(suite, ablation, frame, report.published))
         drawn += _costs(suite, tasks, frame, averages)
     if not report.chosen:
         empty = curves.Panel("score", (), {}, (), 0)
-        notes = report.tables[0].notes
-        drawn.append(Picture("scale", figures.draw([empty], "Nothing was measured", notes), " ".join(notes)))
+        drawn.append(_lines("scale", [empty], "Nothing was measured", report.tables[0].notes))
     return drawn
+
+
+def _lines(name: str, panels: Sequence[curves.Panel], heading: str, notes: Sequence[str]) -> Picture:
+    return Picture(name, figures.draw(panels, heading, notes), _caption(heading, notes), tuple(panels))
+
+
+def _caption(heading: str, notes: Sequence[str]) -> str:
+    return " ".join([f"{heading}.", *notes])
 
 
 def _scale(
@@ -69,19 +80,14 @@ def _scale(
     if overlay is not None:
         notes.append(f"Open markers: {CITED}, best dev epoch.")
     main = curves.average_panel(summary, averages, tasks, overlay)
-    above = [*_gaps(main), *notes]
     panels = curves.task_panels(summary, tasks, overlay)
     return [
-        Picture(f"scale-{suite}", figures.draw([main], f"{suite}: score against model size", above), " ".join(above)),
-        Picture(
-            f"scale-{suite}-tasks",
-            figures.draw(panels, f"{suite}: each task against model size", notes),
-            " ".join(notes),
-        ),
+        _lines(f"scale-{suite}", [main], f"{suite}: score against model size", [*_gaps(main), *notes]),
+        _lines(f"scale-{suite}-tasks", panels, f"{suite}: each task against model size", notes),
     ]
 
 
-def _ablation(suite: str, ablation: Ablation, frame: pd.DataFrame) -> Picture:
+def _ablation(suite: str, ablation: Ablation, frame: pd.DataFrame, published: pd.DataFrame | None) -> Picture:
     drawn = {(entry.task, entry.model, entry.label) for entry in ablation.entries}
     keys = pd.Series(list(zip(frame["task"], frame["model"], frame["label"], strict=True)), index=frame.index)
     what = "Along a line" if ablation.panels else "Between joined points"
@@ -90,14 +96,12 @@ def _ablation(suite: str, ablation: Ablation, frame: pd.DataFrame) -> Picture:
         *_conditions(frame[keys.isin(drawn)], ""),
         *ablation.notes,
     ]
-    if ablation.published:
-        notes.append(f"Open markers: {CITED}, best dev epoch; figures 3 and 4 read by eye.")
-    heading = f"{suite}: {ablation.heading}"
+    if published is not None and ablation.published:
+        notes.append(f"Open markers: {CITED}, {sources(published, ablation.setting)}.")
+    name, heading = f"ablation-{suite}-{ablation.setting}", f"{suite}: {ablation.heading}"
     if ablation.panels:
-        drawing = figures.draw(ablation.panels, heading, notes)
-    else:
-        drawing = draw_pairs(ablation.pairs, ablation.setting, heading, notes)
-    return Picture(f"ablation-{suite}-{ablation.setting}", drawing, " ".join(notes))
+        return _lines(name, ablation.panels, heading, notes)
+    return Picture(name, draw_pairs(ablation.pairs, ablation.setting, heading, notes), _caption(heading, notes))
 
 
 def _costs(suite: str, tasks: Sequence[str], frame: pd.DataFrame, averages: pd.DataFrame) -> list[Picture]:
@@ -111,8 +115,8 @@ def _costs(suite: str, tasks: Sequence[str], frame: pd.DataFrame, averages: pd.D
         "Costs: means over tasks and seeds, of memory the most; a loop's memory counts for every cell that shared it.",
         *_conditions(frame[frame["task"].isin(tasks)], ""),
     ]
-    drawing = draw_fronts(panels, y_label, f"{suite}: score against cost", notes)
-    return [Picture(f"cost-{suite}", drawing, " ".join(notes))]
+    heading = f"{suite}: score against cost"
+    return [Picture(f"cost-{suite}", draw_fronts(panels, y_label, heading, notes), _caption(heading, notes))]
 
 
 def _gaps(panel: curves.Panel) -> list[str]:

@@ -69,6 +69,14 @@ def main_results(published: pd.DataFrame, metrics: Mapping[str, str]) -> pd.Data
     return published[kept]
 
 
+def main_metrics_of(published: pd.DataFrame | None) -> set[tuple[str, str]]:
+    """(task, metric) of the papers' main results."""
+    if published is None:
+        return set()
+    main = published[(published["setting"] == "") & ~published["digitised"].astype(bool)]
+    return set(zip(main["task"], main["metric"], strict=True))
+
+
 def means(published: pd.DataFrame, metrics: Mapping[str, str]) -> pd.DataFrame:
     """Per model and method the mean over the tasks in `metrics`, for those that have all of them.
 
@@ -123,6 +131,13 @@ def beside(published: pd.DataFrame | None, summary: pd.DataFrame, chosen: Sequen
             if math.isfinite(sum(parts)):
                 rows.append(line | {"task": AVERAGE, "metric": "main", "main": True, "mean": sum(parts) / len(parts)})
     return pd.DataFrame(rows, columns=SUMMARY)
+
+
+def sources(published: pd.DataFrame, setting: str) -> str:
+    """Where a paper's ablation of a setting is from: "figure 4 (read by eye)"."""
+    rows = published[[setting in dict(_MARK.findall(text)) for text in published["setting"]]]
+    pairs = sorted(set(zip(rows["source"], rows["digitised"].astype(bool), strict=True)))
+    return ", ".join(f"{source} (read by eye)" if digitised else str(source) for source, digitised in pairs)
 
 
 def _matching(published: pd.DataFrame, model: str, parameters: float) -> pd.DataFrame:

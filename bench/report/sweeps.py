@@ -128,10 +128,8 @@ def shown_lines(frame: pd.DataFrame, most: int = MOST_LINES) -> tuple[list[str],
         several += [f"{method} ({len(given)})"] if len(given) > 1 else []
     if not several:
         return kept, ""
-    return (
-        kept,
-        f"Of the lines of {', '.join(several)} one each is drawn, by its settings alone; the table has them all.",
-    )
+    named = ", ".join(several)
+    return kept, f"Of the lines of {named} one each is shown, the default or fullest; the table has all."
 
 
 def _varying(settings: Iterable[Mapping[str, Any]]) -> list[str]:

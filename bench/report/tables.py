@@ -168,14 +168,18 @@ def _trivial_row(summary: pd.DataFrame, averages: pd.DataFrame, columns: list[tu
     return ("any", "trivial", "", "0", "", *scores)
 
 
-def _notes(frame: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]) -> tuple[str, ...]:
+def conditions(frame: pd.DataFrame) -> str:
+    """Under which protocol, budget and seeds the numbers of a frame were measured."""
     protocols = [PROTOCOLS.get(name, name) for name in sorted(set(frame["protocol"]))]
     budgets = sorted(set(frame["budget"]))
     lengths = lengths_text({str(task): rows for task, rows in frame.groupby("task")["max_length"]})
-    conditions = (
+    return (
         f"Protocol: {'; '.join(protocols)}. Budget: {'; '.join(budgets)}; texts of at most {lengths}. "
         f"Seeds: {seeds_text(frame['seed'])}."
     )
+
+
+def _notes(frame: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]) -> tuple[str, ...]:
     what = "the main metric" if len(chosen) == 1 else "the mean of the main metrics"
     average = (
         f"Average: {what} of {', '.join(chosen)}, taken per seed over the seeds at which all of them are finished; "
@@ -187,7 +191,7 @@ def _notes(frame: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]) 
         'The row "trivial" scores, on the same rows, the constant answer that does best on train by the metric: '
         "a class, a candidate's number, no entity, no answer."
     )
-    return (conditions, *_cut(frame), ENTRIES_TEXT, average, trivial)
+    return (conditions(frame), *_cut(frame), ENTRIES_TEXT, average, trivial)
 
 
 def _cut(frame: pd.DataFrame) -> tuple[str, ...]:

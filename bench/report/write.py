@@ -12,6 +12,7 @@ from bench.errors import UsageError, unknown
 from bench.report import published, stats, tables
 from bench.report.formats import latex, markdown, numbers
 from bench.report.frame import frame
+from bench.report.paper_table import paper_table
 from bench.store.store import Store
 
 TEXTS, PICTURES = ("md", "csv", "tex"), ("png", "svg")
@@ -87,6 +88,8 @@ def write(report: Report, formats: Collection[str], published: bool = False, to:
     for table in report.tables:
         stem = f"table-{table.suite}" if table.suite else "table"
         contents |= {f"{stem}.{kind}": _text(report, table, kind).encode() for kind in TEXTS if kind in formats}
+    if "tex" in formats:
+        contents |= {f"paper-{suite}.tex": _paper_table(report, suite).encode() for suite in report.chosen}
     kinds = [kind for kind in PICTURES if kind in formats]
     if kinds:
         contents |= _pictures(report, kinds, published)
@@ -108,6 +111,11 @@ def _text(report: Report, table: tables.Table, kind: str) -> str:
     if kind == "csv":
         return numbers((report.summary, report.averages, report.beside), table.suite)
     return markdown(table) if kind == "md" else latex(table)
+
+
+def _paper_table(report: Report, suite: str) -> str:
+    frame, summary, beside = (rows[rows["suite"] == suite] for rows in (report.frame, report.summary, report.beside))
+    return paper_table(frame, summary, report.chosen[suite], beside, report.published)
 
 
 def _pictures(report: Report, kinds: list[str], with_published: bool) -> dict[str, bytes]:
