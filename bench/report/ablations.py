@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import pandas as pd
 
@@ -144,19 +145,21 @@ def _depth_panel(
     aside: set[str] = set()
     for line in lines:
         depth = _depth(line)
-        ways: dict[str, list[Point]] = {UP: [], DOWN: []}
-        texts = [str(entry.settings[setting]) for entry in line.entries]
-        for entry, text in zip(line.entries, texts, strict=True):
-            bounds = layer_range(text, depth)
-            for way in _ways(bounds, depth):
-                ways[way].append(_point(entry, *_count(bounds)))
-        for way, points in ways.items():
-            if len(points) > 1:
+        ranges: dict[tuple[int, int], Entry] = {}
+        for entry in line.entries:
+            bounds = layer_range(str(entry.settings[setting]), entry.backbone_layers)
+            if bounds is not None:
+                ranges.setdefault(bounds, entry)  # "all" beside "1-24": the same twice
+        shown: list[Entry] = []
+        for way in (UP, DOWN):
+            touching = {bounds: entry for bounds, entry in sorted(ranges.items()) if way in _ways(bounds, depth)}
+            if len(touching) > 1:
+                points = [_point(entry, *_count(bounds)) for bounds, entry in touching.items()]
                 label = f"{line.name}, {way}"
                 curves.append(Curve(label, label, tuple(sorted(points, key=lambda point: point.x))))
                 curves += _published_depth(line, way, depth, overlay)
-        shown = {way for way, points in ways.items() if len(points) > 1}
-        aside |= {text for text in texts if not shown & set(_ways(layer_range(text, depth), depth))}
+                shown += touching.values()
+        aside |= {str(entry.settings[setting]) for entry in line.entries if entry not in shown}
     notes = [f"Not on a line, in the table alone: {', '.join(sorted(aside))}."] if aside else []
     return _panel(title, lines, curves, "number of layers", False), notes
 
@@ -166,7 +169,7 @@ def _published_depth(line: Sweep, way: str, depth: float, overlay: pd.DataFrame 
     for name, said in papers.ablation(overlay, line).items():
         ranges = {text: layer_range(text, depth) for text in said}
         touching = {text: bounds for text, bounds in ranges.items() if way in _ways(bounds, depth)}
-        points = [_published_point(_count(bounds)[0], said[text]) for text, bounds in touching.items()]
+        points = [_published_point(_count(bounds)[0], said[text]) for text, bounds in touching.items() if bounds]
         curves.append(_published(f"{name}, {way}", f"{line.name}, {way}" if name == line.name else name, points))
     return curves
 
@@ -185,8 +188,7 @@ def _ways(bounds: tuple[int, int] | None, depth: float) -> list[str]:
     return [way for way, touches in ((UP, bounds[0] == 1), (DOWN, bounds[1] == depth)) if touches]
 
 
-def _count(bounds: tuple[int, int] | None) -> tuple[float, str]:
-    assert bounds is not None  # a range that touches an end is one
+def _count(bounds: tuple[int, int]) -> tuple[float, str]:
     count = bounds[1] - bounds[0] + 1
     return float(count), str(count)
 
@@ -212,7 +214,7 @@ def _panel(title: str, lines: Sequence[Sweep], curves: Sequence[Curve], x_label:
 
 def _baselines(lines: Sequence[Sweep]) -> dict[str, float]:
     known = [entry.trivial for line in lines for entry in line.entries if not math.isnan(entry.trivial)]
-    return {"": sum(known) / len(known)} if known else {}
+    return {"": fmean(known)} if known else {}
 
 
 def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:

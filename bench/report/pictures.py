@@ -15,6 +15,7 @@ from bench.report.fronts import draw_fronts
 from bench.report.pareto import cost_panels
 from bench.report.published import CITED, sources
 from bench.report.sweeps import entries, shown_lines
+from bench.report.tables import trials_text
 from bench.report.wording import seeds_text
 
 if TYPE_CHECKING:
@@ -132,5 +133,5 @@ def _conditions(rows: pd.DataFrame, x: str) -> list[str]:
     protocols, budgets = ("; ".join(sorted(set(rows[name]))) for name in ("protocol", "budget"))
     return [
         f"{f'x: {x}. ' if x else ''}{INTERVALS} Seeds {seeds_text(rows['seed'])}.",
-        f"Protocol: {protocols}. Budget: {budgets}.",
+        f"Protocol: {protocols}. {trials_text(rows)}Budget: {budgets}.",
     ]

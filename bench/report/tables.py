@@ -169,14 +169,20 @@ def _trivial_row(summary: pd.DataFrame, averages: pd.DataFrame, columns: list[tu
 
 
 def conditions(frame: pd.DataFrame) -> str:
-    """Under which protocol, budget and seeds the numbers of a frame were measured."""
+    """Under which protocol, trials, budget and seeds the numbers of a frame were measured."""
     protocols = [PROTOCOLS.get(name, name) for name in sorted(set(frame["protocol"]))]
     budgets = sorted(set(frame["budget"]))
     lengths = lengths_text({str(task): rows for task, rows in frame.groupby("task")["max_length"]})
     return (
-        f"Protocol: {'; '.join(protocols)}. Budget: {'; '.join(budgets)}; texts of at most {lengths}. "
-        f"Seeds: {seeds_text(frame['seed'])}."
+        f"Protocol: {'; '.join(protocols)}. {trials_text(frame)}Budget: {'; '.join(budgets)}; "
+        f"texts of at most {lengths}. Seeds: {seeds_text(frame['seed'])}."
     )
+
+
+def trials_text(frame: pd.DataFrame) -> str:
+    """From how many trials settings were chosen, as a sentence; "" where none were."""
+    counts = sorted(set(frame["trials"]) - {0}) if "trials" in frame.columns else []
+    return f"Trials: settings chosen from {' or '.join(map(str, counts))}. " if counts else ""
 
 
 def _notes(frame: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]) -> tuple[str, ...]:
