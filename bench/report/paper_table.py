@@ -33,8 +33,8 @@ def paper_table(
     """LaTeX (needs the packages booktabs and graphicx) of one suite's frame and summary; "" when nothing was asked for.
 
     The columns of a task are its main metric and those the papers give for it (SQuAD: both). `beside` are published
-    numbers, a row of their own under the model. The best of a model's entries is bold; with `ranks` (columns task,
-    model, label, group) all that are not told apart from it.
+    numbers, a row of their own under the model. The best of a model's entries is bold; with `ranks` (columns
+    suite, task, model, label, group; the best group has the least number) all that are not told apart from it.
     """
     if summary.empty:
         return ""
@@ -44,6 +44,8 @@ def paper_table(
     both = pd.concat([part for part in (summary, beside) if len(part)], ignore_index=True)
     rows: Rows = {(*(row[key] for key in keys),): row for row in both.to_dict("records")}  # type: ignore[misc]
     names, key_text = _headings(labels)
+    if ranks is not None:
+        ranks = ranks[ranks["suite"] == summary["suite"].iloc[0]]
     best = _best(rows, labels, columns, ranks)
     models = _models(summary)
     methods = dict(zip(summary["label"], summary["method"], strict=True))

@@ -37,7 +37,7 @@ class Spot:
 
     @property
     def name(self) -> str:
-        return f"{self.label} · {self.model}"
+        return f"{self.model} · {self.label}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class CostPanel:
 
 
 def cost_panels(frame: pd.DataFrame, averages: pd.DataFrame, chosen: Sequence[str]) -> list[CostPanel]:
-    """A panel per cost of which at least two points are known; `frame` and `averages` hold one suite.
+    """A panel per cost in which at least two points differ; `frame` and `averages` hold one suite.
 
     Scores are the averages over the chosen tasks. Parameters and seconds are means over tasks and seeds, memory is the
     most over them. What is not finished on every chosen task has no point.
@@ -73,7 +73,7 @@ def cost_panels(frame: pd.DataFrame, averages: pd.DataFrame, chosen: Sequence[st
                 spots.append(spot)
             else:
                 lacking.append(spot.name)
-        if len(spots) > 1:
+        if len({spot.cost for spot in spots}) > 1:
             panels.append(CostPanel(x_label, _with_front(spots), trivial, tuple(lacking)))
     return panels
 

@@ -27,7 +27,8 @@ def variant(cell: Any, record: Any) -> Any:
         of_cell = {name: changes.pop(name) for name in ("task", "model", "method", "seed") if name in changes}
         of_cell["settings"] = BASE | changes
         made = record(cell(**of_cell, given=changes), score, "done" if score is not None else "failed")
-        update: dict[str, Any] = {"provenance": {"layers": depth} if depth else {}}
+        costs = made.costs.model_copy(update={"train_seconds": 1.0 + len(str(changes))})
+        update: dict[str, Any] = {"provenance": {"layers": depth} if depth else {}, "costs": costs}
         if size:
             update["parameters"] = made.parameters.model_copy(update={"backbone": size})
         return made.model_copy(update=update)
@@ -133,15 +134,14 @@ def test_intervals_are_those_of_the_summary_and_one_seed_has_none(variant: Any, 
 
 
 def test_of_many_lines_and_panels_the_rest_is_said_to_be_in_the_table(variant: Any, store: Any) -> None:
+    swept = [(task, 1.0) for task in range(14)] + [(0, 1.0 + rate) for rate in range(1, 9)]
     made = store(
-        variant(60.0, task=f"task{task}", length=length, learning_rate=1.0 + rate)
-        for task in range(14)
+        variant(60.0, task=f"task{task}", length=length, learning_rate=rate)
+        for task, rate in swept
         for length in (2, 4)
-        for rate in range(9)
     )
     found = ablations_of(made)["length"]
-    assert len(found.panels) == 12
-    assert {len(panel.curves) for panel in found.panels} == {8}
+    assert [len(panel.curves) for panel in found.panels] == [8] + [1] * 11
     assert found.notes[0] == "2 of 14 pairs of task and model are in the table alone."
     assert found.notes[1] == "task0: 1 of 9 lines are in the table alone."
 
@@ -213,20 +213,20 @@ def test_every_figure_of_a_swept_grid_is_drawn_the_same_twice(variant: Any, stor
     swept = [{"layers": layers} for layers in ("1-12", "1-24", "13-24")]
     swept += [{"length": 4}, {"length": 8}, {"head": "verbalizer"}, {}]
     made = store(
-        variant(60.0 + seed, task=task, seed=seed, model=LARGE, size=355_000_000, **changes)
-        for task in ("rte", "boolq")
+        variant(60.0 + seed, seed=seed, model=LARGE, size=355_000_000, **changes)
         for seed in range(2)
         for changes in swept
     )
-    first, second = (write_report([made.path], {"svg", "png"}, {}, to=tmp_path / name) for name in ("a", "b"))
+    first = write_report([made.path], {"svg", "png"}, {}, to=tmp_path / "a")
     names = ["scale-superglue", "scale-superglue-tasks"]
     names += [f"ablation-superglue-{setting}" for setting in ("head", "layers", "length")] + ["cost-superglue"]
     assert [path.name for path in first] == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
-    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    second = write_report([made.path], {"svg"}, {}, to=tmp_path / "b")
+    assert [path.read_bytes() for path in first[1::2]] == [path.read_bytes() for path in second]
 
 
 def test_a_picture_s_caption_says_what_is_drawn_and_under_which_conditions(variant: Any, store: Any) -> None:
-    made = store(variant(60.0 + seed, seed=seed, length=length) for seed in (0, 1) for length in (2, 4))
+    made = store(variant(60.0 + seed, seed=seed, length=length) for seed in (0, 1) for length in (2, 40))
     drawn = {picture.name: picture for picture in pictures(collect([made.path], {}))}
     assert list(drawn) == ["scale-superglue", "scale-superglue-tasks", "ablation-superglue-length", "cost-superglue"]
     for words in (

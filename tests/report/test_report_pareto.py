@@ -36,8 +36,8 @@ def test_the_front_holds_what_nothing_beats_in_both() -> None:
 def test_each_cost_has_its_own_front(cell: Any, record: Any, store: Any) -> None:
     made = store(
         [
-            costly(record, cell(method="small"), 60.0, stored=100, gib=4.0, seconds=10.0),
-            costly(record, cell(method="large"), 70.0, stored=1000, gib=2.0, seconds=30.0),
+            costly(record, cell(method="cheap"), 60.0, stored=100, gib=4.0, seconds=10.0),
+            costly(record, cell(method="best"), 70.0, stored=1000, gib=2.0, seconds=30.0),
             costly(record, cell(method="poor"), 50.0, stored=500, gib=3.0, seconds=20.0),
         ]
     )
@@ -46,7 +46,7 @@ def test_each_cost_has_its_own_front(cell: Any, record: Any, store: Any) -> None
         "stored parameters per task", "peak memory, GiB", "training time per task, s"
     ]  # fmt: skip
     assert [[spot.name for spot in panel.spots if spot.on_front] for panel in panels] == [
-        ["small · small", "large · small"], ["large · small"], ["small · small", "large · small"]
+        ["small · cheap", "small · best"], ["small · best"], ["small · cheap", "small · best"]
     ]  # fmt: skip
     assert [[spot.cost for spot in panel.spots] for panel in panels] == [[100, 500, 1000], [2, 3, 4], [10, 20, 30]]
     assert [panel.trivial for panel in panels] == pytest.approx([52.7] * 3)
@@ -54,37 +54,40 @@ def test_each_cost_has_its_own_front(cell: Any, record: Any, store: Any) -> None
 
 def test_costs_are_means_over_tasks_and_memory_is_the_most(cell: Any, record: Any, store: Any) -> None:
     records = [
-        costly(record, cell(task, method=method, seed=seed), 60.0, stored, gib, seconds)
-        for method in ("a", "b")
+        costly(record, cell(task, method="a", seed=seed), 60.0, stored, gib, seconds)
         for task, seed, stored, gib, seconds in (
             ("rte", 0, 100, 1.0, 10.0), ("rte", 1, 100, 2.0, 20.0), ("cb", 0, 300, 5.0, 45.0), ("cb", 1, 300, 3.0, 45.0)
         )
     ]  # fmt: skip
+    records += [costly(record, cell(task, method="b"), 60.0, 400, 9.0, 90.0) for task in ("rte", "cb")]
     stored, memory, seconds = panels_of(store(records), ("rte", "cb"))
     assert [panel.spots[0].cost for panel in (stored, memory, seconds)] == [200.0, 5.0, 30.0]
 
 
 def test_what_lacks_a_task_or_was_not_measured_has_no_point(cell: Any, record: Any, store: Any) -> None:
     records = [
-        costly(record, cell(task, method=method), 60.0, stored=100 * (1 + (method == "b")), gib=float(method != "c"))
-        for method in ("a", "b", "c")
+        costly(record, cell(task, method=method), 60.0, stored=100 * (1 + (method == "b")), gib=gib)
+        for method, gib in (("a", 1.0), ("b", 2.0), ("c", 0.0))
         for task in ("rte", "cb")
     ]
     records.append(costly(record, cell("rte", method="half"), 99.0, stored=1))
-    stored, memory, _ = panels_of(store(records), ("rte", "cb"))
+    stored, memory = panels_of(store(records), ("rte", "cb"))
     assert [spot.method for spot in stored.spots] == ["a", "c", "b"]
     assert [spot.method for spot in memory.spots] == ["a", "b"]  # c's memory is 0: nothing is known of it
-    assert memory.lacking == ("c · small",)
+    assert memory.lacking == ("small · c",)
 
 
-def test_a_single_point_makes_no_figure(cell: Any, record: Any, store: Any) -> None:
-    assert panels_of(store([costly(record, cell(), 60.0, stored=100)])) == []
+def test_points_of_one_cost_make_no_figure(cell: Any, record: Any, store: Any) -> None:
+    made = store(costly(record, cell(method=method), 60.0, stored=100) for method in ("a", "b"))
+    assert panels_of(made) == []
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged"])
 def test_failed_cells_cost_nothing(status: str, cell: Any, record: Any, store: Any) -> None:
-    records = [costly(record, cell(method=method), 60.0, stored=100) for method in ("a", "b")]
+    records = [costly(record, cell(method=method), 60.0, stored=stored) for method, stored in (("a", 1), ("b", 2))]
     records.append(record(cell(method="c"), status=status, reason="x"))
-    for panel in panels_of(store(records)):
+    panels = panels_of(store(records))
+    assert len(panels) == 1
+    for panel in panels:
         assert {spot.method for spot in panel.spots} == {"a", "b"}
         assert all(math.isfinite(spot.cost) for spot in panel.spots)
