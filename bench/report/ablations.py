@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench.report import published as papers
 from bench.report.curves import Curve, Panel, Point
-from bench.report.sweeps import MOST_LINES, Entry, Sweep, find, kind, layer_range
+from bench.report.sweeps import MOST_LINES, Sweep, Variant, find, kind, layer_range
 from bench.report.wording import model_texts
 
 MOST_PANELS = 12
@@ -53,16 +53,16 @@ class Ablation:
     panels: tuple[Panel, ...]
     pairs: tuple[PairPanel, ...]
     notes: tuple[str, ...]
-    entries: tuple[Entry, ...]  # all that is drawn
+    variants: tuple[Variant, ...]  # all that is drawn
     published: bool  # whether some of the paper's numbers are
 
 
-def ablations(entries: Sequence[Entry], tasks: Sequence[str], overlay: pd.DataFrame | None) -> list[Ablation]:
+def ablations(variants: Sequence[Variant], tasks: Sequence[str], overlay: pd.DataFrame | None) -> list[Ablation]:
     """One per swept setting, by name; `tasks` come first, `overlay` are published numbers or None.
 
     A choice that tells apart the lines of another setting's figure gets none of its own, unless it is the head.
     """
-    sweeps = find(entries)
+    sweeps = find(variants)
     drawn_as_lines: set[str] = set()
     found, choices = [], []
     for setting, lines in sweeps.items():
@@ -74,7 +74,7 @@ def ablations(entries: Sequence[Entry], tasks: Sequence[str], overlay: pd.DataFr
     for setting in choices:
         if setting == HEAD or setting not in drawn_as_lines:
             found.append(_pairs(setting, _ordered(sweeps[setting], tasks), overlay))
-    return sorted(found, key=lambda ablation: ablation.setting)
+    return sorted((one for one in found if one.panels or one.pairs), key=lambda ablation: ablation.setting)
 
 
 def _ordered(lines: Iterable[Sweep], tasks: Sequence[str]) -> list[Sweep]:
@@ -100,14 +100,14 @@ def _lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -
     models = model_texts(model for _, model in by_place)
     panels, drawn = [], []
     for (task, model), own in list(by_place.items())[:MOST_PANELS]:
-        kept = sorted(sorted(own, key=lambda line: -len(line.entries))[:MOST_LINES], key=lambda line: line.name)
+        kept = sorted(sorted(own, key=lambda line: -len(line.variants))[:MOST_LINES], key=lambda line: line.name)
         if len(own) > len(kept):
             notes.append(f"{task}: {len(own) - len(kept)} of {len(own)} lines are in the table alone.")
         title = f"{task} {kept[0].first.metric}".strip() + (f" · {models[model]}" if len(models) > 1 else "")
         panel, more = (_depth_panel if kind(lines) == "layers" else _value_panel)(title, setting, kept, overlay)
-        panels.append(panel)
+        panels += [panel] if panel.curves else []  # ranges of which no two touch the same end make no line
         notes += [note for note in more if note not in notes]
-        drawn += [entry for line in kept for entry in line.entries]
+        drawn += [variant for line in kept for variant in line.variants]
     return Ablation(
         setting, _heading(setting, models.values()), tuple(panels), (), tuple(notes), tuple(drawn),
         any(curve.published for panel in panels for curve in panel.curves),
@@ -125,12 +125,14 @@ def _value_panel(
     """Score against a number, one curve per sweep."""
     curves: list[Curve] = []
     for line in lines:
-        values = [entry.settings[setting] for entry in line.entries]
-        points = [_point(entry, float(value), f"{value:g}") for entry, value in zip(line.entries, values, strict=True)]
+        values = [variant.settings[setting] for variant in line.variants]
+        points = [
+            _point(variant, float(value), f"{value:g}") for variant, value in zip(line.variants, values, strict=True)
+        ]
         curves.append(Curve(line.name, line.name, tuple(points)))
         for name, said in papers.ablation(overlay, line).items():
             points = [_published_point(float(value), score) for value, score in said.items()]
-            curves.append(_published(name, name, points))
+            curves.append(_published(name, _nearest(name, line, lines), points))
     places = [point.x for curve in curves for point in curve.points]
     log = min(places) > 0 and max(places) / min(places) >= LOG_FROM
     label = setting.replace("_", " ") + (" (log)" if log else "")
@@ -145,32 +147,32 @@ def _depth_panel(
     aside: set[str] = set()
     for line in lines:
         depth = _depth(line)
-        ranges: dict[tuple[int, int], Entry] = {}
-        for entry in line.entries:
-            bounds = layer_range(str(entry.settings[setting]), entry.backbone_layers)
+        ranges: dict[tuple[int, int], Variant] = {}
+        for variant in line.variants:
+            bounds = layer_range(str(variant.settings[setting]), variant.backbone_layers)
             if bounds is not None:
-                ranges.setdefault(bounds, entry)  # "all" beside "1-24": the same twice
-        shown: list[Entry] = []
+                ranges.setdefault(bounds, variant)  # "all" beside "1-24": the same twice
+        shown: list[Variant] = []
         for way in (UP, DOWN):
-            touching = {bounds: entry for bounds, entry in sorted(ranges.items()) if way in _ways(bounds, depth)}
+            touching = {bounds: variant for bounds, variant in sorted(ranges.items()) if way in _ways(bounds, depth)}
             if len(touching) > 1:
-                points = [_point(entry, *_count(bounds)) for bounds, entry in touching.items()]
+                points = [_point(variant, *_count(bounds)) for bounds, variant in touching.items()]
                 label = f"{line.name}, {way}"
                 curves.append(Curve(label, label, tuple(sorted(points, key=lambda point: point.x))))
-                curves += _published_depth(line, way, depth, overlay)
+                curves += _published_depth(line, lines, way, overlay)
                 shown += touching.values()
-        aside |= {str(entry.settings[setting]) for entry in line.entries if entry not in shown}
+        aside |= {str(variant.settings[setting]) for variant in line.variants if variant not in shown}
     notes = [f"Not on a line, in the table alone: {', '.join(sorted(aside))}."] if aside else []
     return _panel(title, lines, curves, "number of layers", False), notes
 
 
-def _published_depth(line: Sweep, way: str, depth: float, overlay: pd.DataFrame | None) -> list[Curve]:
-    curves = []
+def _published_depth(line: Sweep, lines: Sequence[Sweep], way: str, overlay: pd.DataFrame | None) -> list[Curve]:
+    curves, depth = [], _depth(line)
     for name, said in papers.ablation(overlay, line).items():
         ranges = {text: layer_range(text, depth) for text in said}
         touching = {text: bounds for text, bounds in ranges.items() if way in _ways(bounds, depth)}
         points = [_published_point(_count(bounds)[0], said[text]) for text, bounds in touching.items() if bounds]
-        curves.append(_published(f"{name}, {way}", f"{line.name}, {way}" if name == line.name else name, points))
+        curves.append(_published(f"{name}, {way}", f"{_nearest(name, line, lines)}, {way}", points))
     return curves
 
 
@@ -178,7 +180,7 @@ def _depth(line: Sweep) -> float:
     """Layers of the backbone; where no record says it, the last layer that the sweep names."""
     if not math.isnan(line.first.backbone_layers):
         return line.first.backbone_layers
-    ranges = [layer_range(str(entry.settings[line.setting]), math.nan) for entry in line.entries]
+    ranges = [layer_range(str(variant.settings[line.setting]), math.nan) for variant in line.variants]
     return float(max((bounds[1] for bounds in ranges if bounds), default=math.nan))
 
 
@@ -193,12 +195,18 @@ def _count(bounds: tuple[int, int]) -> tuple[float, str]:
     return float(count), str(count)
 
 
-def _point(entry: Entry, x: float, name: str) -> Point:
-    return Point(name, x, entry.score, entry.low, entry.high)
+def _point(variant: Variant, x: float, name: str) -> Point:
+    return Point(name, x, variant.score, variant.low, variant.high)
 
 
 def _published_point(x: float, score: float) -> Point:
     return Point(f"{x:g}", x, score)
+
+
+def _nearest(name: str, line: Sweep, lines: Sequence[Sweep]) -> str:
+    """The measured line that a published one of this name looks like: its namesake, or its method's only one."""
+    own = [other.name for other in lines if other.first.method == line.first.method]
+    return line.name if len(own) == 1 else name
 
 
 def _published(label: str, looks_like: str, points: Iterable[Point]) -> Curve:
@@ -206,14 +214,14 @@ def _published(label: str, looks_like: str, points: Iterable[Point]) -> Curve:
 
 
 def _panel(title: str, lines: Sequence[Sweep], curves: Sequence[Curve], x_label: str, log: bool) -> Panel:
-    measured = [point for curve in curves if not curve.published for point in curve.points]
-    absent = tuple(point.name for point in measured if math.isnan(point.score))
+    measured = [(curve.label, point) for curve in curves if not curve.published for point in curve.points]
+    absent = tuple(f"{label} at {point.name}" for label, point in measured if math.isnan(point.score))
     once = {curve.label: curve for curve in curves if curve.points}  # several lines may have the same published one
     return Panel(title, tuple(once.values()), _baselines(lines), absent, len(measured), x_label, log)
 
 
 def _baselines(lines: Sequence[Sweep]) -> dict[str, float]:
-    known = [entry.trivial for line in lines for entry in line.entries if not math.isnan(entry.trivial)]
+    known = [variant.trivial for line in lines for variant in line.variants if not math.isnan(variant.trivial)]
     return {"": fmean(known)} if known else {}
 
 
@@ -230,8 +238,8 @@ def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -
         rows = []
         for line in own[:MOST_ROWS]:
             scores = {
-                str(entry.settings.get(setting)): _point(entry, math.nan, str(entry.settings.get(setting)))
-                for entry in line.entries
+                str(variant.settings.get(setting)): _point(variant, math.nan, str(variant.settings.get(setting)))
+                for variant in line.variants
             }
             said = {
                 value: score
@@ -241,7 +249,7 @@ def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -
             }
             name = f"{line.first.task} {line.first.metric}".strip() + f" · {line.name}"
             rows.append(PairRow(name, scores, _baselines([line]).get("", math.nan), said))
-            drawn += list(line.entries)
+            drawn += list(line.variants)
             with_papers |= bool(said)
         panels.append(PairPanel(models[model] if len(by_model) > 1 else "", tuple(rows)))
     if len(by_model) > MOST_PANELS:

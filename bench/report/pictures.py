@@ -14,7 +14,7 @@ from bench.report.dumbbells import draw_pairs
 from bench.report.fronts import draw_fronts
 from bench.report.pareto import cost_panels
 from bench.report.published import CITED, sources
-from bench.report.sweeps import entries, shown_lines
+from bench.report.sweeps import shown_lines, variants
 from bench.report.tables import trials_text
 from bench.report.wording import seeds_text
 
@@ -50,7 +50,7 @@ def pictures(report: Report, overlay: pd.DataFrame | None = None) -> list[Pictur
             rows[rows["suite"] == suite] for rows in (report.frame, report.summary, report.averages)
         )
         drawn += _scale(suite, tasks, frame, summary, averages, overlay)
-        for ablation in ablations(entries(frame, summary), tasks, report.published):
+        for ablation in ablations(variants(frame, summary), tasks, report.published):
             drawn.append(_ablation(suite, ablation, frame, report.published))
         drawn += _costs(suite, tasks, frame, averages)
     if not report.chosen:
@@ -83,20 +83,17 @@ def _scale(
     main = curves.average_panel(summary, averages, tasks, overlay)
     panels = curves.task_panels(summary, tasks, overlay)
     return [
-        _lines(f"scale-{suite}", [main], f"{suite}: score against model size", [*_gaps(main), *notes]),
+        _lines(f"scale-{suite}", [main], f"{suite}: score against model size", [*_gaps([main]), *notes]),
         _lines(f"scale-{suite}-tasks", panels, f"{suite}: each task against model size", notes),
     ]
 
 
 def _ablation(suite: str, ablation: Ablation, frame: pd.DataFrame, published: pd.DataFrame | None) -> Picture:
-    drawn = {(entry.task, entry.model, entry.label) for entry in ablation.entries}
+    drawn = {(variant.task, variant.model, variant.label) for variant in ablation.variants}
     keys = pd.Series(list(zip(frame["task"], frame["model"], frame["label"], strict=True)), index=frame.index)
     what = "Along a line" if ablation.panels else "Between joined points"
-    notes = [
-        f"{what} nothing but {ablation.setting} differs.",
-        *_conditions(frame[keys.isin(drawn)], ""),
-        *ablation.notes,
-    ]
+    notes = [*_gaps(ablation.panels), f"{what} nothing but {ablation.setting} differs."]
+    notes += [*_conditions(frame[keys.isin(drawn)], ""), *ablation.notes]
     if published is not None and ablation.published:
         notes.append(f"Open markers: {CITED}, {sources(published, ablation.setting)}.")
     name, heading = f"ablation-{suite}-{ablation.setting}", f"{suite}: {ablation.heading}"
@@ -120,13 +117,14 @@ def _costs(suite: str, tasks: Sequence[str], frame: pd.DataFrame, averages: pd.D
     return [Picture(f"cost-{suite}", draw_fronts(panels, y_label, heading, notes), _caption(heading, notes))]
 
 
-def _gaps(panel: curves.Panel) -> list[str]:
+def _gaps(panels: Sequence[curves.Panel]) -> list[str]:
     """The note on points that are not there, empty when all are."""
-    if not panel.absent:
+    absent = [name for panel in panels for name in panel.absent]
+    if not absent:
         return []
-    named = ", ".join(panel.absent[:MOST_NAMED])
-    more = f" and {len(panel.absent) - MOST_NAMED} more" if len(panel.absent) > MOST_NAMED else ""
-    return [f"{len(panel.absent)} of {panel.num_asked} points missing: {named}{more}"]
+    named = ", ".join(absent[:MOST_NAMED])
+    more = f" and {len(absent) - MOST_NAMED} more" if len(absent) > MOST_NAMED else ""
+    return [f"{len(absent)} of {sum(panel.num_asked for panel in panels)} points missing: {named}{more}"]
 
 
 def _conditions(rows: pd.DataFrame, x: str) -> list[str]:

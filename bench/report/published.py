@@ -65,15 +65,18 @@ def known() -> pd.DataFrame | None:
 def main_results(published: pd.DataFrame, metrics: Mapping[str, str]) -> pd.DataFrame:
     """The numbers of the tasks and metrics in `metrics` (task -> metric) that are no ablation's and not read by eye."""
     wanted = pd.Series(list(zip(published["task"], published["metric"], strict=True)), index=published.index)
-    kept = wanted.isin(list(metrics.items())) & (published["setting"] == "") & ~published["digitised"].astype(bool)
-    return published[kept]
+    return published[wanted.isin(list(metrics.items())) & _is_main(published)]
+
+
+def _is_main(published: pd.DataFrame) -> pd.Series[bool]:
+    return (published["setting"] == "") & ~published["digitised"].astype(bool)
 
 
 def main_metrics_of(published: pd.DataFrame | None) -> set[tuple[str, str]]:
     """(task, metric) of the papers' main results."""
     if published is None:
         return set()
-    main = published[(published["setting"] == "") & ~published["digitised"].astype(bool)]
+    main = published[_is_main(published)]
     return set(zip(main["task"], main["metric"], strict=True))
 
 
@@ -142,7 +145,7 @@ def sources(published: pd.DataFrame, setting: str) -> str:
 
 def _matching(published: pd.DataFrame, model: str, parameters: float) -> pd.DataFrame:
     """The main results of the model, by the rule of `matches`."""
-    main = published[(published["setting"] == "") & ~published["digitised"].astype(bool)]
+    main = published[_is_main(published)]
     names = zip(main["model"], main["parameters"], strict=True)
     return main[np.array([matches(model, parameters, name, float(size)) for name, size in names], dtype=bool)]
 

@@ -1,4 +1,4 @@
-"""Which settings were swept: entries of one method that differ in one setting while everything else is equal.
+"""Which settings were swept: lines of one method that differ in one setting while everything else is equal.
 
 Nothing here knows a setting's name: that it varies, and what its values look like, says what can be drawn of it.
 """
@@ -23,7 +23,7 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 @dataclass(frozen=True)
-class Entry:
+class Variant:
     """One line of a suite's table at one task and model, by its main metric; NaN score: nothing is finished."""
 
     task: str
@@ -43,18 +43,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Entries of one task, model and method that differ in `setting` alone, at least two values of it.
+    """Variants of one task, model and method that differ in `setting` alone, at least two values of it.
 
     `others` are the settings and conditions in which it differs from other sweeps of the setting: they name its line.
     """
 
     setting: str
-    entries: tuple[Entry, ...]
+    variants: tuple[Variant, ...]
     others: tuple[tuple[str, str], ...] = ()
 
     @property
-    def first(self) -> Entry:
-        return self.entries[0]
+    def first(self) -> Variant:
+        return self.variants[0]
 
     @property
     def name(self) -> str:
@@ -62,7 +62,7 @@ class Sweep:
         return f"{self.first.method} ({marks})" if marks else self.first.method
 
 
-def entries(frame: pd.DataFrame, summary: pd.DataFrame) -> list[Entry]:
+def variants(frame: pd.DataFrame, summary: pd.DataFrame) -> list[Variant]:
     """The main-metric rows of a summary with the settings of their cells; both hold one suite."""
     cells = {(row["task"], row["model"], row["label"]): row for row in frame.to_dict("records")}
     conditions = [name for name in CONDITIONS if name in frame.columns]
@@ -70,7 +70,7 @@ def entries(frame: pd.DataFrame, summary: pd.DataFrame) -> list[Entry]:
     for row in summary[summary["main"].astype(bool)].to_dict("records"):
         cell = cells[row["task"], row["model"], row["label"]]
         found.append(
-            Entry(
+            Variant(
                 row["task"], row["metric"], row["model"], row["method"], row["label"], cell["settings"],
                 tuple((name, str(cell[name])) for name in conditions),
                 float(row["mean"]), float(row["low"]), float(row["high"]), float(row["trivial"]),
@@ -80,21 +80,21 @@ def entries(frame: pd.DataFrame, summary: pd.DataFrame) -> list[Entry]:
     return found
 
 
-def find(found: Sequence[Entry]) -> dict[str, list[Sweep]]:
-    """Per setting, by name, its sweeps in the order of the entries."""
-    places: dict[Hashable, list[Entry]] = defaultdict(list)
-    for entry in found:
-        places[entry.task, entry.model, entry.method, entry.conditions].append(entry)
+def find(found: Sequence[Variant]) -> dict[str, list[Sweep]]:
+    """Per setting, by name, its sweeps in the order of the variants."""
+    places: dict[Hashable, list[Variant]] = defaultdict(list)
+    for variant in found:
+        places[variant.task, variant.model, variant.method, variant.conditions].append(variant)
     sweeps: dict[str, list[Sweep]] = defaultdict(list)
     for place in places.values():
-        for setting in _varying(entry.settings for entry in place):
+        for setting in _varying(variant.settings for variant in place):
             sweeps[setting] += _sweeps(place, setting)
     return {setting: _named(lines) for setting, lines in sorted(sweeps.items()) if lines}
 
 
 def kind(sweeps: Iterable[Sweep]) -> Kind:
     """What the values of a swept setting are: numbers, ranges of layers ("1-4", "3", "all"), or a choice."""
-    setting_values = [entry.settings.get(sweep.setting) for sweep in sweeps for entry in sweep.entries]
+    setting_values = [variant.settings.get(sweep.setting) for sweep in sweeps for variant in sweep.variants]
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in setting_values):
         return "number"
     texts = [value for value in setting_values if isinstance(value, str)]
@@ -141,17 +141,17 @@ def _varying(settings: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted(name for name, found in values.items() if len(found) > 1)
 
 
-def _sweeps(place: Sequence[Entry], setting: str) -> list[Sweep]:
-    """Entries equal but for the setting. Two that are equal in all of it (other data, say) start another line."""
-    lines: dict[tuple[str, int], list[Entry]] = defaultdict(list)
-    for entry in place:
-        rest = _text({name: value for name, value in entry.settings.items() if name != setting})
+def _sweeps(place: Sequence[Variant], setting: str) -> list[Sweep]:
+    """Variants equal but for the setting. Two that are equal in all of it (other data, say) start another line."""
+    lines: dict[tuple[str, int], list[Variant]] = defaultdict(list)
+    for variant in place:
+        rest = _text({name: value for name, value in variant.settings.items() if name != setting})
         number = 0
-        while any(entry.settings.get(setting) == other.settings.get(setting) for other in lines[rest, number]):
+        while any(variant.settings.get(setting) == other.settings.get(setting) for other in lines[rest, number]):
             number += 1
-        lines[rest, number].append(entry)
+        lines[rest, number].append(variant)
     return [
-        Sweep(setting, tuple(sorted(line, key=lambda entry: _order(entry.settings.get(setting)))))
+        Sweep(setting, tuple(sorted(line, key=lambda variant: _order(variant.settings.get(setting)))))
         for line in lines.values()
         if len(line) > 1
     ]
@@ -169,7 +169,7 @@ def _named(sweeps: list[Sweep]) -> list[Sweep]:
     for sweep in sweeps:
         facets = _facets(sweep)
         others = tuple((name, facets[name]) for name in sorted(telling[sweep.first.method]) if name in facets)
-        named.append(Sweep(sweep.setting, sweep.entries, others))
+        named.append(Sweep(sweep.setting, sweep.variants, others))
     return named
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from bench.report import published
 from bench.report.ablations import Ablation, ablations
+from bench.report.figures import assign_styles
 from bench.report.pictures import pictures
-from bench.report.sweeps import entries
+from bench.report.sweeps import variants
 from bench.report.write import collect, write_report
 
 BASE = {"length": 20, "layers": "all", "reparam": "none", "head": "linear", "learning_rate": 5e-3}
@@ -38,7 +39,7 @@ def variant(cell: Any, record: Any) -> Any:
 
 def ablations_of(made: Any, overlay: Any = None) -> dict[str, Ablation]:
     report = collect([made.path], {})
-    found = ablations(entries(report.frame, report.summary), ("rte", "boolq"), overlay)
+    found = ablations(variants(report.frame, report.summary), ("rte", "boolq"), overlay)
     return {ablation.setting: ablation for ablation in found}
 
 
@@ -62,6 +63,10 @@ def test_a_range_that_touches_no_end_is_named_beside_the_lines(variant: Any, sto
     found = ablations_of(store(variant(60.0, layers=layers) for layers in ("1-4", "1-8", "5-8", "21-24")))["layers"]
     assert curves(found) == {UP: [(4, 60.0), (8, 60.0)]}
     assert found.notes == ("Not on a line, in the table alone: 21-24, 5-8.",)  # one point makes no line
+
+
+def test_ranges_of_which_no_two_touch_the_same_end_make_no_figure(variant: Any, store: Any) -> None:
+    assert ablations_of(store(variant(60.0, layers=layers) for layers in ("1-4", "5-8", "21-24"))) == {}
 
 
 def test_without_a_recorded_depth_the_last_layer_named_is_the_last(variant: Any, store: Any) -> None:
@@ -119,17 +124,19 @@ def test_a_panel_per_task_and_model_the_named_tasks_first_then_by_size(variant: 
 
 def test_a_failed_value_is_a_gap_and_is_counted(variant: Any, store: Any) -> None:
     made = store([variant(60.0, length=2), variant(None, length=4), variant(61.0, length=8)])
+    caption = next(one.caption for one in pictures(collect([made.path], {})) if "length" in one.name)
+    assert "1 of 3 points missing: ptv2 at 4" in caption
     panel = ablations_of(made)["length"].panels[0]
     assert [math.isnan(point.score) for point in panel.curves[0].points] == [False, True, False]
-    assert (panel.absent, panel.num_asked) == (("4",), 3)
+    assert (panel.absent, panel.num_asked) == (("ptv2 at 4",), 3)
 
 
 def test_intervals_are_those_of_the_summary_and_one_seed_has_none(variant: Any, store: Any) -> None:
     made = store([variant(60.0 + seed, length=2, seed=seed) for seed in range(2)] + [variant(60.0, length=4)])
     first, second = ablations_of(made)["length"].panels[0].curves[0].points
-    assert (first.low, first.high) == pytest.approx(
-        (60.5 - 12.7062 / 2, 60.5 + 12.7062 / 2), abs=1e-3
-    )  # t(0.975, 1) / 2
+    row = collect([made.path], {}).summary.set_index("label").loc["ptv2 (length=2)"]
+    assert (first.score, first.low, first.high) == (60.5, row["low"], row["high"])
+    assert first.low < 60.5 < first.high
     assert math.isnan(second.low)
 
 
@@ -207,6 +214,23 @@ def test_the_paper_s_lengths_lie_over_the_line_of_their_reparameterisation(cell:
     drawn = curves(ablations_of(made, published.read())["length"])
     assert drawn["ptv2 (reparam=none) (published)"][:2] == [(16, 85.4), (32, 86.7)]
     assert drawn["ptv2 (reparam=mlp) (published)"][:2] == [(16, 86.9), (32, 89.1)]
+
+
+def test_a_published_line_looks_like_its_namesake_or_the_only_line_of_its_method(
+    cell: Any, record: Any, store: Any
+) -> None:
+    def tagged(length: int) -> Any:
+        settings = BASE | {"length": length}
+        made = record(cell("conll04", LARGE, settings=settings, given=settings), 80.0)
+        return made.model_copy(update={"main_metric": "entity_f1", "scores": {"entity_f1": 80.0}})
+
+    made = store([tagged(16), tagged(32)])
+    report = collect([made.path], {})
+    report.summary["backbone_parameters"] = 355e6
+    (found,) = ablations(variants(report.frame, report.summary), (), published.read())
+    styles = assign_styles(found.panels[0].curves)
+    assert set(styles) == {"ptv2", "ptv2 (reparam=none) (published)"}
+    assert styles["ptv2"] == styles["ptv2 (reparam=none) (published)"]
 
 
 def test_every_figure_of_a_swept_grid_is_drawn_the_same_twice(variant: Any, store: Any, tmp_path: Path) -> None:

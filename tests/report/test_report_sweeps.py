@@ -9,7 +9,7 @@ import pytest
 
 from bench.report.frame import frame
 from bench.report.stats import summarise
-from bench.report.sweeps import Entry, Sweep, entries, find, kind, layer_range, shown_lines
+from bench.report.sweeps import Sweep, Variant, find, kind, layer_range, shown_lines, variants
 from bench.spec import Budget
 
 BASE = {"length": 20, "layers": "all", "reparam": "none", "head": "linear"}
@@ -17,11 +17,11 @@ BASE = {"length": 20, "layers": "all", "reparam": "none", "head": "linear"}
 
 def sweeps_of(made: Any) -> dict[str, list[Sweep]]:
     rows = frame([made])
-    return find(entries(rows, summarise(rows)))
+    return find(variants(rows, summarise(rows)))
 
 
 def values(sweep: Sweep) -> list[Any]:
-    return [entry.settings[sweep.setting] for entry in sweep.entries]
+    return [variant.settings[sweep.setting] for variant in sweep.variants]
 
 
 def changed(cell: Any, **settings: Any) -> Any:
@@ -95,7 +95,7 @@ def test_what_is_equal_in_all_settings_but_is_not_the_same_starts_another_line(
 )  # fmt: skip
 def test_the_kind_of_a_setting_is_told_by_its_values(found: list[Any], expected: str) -> None:
     made = [
-        Entry("rte", "accuracy", "m", "ptv2", "", {"x": value}, (), 60.0, math.nan, math.nan, 50.0, 1e6, 24.0)
+        Variant("rte", "accuracy", "m", "ptv2", "", {"x": value}, (), 60.0, math.nan, math.nan, 50.0, 1e6, 24.0)
         for value in found
     ]
     assert kind([Sweep("x", tuple(made))]) == expected
