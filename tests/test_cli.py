@@ -238,3 +238,16 @@ def test_another_packages_broken_plugin_is_left_out_with_a_warning(
     code, out, err = bench("list", "methods")
     assert (code, "ptv2" in out) == (0, True)
     assert "warning: the plugin 'theirs' (nowhere_to_be_found.methods) is left out: ModuleNotFoundError" in err
+
+
+def test_a_report_draws_layers_that_were_swept_in_both_directions(bench: Bench) -> None:
+    for layers in ("1-1", "1-2", "2-2"):
+        assert bench.run("--set", f"ptv2.layers={layers}")[0] == 0
+    assert {record.provenance["layers"] for record in Store.open(Path("out")).records()} == {2}
+    code, out, _ = bench("report", "out", "--format", "svg,tex")
+    assert code == 0
+    for name in ("ablation-superglue-layers.svg", "cost-superglue.svg", "paper-superglue.tex"):
+        assert f"wrote out/report/{name}" in out
+    text = Path("out/report/ablation-superglue-layers.svg").read_text()
+    for words in ("ptv2, from the first layer up", "ptv2, from the last layer down", "number of layers"):
+        assert words in text

@@ -85,3 +85,11 @@ def test_seeds_tasks_and_models_share_a_line(cell: Any, record: Any, store: Any)
     cells = [cell(), cell(seed=1), cell("cb"), cell(model="large")]
     rows = frame([store(record(one, 60.0) for one in cells)])
     assert set(rows["label"]) == {"ptv2"}
+
+
+def test_a_row_holds_all_settings_those_given_and_the_backbone_s_layers(cell: Any, record: Any, store: Any) -> None:
+    deep = record(cell(given={"length": 20}), 60.0).model_copy(update={"provenance": {"layers": 24}})
+    rows = frame([store([deep], planned=[cell(seed=1)])])
+    assert list(rows["settings"]) == [{"length": 20, "head": "linear"}] * 2
+    assert list(rows["given"]) == [{"length": 20}, {}]
+    assert list(rows["backbone_layers"]) == [24.0, 24.0]  # of the missing cell known from the other
