@@ -17,7 +17,7 @@ import pandas as pd
 from bench.report import published as papers
 from bench.report.curves import Curve, Panel, Point
 from bench.report.sweeps import MOST_LINES, Sweep, Variant, find, kind, layer_range
-from bench.report.wording import model_texts
+from bench.report.wording import model_texts, natural
 
 MOST_PANELS = 12
 MOST_ROWS = 30  # of points beside one another
@@ -84,7 +84,14 @@ def _ordered(lines: Iterable[Sweep], tasks: Sequence[str]) -> list[Sweep]:
     def key(line: Sweep) -> tuple[int, str, bool, float, str, str]:
         one, size = line.first, line.first.backbone_parameters
         unknown = math.isnan(size)
-        return (place.get(one.task, len(place)), one.task, unknown, 0 if unknown else size, one.model, line.name)
+        return (
+            place.get(one.task, len(place)),
+            one.task,
+            unknown,
+            0 if unknown else size,
+            one.model,
+            natural(line.name),
+        )
 
     return sorted(lines, key=key)
 
@@ -100,7 +107,9 @@ def _lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -
     models = model_texts(model for _, model in by_place)
     panels, drawn = [], []
     for (task, model), own in list(by_place.items())[:MOST_PANELS]:
-        kept = sorted(sorted(own, key=lambda line: -len(line.variants))[:MOST_LINES], key=lambda line: line.name)
+        kept = sorted(
+            sorted(own, key=lambda line: -len(line.variants))[:MOST_LINES], key=lambda line: natural(line.name)
+        )
         if len(own) > len(kept):
             notes.append(f"{task}: {len(own) - len(kept)} of {len(own)} lines are in the table alone.")
         title = f"{task} {kept[0].first.metric}".strip() + (f" · {models[model]}" if len(models) > 1 else "")
@@ -162,7 +171,7 @@ def _depth_panel(
                 curves += _published_depth(line, lines, way, overlay)
                 shown += touching.values()
         aside |= {str(variant.settings[setting]) for variant in line.variants if variant not in shown}
-    notes = [f"Not on a line, in the table alone: {', '.join(sorted(aside))}."] if aside else []
+    notes = [f"Not on a line, in the table alone: {', '.join(sorted(aside, key=natural))}."] if aside else []
     return _panel(title, lines, curves, "number of layers", False), notes
 
 

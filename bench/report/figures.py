@@ -21,7 +21,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from matplotlib.transforms import Bbox
 
 from bench.report.curves import Curve, Panel
-from bench.report.wording import count_text
+from bench.report.wording import count_text, natural
 
 # Okabe and Ito 2008, "Color universal design", without the yellow that is lost on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -105,7 +105,7 @@ def assign_styles(curves: Iterable[Curve]) -> dict[str, Style]:
         own = measured.get(curve.method, set())
         plain = {curve.method} & own or (own if len(own) == 1 else set())
         stands_for[curve.label] = min(plain) if curve.published and plain else curve.label
-    names = sorted(set(stands_for.values()))
+    names = sorted(set(stands_for.values()), key=natural)
     look = {
         name: Style(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]) for number, name in enumerate(names)
     }
@@ -274,7 +274,7 @@ def head(figure: Figure, handles: Sequence[Line2D], heading: str, titled: bool) 
 
 def _handles(panels: Sequence[Panel], styles: dict[str, Style]) -> list[Line2D]:
     curves = {curve.label: curve for panel in panels for curve in panel.curves}
-    ordered = sorted(curves.values(), key=lambda curve: (curve.published, curve.label))
+    ordered = sorted(curves.values(), key=lambda curve: (curve.published, natural(curve.label)))
     return [_handle(curve, styles[curve.label]) for curve in ordered]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.report.published import CITED
 from bench.report.stats import AVERAGE
-from bench.report.wording import PROTOCOLS, lengths_text, model_texts, score_text, seeds_text, share_text
+from bench.report.wording import PROTOCOLS, lengths_text, model_texts, natural, score_text, seeds_text, share_text
 
 NOT_ASKED = "–"
 ENTRIES_TEXT = (
@@ -64,7 +64,8 @@ def build(
     keys = zip(every["model"], every["label"], every["task"], every["metric"], strict=True)
     entries: Entries = {(*key,): row for key, (_, row) in zip(keys, every.iterrows(), strict=True)}
     lines = summary.groupby(["model", "label"])["backbone_parameters"].max().reset_index()
-    lines = lines.sort_values(["backbone_parameters", "model", "label"], na_position="last")
+    lines = lines.sort_values("label", key=lambda labels: labels.map(natural))
+    lines = lines.sort_values(["backbone_parameters", "model"], na_position="last", kind="stable")
     models = model_texts(frame["model"])
     papers = _published(beside, suite, columns)
     rows = []

@@ -62,7 +62,7 @@ def test_depth_counts_up_from_the_first_layer_and_down_from_the_last(variant: An
 def test_a_range_that_touches_no_end_is_named_beside_the_lines(variant: Any, store: Any) -> None:
     found = ablations_of(store(variant(60.0, layers=layers) for layers in ("1-4", "1-8", "5-8", "21-24")))["layers"]
     assert curves(found) == {UP: [(4, 60.0), (8, 60.0)]}
-    assert found.notes == ("Not on a line, in the table alone: 21-24, 5-8.",)  # one point makes no line
+    assert found.notes == ("Not on a line, in the table alone: 5-8, 21-24.",)  # one point makes no line
 
 
 def test_ranges_of_which_no_two_touch_the_same_end_make_no_figure(variant: Any, store: Any) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.report.console import print_table
 from bench.report.formats import latex, latex_text, markdown
 from bench.report.tables import Table
-from bench.report.wording import count_text, score_text, seeds_text, share_text
+from bench.report.wording import count_text, natural, score_text, seeds_text, share_text
 from bench.report.write import collect, write_report
 from bench.spec import Budget
 from bench.store.record import Counts
@@ -141,6 +141,14 @@ def test_an_empty_folder_still_gives_a_report(store: Any, tmp_path: Path) -> Non
     paths = write_report([store().path], {"md", "csv", "tex", "png", "svg"}, AVERAGE, to=tmp_path / "out")
     assert [path.name for path in paths] == ["table.md", "table.csv", "table.tex", "scale.png", "scale.svg"]
     assert "Nothing was measured" in paths[0].read_text()
+
+
+def test_lines_go_by_the_numbers_in_their_names(cell: Any, record: Any, store: Any) -> None:
+    lengths = (128, 16, 2)
+    made = store(record(cell(settings={"length": length}, given={"length": length}), 60.0) for length in lengths)
+    assert [row[1] for row in table_of(made).rows[:-1]] == [f"ptv2 (length={length})" for length in (2, 16, 128)]
+    rates = ["x=1", "x=0.0001", "x=0.01", "x=1e-05", "x=0.002"]
+    assert sorted(rates, key=natural) == ["x=1e-05", "x=0.0001", "x=0.002", "x=0.01", "x=1"]
 
 
 def test_words_for_numbers() -> None:
