@@ -12,7 +12,7 @@ from bench.errors import UsageError, unknown
 from bench.model.scales import expand
 from bench.model.source import ModelSource, find_model
 from bench.registry import build, find_method, find_suite
-from bench.spec import Budget, Cell, Frozen, Method, Plan, Precision, Protocol, Skip, Suite, Task
+from bench.spec import Budget, Cell, Frozen, Joint, JointTask, Method, Plan, Precision, Protocol, Skip, Suite, Task
 
 
 class Grid(Frozen):
@@ -51,18 +51,21 @@ def plan(grid: Grid) -> Plan:
         raise UsageError(f"--data {grid.data}: no chosen task of suite {suite.name!r} reads local data; leave it out")
     prints = {task.name: fingerprint(task, grid.data, task.splits(grid.protocol)) for task in tasks}
     cells: list[Cell] = []
+    joint_tasks: dict[str, JointTask] = {}
     for model in models:
         for task in tasks:
             for name, method in methods.items():
                 given = grid.settings.get(name, {})
                 fitted = _fitted(method, task, given)
-                reason = fitted.unfit(task, model)
+                first = fitted.joint(task, suite)
+                reason = fitted.unfit(task, model) or _alone(first, task, suite)
                 if reason:
                     skips.append(Skip(task.name, model.name, name, reason))
                     continue
                 _check_positions(fitted, model, task, budgets[task.name])
+                joint = _joint(grid, suite, model, fitted, first, joint_tasks)
                 cells += [
-                    _cell(grid, suite, task, model, fitted, given, seed, budgets[task.name], prints[task.name])
+                    _cell(grid, suite, task, model, fitted, given, seed, budgets[task.name], prints[task.name], joint)
                     for seed in grid.seeds or tuple(range(suite.seeds))
                 ]
     if not cells:
@@ -71,6 +74,31 @@ def plan(grid: Grid) -> Plan:
         reasons += [f"suite {suite.name!r} names no {name}; give --{name}" for name in lacking]
         raise UsageError("nothing can be run: " + "; ".join(reasons))
     return Plan(tuple({cell.id: cell for cell in cells}.values()), tuple(skips))
+
+
+def _joint(
+    grid: Grid, suite: Suite, model: ModelSource, method: Method, first: Joint | None, known: dict[str, JointTask]
+) -> tuple[JointTask, ...]:
+    """The data sets of a first stage, whether they were asked for as tasks or not. UsageError when one is not there."""
+    for task in first.tasks if first else ():
+        budget = _budget(suite, task, grid.budget)
+        _check_positions(method, model, task, budget)
+        if task.name not in known:
+            try:
+                found = fingerprint(task, grid.data, ("train",))
+            except UsageError as error:
+                hint = f"{method.name} trains on all {task.kind} tasks of a suite first; its settings may name fewer"
+                raise UsageError(f"{error} ({hint})") from None
+            known[task.name] = JointTask(
+                task=task.name, task_version=task.version, data_fingerprint=found, max_length=budget.max_length
+            )
+    return tuple(known[task.name] for task in first.tasks) if first else ()
+
+
+def _alone(first: Joint | None, task: Task, suite: Suite) -> str | None:
+    if first is None or len(first.tasks) > 1:
+        return None
+    return f"suite {suite.name!r} has no other {task.kind} task to train on together with {task.name!r} first"
 
 
 def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
@@ -144,6 +172,7 @@ def _cell(
     seed: int,
     budget: Budget,
     data_fingerprint: str,
+    joint: tuple[JointTask, ...],
 ) -> Cell:
     return Cell(
         suite=suite.name,
@@ -158,6 +187,7 @@ def _cell(
         budget=budget,
         protocol=grid.protocol,
         precision=grid.precision,
+        joint=joint,
         given=given,
         model_path=model.path,
         data_path=str(grid.data.resolve()) if grid.data else None,

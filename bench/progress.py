@@ -25,7 +25,10 @@ def summary(record: Record) -> str:
     if record.status != "done":
         return f"{head}: {record.status.upper()}: {record.reason}"
     scores = ", ".join(f"{name} {value:.1f}" for name, value in record.scores.items())
-    return f"{head}: {scores} ({record.costs.seconds:.1f} s, {record.costs.tokens_per_second:,.0f} tokens/s)"
+    costs = record.costs
+    speed = f", {costs.tokens_per_second:,.0f} tokens/s" if costs.tokens_per_second else ""
+    first = f", after {costs.joint_steps} steps on several data sets" if costs.joint_steps else ""
+    return f"{head}: {scores} ({costs.seconds:.1f} s{speed}{first})"
 
 
 class PlainProgress:

@@ -25,6 +25,7 @@ from bench.spec import Cell, Method
 from bench.store.predictions import write_predictions
 from bench.store.record import Record
 from bench.store.store import Store
+from bench.train.joint import Start, first_stage, joint_cells, stage_key, start_from
 from bench.train.lane import Lane
 from bench.train.loop import Progress, fit
 from bench.train.meter import peak_bytes, reset_peak
@@ -88,19 +89,26 @@ def prepare(cells: Sequence[Cell], room: DataRoom) -> None:
     }
     for cell in cells:
         task, method = find_suite(cell.suite).task(cell.task), _method(cell)
+        method.check()
         tokenizer, reader = tokenizers[cell.model_path]
         room.lane_data(cell, task, method, tokenizer, reader)
+        for each in joint_cells(cell):
+            room.train_data(each, find_suite(each.suite).task(each.task), method, tokenizer, reader)
         if method.head == "verbalizer":
             for name in task.classes:
                 word_tokens(tokenizer, task.words[name])
 
 
 class Backbones:
-    """The model in use. A frozen one is kept while cells share it; one whose weights train serves a single cell."""
+    """The model in use. A frozen one is kept while cells share it; one whose weights train serves a single cell.
+
+    `starts` are what first stages came to, which cells share.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._frozen: tuple[object, Backbone] | None = None
+        self.starts: dict[tuple[str, ...], Start] = {}
 
     def of(self, cell: Cell) -> Backbone:
         key = (cell.model_path, cell.precision)
@@ -150,7 +158,8 @@ def _run_group(
             yield _write_failure(cell, error, started, store, options)
         return
     try:
-        for record in _train_group(cells, backbone, room, store, options, audience, started):
+        starts = _starts(cells, backbone, backbones.starts, room, options, audience)
+        for record in _train_group(cells, backbone, starts, room, store, options, audience, started):
             if record.status == "failed":
                 backbones.drop()  # a lane that does not train as it should may have trained what it should not
             yield record
@@ -165,9 +174,34 @@ def _run_group(
             yield from _run_group([cell], backbones, room, store, options, audience)
 
 
+def _starts(
+    cells: Sequence[Cell],
+    backbone: Backbone,
+    known: dict[tuple[str, ...], Start],
+    room: DataRoom,
+    options: Options,
+    audience: Audience,
+) -> dict[str, Start]:
+    """By cell what its first stage came to, for those that have one; a stage that is not known yet is trained here."""
+    found = {}
+    for cell in cells:
+        if cell.joint:
+            key = stage_key(cell)
+            if key not in known:
+                with audience.loop(joint_cells(cell)):
+                    known[key] = first_stage(cell, backbone, room, _token_budget(backbone, options), audience.step)
+            found[cell.id] = known[key]
+    return found
+
+
+def _token_budget(backbone: Backbone, options: Options) -> int:
+    return options.token_budget or default_token_budget(backbone.geometry.hidden, backbone.device)
+
+
 def _train_group(
     cells: Sequence[Cell],
     backbone: Backbone,
+    starts: dict[str, Start],
     room: DataRoom,
     store: Store,
     options: Options,
@@ -181,7 +215,9 @@ def _train_group(
         lanes.append(
             Lane(cell, method, task, backbone, room.lane_data(cell, task, method, backbone.tokenizer, backbone.reader))
         )
-    budget = options.token_budget or default_token_budget(backbone.geometry.hidden, backbone.device)
+        if cell.id in starts:
+            start_from(lanes[-1], starts[cell.id])
+    budget = _token_budget(backbone, options)
     reset_peak(options.device)
     with audience.loop(cells):
         fit(backbone, lanes, budget, audience.step)
@@ -209,8 +245,8 @@ def _write(record: Record, lane: Lane, predictions: Predictions | None, store: S
     if predictions is not None:
         table = prediction_table(lane.task, lane.data.scored_examples, predictions.found, predictions.answers)
         files["predictions.parquet"] = lambda path: write_predictions(path, table)
-        if options.save_tuned:
-            tensors = {name: tensor.cpu().contiguous() for name, tensor in lane.stored().items()}
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in lane.stored().items()}
+        if options.save_tuned and tensors:
             metadata = {"cell": record.id, "method": record.cell.method}
             files["tuned.safetensors"] = lambda path: save_file(tensors, path, metadata=metadata)
     store.write(record, files)

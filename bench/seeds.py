@@ -2,7 +2,7 @@
 
 import hashlib
 
-STREAMS = ("init", "order", "dropout", "split")
+STREAMS = ("init", "order", "dropout", "split", "demonstrations", "joint")
 
 
 def derive(*parts: object) -> int:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 TARGETS = {"target_modules", "target_parameters"}  # the fields that say what an adapter is put to
-_NEEDS_STEPS = "it needs the number of steps and a part of every one, which a method does not get here"
 REFUSED = {
     "PREFIX_TUNING": "use our own method ptv2 or prefix_tuning",
     "PROMPT_TUNING": "use our own method prompt_tuning",
@@ -31,7 +30,6 @@ REFUSED = {
     "P_TUNING": "use our own method ptuning_v1",
     "CARTRIDGE": "use our own method ptv2",
     "ADAPTION_PROMPT": "PEFT cannot inject it; use our own method ptv2",
-    "ADALORA": f"{_NEEDS_STEPS}; use lora",
     "XLORA": "it mixes adapters trained before; use lora",
     "POLY": "it needs several tasks at once; use lora",
     "SHADOW": "PEFT cannot inject it; use lora",
@@ -48,12 +46,23 @@ class Adapter(Method):
     def unfit(self, task: Task, model: ModelSource) -> str | None:
         if find_spec("peft") is None:
             raise UsageError(f"method {self.name!r} needs the package peft: pip install 'tuning-bench[peft]'")
+        named = self.named_targets()
+        if named and not _has_one_of(named, model):
+            return f"model {model.name!r} has no module named {' or '.join(named)} to put an adapter in"
         return super().unfit(task, model)
 
+    def named_targets(self) -> list[str]:
+        """The modules that were asked for by name; empty where PEFT or a pattern chooses them."""
+        targets = getattr(self, "targets", AUTO)
+        return [] if targets in (AUTO, "all-linear") else _names(targets)
+
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
+        from bench.model.allocated import RankAllocated
         from bench.model.injected import Injected, peft_config
 
-        return Injected(backbone, task, peft_config(self.fields(backbone)))
+        config = peft_config(self.fields(backbone))
+        kind = RankAllocated if hasattr(config, "total_step") else Injected
+        return kind(backbone, task, config)
 
     def fields(self, backbone: Backbone) -> dict[str, Any]:
         """The fields of the PEFT config for this backbone."""
@@ -83,16 +92,18 @@ class LoRA(Adapter):
             "r": self.r,
             "lora_alpha": self.alpha,
             "lora_dropout": self.adapter_dropout,
-            "target_modules": self._targets(backbone),
+            "target_modules": targets_of(self.targets, "LORA", backbone),
         }
 
-    def _targets(self, backbone: Backbone) -> str | list[str] | None:
-        from bench.model.injected import ALL_LINEAR, knows_targets, peft_config
 
-        if self.targets == AUTO:
-            peft_config({"peft_type": "LORA"})  # the one-line error where the package is missing
-            return None if knows_targets(backbone, "LORA") else ALL_LINEAR
-        return self.targets if self.targets == ALL_LINEAR else _names(self.targets)
+def targets_of(targets: str, peft_type: str, backbone: Backbone) -> str | list[str] | None:
+    """`target_modules` for PEFT; None leaves them to its own table for the model's family."""
+    from bench.model.injected import ALL_LINEAR, knows_targets, peft_config
+
+    if targets == AUTO:
+        peft_config({"peft_type": peft_type})  # the one-line error where the package is missing
+        return None if knows_targets(backbone, peft_type) else ALL_LINEAR
+    return targets if targets == ALL_LINEAR else _names(targets)
 
 
 @method("ia3")
@@ -150,7 +161,18 @@ class AnyPeft(Adapter):
         fields["peft_type"] = kind = kind.upper()
         if kind in REFUSED:
             raise ValueError(f"{kind} is not served through PEFT: {REFUSED[kind]}")
+        if "total_step" in fields:
+            raise ValueError("total_step is the cell's own number of steps; leave it out")
         return json.dumps(fields, sort_keys=True)
+
+    def named_targets(self) -> list[str]:
+        targets = json.loads(self.config).get("target_modules")
+        return targets if isinstance(targets, list) else []  # a text is a pattern, or all-linear
+
+    def check(self) -> None:
+        from bench.model.injected import peft_config
+
+        peft_config(json.loads(self.config))
 
     def fields(self, backbone: Backbone) -> dict[str, Any]:
         from bench.model.injected import ALL_LINEAR, knows_targets, peft_config
@@ -188,6 +210,15 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text.split("+") if "+" in text else text
+
+
+def _has_one_of(targets: list[str], model: ModelSource) -> bool:
+    """Whether a module's name ends in one of the targets, as PEFT looks for them; yes where nothing is known of it."""
+    from bench.model.source import weight_shapes
+
+    shapes = weight_shapes(model)
+    modules = {name.rpartition(".")[0] for name in shapes or ()}
+    return not modules or any(f".{module}".endswith(f".{target}") for module in modules for target in targets)
 
 
 def _names(text: str) -> list[str]:

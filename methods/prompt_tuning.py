@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from bench.model.attachment import Attachment
     from bench.model.backbone import Backbone
+    from bench.model.source import ModelSource
 
 COMMON_WORDS = 5000  # "vocab" draws from the most common tokens, which the paper's vocabulary lists first
 
@@ -41,9 +42,14 @@ class PromptTuning(Method):
 
     @model_validator(mode="after")
     def _text_where_needed(self) -> PromptTuning:
-        if (self.init == "text") != (self.init_text is not None):
+        if (self.init == "text") != bool(self.init_text and self.init_text.strip()):
             raise ValueError("init=text and init_text go together")
         return self
+
+    def unfit(self, task: Task, model: ModelSource) -> str | None:
+        if self.init == "classes" and not task.classes:
+            return f"{self.name}.init={self.init}, but task {task.name!r} has no classes"
+        return super().unfit(task, model)
 
     def slots(self) -> Slots:
         return Slots(self.length, "front")

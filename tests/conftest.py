@@ -137,18 +137,24 @@ class Workshop:
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
         from bench.registry import build, find_method
+        from bench.train.joint import first_stage, start_from
         from bench.train.lane import Lane
         from bench.train.room import DataRoom
 
         task, method = find_suite("superglue").task(cell.task), build(find_method(cell.method), cell.settings)
-        data = DataRoom().lane_data(cell, task, method, backbone.tokenizer, backbone.reader)
-        return Lane(cell, method, task, backbone, data)
+        room = DataRoom()
+        data = room.lane_data(cell, task, method, backbone.tokenizer, backbone.reader)
+        lane = Lane(cell, method, task, backbone, data)
+        if cell.joint:
+            start_from(lane, first_stage(cell, backbone, room, 300))
+        return lane
 
 
 SMALL = {
     "prompt_tuning": {"length": 5},
     "ptuning_v1": {"length": 4},
     "ptv2": {"length": 6, "learning_rate": 1e-2},
+    "mpt2": {"length": 6, "learning_rate": 1e-2, "tasks": "rte,cb"},
     "finetune": {"learning_rate": 1e-3},
 }
 

@@ -14,6 +14,8 @@ SETTINGS = {
     "ptv2": ["ptv2.offset_positions=true", "ptv2.head=verbalizer", "ptv2.length=5"],
     "prompt_tuning": ["prompt_tuning.length=5"],
     "lora": ["lora.learning_rate=0.01"],
+    "adalora": ["adalora.target_r=2", "adalora.learning_rate=0.01"],
+    "mpt2": ["mpt2.offset_positions=true", "mpt2.head=verbalizer", "mpt2.length=5", "mpt2.tasks=rte,cb"],
     "ia3": ["ia3.head=verbalizer"],
     "peft": ["peft.config=LOHA:r=2"],
 }
@@ -148,6 +150,7 @@ def test_other_families_are_exported_where_pefts_model_gives_the_same(
         ("ptv2", ["ptv2.offset_positions=true", "ptv2.layers=2"], "every layer"),
         ("ptuning_v1", [], "no adapter of this kind"),
         ("finetune", [], "no adapter of this kind"),
+        ("prompting", [], "nothing was trained"),
         ("peft", ["peft.config=VERA:r=4"], "no adapter of this kind"),
     ],
 )

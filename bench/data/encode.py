@@ -22,7 +22,9 @@ class Encoder:
     `max_length` bounds text and special tokens (slots come on top). Of a form the longest field is cut first, at its
     end; contexts of spans are divided into windows; sentences to be tagged are cut at the end. Where the model's tokens
     see only those before them (`reader.causal`), a sequence is read at its last token, and a cloze form ends where its
-    [MASK] would stand: the next token is scored. With a decoder (`reader.start`) both are read there.
+    [MASK] would stand: the next token is scored. With a decoder (`reader.start`) both are read there. `context` are
+    tokens that stand before the text of every example of a form, on top of `max_length` as slots are
+    (bench.data.context).
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Encoder:
         max_length: int,
         store: TokenStore | None = None,
         reader: Reader | None = None,
+        context: Sequence[int] = (),
     ) -> None:
         self.task, self.max_length = task, max_length
         self.special = special(tokenizer, reader)
@@ -47,7 +50,7 @@ class Encoder:
             self.front = 0
         at_marks = 0 if self.front else slots.count
         candidate = cloze and task.kind == "choice"
-        self.layout = Layout(self.special, self.store, pattern, self.front, at_marks, max_length, candidate)
+        self.layout = Layout(self.special, self.store, pattern, self.front, at_marks, max_length, candidate, context)
 
     def encode(self, examples: Sequence[Example]) -> list[Item]:
         """The items of the examples, in order: one each, but for spans one per window.

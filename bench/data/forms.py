@@ -7,7 +7,7 @@ construction; the attachment later only fills in what stands at them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,7 +54,7 @@ def parse(pattern: str, slot_count: int) -> list[Piece]:
             pieces.append(Piece("field", mark[1:-1], count=int(space)))
             space = False
         else:
-            text = (" " if space else "") + mark.rstrip()
+            text = " " + mark.strip() if space else mark.rstrip()  # of the spaces around slots, one stays
             space = mark != mark.rstrip()
             if text.strip():
                 pieces.append(Piece("text", text))
@@ -65,13 +65,16 @@ class Form:
     """A pattern for one tokenizer: `lay` makes a Row of a sequence of texts.
 
     `front` slots stand before everything, `at_marks` at the pattern's `[P]`. With `candidate` the mask stands for the
-    text's own candidate, one mask per token, and the row says which token is wanted at each.
+    text's own candidate, one mask per token, and the row says which token is wanted at each. `context` are tokens that
+    come before every text, on top of `room`.
     """
 
     def __init__(
-        self, special: Special, store: TokenStore, pattern: str, front: int, at_marks: int, room: int, candidate: bool
-    ) -> None:
+        self, special: Special, store: TokenStore, pattern: str, front: int, at_marks: int, room: int, candidate: bool,
+        context: Sequence[int] = (),
+    ) -> None:  # fmt: skip
         self.special, self.store, self.front, self.candidate = special, store, front, candidate
+        self.context = list(context)
         if special.causal and MASK_MARK in pattern:
             pattern = pattern[: pattern.index(MASK_MARK) + len(MASK_MARK)]  # what follows could not be seen
         self.pieces = parse(pattern, at_marks)
@@ -88,10 +91,19 @@ class Form:
 
     def lay(self, texts: Sequence[Mapping[str, str]]) -> list[tuple[Row, bool]]:
         """A row for each text, and whether it had to be cut."""
+        return [(self._row(parts), cut) for parts, cut in self.parts(texts)]
+
+    def parts(self, texts: Sequence[Mapping[str, str]]) -> Iterator[tuple[list[list[int]], bool]]:
+        """The tokens of each piece for each text, and whether some had to be cut for the room there is."""
         columns = [self._column(index, texts) for index in range(len(self.pieces))]
-        return [
-            self._row([column.ids_of(number) if column else [] for column in columns]) for number in range(len(texts))
-        ]
+        for number in range(len(texts)):
+            found = [column.ids_of(number) if column else [] for column in columns]
+            yield _shortened(found, self.pieces, self.room - self.num_masks)
+
+    def joined(self, parts: Sequence[Sequence[int]], between: Sequence[int]) -> list[int]:
+        """The pieces as one text, with the candidate at [MASK] and `between` at [SEP]."""
+        pairs = zip(self.pieces, parts, strict=True)
+        return [token for piece, part in pairs for token in (between if piece.kind == "sep" else part)]
 
     def _column(self, index: int, texts: Sequence[Mapping[str, str]]) -> Tokens | None:
         """Tokens of one piece for every text."""
@@ -110,11 +122,10 @@ class Form:
             found = [text.rstrip("".join((*FINAL_PUNCTUATION, " "))) for text in found]
         return self.store.tokens(tokenizer, [space + text if text else "" for text in found])
 
-    def _row(self, parts: list[list[int]]) -> tuple[Row, bool]:
-        parts, cut = _shortened(parts, self.pieces, self.room - self.num_masks)
+    def _row(self, parts: list[list[int]]) -> Row:
         special = self.special
         before, *rest = self.around
-        ids = [special.placeholder] * self.front + list(before)
+        ids = [special.placeholder] * self.front + list(before) + self.context
         kind = special.types[0]
         types = [kind] * len(ids)
         slots, tokens = list(range(self.front)), []
@@ -150,7 +161,7 @@ class Form:
             ids += rest[-1]
             types += self.end_types
         whole = len(decoder) - 1 if decoder else special.whole(self.front, len(ids))
-        return Row(ids, types, slots, read or [whole], tokens, decoder), cut
+        return Row(ids, types, slots, read or [whole], tokens, decoder)
 
 
 def _shortened(parts: list[list[int]], pieces: list[Piece], room: int) -> tuple[list[list[int]], bool]:

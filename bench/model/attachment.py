@@ -62,6 +62,16 @@ class Attachment(nn.Module):
         """The learning rate of `weights` where it is another than the method's."""
         return None
 
+    def begin(self, num_steps: int) -> None:
+        """Called once before training, with the number of steps it will take; UsageError when they cannot be right."""
+
+    def penalty(self) -> Tensor | None:
+        """What a step's loss has besides the task's, a scalar with gradients; None for nothing."""
+        return None
+
+    def after_step(self, step: int) -> None:
+        """Called after every optimizer step, the first being 1, while the step's gradients are still there."""
+
     def stored(self) -> dict[str, Tensor]:
         """What must be kept to use the result: finished prompts (no reparameterisation), changed weights."""
         prompts = self.prompts()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from bench.spec import Task
 ADAPTER = "default"  # PEFT's name for the only adapter of a model
 MISSING = "this method needs the package peft: pip install 'tuning-bench[peft]'"
 ALL_LINEAR = "all-linear"
+UNKNOWN_STEPS = 2**31  # until a lane says how many it takes
 NO_DEFAULT = "specify `target_modules`"  # what PEFT says for a family it has no targets for
 
 
@@ -90,8 +92,11 @@ def peft_config(fields: Mapping[str, Any]) -> Any:
     if kind not in {str(each.value) for each in known}:
         names = ", ".join(sorted(str(each.value) for each in known))
         raise UsageError(f"peft {peft.__version__} has no type {kind!r}; it has {names}")
+    asked = dict(fields)
+    if any(each.name == "total_step" for each in dataclasses.fields(known[peft.PeftType(kind)])):
+        asked["total_step"] = UNKNOWN_STEPS
     try:
-        return peft.get_peft_config(dict(fields))
+        return peft.get_peft_config(asked)
     except (TypeError, ValueError) as error:
         raise UsageError(f"PEFT refuses the {kind} config: {_line(error)}") from None
 
@@ -113,7 +118,8 @@ def _inject(root: nn.Module, config: Any) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # settings that PEFT mends by itself, like the layout of GPT-2's weights
-            if getattr(kind, "uses_shared_state", False):  # inject_adapter_in_model would throw its tuner away
+            # inject_adapter_in_model would throw away a tuner that holds state or has a part in every step
+            if getattr(kind, "uses_shared_state", False) or hasattr(kind, "update_and_allocate"):
                 return kind(root, config, adapter_name=ADAPTER)
             inject_adapter_in_model(config, root, ADAPTER)
             return kind

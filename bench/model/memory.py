@@ -81,7 +81,7 @@ def check_memory(
         if sizes is None:
             continue
         lanes = 1 if method.changes_weights else min(max_lanes, len(cells_alike))
-        tokens = _tokens(cell, method, sizes, lanes, device, token_budget)
+        tokens = _tokens(cell, method, sizes, model.positions, lanes, device, token_budget)
         need = estimate(sizes, method, cell.precision, tokens, cell.budget.max_length, checkpointing, device)
         usable = round(free * (1 - MARGIN))
         if need.total > usable:
@@ -158,7 +158,7 @@ def estimate(
     floats = width * sizes.hidden + (inner + 2 * sizes.gated) * sizes.inner
     if precision == "bf16" and device.type == "cpu":
         floats += sizes.heads * length * 2  # attention written out keeps its scores
-    layers = float(sizes.layers)
+    layers = float(sizes.layers) if method.trains else 1.0
     kept = tokens * layers * floats
     if checkpointing:
         kept = tokens * (layers * sizes.hidden + floats)  # each layer's input, and one layer in the making
@@ -167,10 +167,17 @@ def estimate(
 
 
 def _tokens(
-    cell: Cell, method: Method, sizes: Sizes, lanes: int, device: torch.device, token_budget: int | None
+    cell: Cell,
+    method: Method,
+    sizes: Sizes,
+    positions: int,
+    lanes: int,
+    device: torch.device,
+    token_budget: int | None,
 ) -> int:
     """Tokens of the largest micro-batch: the token budget, or all the rows of a step if that is less."""
-    row = cell.budget.max_length + method.slots().count
+    row = cell.budget.max_length * (1 + method.demonstrations()) + method.slots().count
+    row = min(row, positions or row)
     step = lanes * cell.budget.batch_size * row
     return max(row, min(token_budget or default_token_budget(sizes.hidden, device), step))
 

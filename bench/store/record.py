@@ -22,7 +22,7 @@ class CurvePoint(Part):
 
     step: int
     epoch: float
-    train_loss: float  # mean over the steps since the last point
+    train_loss: float | None  # mean over the steps since the last point; None before the first
     scores: dict[str, float]  # on the selection slice (holdout) or on dev (paper)
 
 
@@ -36,6 +36,9 @@ class Counts(Part):
     train_cut: int = 0
     scored_cut: int = 0
     train_left_out: int = 0  # rows of the whole train split from which nothing can be learned
+    demonstrations: int = 0  # solved train examples that stood before every example
+    demonstrations_cut: int = 0  # of these, those of whose text some was left out
+    demonstrations_dropped: int = 0  # those asked for that found no room in the model's positions, or no train row
 
 
 class Parameters(Part):
@@ -58,6 +61,9 @@ class Costs(Part):
     tokens_per_second: float = 0.0
     peak_bytes: int = 0  # of the process (CPU) or of the allocator (GPU) during the loop
     lanes: int = 1  # cells that shared the loop
+    joint_steps: int = 0  # of a first stage over several data sets, on top of the budget; not in the numbers above
+    joint_tokens: int = 0
+    joint_seconds: float = 0.0  # a run trains it once for all cells that share it, and notes it in each
 
 
 class Record(Part):

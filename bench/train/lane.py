@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.data.batches import Ticket
+from bench.data.context import Context
 from bench.data.rows import Item
 from bench.model.attachment import Attachment, Prompts
 from bench.model.backbone import Backbone
@@ -33,6 +34,7 @@ class LaneData:
     selection_examples: Sequence[Example]
     scored_examples: Sequence[Example]
     train_left_out: int = 0
+    context: Context = field(default_factory=Context)
 
 
 @dataclass
@@ -42,6 +44,9 @@ class Ledger:
     tokens: int = 0
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
+    joint_steps: int = 0
+    joint_tokens: int = 0
+    joint_seconds: float = 0.0
     curve: list[CurvePoint] = field(default_factory=list)
 
     @property
@@ -62,23 +67,33 @@ class Best:
 class Lane:
     """One training run. Everything random comes from the cell's named streams; nothing from its neighbours."""
 
-    def __init__(self, cell: Cell, method: Method, task: Task, backbone: Backbone, data: LaneData) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        method: Method,
+        task: Task,
+        backbone: Backbone,
+        data: LaneData,
+        attachment: Attachment | None = None,  # one that other lanes train too
+    ) -> None:
         self.cell, self.method, self.task, self.data = cell, method, task, data
         # initial values come from torch's default generator, seeded for the purpose and then put back; the head has
         # a seed of its own, so that every method starts from the same head
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive("init", cell.seed, "attachment"))
-            self.attachment: Attachment = method.attach(backbone, task).to(backbone.device)
+            self.attachment: Attachment = attachment or method.attach(backbone, task).to(backbone.device)
             torch.manual_seed(derive("init", cell.seed, "head"))
             self.head: nn.Module = build_head(method.head, backbone, task).to(backbone.device)
         self.status: Literal["running", "done", "failed", "diverged"] = "running"
         self.reason: str | None = None
         self.step = 0
         budget = cell.budget
-        self.steps_per_epoch = math.ceil(len(data.train) / budget.batch_size)
-        self.num_steps = budget.steps or budget.epochs * self.steps_per_epoch
-        self.optimizer = build_optimizer(method, self.attachment, self.head)
-        self.schedule = build_schedule(method, self.optimizer, self.num_steps)
+        self.steps_per_epoch = max(1, math.ceil(len(data.train) / budget.batch_size))
+        self.num_steps = (budget.steps or budget.epochs * self.steps_per_epoch) if method.trains else 0
+        if method.trains:
+            self.attachment.begin(self.num_steps)
+            self.optimizer = build_optimizer(method, self.attachment, self.head)
+            self.schedule = build_schedule(method, self.optimizer, self.num_steps)
         self.ledger = Ledger()
         self.best: Best | None = None
         self.null_threshold: float | None = None  # of "no answer", once the best weights are back
@@ -147,7 +162,7 @@ class Lane:
 
     def note(self, found: Predictions) -> None:
         """Add a point to the curve; keep the weights when it is the best so far (the loss decides between equals)."""
-        mean_loss = sum(self._losses) / max(1, len(self._losses))
+        mean_loss = sum(self._losses) / len(self._losses) if self._losses else None
         self._losses.clear()
         self.ledger.curve.append(
             CurvePoint(step=self.step, epoch=round(self.epoch, 3), train_loss=mean_loss, scores=found.scores)

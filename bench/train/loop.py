@@ -41,26 +41,32 @@ class Progress:
 def fit(
     backbone: Backbone, lanes: Sequence[Lane], token_budget: int, tell: Callable[[Progress], None] = lambda _: None
 ) -> None:
-    """Train every lane to the end of its budget, evaluating along the way.
+    """Train every lane to the end of its budget, evaluating along the way; one that trains nothing is evaluated once.
 
     A lane that diverges or does not train is marked and leaves the loop; the others go on. Lanes end in status
     "done" with their best weights in place, "diverged", or "failed".
     """
     watches = Watches(backbone, lanes)
+    _evaluate([lane for lane in lanes if lane.running and not lane.num_steps], backbone, token_budget)
+    _finish(lanes)
     while active := [lane for lane in lanes if lane.running]:
         started = time.perf_counter()
-        tokens = _step(backbone, active, token_budget, watches)
+        tokens = take_step(backbone, active, token_budget, watches)
         seconds = time.perf_counter() - started
         for lane, share in zip(active, tokens, strict=True):
             lane.ledger.tokens += share
             lane.ledger.train_seconds += seconds * share / max(1, sum(tokens))
         watches.check(active)
         _evaluate([lane for lane in active if lane.running and lane.due], backbone, token_budget)
-        for lane in active:
-            if lane.running and lane.step >= lane.num_steps:
-                lane.return_to_best()
-                lane.status = "done"
+        _finish(active)
         tell(Progress(active, [lane.last_loss for lane in active], sum(tokens), seconds))
+
+
+def _finish(lanes: Sequence[Lane]) -> None:
+    for lane in lanes:
+        if lane.running and lane.step >= lane.num_steps:
+            lane.return_to_best()
+            lane.status = "done"
 
 
 class Watches:
@@ -76,6 +82,10 @@ class Watches:
     def saw_gradients(self, lane: Lane) -> None:
         if lane.step < CHECK_AFTER:
             self._lanes[id(lane)].saw_gradients()
+
+    def saw_moves(self, lane: Lane) -> None:
+        if lane.step <= CHECK_AFTER:
+            self._lanes[id(lane)].saw_moves()
 
     def check(self, lanes: Sequence[Lane]) -> None:
         """Fail the lanes that break the rule after their first steps, and all of them when a frozen tensor moved."""
@@ -95,7 +105,7 @@ def _fail_unless(watch: Watch, lanes: Sequence[Lane]) -> None:
             lane.fail("failed", str(error))
 
 
-def _step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watches: Watches) -> list[int]:
+def take_step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watches: Watches) -> list[int]:
     """One step of every lane; returns each lane's tokens."""
     tickets = [ticket for at, lane in enumerate(lanes) for ticket in lane.next_tickets(at)]
     prompts = [lane.open_step() for lane in lanes]
@@ -112,6 +122,11 @@ def _step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watches:
         scaled = sums / torch.tensor([max(1, count) for count in terms], device=sums.device)
         scaled.sum().backward()  # type: ignore[no-untyped-call]
         losses += scaled.detach()
+    for index, lane in enumerate(lanes):
+        penalty = lane.attachment.penalty()
+        if penalty is not None:
+            penalty.backward()  # type: ignore[no-untyped-call]
+            losses[index] += penalty.detach()
     backbone.model.eval()
     for lane, loss in zip(lanes, losses.tolist(), strict=True):  # the step's one wait for the device
         _update(lane, loss, watches)
@@ -162,6 +177,8 @@ def _update(lane: Lane, loss: float, watches: Watches) -> None:
         return
     watches.saw_gradients(lane)
     lane.apply()
+    watches.saw_moves(lane)
+    lane.attachment.after_step(lane.step)
 
 
 def _evaluate(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> None:

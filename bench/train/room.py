@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bench.data.context import Context, demonstrations, lay_context
 from bench.data.encode import Encoder, Form
 from bench.data.examples import Reading, examples
 from bench.data.rows import Item
-from bench.data.specials import Reader
+from bench.data.specials import Reader, special
 from bench.data.split import first_rows, held_out
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
+from bench.model.source import find_model
 from bench.spec import Cell, Example, Method, Split, Task
 from bench.train.lane import LaneData
 
@@ -39,6 +42,7 @@ class DataRoom:
     _readings: dict[tuple[str, str, Split, str | None], Reading] = field(default_factory=dict)
     _parts: dict[tuple[object, ...], Parts] = field(default_factory=dict)
     _items: dict[tuple[object, ...], list[Item]] = field(default_factory=dict)
+    _contexts: dict[tuple[object, ...], Context] = field(default_factory=dict)
 
     @property
     def num_items(self) -> int:
@@ -52,19 +56,26 @@ class DataRoom:
         return self._parts[key]
 
     def _divided(self, cell: Cell, task: Task) -> Parts:
-        reading = self._read(cell, task, "train")
-        train = first_rows(task, reading.examples, cell.budget.train_rows, "train")
-        left_out = sum(reading.left_out.values())
+        rest, selection, left_out = self._train(cell, task)
         scored = first_rows(task, self._read(cell, task, task.scored).examples, cell.budget.scored_rows, task.scored)
         if cell.protocol == "paper":
             chosen_on = scored
             if task.scored != "dev":
                 chosen_on = first_rows(task, self._read(cell, task, "dev").examples, cell.budget.scored_rows, "dev")
-            return Parts(train, chosen_on, scored, left_out)
+            return Parts(rest, chosen_on, scored, left_out)
+        return Parts(rest, selection, scored, left_out)
+
+    def _train(self, cell: Cell, task: Task) -> tuple[list[Example], list[Example], int]:
+        """The train rows of a cell, what is held out of them (under `paper` nothing), and how many were left out."""
+        reading = self._read(cell, task, "train")
+        train = first_rows(task, reading.examples, cell.budget.train_rows, "train")
+        left_out = sum(reading.left_out.values())
+        if cell.protocol == "paper":
+            return train, [], left_out
         rest, selection = held_out(task, train)
         if not rest or not selection:
             raise UsageError(f"task {task.name!r}: nothing can be held out of {len(train)} train rows; give it more")
-        return Parts(rest, selection, scored, left_out)
+        return rest, selection, left_out
 
     def _read(self, cell: Cell, task: Task, split: Split) -> Reading:
         key = (cell.suite, task.name, split, cell.data_path)
@@ -74,17 +85,54 @@ class DataRoom:
 
     def lane_data(self, cell: Cell, task: Task, method: Method, tokenizer: Any, reader: Reader) -> LaneData:
         """Items of a cell; cells of the same form, slots and length share them. `reader` is the backbone's."""
-        form = form_of(method)
+        parts, context = self.parts(cell, task), self._context(cell, task, method, tokenizer, reader)
+        read = (tokenizer, reader, context)
+        train = self._encoded(cell, task, method, "train", parts.train, *read) if method.trains else []
+        selection = self._encoded(cell, task, method, "selection", parts.selection, *read)
+        scored = self._encoded(cell, task, method, "scored", parts.scored, *read)
+        rows = (parts.train, parts.selection, parts.scored)
+        return LaneData(train, selection, scored, *rows, parts.train_left_out, context)
+
+    def train_data(self, cell: Cell, task: Task, method: Method, tokenizer: Any, reader: Reader) -> LaneData:
+        """Of a cell the items it trains on alone; no other split is read."""
+        rows, _, left_out = self._train(cell, task)
+        train = self._encoded(cell, task, method, "train", rows, tokenizer, reader, Context())
+        return LaneData(train, [], [], rows, [], [], left_out)
+
+    def _encoded(
+        self, cell: Cell, task: Task, method: Method, name: str, part: list[Example], tokenizer: Any, reader: Reader,
+        context: Context,
+    ) -> list[Item]:  # fmt: skip
+        form, room = form_of(method), cell.budget.max_length
         shape = (cell.model_fingerprint, task.name, cell.suite, cell.protocol, form, method.slots(), cell.budget)
-        parts = self.parts(cell, task)
-        items: list[list[Item]] = []
-        for name, part in zip(("train", "selection", "scored"), parts, strict=True):
-            key = (*shape, name, cell.data_path)
-            if key not in self._items:
-                encoder = Encoder(tokenizer, task, form, method.slots(), cell.budget.max_length, self.store, reader)
-                self._items[key] = encoder.encode(part)
-            items.append(self._items[key])
-        return LaneData(items[0], items[1], items[2], parts.train, parts.selection, parts.scored, parts.train_left_out)
+        key = (*shape, name, cell.data_path, context)
+        if key not in self._items:
+            encoder = Encoder(tokenizer, task, form, method.slots(), room, self.store, reader, context.ids)
+            self._items[key] = encoder.encode(part)
+        return self._items[key]
+
+    def _context(self, cell: Cell, task: Task, method: Method, tokenizer: Any, reader: Reader) -> Context:
+        """The demonstrations before every example of a cell, drawn from its train rows; told once if some are lacking.
+
+        They may take the positions of the model that the longest text leaves.
+        """
+        count = method.demonstrations()
+        source = (cell.suite, task.name, cell.data_path, cell.protocol, cell.budget)
+        key = (*source, cell.model_fingerprint, cell.seed, count)
+        if count and key not in self._contexts:
+            positions = find_model(cell.model_path).positions
+            room = max(0, positions - cell.budget.max_length) if positions else None
+            chosen = demonstrations(task, self.parts(cell, task).train, count, cell.seed)
+            try:
+                made = lay_context(special(tokenizer, reader), self.store, task, chosen, cell.budget.max_length, room)
+            except UsageError as error:
+                raise UsageError(f"{cell.label} on {task.name}, model {cell.model!r}: {error}") from None
+            self._contexts[key] = made = replace(made, dropped=count - made.laid)
+            if made.dropped:
+                where = f"{cell.label} on {task.name}, model {cell.model}, seed {cell.seed}"
+                lacking = f"{made.laid} of {count} demonstrations laid; there is no room or no train row for the others"
+                warnings.warn(f"{where}: {lacking}", stacklevel=2)
+        return self._contexts[key] if count else Context()
 
 
 def form_of(method: Method) -> Form:

@@ -28,6 +28,7 @@ class Watch:
         self.training, self.still = dict(training), dict(still)
         self._before = {name: checksum(tensor) for name, tensor in {**self.still, **self.training}.items()}
         self._reached: set[str] = set()
+        self._moved: set[str] = set()
 
     def saw_gradients(self) -> None:
         """Note which tensors have a gradient that is not all zero; call between backward and the optimizer's step."""
@@ -35,12 +36,19 @@ class Watch:
             if name not in self._reached and tensor.grad is not None and bool((tensor.grad != 0).any()):
                 self._reached.add(name)
 
+    def saw_moves(self) -> None:
+        """Note which tensors have moved; call after the optimizer's step, before anything else may move them back."""
+        for name, tensor in self.training.items():
+            if name not in self._moved and checksum(tensor) != self._before[name]:
+                self._moved.add(name)
+
     def check(self, num_steps: int) -> None:
         """Raise NotTrained with the first tensor that breaks the rule."""
-        for name, tensor in self.training.items():
+        self.saw_moves()
+        for name in self.training:
             if name not in self._reached:
                 raise NotTrained(f"{name} should train but had no gradient in the first {num_steps} steps")
-            if checksum(tensor) == self._before[name]:
+            if name not in self._moved:
                 raise NotTrained(f"{name} should train but did not move in the first {num_steps} steps")
         for name, tensor in self.still.items():
             if checksum(tensor) != self._before[name]:

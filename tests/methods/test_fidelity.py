@@ -124,6 +124,32 @@ def test_prompt_tuning_draws_different_words_from_the_first_5000():
     assert 4900 < max(ids) < 5000
 
 
+def test_prompt_based_fine_tuning_trains_every_weight_through_the_language_model_head(workshop):
+    """A step's gradients are those of the cross-entropy over label words at [MASK], by the model class itself."""
+    from transformers import AutoModelForMaskedLM
+
+    from bench.train.loop import Watches, take_step
+
+    settings = {"finetune": {"head": "verbalizer", "clip": 1e9}}
+    (cell,) = workshop.cells("finetune", settings=settings)
+    own = workshop.backbone(frozen=False)
+    lane, twin = workshop.lane(cell, own), workshop.lane(cell, own)
+    take_step(own, [lane], 10_000, Watches(own, [lane]))
+    model = AutoModelForMaskedLM.from_pretrained(workshop.model).eval()
+    batch = collate(twin.next_tickets(0), own.pad_id, own.device)
+    logits = model(input_ids=batch.ids, attention_mask=batch.mask, token_type_ids=batch.types).logits
+    rows = range(len(batch.rows))
+    words = own.tokenizer.convert_tokens_to_ids([RTE.words[name] for name in RTE.classes])
+    scores = logits[rows, [row.read[0] for row in batch.rows]][:, words]
+    assert all(row.ids[row.read[0]] == own.tokenizer.mask_token_id for row in batch.rows)
+    labels = torch.tensor([ticket.item.targets[0] for ticket in batch.tickets])
+    nn.functional.cross_entropy(scores, labels).backward()
+    trained = lane.training_tensors()
+    assert {f"backbone.{name}" for name, _ in model.named_parameters()} == set(trained)
+    for name, weight in model.named_parameters():
+        torch.testing.assert_close(trained[f"backbone.{name}"].grad, weight.grad, atol=1e-6, rtol=1e-4)
+
+
 def test_no_prompts_is_the_plain_model(backbone, folder):
     from transformers import AutoModel
 

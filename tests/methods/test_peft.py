@@ -76,7 +76,8 @@ def test_ia3_trains_a_scale_per_key_value_and_inner_activation(workshop):
 
 
 @pytest.mark.parametrize(
-    "config", ["LOHA:r=2", "VERA:r=4", "OFT:oft_block_size=4", "SHIRA:r=2", "FOURIERFT", "HRA:r=2"]
+    "config",
+    ["LOHA:r=2", "VERA:r=4", "OFT:oft_block_size=4", "SHIRA:r=2", "FOURIERFT", "HRA:r=2", "ADALORA:target_r=2"],
 )
 def test_other_types_train_and_are_restored_bit_for_bit(workshop, config):
     (cell,) = workshop.cells("peft", settings={"peft": {"config": config}})
@@ -127,7 +128,7 @@ def test_one_configuration_has_one_spelling():
         ("PREFIX_TUNING:num_virtual_tokens=4", "ptv2 or prefix_tuning"),
         ('{"peft_type": "PROMPT_TUNING"}', "prompt_tuning"),
         ("P_TUNING", "ptuning_v1"),
-        ("ADALORA:r=4", "number of steps"),
+        ("ADALORA:total_step=4", "the cell's own number of steps"),
         ("LORA:r", "key=value"),
         ('{"r": 4}', "peft_type"),
         ("{r: 4}", "JSON"),

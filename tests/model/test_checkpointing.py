@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from bench.model.backbone import load_backbone
 from bench.model.source import find_model
-from bench.train.loop import Watches, _step, fit
+from bench.train.loop import Watches, fit, take_step
 from tests.model.families import FAMILIES
 
 CPU = torch.device("cpu")
@@ -47,7 +47,7 @@ def gradients(workshop, method, checkpointing, precision="fp32", **grid):
     kept = Kept(backbone)
     lane.apply = lambda: None
     with torch.autograd.graph.saved_tensors_hooks(kept.pack, lambda tensor: tensor):
-        _step(backbone, [lane], 10_000, Watches(backbone, [lane]))
+        take_step(backbone, [lane], 10_000, Watches(backbone, [lane]))
     return {name: tensor.grad for name, tensor in lane.training_tensors().items()}, kept
 
 

@@ -1,0 +1,115 @@
+"""AdaLoRA: PEFT's own arithmetic, with the steps told and taken by the lane."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from bench.errors import UsageError
+from bench.registry import build, find_method
+from bench.train.loop import fit
+
+SETTINGS = {"init_r": 4, "target_r": 2, "initial": 0.2, "final": 0.2}
+MODULES = 4  # PEFT's targets of a BERT, query and value, in each of 2 layers
+
+
+def lane_of(workshop, steps=10, **settings):
+    (cell,) = workshop.cells("adalora", settings={"adalora": {**SETTINGS, **settings}}, budget={"steps": steps})
+    backbone = workshop.backbone(frozen=False)
+    return workshop.lane(cell, backbone), backbone
+
+
+def singular_values(lane):
+    return torch.cat([each.flatten() for name, each in lane.attachment.weights().items() if ".lora_E." in name])
+
+
+def test_ranks_fall_from_the_first_budget_to_the_last(workshop):
+    lane, backbone = lane_of(workshop, warmup=0.0)
+    left = []
+    after_step = lane.attachment.after_step
+
+    def counted(step):
+        after_step(step)
+        left.append(int((singular_values(lane) != 0).sum()))
+
+    lane.attachment.after_step = counted
+    fit(backbone, [lane], 300)
+    assert (lane.status, lane.reason) == ("done", None)
+    # 4 ranks a module for the first 2 of 10 steps, at last 2; between them their sum is 8 (1 - t)^3 + 8, t in sixths
+    assert left == [4 * MODULES] * 2 + [12, 10, 9, 8, 8, 8] + [2 * MODULES] * 2
+
+
+def test_the_penalty_is_what_pefts_own_model_adds_to_a_loss(workshop):
+    lane, _ = lane_of(workshop, orthogonality=0.3)
+    for weight in lane.attachment.weights().values():
+        nn.init.normal_(weight, std=0.5)
+    tuner = lane.attachment._tuner[0]
+    plain = tuner.model.forward
+    tuner.model.forward = lambda: SimpleNamespace(loss=torch.tensor(2.0))
+    try:
+        expected = tuner.forward().loss - 2.0
+    finally:
+        tuner.model.forward = plain
+    torch.testing.assert_close(lane.attachment.penalty(), expected)
+    assert expected > 0.1
+
+
+def test_a_step_is_that_of_pefts_own_loop(workshop):
+    """The values after three steps equal those of a loop written as PEFT's documentation has it."""
+    lane, backbone = lane_of(workshop, steps=3, dropout=0.0, initial=0.0, final=0.0)
+    lane.return_to_best = lambda: None
+    other, other_backbone = lane_of(workshop, steps=3, dropout=0.0, initial=0.0, final=0.0)
+    fit(backbone, [lane], 10_000)
+    from bench.data.batches import collate
+    from bench.score.objective import item_scores, summed_loss
+
+    tuner = other.attachment._tuner[0]
+    for step in range(1, 4):
+        other.optimizer.zero_grad()
+        batch = collate(other.next_tickets(0), other_backbone.pad_id, other_backbone.device)
+        other.step += 1
+        reading = batch.read(other_backbone.hidden(batch, [other.attachment.prompts()], [0.0]), 0)
+        scores, counts = item_scores(other.task, reading, other.head(reading.states, reading.tokens))
+        loss = summed_loss(other.task, scores, [each.item for each in reading.tickets], counts) / len(batch.tickets)
+        tuner.model.forward = lambda loss=loss: SimpleNamespace(loss=loss)
+        tuner.forward().loss.backward()
+        del tuner.model.forward
+        nn.utils.clip_grad_norm_(other.training_tensors().values(), 1.0)
+        other.optimizer.step()
+        other.schedule.step()
+        tuner.update_and_allocate(step)
+    for name, value in lane.training_tensors().items():
+        torch.testing.assert_close(value, other.training_tensors()[name], msg=name)
+
+
+def test_two_steps_are_enough_and_one_is_not(workshop):
+    lane, backbone = lane_of(workshop, steps=2)
+    fit(backbone, [lane], 300)
+    assert (lane.status, lane.reason) == ("done", None)
+    with pytest.raises(UsageError, match="no step is left to allot ranks in: 0 at first and 0 at last of 1"):
+        lane_of(workshop, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [({"target_r": 12}, "less than init_r"), ({"initial": 0.6, "final": 0.4}, "leave steps between")],
+)
+def test_settings_that_leave_nothing_to_allot_are_refused(settings, reason):
+    with pytest.raises(ValidationError, match=reason):
+        build_raw(settings)
+
+
+def build_raw(settings):
+    return find_method("adalora")(**settings)
+
+
+def test_a_schedule_in_steps_that_is_longer_than_the_cell_is_one_error(workshop):
+    config = {"config": "ADALORA:tinit=4,tfinal=4"}
+    (cell,) = workshop.cells("peft", settings={"peft": config}, budget={"steps": 8})
+    with pytest.raises(UsageError, match="no step is left to allot ranks in: 4 at first and 4 at last of 8"):
+        workshop.lane(cell, workshop.backbone(frozen=False))
+    assert build(find_method("peft"), config).config.startswith('{"peft_type": "ADALORA"')
