@@ -52,7 +52,7 @@ def every_kind(tmp_path_factory) -> Path:
 
 def planned(model: Path, data: Path, *names: str, tasks=tuple(KINDS), head: str | None = None, **settings) -> Plan:
     given = {name: {**SHORT.get(name, {}), **({"head": head} if head else {}), **settings} for name in names}
-    budget = {"steps": 1, "batch_size": 2, "max_length": 40, "train_rows": 20, "scored_rows": 4}
+    budget = {"steps": 2, "batch_size": 2, "max_length": 40, "train_rows": 20, "scored_rows": 4}
     return plan(
         Grid(suite="universal", tasks=tasks, methods=names, models=(str(model),), seeds=(0,), data=data,
              settings=given, budget=budget)
