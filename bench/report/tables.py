@@ -198,7 +198,20 @@ def _notes(frame: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]) 
         'The row "trivial" scores, on the same rows, the constant answer that does best on train by the metric: '
         "a class, a candidate's number, no entity, no answer."
     )
-    return (conditions(frame), *_cut(frame), ENTRIES_TEXT, average, trivial)
+    return (conditions(frame), *_joint(frame), *_cut(frame), ENTRIES_TEXT, average, trivial)
+
+
+def _joint(frame: pd.DataFrame) -> tuple[str, ...]:
+    """A line on the lines that a first stage over several data sets came before."""
+    found = frame[frame["joint_steps"] > 0].groupby("label")["joint_steps"]
+    parts = [f"{label} {_span(int(steps.min()), int(steps.max()))}" for label, steps in found]
+    return (
+        (f"Steps on several data sets together, before and on top of the budget: {', '.join(parts)}.",) if parts else ()
+    )
+
+
+def _span(least: int, most: int) -> str:
+    return str(most) if least == most else f"{least}–{most}"
 
 
 def _cut(frame: pd.DataFrame) -> tuple[str, ...]:

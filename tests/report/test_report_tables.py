@@ -16,7 +16,7 @@ from bench.report.tables import Table
 from bench.report.wording import count_text, natural, score_text, seeds_text, share_text
 from bench.report.write import collect, write_report
 from bench.spec import Budget
-from bench.store.record import Counts
+from bench.store.record import Costs, Counts
 
 AVERAGE = {"superglue": ("rte", "boolq", "cb")}
 
@@ -169,3 +169,13 @@ def test_the_caption_says_which_texts_were_cut_to_what(cell: Any, record: Any, s
     assert "texts of at most 128 tokens (rte), 384 tokens (cb)" in table.notes[0]
     assert table.notes[1] == "Scored rows that were longer and lost some of their text: cb 7 of 50."
     assert {row[1] for row in table.rows} == {"ptv2", "trivial"}  # one line, not one per length
+
+
+def test_the_caption_says_what_came_before_and_on_top_of_the_budget(cell: Any, record: Any, store: Any) -> None:
+    assert not any("several data sets" in note for note in table_of(store([record(cell(), 50.0)])).notes)
+    costly = [
+        record(cell(method="mpt2", seed=seed), 50.0).model_copy(update={"costs": Costs(steps=40, joint_steps=steps)})
+        for seed, steps in ((0, 30), (1, 35))
+    ]
+    (note,) = [note for note in table_of(store([record(cell(), 50.0), *costly])).notes if "several data sets" in note]
+    assert note == "Steps on several data sets together, before and on top of the budget: mpt2 30–35."
