@@ -1,38 +1,45 @@
 """The nouns of the harness as frozen, validated types. This room never imports torch.
 
-Task, Suite, Method, Budget and Cell say what is to be measured; what came of it is a Record (bench.store.record).
+Task, Suite and Method stand here; Budget, Cell and Plan, which say what is to be measured of them, in bench.cell
+and are handed on. What came of a cell is a Record (bench.store.record).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from bench.cell import (
+    RESULTS_VERSION,
+    TRIAL_SEED,
+    Budget,
+    Cell,
+    Frozen,
+    Plan,
+    Precision,
+    Protocol,
+    Skip,
+    Stage,
+)
 
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment
     from bench.model.backbone import Backbone
     from bench.model.source import ModelSource
 
-RESULTS_VERSION = 2  # raise it when code changes what a cell's number is; old records are then no longer hits
+__all__ = [
+    "MASK_MARK", "RESULTS_VERSION", "SEP_MARK", "SLOT_MARK", "TRIAL_SEED", "Answer", "Budget", "Cell", "Example",
+    "Frozen", "HeadKind", "Kind", "Method", "Plan", "Precision", "Protocol", "Skip", "Slots", "Source", "Split",
+    "Stage", "Suite", "Task", "bio",
+]  # fmt: skip
 
 Kind = Literal["classification", "choice", "tagging", "span"]
 HeadKind = Literal["linear", "verbalizer"]
-Protocol = Literal["holdout", "paper"]
 Split = Literal["train", "dev", "test"]
-Precision = Literal["bf16", "fp32"]
 SLOT_MARK, MASK_MARK, SEP_MARK = "[P]", "[MASK]", "[SEP]"
-
-
-class Frozen(BaseModel):
-    """Immutable and strict about names: an unknown field is an error, not a silent extra."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Source(Frozen):
@@ -174,19 +181,6 @@ class Example(Frozen):
     query: str | None = None
 
 
-class Budget(Frozen):
-    """What every method gets alike. Lengths are in tokens; `steps` overrides `epochs` when given."""
-
-    epochs: int = Field(10, ge=1)
-    steps: int | None = Field(None, ge=1)
-    batch_size: int = Field(32, ge=1)
-    max_length: int = Field(128, ge=8)  # text and special tokens; prompt slots come on top
-    evaluations: int | None = Field(None, ge=1)  # along the way; default: every epoch, or 10 when steps are given
-    train_rows: int | None = Field(None, ge=2)  # use only the first examples after a fixed shuffle
-    scored_rows: int | None = Field(None, ge=1)
-    backbone_dropout: bool = False  # run the backbone's own dropout while training, for every method alike
-
-
 @dataclass(frozen=True)
 class Slots:
     """Where a method wants prompt slots: `count` in front of the sequence, or at the `[P]` marks of the pattern."""
@@ -278,60 +272,3 @@ class Suite(Frozen):
 
     def task(self, name: str) -> Task:
         return next(task for task in self.tasks if task.name == name)
-
-
-NOT_IN_ID = {"given", "model_path", "data_path", "data_revision", "model", "suite"}
-
-
-class Cell(Frozen):
-    """One number to obtain. `id` is a hash of all that can change the number; where things lie is not part of it."""
-
-    suite: str
-    task: str
-    task_version: int
-    data_fingerprint: str
-    model: str
-    model_fingerprint: str
-    method: str
-    settings: dict[str, Any]  # complete: given and default
-    seed: int
-    budget: Budget
-    protocol: Protocol
-    precision: Precision
-    results_version: int = RESULTS_VERSION
-
-    given: dict[str, Any] = {}  # the settings that differ from the method's defaults because somebody said so
-    model_path: str = ""  # what to hand to the loader: a folder or a hub id
-    data_path: str | None = None
-    data_revision: str | None = None  # the commit of the hub's data set; its hash is in the fingerprint
-
-    @cached_property
-    def id(self) -> str:
-        """16 hex digits of SHA-256 over everything but the places and the `given` marks."""
-        hashed = self.model_dump(mode="json", exclude=NOT_IN_ID)
-        text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def label(self) -> str:
-        """The method with the settings that were given: the name of a line in tables and figures."""
-        marks = ", ".join(f"{name}={value}" for name, value in sorted(self.given.items()))
-        return f"{self.method} ({marks})" if marks else self.method
-
-
-@dataclass(frozen=True)
-class Skip:
-    """A combination that cannot be measured, with the reason: named in the plan before anything runs."""
-
-    task: str
-    model: str
-    method: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The cells of a grid and what was left out of it."""
-
-    cells: tuple[Cell, ...]
-    skips: tuple[Skip, ...] = field(default=())
