@@ -17,11 +17,16 @@ from bench.model.scales import SCALES, expand, listed_size
 from bench.model.source import find_model, weight_shapes
 from bench.plan import Grid, plan
 from bench.registry import load_plugin, methods, suites
-from bench.spec import Plan, Protocol, Task
+from bench.report.power import seeds_can_show
+from bench.report.trials import trials_table
+from bench.selection import Choice, choose, possible, settings_text, trials_to_run
+from bench.spec import Cell, Plan, Protocol, Skip, Task
+from bench.store.record import Record
 from bench.store.store import Store
 
 RESULTS = Path("results")
 LISTING_WIDTH = 200  # columns of `bench list` where no terminal says how many there are
+LOST = ("trial", "diverged")
 BUDGET_KEYS = (
     "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "scored_rows", "backbone_dropout",
 )  # fmt: skip
@@ -35,6 +40,7 @@ def run_grid(flags: dict[str, Any]) -> int:
     for path in asked.get("plugin", []):
         load_plugin(Path(path))
     asked["set"] = settings.method_settings(flags.get("set_", []), file.get("set", {}))
+    asked["sweep"] = settings.swept_settings(flags.get("sweep", []), file.get("sweep", {}))
     from bench.model.device import choose_device, choose_precision  # torch comes in here
 
     device = choose_device(asked.get("device", "auto"))
@@ -42,10 +48,11 @@ def run_grid(flags: dict[str, Any]) -> int:
     whole = plan(grid)
     path = Path(asked.get("out") or RESULTS / grid.suite)
     found = Store.find(path)
-    missing = found.missing(whole.cells) if found else list(whole.cells)
-    _print_plan(console, whole, len(missing), path)
+    trials, choice = trials_to_run(whole, found), choose(whole, found)
+    missing = found.missing(choice.cells) if found else list(choice.cells)
+    _print_plan(console, whole, choice, len(trials), len(missing), path)
     if flags["plan"]:
-        _print_cells(console, whole, {cell.id for cell in missing})
+        _print_cells(console, [*whole.trials, *choice.cells], {cell.id for cell in [*trials, *missing]})
         return 0
     from bench.model.memory import check_memory
     from bench.progress import progress
@@ -54,20 +61,46 @@ def run_grid(flags: dict[str, Any]) -> int:
 
     lanes, token_budget = asked.get("lanes", 8), asked.get("token_budget")
     options = Options(device, lanes, token_budget, asked.get("save_tuned", True), asked.get("checkpointing", False))
-    check_memory(missing, device, lanes, token_budget, options.checkpointing)  # before minutes of reading
+    ahead = [*trials, *missing, *possible(whole, choice.waiting)]
+    check_memory(ahead, device, lanes, token_budget, options.checkpointing)  # before minutes of reading
     room = DataRoom()
     begun = time.perf_counter()
-    prepare(missing, room)  # before anything is written: bad input leaves no folder behind
+    prepare([*trials, *missing, *choice.waiting], room)  # before anything is written: bad input leaves no folder behind
     _print_encoded(console, room.num_items, room.store.num_tokenised, time.perf_counter() - begun)
     store = Store.create(path)
-    with store.writing(), progress(console, len(missing)) as audience:
-        store.write_plan(whole.cells)
-        records = run(store.missing(whole.cells), store, options, audience, room)
-    failed = [record for record in records if record.status != "done"]
+    with store.writing():
+        store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
+        records: list[Record] = []
+        if trials:
+            with progress(console, len(trials)) as audience:
+                records = run(trials, store, options, audience, room)
+            choice = choose(whole, store, {record.id for record in records})
+            store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
+            _print_choice(console, choice)
+        missing = store.missing(choice.cells)
+        prepare(missing, room)  # what is chosen may have other lengths than what was read ahead
+        with progress(console, len(missing)) as audience:
+            records += run(missing, store, options, audience, room)
+    return _close(console, records, choice, path)
+
+
+def _print_choice(console: Console, choice: Choice) -> None:
+    """The settings that were chosen, each once, and what could not be chosen."""
+    for cell in {(cell.task, cell.model, cell.label): cell for cell in choice.cells if cell.tried}.values():
+        line = f"chosen: {cell.method} on {cell.task} with {cell.model}: {settings_text(cell.drawn)}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _print_skips(console, choice.skips)
+
+
+def _close(console: Console, records: list[Record], choice: Choice, path: Path) -> int:
+    """Say what came of a run; the exit code. A trial that diverged has lost, and nothing went wrong."""
+    failed = [each for each in records if each.status != "done" and (each.cell.stage, each.status) != LOST]
     if failed:
         console.print(f"{len(failed)} of {len(records)} cells failed; they are tried again next time", style="red")
-    console.print(f"{len(records) - len(failed)} cells written to {path}; next: bench report {path}", highlight=False)
-    return 1 if failed else 0
+    done = [record.cell.stage for record in records if record.status == "done"]
+    trials = f"{done.count('trial')} trials and " if "trial" in done else ""
+    console.print(f"{trials}{done.count('score')} cells written to {path}; next: bench report {path}", highlight=False)
+    return 1 if failed or choice.skips else 0
 
 
 def _print_encoded(console: Console, items: int, tokenised: int, seconds: float) -> None:
@@ -79,7 +112,7 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
     protocol = asked.get("protocol", "holdout")
     if protocol not in get_args(Protocol):
         raise unknown("protocol", protocol, get_args(Protocol))
-    for key, least in (("lanes", 1), ("token_budget", 1)):
+    for key, least in (("lanes", 1), ("token_budget", 1), ("trials", 1)):
         if asked.get(key) is not None and asked[key] < least:
             raise UsageError(f"--{key.replace('_', '-')} {asked[key]} is not possible: it must be at least {least}")
     limits = dict.fromkeys(("train_rows", "scored_rows"), asked["limit"]) if "limit" in asked else {}
@@ -90,6 +123,9 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
         models=settings.names(asked.get("models")),
         seeds=settings.seeds(asked.get("seeds")),
         settings=asked["set"],
+        sweep=asked["sweep"],
+        trials=asked.get("trials", 0),
+        vary=settings.names(asked.get("vary")),
         budget={**limits, **{key: asked[key] for key in BUDGET_KEYS if key in asked}},
         data=Path(asked["data"]) if asked.get("data") else None,
         protocol=protocol,
@@ -97,22 +133,53 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
     )
 
 
-def _print_plan(console: Console, whole: Plan, num_missing: int, path: Path) -> None:
-    cells = whole.cells
-    parts = [f"{len({getattr(cell, name) for cell in cells})} {name}s" for name in ("method", "task", "model", "seed")]
-    console.print(f"{len(cells)} cells: {' × '.join(parts)}; {num_missing} to run → {path}", highlight=False)
-    for skip in whole.skips:
-        console.print(f"skipped: {skip.method} on {skip.task} with {skip.model}: {skip.reason}", style="yellow")
+def _print_plan(console: Console, whole: Plan, choice: Choice, num_trials: int, num_missing: int, path: Path) -> None:
+    if whole.trials:
+        console.print(f"{_counted(whole.trials, 'trials')}; {num_trials} to run", highlight=False)
+    if choice.cells:
+        console.print(f"{_counted(choice.cells, 'cells')}; {num_missing} to run → {path}", highlight=False)
+    if choice.waiting:
+        cells = _counted(choice.waiting, "cells")
+        console.print(f"then, with the settings that trials choose, {cells} → {path}", highlight=False)
+    for note in whole.notes:
+        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    _print_skips(console, [*whole.skips, *choice.skips])
+    num_seeds = len(
+        {cell.seed for cell in whole.cells} | {seed for cell in whole.cells for seed in cell.streams.values()}
+    )
+    console.print(seeds_can_show(num_seeds), highlight=False, soft_wrap=True)
 
 
-def _print_cells(console: Console, whole: Plan, missing: set[str]) -> None:
+def _print_skips(console: Console, skips: Sequence[Skip]) -> None:
+    for skip in skips:
+        line = f"skipped: {skip.method} on {skip.task} with {skip.model}: {skip.reason}"
+        console.print(line, style="yellow", markup=False)
+
+
+def _counted(cells: Sequence[Cell], noun: str) -> str:
+    """ "6 cells: 2 methods × 1 tasks × 1 models × 3 seeds", and how many more have a single stream varied."""
+    whole = [cell for cell in cells if not cell.streams]
+    names = ("method", "task", "model", "seed") if noun == "cells" else ("method", "task", "model")
+    parts = [f"{len({getattr(cell, name) for cell in whole})} {name}s" for name in names]
+    lines = {cell.label for cell in whole}
+    if noun == "trials":
+        parts[0] = f"{len({(cell.method, settings_text(cell.settings)) for cell in whole})} settings of {parts[0]}"
+    elif len(lines) > len({cell.method for cell in whole}):
+        parts[0] = f"{len(lines)} settings of {parts[0]}"
+    streams = sorted({stream for cell in cells for stream in cell.streams})
+    varied = f"; {len(cells) - len(whole)} more vary {', '.join(streams)} alone" if streams else ""
+    return f"{len(whole)} {noun}: {' × '.join(parts)}{varied}"
+
+
+def _print_cells(console: Console, cells: Sequence[Cell], missing: set[str]) -> None:
     table = Table()
     table.add_column("cell", no_wrap=True, min_width=16)  # whole ids also on a narrow terminal
     for name in ("model", "task", "method", "head", "seed", "state"):
         table.add_column(name)
-    for cell in whole.cells:
+    for cell in cells:
         state = "to run" if cell.id in missing else "done"
-        table.add_row(cell.id, cell.model, cell.task, cell.label, str(cell.settings["head"]), str(cell.seed), state)
+        seed = cell.seed_label.removeprefix("seed ")
+        table.add_row(cell.id, cell.model, cell.task, cell.label, str(cell.settings["head"]), seed, state)
     console.print(table)
 
 
@@ -227,9 +294,12 @@ def _millions(parameters: int | None) -> str:
 
 
 def show_cell(cell_id: str, folder: Path | None) -> None:
-    """Print a cell's record as JSON."""
-    record = Store.open(folder or newest_results()).record(cell_id)
+    """Print a cell's record as JSON, and what its settings were chosen from on standard error, out of JSON's way."""
+    store = Store.open(folder or newest_results())
+    record = store.record(cell_id)
     Console().print_json(record.model_dump_json())
+    if record.cell.tried:
+        Console(stderr=True).print(trials_table(record, store))
 
 
 def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: list[Path]) -> None:

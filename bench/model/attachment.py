@@ -62,6 +62,9 @@ class Attachment(nn.Module):
         """The learning rate of `weights` where it is another than the method's."""
         return None
 
+    def seed_dropout(self, seed: int) -> None:
+        """The seed of dropout that is the attachment's own, where it has any beside `Method.dropout`."""
+
     def stored(self) -> dict[str, Tensor]:
         """What must be kept to use the result: finished prompts (no reparameterisation), changed weights."""
         prompts = self.prompts()

@@ -152,6 +152,16 @@ class Store:
         """Every record: finished cells, and the last failure of those that are not finished."""
         return [_parse(Record, _json(path), path) for path in self._record_files().values()]
 
+    def records_of(self, ids: Iterable[str]) -> dict[str, Record]:
+        """The records of these cells, by id, as far as there are any."""
+        found = {}
+        for cell_id in ids:
+            paths = (self.cell_folder(cell_id) / "record.json", self.path / "failed" / f"{cell_id}.json")
+            path = next((path for path in paths if path.exists()), None)
+            if path is not None:
+                found[cell_id] = _parse(Record, _json(path), path)
+        return found
+
     def record(self, cell_id: str) -> Record:
         """The record whose id starts with `cell_id`; UsageError when none or several do."""
         found = {name: path for name, path in self._record_files().items() if name.startswith(cell_id)}
