@@ -59,7 +59,7 @@ class Cell(Frozen):
     precision: Precision
     stage: Stage = "score"
     trials: int = 0  # how many settings these were chosen from; 0 when they were given, and for a trial itself
-    streams: dict[str, int] = {}  # seeds of single random streams (bench.seeds.STREAMS) that differ from `seed`
+    streams: dict[str, int] = {}  # seeds of single random streams (bench.seeds.VARIED) that differ from `seed`
     results_version: int = RESULTS_VERSION
 
     given: dict[str, Any] = {}  # the settings that differ from the method's defaults because somebody said so

@@ -177,7 +177,7 @@ def _print_cells(console: Console, cells: Sequence[Cell], missing: set[str]) -> 
     for name in ("model", "task", "method", "head", "seed", "state"):
         table.add_column(name)
     for cell in cells:
-        state = "to run" if cell.id in missing else "done"
+        state = "to run" if cell.id in missing else "over" if cell.stage == "trial" else "done"
         seed = cell.seed_label.removeprefix("seed ")
         table.add_row(cell.id, cell.model, cell.task, cell.label, str(cell.settings["head"]), seed, state)
     console.print(table)
@@ -187,7 +187,7 @@ def report_folders(
     folders: Sequence[Path], formats: str, published: bool, to: Path | None, plugins: list[Path]
 ) -> None:
     """Write the report of some results folders (default: the newest) and print its tables."""
-    from bench.report.console import print_table
+    from bench.report.console import print_section, print_table
     from bench.report.write import check, collect, write
 
     for path in plugins:
@@ -199,6 +199,8 @@ def report_folders(
     report = collect(paths, averages)
     for table in report.tables:
         print_table(table)
+        for section in report.sections.get(table.suite, ()):
+            print_section(section)
     for path in write(report, wanted, published, to):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
 

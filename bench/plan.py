@@ -15,7 +15,7 @@ from bench.errors import UsageError, unknown
 from bench.model.scales import expand
 from bench.model.source import ModelSource, find_model
 from bench.registry import build, find_method, find_suite
-from bench.seeds import STREAMS
+from bench.seeds import VARIED
 from bench.selection import draw, settings_text
 from bench.spec import (
     TRIAL_SEED,
@@ -113,8 +113,8 @@ def _check_seeds(grid: Grid, seeds: tuple[int, ...]) -> None:
     if grid.trials and TRIAL_SEED in seeds:
         raise UsageError(f"--seeds {TRIAL_SEED}: this is the seed that trials run at; report other seeds")
     for stream in grid.vary:
-        if stream not in STREAMS:
-            raise unknown("random stream", stream, STREAMS)
+        if stream not in VARIED:
+            raise unknown("random stream", stream, VARIED)
     if grid.vary and len(seeds) < 2:
         raise UsageError(f"--vary {','.join(grid.vary)}: one seed has nothing to vary over; give --seeds 2 or more")
     if "split" in grid.vary and grid.protocol == "paper":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class Outcome:
     cell: Cell
     record: Record | None
     results: str  # the folder it was found in
+    reason: str = ""  # why there is no record, where that is known
 
 
 def outcomes(stores: Iterable[Store]) -> list[Outcome]:
@@ -65,8 +66,18 @@ def outcomes(stores: Iterable[Store]) -> list[Outcome]:
         if cell.tried and not cell.drawn and cell.choice in chosen:
             continue  # one folder still waits for the choice that another has made
         record_or_none, folder = records.get(cell_id, (None, planned_in))
-        found.append(Outcome(cell, record_or_none, folder))
+        found.append(Outcome(cell, record_or_none, folder, "" if record_or_none else _waits(cell, records)))
     return sorted(found, key=lambda o: (o.cell.suite, o.cell.task, o.cell.model, o.cell.method, o.cell.seed, o.cell.id))
+
+
+def _waits(cell: Cell, records: Mapping[str, tuple[Record, str]]) -> str:
+    """Why a cell whose settings trials must choose is not there."""
+    if not cell.tried or cell.drawn:
+        return ""
+    statuses = [records[each][0].status if each in records else "missing" for each in cell.tried]
+    if set(statuses) <= {"failed", "diverged"}:
+        return f"no setting could be chosen: all of {len(statuses)} trials failed or diverged"
+    return f"its setting is not chosen yet: {statuses.count('done')} of {len(statuses)} trials are finished"
 
 
 def frame(stores: Iterable[Store]) -> pd.DataFrame:
@@ -83,7 +94,31 @@ def frame(stores: Iterable[Store]) -> pd.DataFrame:
 
 def scored(found: Sequence[Outcome]) -> pd.DataFrame:
     """The frame of outcomes that are at hand; see `frame`."""
-    return rows([outcome for outcome in found if outcome.cell.stage == "score" and not outcome.cell.streams])
+    table, streams = _with_streams(found)
+    return table[[not streams[cell_id] for cell_id in table["id"]]].reset_index(drop=True)
+
+
+def varied(found: Sequence[Outcome]) -> pd.DataFrame:
+    """The cells of `--vary`, in the columns COLUMNS with `stream` and `stream_seed`, a row per metric.
+
+    Each stream's rows have the ordinary cell at the first seed among them, at which that stream's seed is the same.
+    """
+    table, streams = _with_streams(found)
+    if not any(streams.values()):
+        return table.head(0).assign(stream="", stream_seed=0)
+    alone = [next(iter(streams[cell_id].items()), ("", 0)) for cell_id in table["id"]]
+    table = table.assign(stream=[stream for stream, _ in alone], stream_seed=[seed for _, seed in alone])
+    entry = ["suite", "task", "model", "label", "metric", "seed"]
+    bases = table[table["stream"] == ""].drop(columns=["stream", "stream_seed"])
+    own = table[table["stream"] != ""]
+    bases = bases.merge(own[[*entry, "stream"]].drop_duplicates(), on=entry).assign(stream_seed=bases["seed"])
+    return pd.concat([own, bases], ignore_index=True).sort_values([*entry, "stream", "stream_seed"], ignore_index=True)
+
+
+def _with_streams(found: Sequence[Outcome]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+    """The rows of all scoring cells, and by id the streams with seeds of their own."""
+    scoring = [outcome for outcome in found if outcome.cell.stage == "score"]
+    return rows(scoring), {outcome.cell.id: outcome.cell.streams for outcome in scoring}
 
 
 def rows(found: Sequence[Outcome]) -> pd.DataFrame:
@@ -138,7 +173,7 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "max_length": cell.budget.max_length,
         "precision": cell.precision,
         "status": record.status if record is not None else "missing",
-        "reason": (record.reason or "") if record is not None else "",
+        "reason": (record.reason or "") if record is not None else outcome.reason,
         "backbone_parameters": backbone_parameters,
         "trained_parameters": float(done.parameters.trained) if done else NAN,
         "stored_parameters": float(done.parameters.stored) if done else NAN,
