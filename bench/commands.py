@@ -99,7 +99,8 @@ def _close(console: Console, records: list[Record], choice: Choice, path: Path) 
         console.print(f"{len(failed)} of {len(records)} cells failed; they are tried again next time", style="red")
     done = [record.cell.stage for record in records if record.status == "done"]
     trials = f"{done.count('trial')} trials and " if "trial" in done else ""
-    console.print(f"{trials}{done.count('score')} cells written to {path}; next: bench report {path}", highlight=False)
+    line = f"{trials}{done.count('score')} cells written to {path}; next: bench report {path}"
+    console.print(line, highlight=False, soft_wrap=True)
     return 1 if failed or choice.skips else 0
 
 
@@ -135,12 +136,14 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
 
 def _print_plan(console: Console, whole: Plan, choice: Choice, num_trials: int, num_missing: int, path: Path) -> None:
     if whole.trials:
-        console.print(f"{_counted(whole.trials, 'trials')}; {num_trials} to run", highlight=False)
+        console.print(f"{_counted(whole.trials, 'trials')}; {num_trials} to run", highlight=False, soft_wrap=True)
     if choice.cells:
-        console.print(f"{_counted(choice.cells, 'cells')}; {num_missing} to run → {path}", highlight=False)
+        line = f"{_counted(choice.cells, 'cells')}; {num_missing} to run → {path}"
+        console.print(line, highlight=False, soft_wrap=True)
     if choice.waiting:
         cells = _counted(choice.waiting, "cells")
-        console.print(f"then, with the settings that trials choose, {cells} → {path}", highlight=False)
+        line = f"then, with the settings that trials choose, {cells} → {path}"
+        console.print(line, highlight=False, soft_wrap=True)
     for note in whole.notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     _print_skips(console, [*whole.skips, *choice.skips])
@@ -153,7 +156,7 @@ def _print_plan(console: Console, whole: Plan, choice: Choice, num_trials: int, 
 def _print_skips(console: Console, skips: Sequence[Skip]) -> None:
     for skip in skips:
         line = f"skipped: {skip.method} on {skip.task} with {skip.model}: {skip.reason}"
-        console.print(line, style="yellow", markup=False)
+        console.print(line, style="yellow", markup=False, soft_wrap=True)
 
 
 def _counted(cells: Sequence[Cell], noun: str) -> str:

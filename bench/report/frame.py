@@ -95,7 +95,8 @@ def frame(stores: Iterable[Store]) -> pd.DataFrame:
 def scored(found: Sequence[Outcome]) -> pd.DataFrame:
     """The frame of outcomes that are at hand; see `frame`."""
     table, streams = _with_streams(found)
-    return table[[not streams[cell_id] for cell_id in table["id"]]].reset_index(drop=True)
+    ordinary = [cell_id for cell_id, seeds in streams.items() if not seeds]
+    return table[table["id"].isin(ordinary)].reset_index(drop=True)
 
 
 def varied(found: Sequence[Outcome]) -> pd.DataFrame:
@@ -111,7 +112,8 @@ def varied(found: Sequence[Outcome]) -> pd.DataFrame:
     entry = ["suite", "task", "model", "label", "metric", "seed"]
     bases = table[table["stream"] == ""].drop(columns=["stream", "stream_seed"])
     own = table[table["stream"] != ""]
-    bases = bases.merge(own[[*entry, "stream"]].drop_duplicates(), on=entry).assign(stream_seed=bases["seed"])
+    bases = bases.merge(own[[*entry, "stream"]].drop_duplicates(), on=entry)
+    bases["stream_seed"] = bases["seed"]
     return pd.concat([own, bases], ignore_index=True).sort_values([*entry, "stream", "stream_seed"], ignore_index=True)
 
 

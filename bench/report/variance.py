@@ -16,12 +16,13 @@ from bench.report.wording import model_texts
 
 ENTRY = ["suite", "task", "model", "label", "metric"]
 SHARES = [*ENTRY, "method", "main", "stream", "n", "sd", "share"]
-TOGETHER = "together"  # the stream's name in the rows of all streams varied at once, over the ordinary seeds
+TOGETHER = "together"  # the stream's name in the rows of the ordinary cells, whose streams take the seed at once
 NOTES = (
     "Standard deviation (divisor n - 1) of the score over n seeds of one random stream while all others stay at the "
-    "first seed; in brackets the share of its square in the sum of squares over the streams varied. Together: every "
-    "stream takes the seed, as in the cells of the table above. Streams may interact, so the squares need not add up to "
-    "that of together, and a standard deviation of n seeds is itself uncertain by about 1/sqrt(2(n - 1)) of it.",
+    "first seed; in brackets the share of its square in the sum of squares over the streams varied. Together: init, "
+    "order and dropout take the seed at once, as in the cells of the table above. Streams may interact, so the squares "
+    "need not add up to that of together; a standard deviation of n seeds is itself uncertain by about "
+    "1/sqrt(2(n - 1)) of it.",
     "init: initial values of what trains; order: of the train rows; dropout: its draws; split: which rows are held out "
     "of train to select on.",
 )
