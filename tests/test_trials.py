@@ -17,7 +17,17 @@ from bench.store.store import Store
 
 Bench = Any
 METHODS = ["--methods", "ptv2,linear_probe", "--steps", "1", "--trials", "3", "--seeds", "2"]
-LEARNING = [*METHODS, "--methods", "ptv2,finetune", "--steps", "20", "--set", "finetune.learning_rate=1e-3"]
+LEARNING = [
+    *METHODS,
+    "--methods",
+    "ptv2,finetune",
+    "--steps",
+    "40",
+    "--evaluations",
+    "2",
+    "--set",
+    "finetune.learning_rate=1e-3",
+]
 
 
 def records(folder: str = "out") -> tuple[list[Record], list[Record]]:

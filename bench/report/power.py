@@ -27,9 +27,11 @@ def seeds_can_show(num_seeds: int, level: float = LEVEL) -> str:
     needed = pairs_needed(level)
     least = smallest_p(num_seeds)
     test = "an exact two-sided Wilcoxon signed-rank test"
-    more = f"{needed} seeds can ({smallest_p(needed):.3g})"
+    enough = f"{smallest_p(needed):.3g}"
     if num_seeds == 1:
-        return f"1 seed: no spread and no interval can be given, and {test} says nothing; {more} reach p < {level:g}"
+        no_spread = "1 seed: no spread and no interval can be given"
+        return f"{no_spread}; {test} can reach p < {level:g} from {needed} seeds on ({enough})"
     if num_seeds < needed:
-        return f"{num_seeds} seeds: {test} cannot reach p < {level:g} (smallest p {least:.3g}); {more}"
+        no_reach = f"{num_seeds} seeds: {test} cannot reach p < {level:g} (smallest p {least:.3g})"
+        return f"{no_reach}; {needed} seeds can ({enough})"
     return f"{num_seeds} seeds: {test} can reach p < {level:g} (smallest p {least:.3g})"
