@@ -16,11 +16,11 @@ from bench.errors import UsageError, unknown
 from bench.model.scales import SCALES, expand, listed_size
 from bench.model.source import find_model, weight_shapes
 from bench.plan import Grid, plan
+from bench.preview import print_cells, print_choice, print_plan
 from bench.registry import load_plugin, methods, suites
-from bench.report.power import seeds_can_show
 from bench.report.trials import trials_table
-from bench.selection import Choice, choose, possible, settings_text, trials_to_run
-from bench.spec import Cell, Plan, Protocol, Skip, Task
+from bench.selection import Choice, choose, possible, trials_to_run
+from bench.spec import Protocol, Task
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -50,9 +50,9 @@ def run_grid(flags: dict[str, Any]) -> int:
     found = Store.find(path)
     trials, choice = trials_to_run(whole, found), choose(whole, found)
     missing = found.missing(choice.cells) if found else list(choice.cells)
-    _print_plan(console, whole, choice, len(trials), len(missing), path)
+    print_plan(console, whole, choice, len(trials), len(missing), path)
     if flags["plan"]:
-        _print_cells(console, [*whole.trials, *choice.cells], {cell.id for cell in [*trials, *missing]})
+        print_cells(console, [*whole.trials, *choice.cells], {cell.id for cell in [*trials, *missing]})
         return 0
     from bench.model.memory import check_memory
     from bench.progress import progress
@@ -76,20 +76,12 @@ def run_grid(flags: dict[str, Any]) -> int:
                 records = run(trials, store, options, audience, room)
             choice = choose(whole, store, {record.id for record in records})
             store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
-            _print_choice(console, choice)
+            print_choice(console, choice)
         missing = store.missing(choice.cells)
         prepare(missing, room)  # what is chosen may have other lengths than what was read ahead
         with progress(console, len(missing)) as audience:
             records += run(missing, store, options, audience, room)
     return _close(console, records, choice, path)
-
-
-def _print_choice(console: Console, choice: Choice) -> None:
-    """The settings that were chosen, each once, and what could not be chosen."""
-    for cell in {(cell.task, cell.model, cell.label): cell for cell in choice.cells if cell.tried}.values():
-        line = f"chosen: {cell.method} on {cell.task} with {cell.model}: {settings_text(cell.drawn)}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    _print_skips(console, choice.skips)
 
 
 def _close(console: Console, records: list[Record], choice: Choice, path: Path) -> int:
@@ -132,58 +124,6 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
         protocol=protocol,
         precision=precision,
     )
-
-
-def _print_plan(console: Console, whole: Plan, choice: Choice, num_trials: int, num_missing: int, path: Path) -> None:
-    if whole.trials:
-        console.print(f"{_counted(whole.trials, 'trials')}; {num_trials} to run", highlight=False, soft_wrap=True)
-    if choice.cells:
-        line = f"{_counted(choice.cells, 'cells')}; {num_missing} to run → {path}"
-        console.print(line, highlight=False, soft_wrap=True)
-    if choice.waiting:
-        cells = _counted(choice.waiting, "cells")
-        line = f"then, with the settings that trials choose, {cells} → {path}"
-        console.print(line, highlight=False, soft_wrap=True)
-    for note in whole.notes:
-        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    _print_skips(console, [*whole.skips, *choice.skips])
-    num_seeds = len(
-        {cell.seed for cell in whole.cells} | {seed for cell in whole.cells for seed in cell.streams.values()}
-    )
-    console.print(seeds_can_show(num_seeds), highlight=False, soft_wrap=True)
-
-
-def _print_skips(console: Console, skips: Sequence[Skip]) -> None:
-    for skip in skips:
-        line = f"skipped: {skip.method} on {skip.task} with {skip.model}: {skip.reason}"
-        console.print(line, style="yellow", markup=False, soft_wrap=True)
-
-
-def _counted(cells: Sequence[Cell], noun: str) -> str:
-    """ "6 cells: 2 methods × 1 tasks × 1 models × 3 seeds", and how many more have a single stream varied."""
-    whole = [cell for cell in cells if not cell.streams]
-    names = ("method", "task", "model", "seed") if noun == "cells" else ("method", "task", "model")
-    parts = [f"{len({getattr(cell, name) for cell in whole})} {name}s" for name in names]
-    lines = {cell.label for cell in whole}
-    if noun == "trials":
-        parts[0] = f"{len({(cell.method, settings_text(cell.settings)) for cell in whole})} settings of {parts[0]}"
-    elif len(lines) > len({cell.method for cell in whole}):
-        parts[0] = f"{len(lines)} settings of {parts[0]}"
-    streams = sorted({stream for cell in cells for stream in cell.streams})
-    varied = f"; {len(cells) - len(whole)} more vary {', '.join(streams)} alone" if streams else ""
-    return f"{len(whole)} {noun}: {' × '.join(parts)}{varied}"
-
-
-def _print_cells(console: Console, cells: Sequence[Cell], missing: set[str]) -> None:
-    table = Table()
-    table.add_column("cell", no_wrap=True, min_width=16)  # whole ids also on a narrow terminal
-    for name in ("model", "task", "method", "head", "seed", "state"):
-        table.add_column(name)
-    for cell in cells:
-        state = "to run" if cell.id in missing else "over" if cell.stage == "trial" else "done"
-        seed = cell.seed_label.removeprefix("seed ")
-        table.add_row(cell.id, cell.model, cell.task, cell.label, str(cell.settings["head"]), seed, state)
-    console.print(table)
 
 
 def report_folders(
