@@ -237,3 +237,20 @@ def test_the_pairs_needed_are_the_first_below_the_level(level: float, pairs: int
 )  # fmt: skip
 def test_a_number_of_seeds_is_told_what_it_can_show(seeds: int, said: str) -> None:
     assert seeds_can_show(seeds) == said
+
+
+def test_lines_swept_with_trials_are_a_sweep_by_what_was_given(cell: Any, record: Any, store: Any) -> None:
+    from bench.report.sweeps import find, variants
+    from bench.report.write import collect
+
+    records = []
+    for length, rate in ((2, 0.1), (8, 0.01)):  # each variant's trials chose another rate
+        settings = {"length": length, "learning_rate": rate, "head": "linear"}
+        trial = cell(stage="trial", seed=TRIAL_SEED, settings=settings, given={"length": length},
+                     drawn={"learning_rate": rate})  # fmt: skip
+        records += [record(trial.changed(stage="score", seed=0, trials=1, tried=(trial.id,)), 60.0 + length)]
+    report = collect([store(records).path], {})
+    sweeps = find(variants(report.frame, report.summary))
+    assert {setting: [[v.score for v in line.variants] for line in lines] for setting, lines in sweeps.items()} == {
+        "length": [[62.0, 68.0]]
+    }
