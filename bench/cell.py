@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -11,9 +12,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 RESULTS_VERSION = 3  # raise it when code changes what a cell's number is; old records are then no longer hits
+TRIAL_SEED = 990_017  # of every trial; not among the reported seeds, so that no choice is made by a number it reports
 Protocol = Literal["holdout", "paper"]
 Precision = Literal["bf16", "fp32"]
-NOT_IN_ID = {"given", "model_path", "data_path", "data_revision", "model", "suite"}
+Stage = Literal["trial", "score"]
+NOT_IN_ID = {"given", "drawn", "tried", "model_path", "data_path", "data_revision", "model", "suite"}
 
 
 class Frozen(BaseModel):
@@ -45,7 +48,11 @@ class JointTask(Frozen):
 
 
 class Cell(Frozen):
-    """One number to obtain. `id` is a hash of all that can change the number; where things lie is not part of it."""
+    """One number to obtain. `id` is a hash of all that can change the number; where things lie is not part of it.
+
+    A cell of stage "trial" is trained and evaluated on the selection slice alone; it never reads the scored split. A
+    cell of stage "score" reads it once; its settings were given, or chosen by the trials whose ids are `tried`.
+    """
 
     suite: str
     task: str
@@ -59,26 +66,54 @@ class Cell(Frozen):
     budget: Budget
     protocol: Protocol
     precision: Precision
+    stage: Stage = "score"
+    trials: int = 0  # how many settings these were chosen from; 0 when they were given, and for a trial itself
+    streams: dict[str, int] = {}  # seeds of single random streams (bench.seeds.VARIED) that differ from `seed`
     results_version: int = RESULTS_VERSION
     joint: tuple[JointTask, ...] = ()  # of the first stage, where the method has one
 
     given: dict[str, Any] = {}  # the settings that differ from the method's defaults because somebody said so
+    drawn: dict[str, Any] = {}  # what a trial, or a cell chosen by trials, has of its method's space
+    tried: tuple[str, ...] = ()  # ids of the trials that the settings were chosen from, in their order
     model_path: str = ""  # what to hand to the loader: a folder or a hub id
     data_path: str | None = None
     data_revision: str | None = None  # the commit of the hub's data set; its hash is in the fingerprint
 
     @cached_property
     def id(self) -> str:
-        """16 hex digits of SHA-256 over everything but the places and the `given` marks."""
+        """16 hex digits of SHA-256 over everything but the places and the marks on how the settings came about."""
         hashed = self.model_dump(mode="json", exclude=NOT_IN_ID | (set() if self.joint else {"joint"}))
         text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def label(self) -> str:
-        """The method with the settings that were given: the name of a line in tables and figures."""
-        marks = ", ".join(f"{name}={value}" for name, value in sorted(self.given.items()))
-        return f"{self.method} ({marks})" if marks else self.method
+        """The method with the settings that were given: the name of a line in tables and figures.
+
+        Chosen settings are not in it, since they may differ from task to task: "ptv2 (chosen of 4 trials)". A trial has
+        its own: "ptv2 (learning_rate=0.01, length=8)".
+        """
+        shown = self.given | self.drawn if self.stage == "trial" else self.given
+        marks = [f"{name}={value}" for name, value in sorted(shown.items())]
+        if self.trials:
+            marks.append(f"chosen of {self.trials} trial{'s' if self.trials > 1 else ''}")
+        return f"{self.method} ({', '.join(marks)})" if marks else self.method
+
+    @property
+    def choice(self) -> Hashable:
+        """What two cells have in common when the same trials chose the settings of both, perhaps differently."""
+        return (self.suite, self.trials, self.tried, self.seed, tuple(sorted(self.streams.items())))
+
+    @property
+    def seed_label(self) -> str:
+        """ "seed 0", "seed 0, order 3" where a stream has a seed of its own, "trial" for a trial."""
+        if self.stage == "trial":
+            return "trial"
+        return ", ".join([f"seed {self.seed}", *(f"{name} {seed}" for name, seed in sorted(self.streams.items()))])
+
+    def stream_seed(self, stream: str) -> int:
+        """The seed that a named random stream of this cell is drawn from."""
+        return self.streams.get(stream, self.seed)
 
     def changed(self, **changes: Any) -> Cell:
         """This cell with other values. Not `model_copy`, which would carry the old id along."""
@@ -97,7 +132,13 @@ class Skip:
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of a grid and what was left out of it."""
+    """The cells of a grid and what was left out of it.
+
+    With `trials`, those cells of which `tried` names trials stand for the ones to come: they have their method's first
+    setting until bench.selection puts the chosen one in its place. `notes` are lines a user should read with the plan.
+    """
 
     cells: tuple[Cell, ...]
     skips: tuple[Skip, ...] = field(default=())
+    trials: tuple[Cell, ...] = ()
+    notes: tuple[str, ...] = ()

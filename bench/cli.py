@@ -26,6 +26,11 @@ def run(
     models: Annotated[str | None, typer.Option(help="Hub ids, folders, or families like pythia.")] = None,
     seeds: Annotated[str | None, typer.Option(help="A number of seeds (5), or seeds (11,44).")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.SETTING=VALUE; repeatable.")] = None,
+    sweep: Annotated[
+        list[str] | None, typer.Option(help="METHOD.SETTING=VALUE,VALUE: a line for each; repeatable.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(help="Choose among so many settings of each method's space.")] = None,
+    vary: Annotated[str | None, typer.Option(help="Seeds to vary alone too: init,order,split,dropout.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder with the data as its authors lay it out.")] = None,
     out: Annotated[Path | None, typer.Option(help="Results folder.", show_default="results/SUITE")] = None,
     protocol: Annotated[str | None, typer.Option(help="holdout or paper.", show_default="holdout")] = None,

@@ -16,12 +16,17 @@ from bench.errors import UsageError, unknown
 from bench.model.scales import SCALES, expand, listed_size
 from bench.model.source import find_model, weight_shapes
 from bench.plan import Grid, plan
+from bench.preview import print_cells, print_choice, print_plan
 from bench.registry import load_plugin, methods, suites
-from bench.spec import Plan, Protocol, Task
+from bench.report.trials import trials_table
+from bench.selection import Choice, choose, possible, trials_to_run
+from bench.spec import Protocol, Task
+from bench.store.record import Record
 from bench.store.store import Store
 
 RESULTS = Path("results")
 LISTING_WIDTH = 200  # columns of `bench list` where no terminal says how many there are
+LOST = ("trial", "diverged")
 BUDGET_KEYS = (
     "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "scored_rows", "backbone_dropout",
 )  # fmt: skip
@@ -35,6 +40,7 @@ def run_grid(flags: dict[str, Any]) -> int:
     for path in asked.get("plugin", []):
         load_plugin(Path(path))
     asked["set"] = settings.method_settings(flags.get("set_", []), file.get("set", {}))
+    asked["sweep"] = settings.swept_settings(flags.get("sweep", []), file.get("sweep", {}))
     from bench.model.device import choose_device, choose_precision  # torch comes in here
 
     device = choose_device(asked.get("device", "auto"))
@@ -42,10 +48,11 @@ def run_grid(flags: dict[str, Any]) -> int:
     whole = plan(grid)
     path = Path(asked.get("out") or RESULTS / grid.suite)
     found = Store.find(path)
-    missing = found.missing(whole.cells) if found else list(whole.cells)
-    _print_plan(console, whole, len(missing), path)
+    trials, choice = trials_to_run(whole, found), choose(whole, found)
+    missing = found.missing(choice.cells) if found else list(choice.cells)
+    print_plan(console, whole, choice, len(trials), len(missing), path)
     if flags["plan"]:
-        _print_cells(console, whole, {cell.id for cell in missing})
+        print_cells(console, [*whole.trials, *choice.cells], {cell.id for cell in [*trials, *missing]})
         return 0
     from bench.model.memory import check_memory
     from bench.progress import progress
@@ -54,20 +61,39 @@ def run_grid(flags: dict[str, Any]) -> int:
 
     lanes, token_budget = asked.get("lanes", 8), asked.get("token_budget")
     options = Options(device, lanes, token_budget, asked.get("save_tuned", True), asked.get("checkpointing", False))
-    check_memory(missing, device, lanes, token_budget, options.checkpointing)  # before minutes of reading
+    ahead = [*trials, *missing, *possible(whole, choice.waiting)]
+    check_memory(ahead, device, lanes, token_budget, options.checkpointing)  # before minutes of reading
     room = DataRoom()
     begun = time.perf_counter()
-    prepare(missing, room)  # before anything is written: bad input leaves no folder behind
+    prepare([*trials, *missing, *choice.waiting], room)  # before anything is written: bad input leaves no folder behind
     _print_encoded(console, room.num_items, room.store.num_tokenised, time.perf_counter() - begun)
     store = Store.create(path)
-    with store.writing(), progress(console, len(missing)) as audience:
-        store.write_plan(whole.cells)
-        records = run(store.missing(whole.cells), store, options, audience, room)
-    failed = [record for record in records if record.status != "done"]
+    with store.writing():
+        store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
+        records: list[Record] = []
+        if trials:
+            with progress(console, len(trials)) as audience:
+                records = run(trials, store, options, audience, room)
+            choice = choose(whole, store, {record.id for record in records})
+            store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
+            print_choice(console, choice)
+        missing = store.missing(choice.cells)
+        prepare(missing, room)  # what is chosen may have other lengths than what was read ahead
+        with progress(console, len(missing)) as audience:
+            records += run(missing, store, options, audience, room)
+    return _close(console, records, choice, path)
+
+
+def _close(console: Console, records: list[Record], choice: Choice, path: Path) -> int:
+    """Say what came of a run; the exit code. A trial that diverged has lost, and nothing went wrong."""
+    failed = [each for each in records if each.status != "done" and (each.cell.stage, each.status) != LOST]
     if failed:
         console.print(f"{len(failed)} of {len(records)} cells failed; they are tried again next time", style="red")
-    console.print(f"{len(records) - len(failed)} cells written to {path}; next: bench report {path}", highlight=False)
-    return 1 if failed else 0
+    done = [record.cell.stage for record in records if record.status == "done"]
+    trials = f"{done.count('trial')} trials and " if "trial" in done else ""
+    line = f"{trials}{done.count('score')} cells written to {path}; next: bench report {path}"
+    console.print(line, highlight=False, soft_wrap=True)
+    return 1 if failed or choice.skips else 0
 
 
 def _print_encoded(console: Console, items: int, tokenised: int, seconds: float) -> None:
@@ -79,7 +105,7 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
     protocol = asked.get("protocol", "holdout")
     if protocol not in get_args(Protocol):
         raise unknown("protocol", protocol, get_args(Protocol))
-    for key, least in (("lanes", 1), ("token_budget", 1)):
+    for key, least in (("lanes", 1), ("token_budget", 1), ("trials", 1)):
         if asked.get(key) is not None and asked[key] < least:
             raise UsageError(f"--{key.replace('_', '-')} {asked[key]} is not possible: it must be at least {least}")
     limits = dict.fromkeys(("train_rows", "scored_rows"), asked["limit"]) if "limit" in asked else {}
@@ -90,6 +116,9 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
         models=settings.names(asked.get("models")),
         seeds=settings.seeds(asked.get("seeds")),
         settings=asked["set"],
+        sweep=asked["sweep"],
+        trials=asked.get("trials", 0),
+        vary=settings.names(asked.get("vary")),
         budget={**limits, **{key: asked[key] for key in BUDGET_KEYS if key in asked}},
         data=Path(asked["data"]) if asked.get("data") else None,
         protocol=protocol,
@@ -97,30 +126,11 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
     )
 
 
-def _print_plan(console: Console, whole: Plan, num_missing: int, path: Path) -> None:
-    cells = whole.cells
-    parts = [f"{len({getattr(cell, name) for cell in cells})} {name}s" for name in ("method", "task", "model", "seed")]
-    console.print(f"{len(cells)} cells: {' × '.join(parts)}; {num_missing} to run → {path}", highlight=False)
-    for skip in whole.skips:
-        console.print(f"skipped: {skip.method} on {skip.task} with {skip.model}: {skip.reason}", style="yellow")
-
-
-def _print_cells(console: Console, whole: Plan, missing: set[str]) -> None:
-    table = Table()
-    table.add_column("cell", no_wrap=True, min_width=16)  # whole ids also on a narrow terminal
-    for name in ("model", "task", "method", "head", "seed", "state"):
-        table.add_column(name)
-    for cell in whole.cells:
-        state = "to run" if cell.id in missing else "done"
-        table.add_row(cell.id, cell.model, cell.task, cell.label, str(cell.settings["head"]), str(cell.seed), state)
-    console.print(table)
-
-
 def report_folders(
     folders: Sequence[Path], formats: str, published: bool, to: Path | None, plugins: list[Path]
 ) -> None:
     """Write the report of some results folders (default: the newest) and print its tables."""
-    from bench.report.console import print_table
+    from bench.report.console import print_section, print_table
     from bench.report.write import check, collect, write
 
     for path in plugins:
@@ -132,6 +142,8 @@ def report_folders(
     report = collect(paths, averages)
     for table in report.tables:
         print_table(table)
+        for section in report.sections.get(table.suite, ()):
+            print_section(section)
     for path in write(report, wanted, published, to):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
 
@@ -227,9 +239,12 @@ def _millions(parameters: int | None) -> str:
 
 
 def show_cell(cell_id: str, folder: Path | None) -> None:
-    """Print a cell's record as JSON."""
-    record = Store.open(folder or newest_results()).record(cell_id)
+    """Print a cell's record as JSON, and what its settings were chosen from on standard error, out of JSON's way."""
+    store = Store.open(folder or newest_results())
+    record = store.record(cell_id)
     Console().print_json(record.model_dump_json())
+    if record.cell.tried:
+        Console(stderr=True).print(trials_table(record, store))
 
 
 def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: list[Path]) -> None:

@@ -45,6 +45,8 @@ def export(store: Store, cell_id: str, to: Path) -> list[Path]:
     kept = store.cell_folder(record.id) / "tuned.safetensors"
     if record.status != "done":
         raise UsageError(f"cell {record.id} has not finished ({record.status}: {record.reason}); run its grid again")
+    if record.cell.stage == "trial":
+        raise UsageError(f"cell {record.id} is a trial, which keeps no tensors; export a cell that was scored")
     if record.parameters.trained == 0:
         raise _refused(record.cell, "nothing was trained")
     if not kept.is_file():

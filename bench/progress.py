@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 def summary(record: Record) -> str:
     """One line on one record."""
     cell = record.cell
-    head = f"{cell.model} · {cell.task} · {cell.label} · seed {cell.seed}"
+    head = f"{cell.model} · {cell.task} · {cell.label} · {cell.seed_label}"
     if record.status != "done":
         return f"{head}: {record.status.upper()}: {record.reason}"
     scores = ", ".join(f"{name} {value:.1f}" for name, value in record.scores.items())
+    if cell.stage == "trial":
+        scores = f"{record.main_metric} {record.selection_score:.1f} on the selection slice"
     costs = record.costs
     speed = f", {costs.tokens_per_second:,.0f} tokens/s" if costs.tokens_per_second else ""
     first = f", after {costs.joint_steps} steps on several data sets" if costs.joint_steps else ""
@@ -56,7 +58,7 @@ class PlainProgress:
         for lane, loss in zip(step.lanes, step.losses, strict=True):
             cell = lane.cell
             self._say(
-                f"  … {cell.model} · {cell.task} · {cell.label} · seed {cell.seed}: "
+                f"  … {cell.model} · {cell.task} · {cell.label} · {cell.seed_label}: "
                 f"step {lane.step}/{lane.num_steps}, loss {loss:.3f}, {step.tokens / step.seconds:,.0f} tokens/s"
             )
 
@@ -97,7 +99,7 @@ class RichProgress:
     @contextmanager
     def loop(self, cells: Sequence[Cell]) -> Iterator[None]:
         self._running = {
-            cell.id: self._bars.add_task(f"{cell.task} · {cell.label} · {cell.model} · seed {cell.seed}", note="")
+            cell.id: self._bars.add_task(f"{cell.task} · {cell.label} · {cell.model} · {cell.seed_label}", note="")
             for cell in cells
         }
         try:

@@ -222,19 +222,20 @@ def _train_group(
     with audience.loop(cells):
         fit(backbone, lanes, budget, audience.step)
     done = [lane for lane in lanes if lane.status == "done"]
+    read = [lane for lane in done if lane.cell.stage == "score"]  # a trial ends without a look at the scored split
     failed = [lane for lane in lanes if lane.status == "failed"]
     if failed and not done and len(lanes) > 1:  # perhaps one moved what all share: alone, only that one fails
         raise NotTrained(failed[0].reason)
     peak = peak_bytes(options.device)
     before = time.perf_counter()
     found = predict(
-        backbone, done, [lane.data.scored for lane in done], [lane.data.scored_examples for lane in done], budget
+        backbone, read, [lane.data.scored for lane in read], [lane.data.scored_examples for lane in read], budget
     )
-    evaluate_seconds = (time.perf_counter() - before) / max(1, len(done))
-    predictions = dict(zip(map(id, done), found, strict=True))
+    evaluate_seconds = (time.perf_counter() - before) / max(1, len(read))
+    predictions = dict(zip(map(id, read), found, strict=True))
     overhead = (time.perf_counter() - begun - sum(lane.ledger.seconds for lane in lanes)) / len(lanes)
     for lane in lanes:
-        lane.ledger.evaluate_seconds += evaluate_seconds if lane in done else 0.0
+        lane.ledger.evaluate_seconds += evaluate_seconds if lane in read else 0.0
         own = predictions.get(id(lane))
         record = outcome(lane, backbone, own, peak, overhead, len(lanes), started, options.device)
         yield _write(record, lane, own, store, options)

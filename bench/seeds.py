@@ -3,6 +3,7 @@
 import hashlib
 
 STREAMS = ("init", "order", "dropout", "split", "demonstrations", "joint")
+VARIED = ("init", "order", "split", "dropout")  # those that --vary can vary alone
 
 
 def derive(*parts: object) -> int:

@@ -10,11 +10,11 @@ from typing import Any
 
 from bench.errors import UsageError, unknown
 
-LISTS = ("methods", "tasks", "models", "plugin")
+LISTS = ("methods", "tasks", "models", "plugin", "vary")
 TEXTS = ("suite", "data", "out", "protocol", "device", "precision")
 NUMBERS = (
     "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "scored_rows", "limit", "lanes",
-    "token_budget",
+    "token_budget", "trials",
 )  # fmt: skip
 SWITCHES = ("backbone_dropout", "save_tuned", "checkpointing")
 FORMS: dict[str, tuple[str, tuple[type, ...]]] = {
@@ -24,6 +24,7 @@ FORMS: dict[str, tuple[str, tuple[type, ...]]] = {
     **dict.fromkeys(SWITCHES, ("true or false", (bool,))),
     "seeds": ("a number of seeds, or a list of seeds", (int, list, str)),
     "set": ("a table of tables, like [set.METHOD]", (dict,)),
+    "sweep": ("a table of tables, like [sweep.METHOD]", (dict,)),
 }
 
 
@@ -88,6 +89,30 @@ def method_settings(flags: Iterable[str], file: dict[str, Any]) -> dict[str, dic
         if not (equals and dot and method and setting):
             raise UsageError(f"--set {flag!r}: the form is METHOD.SETTING=VALUE, like ptv2.length=40")
         found.setdefault(method, {})[setting] = _value(value.strip())
+    return found
+
+
+def swept_settings(flags: Iterable[str], file: dict[str, Any]) -> dict[str, dict[str, tuple[Any, ...]]]:
+    """`--sweep METHOD.NAME=VALUE,VALUE,…` on top of the file's `[sweep.METHOD]` tables, which hold lists.
+
+    A value is read as `--set` reads it. A comma always divides values: one that has a comma itself needs the file.
+    UsageError for another form, and for no values.
+    """
+    found: dict[str, dict[str, tuple[Any, ...]]] = {}
+    for method, lists in file.items():
+        if not isinstance(lists, dict):
+            raise UsageError(f"sweep.{method} in a grid file must be a table of lists of values")
+        for setting, values in lists.items():
+            if not isinstance(values, list) or not values:
+                raise UsageError(f"sweep.{method}.{setting} in a grid file must be a list of values, like [8, 32]")
+        found[method] = {setting: tuple(values) for setting, values in lists.items()}
+    for flag in flags:
+        name, _, listed = flag.partition("=")
+        method, _, setting = name.strip().partition(".")
+        values = [value.strip() for value in listed.split(",")]
+        if not (method and setting and all(values)):
+            raise UsageError(f"--sweep {flag!r}: the form is METHOD.SETTING=VALUE,VALUE,…, like ptv2.length=8,32")
+        found.setdefault(method, {})[setting] = tuple(map(_value, values))
     return found
 
 

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from bench.cell import RESULTS_VERSION, Budget, Cell, Frozen, JointTask, Plan, Precision, Protocol, Skip
+from bench.cell import (
+    RESULTS_VERSION,
+    TRIAL_SEED,
+    Budget,
+    Cell,
+    Frozen,
+    JointTask,
+    Plan,
+    Precision,
+    Protocol,
+    Skip,
+    Stage,
+)
 
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment
@@ -20,9 +32,9 @@ if TYPE_CHECKING:
     from bench.model.source import ModelSource
 
 __all__ = [
-    "MASK_MARK", "RESULTS_VERSION", "SEP_MARK", "SLOT_MARK", "Answer", "Budget", "Cell", "Example",
+    "MASK_MARK", "RESULTS_VERSION", "SEP_MARK", "SLOT_MARK", "TRIAL_SEED", "Answer", "Budget", "Cell", "Example",
     "Frozen", "HeadKind", "Joint", "JointTask", "Kind", "Method", "Plan", "Precision", "Protocol", "Skip", "Slots",
-    "Source", "Split", "Suite", "Task", "bio",
+    "Source", "Split", "Stage", "Suite", "Task", "bio",
 ]  # fmt: skip
 
 Kind = Literal["classification", "choice", "tagging", "span"]

@@ -46,6 +46,24 @@ WRONG_FLAGS = {
     ),
     "set without value": (["--set", "ptv2.length"], "--set 'ptv2.length': the form is METHOD.SETTING=VALUE"),
     "set without method": (["--set", "length=4"], "--set 'length=4': the form is METHOD.SETTING=VALUE"),
+    "no trials": (["--trials", "0"], "--trials 0 is not possible: it must be at least 1"),
+    "trials that are words": (["--trials", "many"], "Invalid value for '--trials'"),
+    "the trials' own seed": (["--trials", "2", "--seeds", "1,990017"], "--seeds 990017: this is the seed that trials"),
+    "an unknown stream": (
+        ["--vary", "colour", "--seeds", "2"], "unknown random stream 'colour'; known: dropout, init, order, split.",
+    ),
+    "a stream with one seed": (["--vary", "init"], "--vary init: one seed has nothing to vary over; give --seeds 2"),
+    "sweep without values": (["--sweep", "ptv2.length="], "--sweep 'ptv2.length=': the form is METHOD.SETTING=VALUE,V"),
+    "sweep without setting": (["--sweep", "ptv2"], "--sweep 'ptv2': the form is METHOD.SETTING=VALUE,VALUE,…, like"),
+    "sweep with a gap": (["--sweep", "ptv2.length=8,,32"], "--sweep 'ptv2.length=8,,32': the form is"),
+    "sweep of an unknown setting": (["--sweep", "ptv2.lengths=4,8"], "unknown setting of ptv2 'lengths'; did you mean"),
+    "sweep of an impossible value": (["--sweep", "ptv2.length=4,0"], "ptv2.length=0 is not possible: Input should be"),
+    "sweep of an absent method": (["--sweep", "finetune.warmup=0,0.1"], "method 'finetune' is not in this run; add it"),
+    "sweep of an unknown method": (["--sweep", "ptv3.length=4"], "unknown method 'ptv3'; did you mean 'ptv2'?"),
+    "set and swept": (
+        ["--set", "ptv2.length=4", "--sweep", "ptv2.length=4,8"],
+        "ptv2.length is given by --set and by --sweep; leave one of them out",
+    ),
     "seeds that are words": (["--seeds", "a,b"], "--seeds 'a,b': give a number of seeds (5) or the seeds themselves"),
     "no seeds": (["--seeds", "0"], "--seeds '0'"),
     "empty seeds": (["--seeds", ","], "--seeds ','"),
@@ -205,7 +223,8 @@ def test_a_tokenizer_without_the_label_words_is_refused_before_any_training(
 def test_layers_beyond_one_model_are_skipped_with_the_reason(bench: Bench) -> None:
     code, out, _ = bench.run("--methods", "ptv2,finetune", "--set", "ptv2.layers=3", "--plan")
     assert code == 0
-    assert "skipped: ptv2 on rte with tiny-bert: ptv2.layers=3, but model 'tiny-bert' has 2 layers" in _unwrapped(out)
+    reason = "ptv2.layers=3, but model 'tiny-bert' has 2 layers"
+    assert f"skipped: ptv2 (layers=3) on rte with tiny-bert: {reason}" in _unwrapped(out)
     assert "1 cells" in out
 
 
@@ -247,6 +266,14 @@ SPOILED_GRIDS = {
     "text for a switch": ('save_tuned = "no"', "it must be true or false"),
     "seeds that are none": ("seeds = [[1]]", "--seeds [[1]]: give a number of seeds"),
     "settings without a method": ("[set]\nlength = 4", "set.length in a grid file must be a table of settings"),
+    "a sweep of another kind": ("sweep = 4", "grid.toml: sweep = 4 is not possible: it must be a table of tables"),
+    "a sweep without a list": (
+        "[sweep.ptv2]\nlength = 8",
+        "sweep.ptv2.length in a grid file must be a list of values, like [8, 32]",
+    ),
+    "a sweep of nothing": ("[sweep.ptv2]\nlength = []", "sweep.ptv2.length in a grid file must be a list of values"),
+    "a sweep without a method": ("[sweep]\nptv2 = 8", "sweep.ptv2 in a grid file must be a table of lists of values"),
+    "no trials": ("trials = 0", "--trials 0 is not possible: it must be at least 1"),
     "settings of another kind": ("set = 4", "grid.toml: set = 4 is not possible"),
     "an impossible setting": ("[set.ptv2]\nlength = 0", "ptv2.length=0 is not possible"),
 }

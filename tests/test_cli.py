@@ -142,6 +142,23 @@ def test_a_grid_file_says_the_same_as_flags(bench: Bench, tiny_bert: Path, super
     assert planned(bench, "-c", "grid.toml", *length) != cells
 
 
+def test_a_grid_file_sweeps_varies_and_tries_as_flags_do(bench: Bench) -> None:
+    Path("grid.toml").write_text(
+        'trials = 2\nvary = ["init", "order"]\nseeds = 2\n[sweep.ptv2]\nlength = [2, 8]\nlayers = ["1-2", 1]\n'
+    )
+    at = bench.base.index("--seeds")
+    base = bench.base[:at] + bench.base[at + 2 :]
+    flags = ["--sweep", "ptv2.length=2,8", "--sweep", "ptv2.layers=1-2,1", "--seeds", "2"]
+    vary = ["--trials", "2", "--vary", "init,order"]
+    cells = planned(bench, *base, *flags, *vary)
+    assert len(cells) == 8
+    assert planned(bench, *base, "-c", "grid.toml") == cells
+    changed = ("--sweep", "ptv2.length=4", "--trials", "1")
+    assert planned(bench, *base, "-c", "grid.toml", *changed) == planned(
+        bench, *base, *vary, "--sweep", "ptv2.length=4", "--sweep", "ptv2.layers=1-2,1", "--seeds", "2", "--trials", "1"
+    )
+
+
 # --- progress
 
 

@@ -18,14 +18,17 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 LEVELS = (
     {"cell", "errors", "seeds", "settings", "spec"},
     {"data", "model", "registry", "score", "store", "train"},
-    {"export", "plan", "progress", "report", "runner"},
+    {"export", "plan", "preview", "progress", "report", "runner", "selection"},
     {"commands"},
     {"cli"},
 )
 LIGHT = {
-    "cell", "cli", "commands", "errors", "plan", "progress", "registry", "report", "seeds", "settings", "spec", "store",
+    "cell", "cli", "commands", "errors", "plan", "preview", "progress", "registry", "report", "seeds", "selection",
+    "settings", "spec", "store",
 }  # fmt: skip
-NEVER_HEAVY = {"cell", "plan", "report", "seeds", "settings", "spec", "store"}  # not even inside their functions
+NEVER_HEAVY = {  # not even inside their functions
+    "cell", "plan", "preview", "report", "seeds", "selection", "settings", "spec", "store",
+}  # fmt: skip
 
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -12,7 +12,7 @@ from bench.errors import UsageError
 from bench.model.source import find_model
 from bench.plan import Grid, plan
 from bench.registry import build, find_method, find_suite
-from bench.spec import Plan
+from bench.spec import TRIAL_SEED, Plan
 
 
 @pytest.fixture
@@ -123,3 +123,107 @@ def test_a_prefix_that_moves_the_text_counts_towards_the_positions(planned):
     assert planned(settings=fitting).cells
     with pytest.raises(UsageError, match=r"40 prompt positions \+ 32 text tokens = 72"):
         planned(settings={"ptv2": {"length": 40, "offset_positions": True}})
+
+
+# --- sweeps
+
+
+def swept(cells: Any, *settings: str) -> list[tuple[Any, ...]]:
+    return [tuple(cell.settings[name] for name in settings) for cell in cells]
+
+
+def test_sweeps_of_one_method_are_their_product_and_each_variant_a_line(planned: Any) -> None:
+    cells = planned(sweep={"ptv2": {"length": (2, 8), "layers": ("1", "1-2")}}, seeds=(0, 1)).cells
+    assert swept(cells, "length", "layers") == [
+        values for values in ((2, "1"), (2, "1-2"), (8, "1"), (8, "1-2")) for _ in (0, 1)
+    ]
+    assert list(dict.fromkeys(cell.label for cell in cells)) == [
+        "ptv2 (layers=1, length=2)", "ptv2 (layers=1-2, length=2)",
+        "ptv2 (layers=1, length=8)", "ptv2 (layers=1-2, length=8)",
+    ]  # fmt: skip
+
+
+def test_a_sweep_stands_beside_what_is_set_and_leaves_other_methods_alone(planned: Any) -> None:
+    cells = planned(
+        methods=("ptv2", "finetune"), settings={"ptv2": {"dropout": 0.0}}, sweep={"ptv2": {"length": (2, 8)}}
+    ).cells
+    assert [(cell.method, cell.given) for cell in cells] == [
+        ("ptv2", {"dropout": 0.0, "length": 2}), ("ptv2", {"dropout": 0.0, "length": 8}), ("finetune", {}),
+    ]  # fmt: skip
+
+
+def test_a_swept_cell_is_the_cell_that_set_would_give(planned: Any) -> None:
+    assert {cell.id for cell in planned(sweep={"ptv2": {"length": (2, 8)}}).cells} == {
+        planned(settings={"ptv2": {"length": length}}).cells[0].id for length in (2, 8)
+    }
+
+
+def test_the_same_value_twice_is_one_line(planned: Any) -> None:
+    assert len(planned(sweep={"ptv2": {"length": (8, 8)}}).cells) == 1
+
+
+def test_a_variant_that_cannot_serve_a_model_is_skipped_and_the_others_run(planned: Any) -> None:
+    found = planned(sweep={"ptv2": {"layers": ("1-2", "2-3")}})
+    assert swept(found.cells, "layers") == [("1-2",)]
+    (skip,) = found.skips
+    assert (skip.method, skip.reason) == (
+        "ptv2 (layers=2-3)", "ptv2.layers=2-3, but model 'tiny-bert' has 2 layers"
+    )  # fmt: skip
+
+
+def test_heads_are_swept_and_a_task_without_a_cloze_form_skips_the_verbalizer(planned: Any) -> None:
+    found = planned(sweep={"ptv2": {"head": ("linear", "verbalizer")}})
+    assert swept(found.cells, "head") == [("linear",), ("verbalizer",)]
+    tagging = plan(Grid(suite="smoke", tasks=("entities",), methods=("ptv2",), models=("tiny",), seeds=(0,),
+                        sweep={"ptv2": {"head": ("linear", "verbalizer")}}))  # fmt: skip
+    assert swept(tagging.cells, "head") == [("linear",)]
+    assert [skip.method for skip in tagging.skips] == ["ptv2 (head=verbalizer)"]
+
+
+# --- trials
+
+
+def test_cells_that_wait_for_trials_have_the_first_setting_and_name_the_trials(planned: Any) -> None:
+    found = planned(trials=3, seeds=(0, 1), settings={"ptv2": {"dropout": 0.0}})
+    assert [trial.settings["dropout"] for trial in found.trials] == [0.0] * 3
+    assert {(trial.stage, trial.seed, trial.trials) for trial in found.trials} == {("trial", TRIAL_SEED, 0)}
+    assert {cell.tried for cell in found.cells} == {tuple(trial.id for trial in found.trials)}
+    assert [(cell.stage, cell.seed, cell.trials, cell.drawn) for cell in found.cells] == [
+        ("score", 0, 3, {}), ("score", 1, 3, {}),
+    ]  # fmt: skip
+    assert {tuple(trial.drawn) for trial in found.trials} == {("learning_rate", "length")}
+    (plain,) = planned(settings={"ptv2": {"dropout": 0.0}}).cells
+    assert found.trials[0].settings == found.cells[0].settings == plain.settings
+
+
+def test_a_drawn_setting_that_does_not_fit_is_left_out_with_the_reason(
+    planned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = find_suite("superglue").model_copy(update={"settings": {"prompt_tuning": {"length": 20}}})
+    monkeypatch.setattr("bench.plan.find_suite", lambda _: suite)
+    found = planned(methods=("prompt_tuning",), trials=27)
+    assert {trial.settings["length"] for trial in found.trials} == {20}
+    assert (len(found.trials), len(found.skips), found.cells[0].trials) == (9, 18, 27)
+    assert {skip.reason.partition(";")[0] for skip in found.skips} == {
+        f"prompt_tuning on rte: {length} prompt positions + 32 text tokens = {length + 32}, "
+        "but model 'tiny-bert' has 64 positions" for length in (50, 100)
+    }  # fmt: skip
+    assert "prompt_tuning as learning_rate=0.1, length=100, init=vocab" in {skip.method for skip in found.skips}
+
+
+def test_a_first_setting_beyond_the_positions_is_refused_as_without_trials(planned: Any) -> None:
+    with pytest.raises(UsageError, match="100 prompt positions"):
+        planned(methods=("prompt_tuning",), trials=3)
+
+
+def test_a_space_that_holds_too_little_is_noted(planned: Any) -> None:
+    found = planned(trials=12, sweep={"ptv2": {"length": (4, 8)}})
+    assert found.notes == tuple(
+        f"ptv2 (length={length}): its space holds 3 of the 12 settings that were asked for" for length in (4, 8)
+    )
+    assert {cell.trials for cell in found.cells} == {3}
+
+
+def test_a_trial_is_the_same_cell_however_many_there_are_and_whoever_asks(planned: Any) -> None:
+    few, many = planned(trials=2), planned(trials=5, seeds=(7, 8), methods=("finetune", "ptv2"))
+    assert {trial.id for trial in few.trials} < {trial.id for trial in many.trials}

@@ -13,9 +13,10 @@ HELD_OUT_SHARE = 0.1
 HELD_OUT_MOST = 1000
 
 
-def held_out(task: Task, examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+def held_out(task: Task, examples: Sequence[Example], seed: int | None = None) -> tuple[list[Example], list[Example]]:
     """Divide train into (train, selection): 10 %, at most 1000, stratified by label, whole groups, fixed per task.
 
+    Another `seed` is another division, to tell how much hangs on it.
     Systematic sampling: groups are ordered by their most common label, shuffled within it by the task's own
     stream, and one is taken whenever the slice falls behind its share, so each label gives its share to within one.
     """
@@ -23,7 +24,7 @@ def held_out(task: Task, examples: Sequence[Example]) -> tuple[list[Example], li
     for index, example in enumerate(examples):
         groups[example.group if example.group is not None else f"\0{index}"].append(index)
     order = list(groups)
-    random.Random(derive("split", task.name)).shuffle(order)
+    random.Random(derive("split", task.name, *(() if seed is None else (seed,)))).shuffle(order)
     order.sort(key=lambda group: _stratum(examples[index] for index in groups[group]))
     wanted = min(max(1, round(HELD_OUT_SHARE * len(examples))), HELD_OUT_MOST)
     selected: set[int] = set()

@@ -62,6 +62,9 @@ class Attachment(nn.Module):
         """The learning rate of `weights` where it is another than the method's."""
         return None
 
+    def seed_dropout(self, seed: int) -> None:
+        """The seed of dropout that is the attachment's own, where it has any beside `Method.dropout`."""
+
     def begin(self, num_steps: int) -> None:
         """Called once before training, with the number of steps it will take; UsageError when they cannot be right."""
 

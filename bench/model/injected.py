@@ -49,7 +49,7 @@ class Injected(Attachment):
         self._kept: dict[str, Tensor] = {**added, **self._weights}
         self._parts = list(_adapter_parts(root))
         self._draws = any(type(each).__name__.endswith("Dropout") for part in self._parts for each in part.modules())
-        self._seed, self._step = int(torch.randint(2**62, ())), 0
+        self._seed, self._step = 0, 0
 
     @property
     def exportable(self) -> bool:
@@ -61,9 +61,12 @@ class Injected(Attachment):
         for part in self._parts:
             part.train(training)
         if training and self._draws:
-            torch.manual_seed(derive("adapter dropout", self._seed, self._step))
+            torch.manual_seed(derive(self._seed, self._step))
             self._step += 1
         return Prompts()
+
+    def seed_dropout(self, seed: int) -> None:
+        self._seed = seed
 
     def weights(self) -> dict[str, nn.Parameter]:
         return self._weights

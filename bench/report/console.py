@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from bench.report.formats import LEFT, NO_PROBLEMS, markdown
+from bench.report.sections import Section, section_markdown
 from bench.report.tables import Table
 
 MOST_PROBLEMS = 20  # a terminal holds no more; the files name all
@@ -30,6 +31,22 @@ def print_table(table: Table, console: Console | None = None) -> None:
         console.print(f"  {problem}", markup=False, highlight=False)
     if len(table.problems) > MOST_PROBLEMS:
         console.print(f"  and {len(table.problems) - MOST_PROBLEMS} more, all named in the files", style="dim")
+
+
+def print_section(section: Section, console: Console | None = None) -> None:
+    """Print a further table of a suite."""
+    console = console or Console()
+    if not console.is_terminal:
+        console.print(section_markdown(section), markup=False, highlight=False, soft_wrap=True)
+        return
+    grid = RichTable(title=escape(section.title), title_justify="left", header_style="bold")
+    for number, name in enumerate(section.header):
+        grid.add_column(escape(name), justify="left" if number < section.words else "right", overflow="fold")
+    for row in section.rows:
+        grid.add_row(*map(escape, row))
+    console.print(grid)
+    for note in section.notes:
+        console.print(note, style="dim", markup=False, highlight=False)
 
 
 def _rich(table: Table) -> RichTable:

@@ -14,6 +14,8 @@ from collections.abc import Hashable, Sequence
 from bench.report.wording import budget_text
 from bench.spec import Cell
 
+SETTING = "setting "
+
 
 def labels(cells: Sequence[Cell]) -> list[str]:
     """One label per cell, in their order; equal (suite, task, model, label) means: differs by the seed alone."""
@@ -23,23 +25,36 @@ def labels(cells: Sequence[Cell]) -> list[str]:
     for cell_facets in facets:
         for _, place, value in cell_facets:
             found[place].add(value)
-    telling: dict[tuple[str, str], set[str]] = defaultdict(set)
+    telling: set[Hashable] = set()
     for cell, name, cell_facets in zip(cells, names, facets, strict=True):
-        telling[cell.suite, name] |= {facet for facet, place, _ in cell_facets if len(found[place]) > 1}
+        telling |= {_marked(cell, name, facet) for facet, place, _ in cell_facets if len(found[place]) > 1}
     result = []
     for cell, name, cell_facets in zip(cells, names, facets, strict=True):
-        marks = [value for facet, _, value in cell_facets if facet in telling[cell.suite, name]]
+        marks = [value for facet, _, value in cell_facets if _marked(cell, name, facet) in telling]
         result.append(f"{name} [{'; '.join(marks)}]" if marks else name)
     return result
 
 
+def _marked(cell: Cell, name: str, facet: str) -> Hashable:
+    """Which cells are marked together by a facet: the line's, but of chosen settings, which tasks do not share, the
+    entry's alone (two folders may have come to two choices).
+    """
+    line = (cell.suite, name, facet)
+    return (*line, cell.model, cell.task) if cell.trials and facet.startswith(SETTING) else line
+
+
 def _most_explicit(cells: Sequence[Cell]) -> list[str]:
     """The same settings get one label, whether a setting was given at its default or left there."""
-    keys = [(cell.suite, cell.method, json.dumps(cell.settings, sort_keys=True, default=str)) for cell in cells]
-    best: dict[tuple[str, str, str], tuple[int, str]] = {}
+    keys = [(cell.suite, cell.method, cell.trials, _settings_key(cell)) for cell in cells]
+    best: dict[Hashable, tuple[int, str]] = {}
     for cell, key in zip(cells, keys, strict=True):
         best[key] = max(best.get(key, (-1, "")), (len(cell.given), cell.label))
     return [best[key][1] for key in keys]
+
+
+def _settings_key(cell: Cell) -> str:
+    """Chosen settings differ from task to task, and a line is named by what they were chosen from."""
+    return json.dumps(cell.given if cell.trials else cell.settings, sort_keys=True, default=str)
 
 
 def _facets(cell: Cell, name: str) -> list[tuple[str, Hashable, str]]:
@@ -59,5 +74,5 @@ def _facets(cell: Cell, name: str) -> list[tuple[str, Hashable, str]]:
         "weights": f"weights {cell.model_fingerprint[-12:]}",
         "results version": f"results version {cell.results_version}",
     }
-    within_entry |= {f"setting {key}": f"{key}={value}" for key, value in cell.settings.items()}
+    within_entry |= {f"{SETTING}{key}": f"{key}={value}" for key, value in cell.settings.items()}
     return facets + [(facet, (facet, *entry), value) for facet, value in within_entry.items()]

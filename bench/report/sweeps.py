@@ -69,9 +69,13 @@ def variants(frame: pd.DataFrame, summary: pd.DataFrame) -> list[Variant]:
     found = []
     for row in summary[summary["main"].astype(bool)].to_dict("records"):
         cell = cells[row["task"], row["model"], row["label"]]
+        chosen = bool(
+            cell.get("trials", 0)
+        )  # then only what was given is the line's; the rest differs from task to task
         found.append(
             Variant(
-                row["task"], row["metric"], row["model"], row["method"], row["label"], cell["settings"],
+                row["task"], row["metric"], row["model"], row["method"], row["label"],
+                cell["given"] if chosen else cell["settings"],
                 tuple((name, str(cell[name])) for name in conditions),
                 float(row["mean"]), float(row["low"]), float(row["high"]), float(row["trivial"]),
                 float(row["backbone_parameters"]), float(cell["backbone_layers"]),

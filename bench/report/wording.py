@@ -11,7 +11,7 @@ from bench.spec import Budget
 
 PROTOCOLS = {
     "holdout": "holdout (steps and settings chosen on a slice held out of train, the scored set read once)",
-    "paper": "paper (best epoch on the dev set, as the published tables)",
+    "paper": "paper (best epoch, and settings where trials chose them, on the dev set, as the published tables)",
 }
 
 

@@ -11,8 +11,11 @@ import pandas as pd
 from bench.errors import UsageError, unknown
 from bench.report import published, stats, tables
 from bench.report.formats import latex, markdown, numbers
-from bench.report.frame import frame
+from bench.report.frame import outcomes, scored, varied
 from bench.report.paper_table import paper_table
+from bench.report.sections import Section, section_csv, section_latex, section_markdown
+from bench.report.trials import chosen_section
+from bench.report.variance import shares, variance_csv, variance_section
 from bench.store.store import Store
 
 TEXTS, PICTURES = ("md", "csv", "tex"), ("png", "svg")
@@ -31,6 +34,8 @@ class Report:
     tables: tuple[tables.Table, ...]
     published: pd.DataFrame | None = None  # the papers' numbers, where the installation has them
     beside: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=stats.SUMMARY))  # those that agree
+    sections: dict[str, tuple[Section, ...]] = field(default_factory=dict)  # per suite what stands under its table
+    variance: pd.DataFrame = field(default_factory=pd.DataFrame)  # seeds taken apart (bench.report.variance.shares)
 
 
 def collect(paths: Collection[Path], suites_average: Mapping[str, tuple[str, ...]]) -> Report:
@@ -39,7 +44,8 @@ def collect(paths: Collection[Path], suites_average: Mapping[str, tuple[str, ...
     Of the named tasks those count that somebody asked for in these folders; the table says which. UsageError for a
     folder that is no results folder.
     """
-    rows = frame(Store.open(path) for path in paths)
+    found = outcomes(Store.open(path) for path in paths)
+    rows = scored(found)
     suites = sorted(set(rows["suite"]))
     chosen = {suite: _chosen(rows[rows["suite"] == suite], suites_average.get(suite, ())) for suite in suites}
     summary, averages = stats.summarise(rows), stats.averages(rows, chosen)
@@ -52,7 +58,10 @@ def collect(paths: Collection[Path], suites_average: Mapping[str, tuple[str, ...
     )
     if not built:
         built = (tables.nothing([str(path) for path in paths]),)
-    return Report(tuple(paths), rows, summary, averages, chosen, built, papers, beside)
+    apart = shares(varied(found), rows)
+    sections = {suite: (chosen_section(found, rows, suite), variance_section(apart, suite)) for suite in suites}
+    shown = {suite: tuple(filter(None, own)) for suite, own in sections.items()}
+    return Report(tuple(paths), rows, summary, averages, chosen, built, papers, beside, shown, apart)
 
 
 def write_report(
@@ -77,9 +86,10 @@ def check(formats: Collection[str]) -> None:
 def write(report: Report, formats: Collection[str], published: bool = False, to: Path | None = None) -> list[Path]:
     """Write table-SUITE.md, .csv, .tex, paper-SUITE.tex, and the figures as .png, .svg; returns their paths.
 
-    Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, and ablation-SUITE-SETTING per swept setting. All go to the
-    folder `to`, by default report/ in the first results folder. With `published` the papers' numbers are laid over the
-    scale figures. UsageError for an unknown format, a folder that cannot be written to, or when the
+    Chosen settings and seeds taken apart stand under the table in Markdown, and in chosen-SUITE and variance-SUITE .csv
+    and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, and ablation-SUITE-SETTING per swept setting. All
+    go to the folder `to`, by default report/ in the first results folder. With `published` the papers' numbers are laid
+    over the scale figures. UsageError for an unknown format, a folder that cannot be written to, or when the
     published numbers are not there.
     """
     check(formats)
@@ -90,6 +100,7 @@ def write(report: Report, formats: Collection[str], published: bool = False, to:
         contents |= {f"{stem}.{kind}": _text(report, table, kind).encode() for kind in TEXTS if kind in formats}
     if "tex" in formats:
         contents |= {f"paper-{suite}.tex": _paper_table(report, suite).encode() for suite in report.chosen}
+    contents |= {name: text.encode() for name, text in _sections(report).items() if name.rsplit(".")[-1] in formats}
     kinds = [kind for kind in PICTURES if kind in formats]
     if kinds:
         contents |= _pictures(report, kinds, published)
@@ -110,7 +121,20 @@ def _chosen(rows: pd.DataFrame, usual: tuple[str, ...]) -> tuple[str, ...]:
 def _text(report: Report, table: tables.Table, kind: str) -> str:
     if kind == "csv":
         return numbers((report.summary, report.averages, report.beside), table.suite)
-    return markdown(table) if kind == "md" else latex(table)
+    if kind == "tex":
+        return latex(table)
+    return "\n".join([markdown(table), *map(section_markdown, report.sections.get(table.suite, ()))])
+
+
+def _sections(report: Report) -> dict[str, str]:
+    """The files of the further tables."""
+    found: dict[str, str] = {}
+    for suite, sections in report.sections.items():
+        for section in sections:
+            is_variance = section.name == f"variance-{suite}"
+            numbers_of = variance_csv(report.variance, suite) if is_variance else section_csv(section)
+            found |= {f"{section.name}.csv": numbers_of, f"{section.name}.tex": section_latex(section)}
+    return found
 
 
 def _paper_table(report: Report, suite: str) -> str:

@@ -67,9 +67,9 @@ class Costs(Part):
 
 
 class Record(Part):
-    """One cell's outcome. Scores run from 0 to 100."""
+    """One cell's outcome. Scores run from 0 to 100. A trial has no `scores`; what counts is its `selection_score`."""
 
-    format: int = 2
+    format: int = 3
     id: str
     cell: Cell
     status: Status

@@ -17,7 +17,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ from bench.errors import DiskError, UsageError
 from bench.spec import Cell
 from bench.store.record import Record
 
-FORMAT = 2
+FORMAT = 3
 _OURS = re.compile(r"\.(lock|partial|store\.json\.\d+)$")
 Parsed = TypeVar("Parsed", Cell, Record)
 Writer = Callable[[Path], None]  # writes one file of a cell's folder at the path it is given
@@ -140,17 +140,27 @@ class Store:
             _write_text(self.path / "plans" / f"{name}.json", text)
 
     def planned(self) -> list[Cell]:
-        """Every cell of every grid that was asked for, each once in each suite."""
-        cells: dict[tuple[str, str], Cell] = {}
+        """Every cell of every grid that was asked for, each once in each suite; of several choices the latest."""
+        cells: dict[Hashable, Cell] = {}
         for path in sorted(self.path.glob("plans/*.json"), key=lambda path: path.stat().st_mtime_ns):
             for raw in _json(path):
                 cell = _parse(Cell, raw, path)
-                cells[cell.id, cell.suite] = cell
+                cells[cell.choice if cell.tried else (cell.id, cell.suite)] = cell
         return list(cells.values())
 
     def records(self) -> list[Record]:
         """Every record: finished cells, and the last failure of those that are not finished."""
         return [_parse(Record, _json(path), path) for path in self._record_files().values()]
+
+    def records_of(self, ids: Iterable[str]) -> dict[str, Record]:
+        """The records of these cells, by id, as far as there are any."""
+        found = {}
+        for cell_id in ids:
+            paths = (self.cell_folder(cell_id) / "record.json", self.path / "failed" / f"{cell_id}.json")
+            path = next((path for path in paths if path.exists()), None)
+            if path is not None:
+                found[cell_id] = _parse(Record, _json(path), path)
+        return found
 
     def record(self, cell_id: str) -> Record:
         """The record whose id starts with `cell_id`; UsageError when none or several do."""

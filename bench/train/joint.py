@@ -49,6 +49,8 @@ def joint_cells(cell: Cell) -> list[Cell]:
             data_fingerprint=each.data_fingerprint,
             data_revision=None,
             seed=derive("joint", cell.seed),
+            stage="score",
+            trials=0,
             budget=cell.budget.model_copy(update={"max_length": each.max_length}),
             joint=(),
         )

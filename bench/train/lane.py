@@ -25,7 +25,10 @@ from bench.train.optim import build_optimizer, build_schedule
 
 @dataclass(frozen=True)
 class LaneData:
-    """Items of one cell with the examples they came from. Under protocol `paper`, selection is the dev split."""
+    """Items of one cell with the examples they came from. Under protocol `paper`, selection is the dev split.
+
+    A trial has nothing in `scored`.
+    """
 
     train: Sequence[Item]
     selection: Sequence[Item]
@@ -80,10 +83,11 @@ class Lane:
         # initial values come from torch's default generator, seeded for the purpose and then put back; the head has
         # a seed of its own, so that every method starts from the same head
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive("init", cell.seed, "attachment"))
+            torch.manual_seed(derive("init", cell.stream_seed("init"), "attachment"))
             self.attachment: Attachment = attachment or method.attach(backbone, task).to(backbone.device)
-            torch.manual_seed(derive("init", cell.seed, "head"))
+            torch.manual_seed(derive("init", cell.stream_seed("init"), "head"))
             self.head: nn.Module = build_head(method.head, backbone, task).to(backbone.device)
+        self.attachment.seed_dropout(derive("adapter dropout", cell.stream_seed("dropout"), cell.task))
         self.status: Literal["running", "done", "failed", "diverged"] = "running"
         self.reason: str | None = None
         self.step = 0
@@ -97,7 +101,7 @@ class Lane:
         self.ledger = Ledger()
         self.best: Best | None = None
         self.null_threshold: float | None = None  # of "no answer", once the best weights are back
-        self._order = torch.Generator().manual_seed(derive("order", cell.seed, cell.task))
+        self._order = torch.Generator().manual_seed(derive("order", cell.stream_seed("order"), cell.task))
         self._queue: list[int] = []
         self.last_loss = math.nan
         self._losses: list[float] = []
@@ -129,7 +133,7 @@ class Lane:
             self._queue = torch.randperm(len(self.data.train), generator=self._order).tolist()
         size = self.cell.budget.batch_size
         chosen, self._queue = self._queue[:size], self._queue[size:]
-        base = derive("dropout", self.cell.seed, self.cell.task, self.step)
+        base = derive("dropout", self.cell.stream_seed("dropout"), self.cell.task, self.step)
         return [Ticket(lane_index, self.data.train[at], base + place) for place, at in enumerate(chosen)]
 
     def open_step(self) -> Prompts:

@@ -166,7 +166,8 @@ def _seed_backbone_dropout(backbone: Backbone, lanes: Sequence[Lane]) -> None:
         return
     assert len(lanes) == 1, "backbone dropout draws from one stream: lanes would depend on their neighbours"
     backbone.model.train()
-    torch.manual_seed(derive("backbone dropout", lanes[0].cell.seed, lanes[0].cell.task, lanes[0].step))
+    cell, step = lanes[0].cell, lanes[0].step
+    torch.manual_seed(derive("backbone dropout", cell.stream_seed("dropout"), cell.task, step))
 
 
 def _update(lane: Lane, loss: float, watches: Watches) -> None:

@@ -39,7 +39,7 @@ def outcome(
         reason=lane.reason,
         main_metric=lane.task.main_metric,
         scores=predictions.scores if predictions else {},
-        trivial=trivial(lane.task, data.train_examples, data.scored_examples),
+        trivial=trivial(lane.task, data.train_examples, data.scored_examples) if data.scored_examples else {},
         selected_step=lane.best.step if lane.best else None,
         selection_score=lane.best.rank[0] if lane.best else None,
         null_threshold=lane.null_threshold,

@@ -23,7 +23,10 @@ from bench.train.lane import LaneData
 
 @dataclass(frozen=True)
 class Parts:
-    """The examples of a cell: those it trains on, those its steps are chosen on, those its scores are from."""
+    """The examples of a cell: those it trains on, those its steps are chosen on, those its scores are from.
+
+    A trial has no `scored` ones: nothing is chosen by the split that is reported.
+    """
 
     train: list[Example]
     selection: list[Example]
@@ -50,19 +53,16 @@ class DataRoom:
 
     def parts(self, cell: Cell, task: Task) -> Parts:
         """The examples of a cell. UsageError when the source is unfit."""
-        key = (cell.suite, task.name, cell.data_path, cell.protocol, cell.budget)
+        key = _parts_key(cell)
         if key not in self._parts:
             self._parts[key] = self._divided(cell, task)
         return self._parts[key]
 
     def _divided(self, cell: Cell, task: Task) -> Parts:
         rest, selection, left_out = self._train(cell, task)
-        scored = first_rows(task, self._read(cell, task, task.scored).examples, cell.budget.scored_rows, task.scored)
+        scored = self._first(cell, task, task.scored) if cell.stage == "score" else []
         if cell.protocol == "paper":
-            chosen_on = scored
-            if task.scored != "dev":
-                chosen_on = first_rows(task, self._read(cell, task, "dev").examples, cell.budget.scored_rows, "dev")
-            return Parts(rest, chosen_on, scored, left_out)
+            selection = self._first(cell, task, "dev")
         return Parts(rest, selection, scored, left_out)
 
     def _train(self, cell: Cell, task: Task) -> tuple[list[Example], list[Example], int]:
@@ -72,10 +72,13 @@ class DataRoom:
         left_out = sum(reading.left_out.values())
         if cell.protocol == "paper":
             return train, [], left_out
-        rest, selection = held_out(task, train)
+        rest, selection = held_out(task, train, cell.streams.get("split"))
         if not rest or not selection:
             raise UsageError(f"task {task.name!r}: nothing can be held out of {len(train)} train rows; give it more")
         return rest, selection, left_out
+
+    def _first(self, cell: Cell, task: Task, split: Split) -> list[Example]:
+        return first_rows(task, self._read(cell, task, split).examples, cell.budget.scored_rows, split)
 
     def _read(self, cell: Cell, task: Task, split: Split) -> Reading:
         key = (cell.suite, task.name, split, cell.data_path)
@@ -104,8 +107,9 @@ class DataRoom:
         context: Context,
     ) -> list[Item]:  # fmt: skip
         form, room = form_of(method), cell.budget.max_length
-        shape = (cell.model_fingerprint, task.name, cell.suite, cell.protocol, form, method.slots(), cell.budget)
-        key = (*shape, name, cell.data_path, context)
+        # a trial trains and is evaluated on what its method's other cells are; only the scored examples differ
+        alike = cell.changed(stage="score") if name != "scored" else cell.changed(streams={})
+        key = (cell.model_fingerprint, form, method.slots(), name, *_parts_key(alike), context)
         if key not in self._items:
             encoder = Encoder(tokenizer, task, form, method.slots(), room, self.store, reader, context.ids)
             self._items[key] = encoder.encode(part)
@@ -117,8 +121,7 @@ class DataRoom:
         They may take the positions of the model that the longest text leaves.
         """
         count = method.demonstrations()
-        source = (cell.suite, task.name, cell.data_path, cell.protocol, cell.budget)
-        key = (*source, cell.model_fingerprint, cell.seed, count)
+        key = (*_parts_key(cell.changed(stage="score")), cell.model_fingerprint, cell.seed, count)
         if count and key not in self._contexts:
             positions = find_model(cell.model_path).positions
             room = max(0, positions - cell.budget.max_length) if positions else None
@@ -133,6 +136,12 @@ class DataRoom:
                 lacking = f"{made.laid} of {count} demonstrations laid; there is no room or no train row for the others"
                 warnings.warn(f"{where}: {lacking}", stacklevel=2)
         return self._contexts[key] if count else Context()
+
+
+def _parts_key(cell: Cell) -> tuple[object, ...]:
+    """Cells of equal keys have the same examples."""
+    split = cell.streams.get("split")
+    return (cell.suite, cell.task, cell.data_path, cell.protocol, cell.budget, cell.stage, split)
 
 
 def form_of(method: Method) -> Form:

@@ -201,10 +201,14 @@ CHANGES: dict[str, dict[str, Any]] = {
     "task version": {"task_version": 2},
     "method": {"method": "ptuning_v1"},
     "results version": {"results_version": 99},
+    "stage": {"stage": "trial"},
+    "number of trials": {"trials": 4},
+    "seed of a single stream": {"streams": {"init": 1}},
 }
 PLACES: dict[str, dict[str, Any]] = {
     "order of settings": {"settings": {"learning_rate": 5e-3, "length": 20}},
     "how settings were given": {"given": {"length": 20}},
+    "which trials were tried": {"tried": ("0123",), "drawn": {"length": 20}},
     "place of the data": {"data_path": "elsewhere"},
     "place of the model": {"model_path": "elsewhere", "model": "renamed"},
     "the suite that lists the task": {"suite": "other"},
@@ -224,7 +228,7 @@ def test_where_things_lie_does_not_change_the_id(change: dict[str, Any]) -> None
 
 def test_ids_stay_what_they_are() -> None:
     """A change here makes every stored record a miss: raise RESULTS_VERSION on purpose, not by accident."""
-    assert make_cell().id == "a7bba412742cc246"
+    assert make_cell().id == "037d67f0bbd5d10a"
 
 
 # --- kill -9

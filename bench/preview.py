@@ -1,0 +1,75 @@
+"""What a run will do, as it reads before and between its stages: counts, cells, what is left out, what was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.report.power import seeds_can_show
+from bench.selection import Choice, settings_text
+from bench.spec import Cell, Plan, Skip
+
+
+def print_plan(console: Console, whole: Plan, choice: Choice, num_trials: int, num_missing: int, path: Path) -> None:
+    """The plan in a few lines; `num_trials` and `num_missing` are the trials and scoring cells still to be run."""
+    if whole.trials:
+        console.print(f"{_counted(whole.trials, 'trials')}; {num_trials} to run", highlight=False, soft_wrap=True)
+    if choice.cells:
+        line = f"{_counted(choice.cells, 'cells')}; {num_missing} to run → {path}"
+        console.print(line, highlight=False, soft_wrap=True)
+    if choice.waiting:
+        cells = _counted(choice.waiting, "cells")
+        line = f"then, with the settings that trials choose, {cells} → {path}"
+        console.print(line, highlight=False, soft_wrap=True)
+    for note in whole.notes:
+        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    _print_skips(console, [*whole.skips, *choice.skips])
+    num_seeds = len(
+        {cell.seed for cell in whole.cells} | {seed for cell in whole.cells for seed in cell.streams.values()}
+    )
+    console.print(seeds_can_show(num_seeds), highlight=False, soft_wrap=True)
+
+
+def _print_skips(console: Console, skips: Sequence[Skip]) -> None:
+    for skip in skips:
+        line = f"skipped: {skip.method} on {skip.task} with {skip.model}: {skip.reason}"
+        console.print(line, style="yellow", markup=False, soft_wrap=True)
+
+
+def _counted(cells: Sequence[Cell], noun: str) -> str:
+    """ "6 cells: 2 methods × 1 tasks × 1 models × 3 seeds", and how many more have a single stream varied."""
+    whole = [cell for cell in cells if not cell.streams]
+    names = ("method", "task", "model", "seed") if noun == "cells" else ("method", "task", "model")
+    parts = [f"{len({getattr(cell, name) for cell in whole})} {name}s" for name in names]
+    lines = {cell.label for cell in whole}
+    if noun == "trials":
+        parts[0] = f"{len({(cell.method, settings_text(cell.settings)) for cell in whole})} settings of {parts[0]}"
+    elif len(lines) > len({cell.method for cell in whole}):
+        parts[0] = f"{len(lines)} settings of {parts[0]}"
+    streams = sorted({stream for cell in cells for stream in cell.streams})
+    varied = f"; {len(cells) - len(whole)} more vary {', '.join(streams)} alone" if streams else ""
+    return f"{len(whole)} {noun}: {' × '.join(parts)}{varied}"
+
+
+def print_cells(console: Console, cells: Sequence[Cell], missing: set[str]) -> None:
+    """A table of these cells; `missing` are the ids of those still to be run."""
+    table = Table()
+    table.add_column("cell", no_wrap=True, min_width=16)  # whole ids also on a narrow terminal
+    for name in ("model", "task", "method", "head", "seed", "state"):
+        table.add_column(name)
+    for cell in cells:
+        state = "to run" if cell.id in missing else "over" if cell.stage == "trial" else "done"
+        seed = cell.seed_label.removeprefix("seed ")
+        table.add_row(cell.id, cell.model, cell.task, cell.label, str(cell.settings["head"]), seed, state)
+    console.print(table)
+
+
+def print_choice(console: Console, choice: Choice) -> None:
+    """The settings that were chosen, each once, and what could not be chosen."""
+    for cell in {(cell.task, cell.model, cell.label): cell for cell in choice.cells if cell.tried}.values():
+        line = f"chosen: {cell.label} on {cell.task} with {cell.model}: {settings_text(cell.drawn)}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _print_skips(console, choice.skips)
