@@ -27,7 +27,7 @@ class MultiTaskPTuningV2(PTuningV2):
     joint_steps: int | None = Field(None, ge=1)
     keep_head: bool = True  # go on with the head the first stage trained; else with a new one
 
-    space = {"learning_rate": (5e-3, 1e-2, 3e-3), "length": (20, 8, 64)}
+    space = {"learning_rate": (5e-3, 1e-2, 3e-2, 6e-2), "length": (20, 8, 64, 128)}
 
     @field_validator("tasks")
     @classmethod

@@ -38,7 +38,7 @@ class PromptTuning(Method):
     dropout: float = Field(0.0, ge=0, lt=1)
     head: HeadKind = "verbalizer"
 
-    space = {"learning_rate": (0.3, 0.1, 0.03), "length": (100, 20, 50), "init": ("vocab", "classes", "uniform")}
+    space = {"learning_rate": (0.3, 0.1, 0.03, 0.01), "length": (100, 20, 50), "init": ("vocab", "classes", "uniform")}
 
     @model_validator(mode="after")
     def _text_where_needed(self) -> PromptTuning:

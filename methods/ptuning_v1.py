@@ -33,7 +33,7 @@ class PTuningV1(Method):
     dropout: float = Field(0.0, ge=0, lt=1)
     head: HeadKind = "verbalizer"
 
-    space = {"learning_rate": (1e-3, 1e-4, 5e-3), "length": (6, 3, 12), "encoder": ("lstm", "mlp")}
+    space = {"learning_rate": (1e-3, 1e-4, 5e-3, 1e-2, 3e-2), "length": (6, 3, 12), "encoder": ("lstm", "mlp")}
 
     @model_validator(mode="after")
     def _long_enough(self) -> PTuningV1:

@@ -34,7 +34,7 @@ class PTuningV2(Method):
     offset_positions: bool = False
     learning_rate: float = 5e-3
 
-    space = {"learning_rate": (5e-3, 1e-2, 3e-3), "length": (20, 8, 64)}
+    space = {"learning_rate": (5e-3, 1e-2, 3e-2, 6e-2), "length": (20, 8, 64, 128)}
 
     @field_validator("layers")
     @classmethod

@@ -18,16 +18,8 @@ from bench.store.store import Store
 Bench = Any
 METHODS = ["--methods", "ptv2,linear_probe", "--steps", "1", "--trials", "3", "--seeds", "2"]
 LEARNING = [
-    *METHODS,
-    "--methods",
-    "ptv2,finetune",
-    "--steps",
-    "40",
-    "--evaluations",
-    "2",
-    "--set",
-    "finetune.learning_rate=1e-3",
-]
+    *METHODS, "--methods", "linear_probe,finetune", "--steps", "120", "--evaluations", "2", "--trials", "6",
+]  # fmt: skip
 
 
 def records(folder: str = "out") -> tuple[list[Record], list[Record]]:
@@ -99,6 +91,13 @@ def flip_labels(path: Path) -> None:
     path.write_text("".join(json.dumps(row | {"label": other[row["label"]]}) + "\n" for row in rows))
 
 
+def tell_labels(path: Path) -> None:
+    """Let the premise say the label, so that some settings learn it in a few steps and some do not."""
+    says = {"entailment": "great great", "not_entailment": "terrible terrible"}
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(row | {"premise": says[row["label"]]}) + "\n" for row in rows))
+
+
 def outcome_of(record: Record) -> tuple[Any, ...]:
     """What a cell came to before the scored split was read."""
     curve = [(point.step, point.train_loss, point.scores) for point in record.curve]
@@ -106,6 +105,8 @@ def outcome_of(record: Record) -> tuple[Any, ...]:
 
 
 def test_no_dev_label_can_change_a_choice_a_weight_or_a_prediction(bench: Bench, superglue: Path) -> None:
+    for split in ("train", "val"):
+        tell_labels(superglue / f"RTE/{split}.jsonl")
     assert bench.run(*LEARNING)[0] == 0
     flip_labels(superglue / "RTE/val.jsonl")
     assert bench.run(*LEARNING, "--out", "flipped")[0] == 0
@@ -128,7 +129,9 @@ def test_no_dev_label_can_change_a_choice_a_weight_or_a_prediction(bench: Bench,
 
 def test_under_the_published_protocol_dev_labels_do_choose(bench: Bench, superglue: Path) -> None:
     """The control of the test above: what it compares does change where dev labels have a say."""
-    paper = [*LEARNING, "--methods", "finetune", "--trials", "2", "--protocol", "paper"]
+    paper = [*LEARNING, "--methods", "linear_probe", "--trials", "2", "--protocol", "paper"]
+    for split in ("train", "val"):
+        tell_labels(superglue / f"RTE/{split}.jsonl")
     assert bench.run(*paper)[0] == 0
     flip_labels(superglue / "RTE/val.jsonl")
     assert bench.run(*paper, "--out", "flipped")[0] == 0
@@ -276,12 +279,12 @@ def test_the_plan_shows_the_trials_and_says_how_many_cells_follow(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    code, out, _ = bench.run("--trials", "12", "--seeds", "5", "--vary", "init", "--plan")
+    code, out, _ = bench.run("--trials", "20", "--seeds", "5", "--vary", "init", "--plan")
     assert code == 0
-    assert "ptv2: its space holds 9 of the 12 settings that were asked for" in out
-    assert "9 trials: 9 settings of 1 methods × 1 tasks × 1 models; 9 to run" in out
+    assert "ptv2: its space holds 16 of the 20 settings that were asked for" in out
+    assert "16 trials: 16 settings of 1 methods × 1 tasks × 1 models; 16 to run" in out
     assert "5 cells: 1 methods × 1 tasks × 1 models × 5 seeds; 4 more vary init alone → out" in out
-    assert sum(line.count("trial ") for line in out.splitlines() if line.startswith("│")) == 9
+    assert sum(line.count("trial ") for line in out.splitlines() if line.startswith("│")) == 16
     assert not Path("out").exists()
 
 
