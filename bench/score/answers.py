@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.rows import Item
+from bench.score.metrics import named, wanted
 from bench.spec import Example, Task
 
 N_BEST = 20  # starts and ends that are combined, and spans that are kept, as the official SQuAD baselines do
@@ -105,8 +106,8 @@ def prediction_table(
         "id": [example.id for example in examples],
         "group": [example.group for example in examples],
         "query": [example.query for example in examples],
-        "label": [_wanted(task, example) for example in examples],
-        "predicted": [_named(task, example, said) for example, said in zip(examples, answers, strict=True)],
+        "label": [wanted(task, example) for example in examples],
+        "predicted": [named(task, example, said) for example, said in zip(examples, answers, strict=True)],
         "candidates": [list(each.candidates) for each in found],
         "probabilities": [_kept_shares(task, each) for each in found],
         "null_margin": [each.null_margin for each in found],
@@ -120,17 +121,3 @@ def _kept_shares(task: Task, found: Found) -> list[float]:
     if task.kind != "tagging":
         return list(found.probabilities)
     return np.array(found.probabilities).reshape(-1, len(task.classes)).max(axis=1).tolist()  # type: ignore[no-any-return]
-
-
-def _wanted(task: Task, example: Example) -> list[str]:
-    if task.kind == "span":
-        return [each.text for each in example.answers]
-    return _named(task, example, example.labels)
-
-
-def _named(task: Task, example: Example, said: Sequence[int] | str) -> list[str]:
-    if isinstance(said, str):
-        return [said]
-    if task.kind == "choice":
-        return [example.choices[at]["choice"] for at in said]
-    return [task.classes[at] for at in said]

@@ -1,8 +1,8 @@
-"""Spans of BIO tags and their F1, as the CoNLL evaluation (conlleval) counts them."""
+"""Spans of BIO tags, as the CoNLL evaluation (conlleval) counts them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 Tags = Sequence[str]
@@ -22,19 +22,3 @@ def spans(tags: Tags) -> list[Span]:
         if prefix != "O" and not continues:
             start = at
     return found
-
-
-def span_f1(gold: Iterable[Tags], found: Iterable[Tags], leave_out: frozenset[str] = frozenset()) -> float:
-    """Micro-averaged F1, from 0 to 100, of spans with type and both borders right; `leave_out` are types not counted.
-
-    Sentences pair up in order. With no span on either side it is 100.
-    """
-    right = num_gold = num_found = 0
-    for gold_tags, found_tags in zip(gold, found, strict=True):
-        gold_spans, found_spans = (
-            {span for span in spans(tags) if span[2] not in leave_out} for tags in (gold_tags, found_tags)
-        )
-        right += len(gold_spans & found_spans)
-        num_gold += len(gold_spans)
-        num_found += len(found_spans)
-    return 200 * right / (num_gold + num_found) if num_gold + num_found else 100.0

@@ -27,16 +27,13 @@ def normalise(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
 
 
-def gold_texts(example: Example) -> list[str]:
-    """The right answers, normalised: the answers' texts or, where a choice lists none, those of the right candidates.
+def gold_texts(right: Sequence[str]) -> list[str]:
+    """The texts of the right answers (of a choice without answers, of the right candidates), normalised.
 
     Answers of which nothing is left do not count beside others; when none is left, or the question has no answer, it
     is the empty string, which only an empty text matches.
     """
-    texts = [answer.text for answer in example.answers]
-    if example.choices and not texts:
-        texts = [example.choices[label]["choice"] for label in example.labels]
-    return [gold for gold in map(normalise, texts) if gold] or [""]
+    return [gold for gold in map(normalise, right) if gold] or [""]
 
 
 def exact_match(text: str, golds: Sequence[str]) -> float:
@@ -72,7 +69,7 @@ def best_null_threshold(examples: Sequence[Example], texts: Sequence[str], null_
     """
     gains = []  # of answering with the text, over answering ""
     for example, text in zip(examples, texts, strict=True):
-        golds = gold_texts(example)
+        golds = gold_texts([answer.text for answer in example.answers])
         gains.append(token_f1(text, golds) - token_f1("", golds))
     margins = np.asarray(null_margins, dtype=float)
     margins = np.where(np.isnan(margins), -np.inf, margins)

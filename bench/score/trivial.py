@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.score.metrics import Metric, Prediction, metrics_of
+from bench.score.metrics import Metric, Prediction, metrics_of, rows_of
 from bench.spec import Example, Task
 
 
@@ -34,9 +34,12 @@ def _best_candidate(task: Task, metric: Metric, train: Sequence[Example]) -> int
 
     Scoring every number on all of train would cost the longest row's candidates for each row; rows have 2 to over 60.
     """
-    totals = np.zeros(max(len(example.choices) for example in train))
-    for example in train:
-        scores = [metric(task, [example], [[number]]) for number in range(len(example.choices))]
+    counts = [len(example.choices) for example in train]
+    pairs = [(example, number) for example, count in zip(train, counts, strict=True) for number in range(count)]
+    rows = rows_of(task, [example for example, _ in pairs], [[number] for _, number in pairs])
+    credits = metric.combine(metric.terms(task, rows))
+    totals = np.zeros(max(counts))
+    for scores in np.split(credits, np.cumsum(counts)[:-1]):
         totals[: len(scores)] += scores
         totals[len(scores) :] += scores[-1]
     return int(totals.round(6).argmax())  # rounded: sums that differ by the order of adding alone are ties

@@ -38,7 +38,8 @@ def test_macro_f1_counts_a_class_that_occurs_nowhere_as_0(task, example):
 
 
 def test_a_choice_is_right_when_it_is_among_the_right_candidates(task, example):
-    examples = [example(0, 2), example(0, 2), example(1), example(1)]
+    texts = ("red", "green", "blue")
+    examples = [example(*labels, choices=texts) for labels in ((0, 2), (0, 2), (1,), (1,))]
     assert accuracy(task("choice"), examples, [[2], [1], [1], [0]]) == 50.0
 
 
