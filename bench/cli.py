@@ -64,14 +64,16 @@ def run(
 def report(
     folders: Annotated[list[Path] | None, typer.Argument(help="Results folders; default: the newest.")] = None,
     format_: Annotated[str, typer.Option("--format", help="Any of md,csv,tex,png,svg.")] = "md,csv,tex,png,svg",
+    reference: Annotated[str | None, typer.Option(help="Line to compare with.", show_default="fine-tuning's")] = None,
+    margin: Annotated[float, typer.Option(help="Points within which a method matches the reference.")] = 1.0,
     published: Annotated[bool, typer.Option("--published", help="Overlay published numbers.")] = False,
     to: Annotated[Path | None, typer.Option(help="Where to write.", show_default="FOLDER/report")] = None,
     plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
 ) -> None:
-    """Aggregate seeds into tables and draw the scale figure."""
+    """Aggregate seeds into tables and verdicts and draw the scale figure."""
     from bench.commands import report_folders
 
-    report_folders(folders or [], format_, published, to, plugin or [])
+    report_folders(folders or [], format_, published, to, plugin or [], reference, margin)
 
 
 @app.command("list")

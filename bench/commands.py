@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,7 +128,13 @@ def _grid(asked: dict[str, Any], precision: Any) -> Grid:
 
 
 def report_folders(
-    folders: Sequence[Path], formats: str, published: bool, to: Path | None, plugins: list[Path]
+    folders: Sequence[Path],
+    formats: str,
+    published: bool,
+    to: Path | None,
+    plugins: list[Path],
+    reference: str | None,
+    margin: float,
 ) -> None:
     """Write the report of some results folders (default: the newest) and print its tables."""
     from bench.report.console import print_section, print_table
@@ -139,8 +146,10 @@ def report_folders(
     check(wanted)
     paths = list(folders) or [newest_results()]
     averages = {name: suite.average for name, suite in suites().items() if suite.average}
-    report = collect(paths, averages)
-    for table in report.tables:
+    report = collect(paths, averages, reference, margin)
+    for warning in report.warnings:
+        print(f"warning: {' '.join(warning.split())}", file=sys.stderr)
+    for table in (*report.tables, *report.verdict_tables):
         print_table(table)
         for section in report.sections.get(table.suite, ()):
             print_section(section)

@@ -212,6 +212,7 @@ class Method(Frozen):
     model_config = ConfigDict(coerce_numbers_to_str=True, allow_inf_nan=False)
 
     name: ClassVar[str] = ""
+    reference: ClassVar[bool] = False  # whether reports compare the other methods with this one
     space: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
     learning_rate: float = 1e-3

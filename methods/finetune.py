@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class FineTuning(Method):
     """All weights with a new linear head, or with the language-model head on label words (`head=verbalizer`)."""
 
+    reference = True
+
     learning_rate: float = 2e-5
     weight_decay: float = 0.01
     warmup: float = 0.06

@@ -25,7 +25,7 @@ def print_table(table: Table, console: Console | None = None) -> None:
         console.print(note, style="dim", markup=False, highlight=False)
     if table.problems:
         console.print(f"Without a score ({len(table.problems)}):", style="yellow", highlight=False)
-    elif table.rows:
+    elif table.rows and not table.heading:
         console.print(NO_PROBLEMS, style="green", highlight=False)
     for problem in table.problems[:MOST_PROBLEMS]:
         console.print(f"  {problem}", markup=False, highlight=False)
@@ -53,8 +53,10 @@ def _rich(table: Table) -> RichTable:
     grid = RichTable(title=escape(table.title), title_justify="left", header_style="bold")
     for number, name in enumerate(table.header):
         grid.add_column(escape(name), justify="left" if number < LEFT else "right", overflow="fold")
-    for row in table.rows[:-1]:
+    last = len(table.rows) - (not table.heading)
+    for row in table.rows[:last]:
         grid.add_row(*map(escape, row))
     grid.add_section()
-    grid.add_row(*map(escape, table.rows[-1]), style="dim")
+    for row in table.rows[last:]:
+        grid.add_row(*map(escape, row), style="dim")
     return grid

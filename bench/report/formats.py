@@ -30,25 +30,29 @@ def markdown(table: Table) -> str:
     if table.problems:
         lines += [f"Without a score ({len(table.problems)}):", ""]
         lines += [f"- {_markdown_cell(problem)}" for problem in table.problems]
-    elif table.rows:
+    elif table.rows and not table.heading:
         lines.append(NO_PROBLEMS)
+    if table.warnings:
+        lines += ["", f"Warnings ({len(table.warnings)}):", ""]
+        lines += [f"- {_markdown_cell(warning)}" for warning in table.warnings]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def latex(table: Table) -> str:
     """The table as a LaTeX float (needs \\usepackage{booktabs}), its notes in the caption, what is lacking under it."""
     if not table.rows:
-        return "".join(f"% {note}\n" for note in table.notes)
+        return "".join(f"% {' '.join(note.split())}\n" for note in (*table.notes, *table.warnings))
     columns = "l" * LEFT + "r" * (len(table.header) - LEFT)
     lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
     lines += [_latex_row(table.header), r"\midrule"]
-    lines += [_latex_row(row) for row in table.rows[:-1]]
-    lines += [r"\midrule", _latex_row(table.rows[-1]), r"\bottomrule", r"\end{tabular}"]
+    body = [_latex_row(row) for row in table.rows]
+    lines += [*body, r"\bottomrule"] if table.heading else [*body[:-1], r"\midrule", body[-1], r"\bottomrule"]
+    lines.append(r"\end{tabular}")
     lines += [rf"\caption{{{latex_text(' '.join((table.title + '.', *table.notes)))}}}", r"\end{table}"]
-    if table.problems:
-        lines += ["", "Without a score:", r"\begin{itemize}"]
-        lines += [rf"\item {latex_text(problem)}" for problem in table.problems]
-        lines.append(r"\end{itemize}")
+    for heading, items in (("Without a score:", table.problems), ("Warnings:", table.warnings)):
+        if items:
+            lines += ["", heading, r"\begin{itemize}", *(rf"\item {latex_text(item)}" for item in items)]
+            lines.append(r"\end{itemize}")
     return "\n".join(lines) + "\n"
 
 
@@ -64,6 +68,11 @@ def numbers(parts: Sequence[pd.DataFrame], suite: str) -> str:
     counts = [name for name in SUMMARY if name.endswith("_parameters")]
     rows = rows.astype(dict.fromkeys(counts, "Int64"))  # %g would cut a large count to six figures
     return rows[SUMMARY].to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+def compared_numbers(compared: pd.DataFrame, suite: str) -> str:
+    """A suite's comparisons as CSV, a line each."""
+    return compared[compared["suite"] == suite].to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def _markdown_cell(text: str) -> str:

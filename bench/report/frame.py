@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,24 +39,26 @@ class Outcome:
     reason: str = ""  # why there is no record, where that is known
 
 
-def outcomes(stores: Iterable[Store]) -> list[Outcome]:
+def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list[Outcome]:
     """Every cell planned or recorded in any of the folders, trials among them, once per suite that asked for it.
 
     Where several folders hold the same cell a finished record goes before a failure, then the first folder before the
     next. A record counts for every suite that planned its cell, because a cell's id does not cover the suite's name.
     Where a folder's trials came to another choice later, what was measured with the earlier choice is left out.
+    Files that cannot be read are left out and named in `problems`; without that list they are a UsageError.
     """
+    broken = None if problems is None else lambda error: problems.append(f"left out: {error}")
     asked: dict[tuple[str, str], tuple[Cell, str]] = {}
     records: dict[str, tuple[Record, str]] = {}
     stores = list(stores)
     choices: dict[Path, dict[Hashable, str]] = {}
     for store in stores:
-        planned = store.planned()
+        planned = store.planned(broken)
         choices[store.path] = {cell.choice: cell.id for cell in planned if cell.tried}
         for cell in planned:
             asked.setdefault((cell.id, cell.suite), (cell, str(store.path)))
     for store in stores:
-        for record in store.records():
+        for record in store.records(broken):
             if choices[store.path].get(record.cell.choice, record.id) != record.id:
                 continue
             asked.setdefault((record.id, record.cell.suite), (record.cell, str(store.path)))
@@ -67,6 +71,8 @@ def outcomes(stores: Iterable[Store]) -> list[Outcome]:
             continue  # one folder still waits for the choice that another has made
         record_or_none, folder = records.get(cell_id, (None, planned_in))
         found.append(Outcome(cell, record_or_none, folder, "" if record_or_none else _waits(cell, records)))
+    if problems is not None:
+        problems += [f"{path} has no record; its cell counts as missing" for st in stores for path in st.half_written()]
     return sorted(found, key=lambda o: (o.cell.suite, o.cell.task, o.cell.model, o.cell.method, o.cell.seed, o.cell.id))
 
 
@@ -80,7 +86,26 @@ def _waits(cell: Cell, records: Mapping[str, tuple[Record, str]]) -> str:
     return f"its setting is not chosen yet: {statuses.count('done')} of {len(statuses)} trials are finished"
 
 
-def frame(stores: Iterable[Store]) -> pd.DataFrame:
+def frame(stores: Iterable[Store], problems: list[str] | None = None) -> pd.DataFrame:
+    """The outcomes in results folders as `scored` makes a table of them; `problems` as for `outcomes`."""
+    return scored(outcomes(stores, problems))
+
+
+def load(*folders: str | os.PathLike[str]) -> pd.DataFrame:
+    """Results folders as one tidy table, `bench.load("results/a", "results/b")`: a row per cell and metric.
+
+    Columns as `scored` describes; results/README.md has a line for each. Where folders hold the same cell, a finished
+    record goes before a failure, then the first folder before the next. Files that cannot be read are left out with a
+    warning; UsageError for a folder that is no results folder.
+    """
+    problems: list[str] = []
+    rows = frame([Store.open(Path(folder)) for folder in folders], problems)
+    for problem in problems:
+        warnings.warn(problem, stacklevel=2)
+    return rows
+
+
+def scored(found: Sequence[Outcome]) -> pd.DataFrame:
     """One row per metric and cell that is scored, but for those of `--vary` and trials; columns COLUMNS.
 
     `score` and `trivial` run from 0 to 100 and are NaN where the status is missing, failed or diverged (`trivial` is
@@ -89,11 +114,6 @@ def frame(stores: Iterable[Store]) -> pd.DataFrame:
     settings that they were chosen from, 0 where they were given. Parameters are numbers of scalars;
     `backbone_parameters` and `backbone_layers` are filled in from other cells of the same model.
     """
-    return scored(outcomes(stores))
-
-
-def scored(found: Sequence[Outcome]) -> pd.DataFrame:
-    """The frame of outcomes that are at hand; see `frame`."""
     table, streams = _with_streams(found)
     ordinary = [cell_id for cell_id, seeds in streams.items() if not seeds]
     return table[table["id"].isin(ordinary)].reset_index(drop=True)
@@ -124,7 +144,7 @@ def _with_streams(found: Sequence[Outcome]) -> tuple[pd.DataFrame, dict[str, dic
 
 
 def rows(found: Sequence[Outcome]) -> pd.DataFrame:
-    """A row per metric of each of these outcomes, with the columns COLUMNS; see `frame`."""
+    """A row per metric of each of these outcomes, with the columns COLUMNS; see `scored`."""
     names = labels([outcome.cell for outcome in found])
     metrics = _metrics(found)
     sizes = _backbones(found, lambda record: record.parameters.backbone)

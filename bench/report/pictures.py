@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench.report.write import Report
 
 MOST_NAMED = 4  # gaps named in a figure's note; the table names all
-INTERVALS = "Mean over seeds, bars and bands: 95 % Student-t interval."
+INTERVALS = "Mean over seeds, bars and bands: 95 % interval over seeds and examples."
 
 
 @dataclass(frozen=True)

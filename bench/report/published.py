@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import UsageError
-from bench.report.stats import AVERAGE, SUMMARY
+from bench.report.entries import AVERAGE
+from bench.report.stats import SUMMARY
 
 if TYPE_CHECKING:
     from bench.report.sweeps import Sweep

@@ -1,68 +1,71 @@
-"""Means, spreads and intervals over seeds, per task and for the average of a suite's chosen tasks."""
+"""Means, spreads and intervals, per task and for the average of a suite's chosen tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit  # Student-t quantiles as in scipy.stats.t.ppf, at a third of the import time
 
-LEVEL = 0.95
+from bench.report.entries import AVERAGE, MAIN, Entry, Key
+from bench.report.intervals import estimate, interval
+
 ENTRY = ["suite", "task", "model", "label", "metric"]
 SUMMARY = [
-    *ENTRY, "method", "head", "main", "mean", "sd", "n", "expected", "low", "high", "trivial", "status",
+    *ENTRY, "method", "head", "main", "mean", "sd", "iqm", "n", "expected", "low", "high", "trivial", "status",
     "protocol", "budget", "backbone_parameters", "trained_parameters", "stored_parameters",
 ]  # fmt: skip
-AVERAGE = "average"  # the task's name in the rows of averages()
+HIGHEST = 100.0
 Columns = dict[str, tuple[str, Any]]
+Entries = Mapping[Key, Entry]
 
 
-def interval(
-    mean: pd.Series[float], sd: pd.Series[float], n: pd.Series[int], level: float = LEVEL
-) -> tuple[pd.Series[float], pd.Series[float]]:
-    """Low and high end of mean ± t · sd / √n, t the (1 + level) / 2 quantile of Student's t, n − 1 freedoms.
+def interquartile_mean(scores: Iterable[float]) -> float:
+    """The mean of the middle half: without the lowest and the highest quarter, each rounded down to whole scores.
 
-    The classical interval for a normal mean with unknown variance (Student 1908, "The probable error of a mean").
-    NaN where n < 2: one seed says nothing about the spread.
+    Agarwal et al. 2021 (arXiv:2108.13264), section 4.3; equals scipy.stats.trim_mean(scores, 0.25). NaN of nothing.
     """
-    degrees = np.where(n > 1, n - 1, np.nan)
-    half = stdtrit(degrees, (1 + level) / 2) * sd / np.sqrt(n.where(n > 0))
-    return mean - half, mean + half
+    ranked = np.sort(np.fromiter((score for score in scores if score == score), dtype=float))
+    cut = len(ranked) // 4
+    return float(ranked[cut : len(ranked) - cut].mean()) if len(ranked) else float("nan")
 
 
-def summarise(frame: pd.DataFrame) -> pd.DataFrame:
+def summarise(frame: pd.DataFrame, entries: Entries) -> pd.DataFrame:
     """Per (suite, task, model, label, metric) the statistics over seeds, in the columns SUMMARY.
 
-    `mean` and `sd` (sample standard deviation, divisor n − 1) are over the n finished seeds, `low` and `high` the 95 %
-    interval, `expected` the number of seeds asked for. Without a finished seed the mean is NaN and `status` says why.
+    `mean`, `sd` (sample standard deviation, divisor n − 1) and `iqm` (interquartile mean) are over the n finished
+    seeds, `low` and `high` the 95 % interval over seeds and examples (bench.report.intervals), within 0 to 100 and NaN
+    where there is none; `expected` is the number of seeds asked for. Without a finished seed the mean is NaN and
+    `status` says why. `entries` are those of the frame (bench.report.entries).
     """
     columns: Columns = {
         "method": ("method", "first"), "head": ("head", _joined), "main": ("main", "first"),
-        "mean": ("score", "mean"), "sd": ("score", "std"), "n": ("score", "count"), "expected": ("score", "size"),
+        "mean": ("score", "mean"), "sd": ("score", "std"), "iqm": ("score", interquartile_mean),
+        "n": ("score", "count"), "expected": ("score", "size"),
         "trivial": ("trivial", "mean"), "status": ("status", _status),
         "protocol": ("protocol", _joined), "budget": ("budget", _joined),
         "backbone_parameters": ("backbone_parameters", "max"),
         "trained_parameters": ("trained_parameters", "max"),
         "stored_parameters": ("stored_parameters", "max"),
     }  # fmt: skip
-    return _with_interval(frame, ENTRY, columns)
+    return _with_interval(frame, ENTRY, columns, entries)
 
 
-def averages(frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def averages(frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], entries: Entries) -> pd.DataFrame:
     """Per (suite, model, label) the mean over the suite's chosen tasks of their main metric, in the columns SUMMARY.
 
     The mean over tasks is taken within a seed, for the seeds at which every chosen task is finished; `mean`, `sd`, `n`
-    and the interval are over these seeds. Where no seed has them all the average is NaN, never one of fewer tasks.
+    and the interval are over these seeds, `iqm` is over their scores on all the tasks. Where no seed has
+    them all the average is NaN, never one of fewer tasks.
     `trivial` is the mean of the tasks' trivial baselines, NaN unless all are known. With RTE, BoolQ and CB this is the
     y of figure 1 in Liu et al. 2022 (arXiv:2110.07602).
     """
-    parts = [_suite_average(frame[frame["suite"] == suite], tuple(tasks)) for suite, tasks in chosen.items()]
+    parts = [_suite_average(frame[frame["suite"] == suite], tuple(tasks), entries) for suite, tasks in chosen.items()]
     return pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=SUMMARY)], ignore_index=True)
 
 
-def _suite_average(rows: pd.DataFrame, tasks: tuple[str, ...]) -> pd.DataFrame:
+def _suite_average(rows: pd.DataFrame, tasks: tuple[str, ...], entries: Entries) -> pd.DataFrame:
     main = rows[rows["main"] & rows["task"].isin(tasks)]
     if main.empty:
         return pd.DataFrame(columns=SUMMARY)
@@ -74,9 +77,11 @@ def _suite_average(rows: pd.DataFrame, tasks: tuple[str, ...]) -> pd.DataFrame:
     of_line |= {f"{name}_parameters": (f"{name}_parameters", "max") for name in ("backbone", "trained", "stored")}
     lines = main.groupby(["model", "label"], sort=True).agg(**of_line).reset_index()
     full = scores.merge(lines, on=["model", "label"])
-    full = full.assign(task=AVERAGE, metric="main", main=True, trivial=trivial, status="done")
+    full = full.assign(task=AVERAGE, metric=MAIN, main=True, trivial=trivial, status="done")
     full["status"] = full["status"].where(full["score"].notna(), "missing")
-    return summarise(full)
+    summary = summarise(full, entries)
+    runs = by_seed.dropna().stack().groupby(level=["model", "label"]).agg(interquartile_mean)
+    return summary.assign(iqm=runs.reindex(pd.MultiIndex.from_frame(summary[["model", "label"]])).to_numpy(dtype=float))
 
 
 def _trivial(main: pd.DataFrame, tasks: tuple[str, ...]) -> float:
@@ -84,11 +89,13 @@ def _trivial(main: pd.DataFrame, tasks: tuple[str, ...]) -> float:
     return float(per_task.mean(skipna=False))
 
 
-def _with_interval(rows: pd.DataFrame, keys: list[str], columns: Columns) -> pd.DataFrame:
+def _with_interval(rows: pd.DataFrame, keys: list[str], columns: Columns, entries: Entries) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame(columns=SUMMARY)
     summary = rows.groupby(keys, sort=True).agg(**columns).reset_index()
-    summary["low"], summary["high"] = interval(summary["mean"], summary["sd"], summary["n"])
+    found = [entries.get(key) for key in summary[ENTRY].itertuples(index=False, name=None)]
+    ends = np.array([interval(estimate(entry)) if entry else (np.nan, np.nan) for entry in found])
+    summary[["low", "high"]] = ends.clip(0, HIGHEST)
     return summary[SUMMARY]
 
 

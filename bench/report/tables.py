@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.report.entries import AVERAGE
 from bench.report.published import CITED
-from bench.report.stats import AVERAGE
 from bench.report.wording import PROTOCOLS, lengths_text, model_texts, natural, score_text, seeds_text, share_text
 
 NOT_ASKED = "–"
@@ -26,17 +26,23 @@ Entries = dict[tuple[str, str, str, str], pd.Series]  # (model, label, task, met
 
 @dataclass(frozen=True)
 class Table:
-    """A table as text: `rows` are as long as `header`; `notes` go under it, `problems` are cells without a score."""
+    """A table as text: `rows` are as long as `header`; `notes` go under it, `problems` are cells without a score, and
+    `warnings` say what was wrong with the results folders.
+
+    A table of scores ends with the row of trivial baselines; one with a `heading` of its own has rows of one kind.
+    """
 
     suite: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
     problems: tuple[str, ...]
+    heading: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
-        return f"Suite {self.suite}" if self.suite else "Nothing was measured"
+        return self.heading or f"Suite {self.suite}" if self.suite else "Nothing was measured"
 
 
 def nothing(places: Sequence[str]) -> Table:

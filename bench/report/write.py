@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from bench.errors import UsageError, unknown
-from bench.report import published, stats, tables
-from bench.report.formats import latex, markdown, numbers
+from bench.registry import methods
+from bench.report import published, stats, tables, verdict_table, verdicts
+from bench.report.consistency import differences
+from bench.report.entries import entries
+from bench.report.evidence import gather
+from bench.report.formats import compared_numbers, latex, markdown, numbers
 from bench.report.frame import outcomes, scored, varied
 from bench.report.paper_table import paper_table
+from bench.report.reference import references
 from bench.report.sections import Section, section_csv, section_latex, section_markdown
+from bench.report.tables import Table
 from bench.report.trials import chosen_section
 from bench.report.variance import shares, variance_csv, variance_section
-from bench.store.store import Store
+from bench.store.store import OtherFormat, Store
 
 TEXTS, PICTURES = ("md", "csv", "tex"), ("png", "svg")
 FORMATS = (*TEXTS, *PICTURES)
+MARGIN = 1.0  # points within which two methods match
 
 
 @dataclass(frozen=True)
@@ -31,37 +38,84 @@ class Report:
     summary: pd.DataFrame
     averages: pd.DataFrame
     chosen: dict[str, tuple[str, ...]]  # per suite the tasks whose mean is the average
-    tables: tuple[tables.Table, ...]
-    published: pd.DataFrame | None = None  # the papers' numbers, where the installation has them
-    beside: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=stats.SUMMARY))  # those that agree
-    sections: dict[str, tuple[Section, ...]] = field(default_factory=dict)  # per suite what stands under its table
-    variance: pd.DataFrame = field(default_factory=pd.DataFrame)  # seeds taken apart (bench.report.variance.shares)
+    tables: tuple[Table, ...]
+    published: pd.DataFrame | None  # the papers' numbers, where the installation has them
+    beside: pd.DataFrame  # those of them that agree with something measured, in the columns of the summary
+    sections: dict[str, tuple[Section, ...]]  # per suite what stands under its table
+    variance: pd.DataFrame  # seeds taken apart (bench.report.variance.shares)
+    comparisons: pd.DataFrame  # columns as bench.report.verdicts.COMPARISONS, and so on
+    crossings: pd.DataFrame
+    ranks: pd.DataFrame
+    verdict_tables: tuple[Table, ...]  # of the suites that have comparisons
+    warnings: tuple[str, ...]  # what was wrong with the folders, and in what the cells are not alike
 
 
-def collect(paths: Collection[Path], suites_average: Mapping[str, tuple[str, ...]]) -> Report:
+def collect(
+    paths: Collection[Path],
+    suites_average: Mapping[str, tuple[str, ...]],
+    reference: str | None = None,
+    margin: float = MARGIN,
+) -> Report:
     """Read results folders. `suites_average` names each suite's tasks to average; all of them for a suite not in it.
 
-    Of the named tasks those count that somebody asked for in these folders; the table says which. UsageError for a
-    folder that is no results folder.
+    Of the named tasks those count that somebody asked for in these folders; the table says which. Lines are compared
+    with that called `reference` (default: that of the reference method), and match it within `margin` points. What
+    cannot be read is left out and named in the report's warnings; UsageError for a folder that is no results folder,
+    for an unknown reference and for a margin that is not above 0.
     """
-    found = outcomes(Store.open(path) for path in paths)
+    if not margin > 0:
+        raise UsageError(f"--margin {margin:g} is not possible: it is in points of the score and must be above 0")
+    stores, problems = _open(paths)
+    found = outcomes(stores, problems)
     rows = scored(found)
+    evidence = gather(rows)
     suites = sorted(set(rows["suite"]))
     chosen = {suite: _chosen(rows[rows["suite"] == suite], suites_average.get(suite, ())) for suite in suites}
-    summary, averages = stats.summarise(rows), stats.averages(rows, chosen)
+    of_entries = entries(rows, chosen, evidence)
+    summary, averages = stats.summarise(rows, of_entries), stats.averages(rows, chosen, of_entries)
+    every = pd.concat([part for part in (summary, averages) if len(part)] or [summary], ignore_index=True)
+    compared_with, unclear = references(rows, reference, _reference_methods())
+    compared = verdicts.comparisons(every, of_entries, chosen, compared_with, margin)
+    sizes = {str(model): size for model, size in rows.groupby("model")["backbone_parameters"].max().dropna().items()}
+    crossings, ranks = verdicts.crossings(compared, sizes), verdicts.ranks(every, of_entries)
+    warned = (*problems, *differences(found), *evidence.problems, *unclear)
     papers = published.known()
     agreeing = [published.beside(papers, summary[summary["suite"] == suite], tasks) for suite, tasks in chosen.items()]
     beside = pd.concat([part for part in agreeing if len(part)] or [summary.head(0)], ignore_index=True)
     built = tuple(
         tables.build(rows, summary, averages, suite, tasks, suites_average.get(suite, ()), beside)
         for suite, tasks in chosen.items()
+    ) or (tables.nothing([str(path) for path in paths]),)
+    built = tuple(replace(table, warnings=tuple(" ".join(warning.split()) for warning in warned)) for table in built)
+    judged = tuple(
+        verdict_table.build(suite, rows, compared, crossings, ranks, tasks)
+        for suite, tasks in chosen.items()
+        if (compared["suite"] == suite).any()
     )
-    if not built:
-        built = (tables.nothing([str(path) for path in paths]),)
     apart = shares(varied(found), rows)
     sections = {suite: (chosen_section(found, rows, suite), variance_section(apart, suite)) for suite in suites}
     shown = {suite: tuple(filter(None, own)) for suite, own in sections.items()}
-    return Report(tuple(paths), rows, summary, averages, chosen, built, papers, beside, shown, apart)
+    return Report(
+        tuple(paths), rows, summary, averages, chosen, built, papers, beside, shown, apart,
+        compared, crossings, ranks, judged, warned,
+    )  # fmt: skip
+
+
+def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:
+    """The results folders; one of another format among several is left out and named."""
+    stores, others = [], []
+    for path in paths:
+        try:
+            stores.append(Store.open(path))
+        except OtherFormat as error:
+            others.append(error)
+    if others and not stores:
+        raise others[0]
+    return stores, [f"left out: {error}" for error in others]
+
+
+def _reference_methods() -> list[str]:
+    return [name for name, kind in methods().items() if kind.reference]
 
 
 def write_report(
@@ -84,7 +138,7 @@ def check(formats: Collection[str]) -> None:
 
 
 def write(report: Report, formats: Collection[str], published: bool = False, to: Path | None = None) -> list[Path]:
-    """Write table-SUITE.md, .csv, .tex, paper-SUITE.tex, and the figures as .png, .svg; returns their paths.
+    """Write table-SUITE, verdicts-SUITE (.md, .csv, .tex), paper-SUITE.tex, and figures (.png, .svg); returns paths.
 
     Chosen settings and seeds taken apart stand under the table in Markdown, and in chosen-SUITE and variance-SUITE .csv
     and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, and ablation-SUITE-SETTING per swept setting. All
@@ -101,6 +155,9 @@ def write(report: Report, formats: Collection[str], published: bool = False, to:
     if "tex" in formats:
         contents |= {f"paper-{suite}.tex": _paper_table(report, suite).encode() for suite in report.chosen}
     contents |= {name: text.encode() for name, text in _sections(report).items() if name.rsplit(".")[-1] in formats}
+    for table in report.verdict_tables:
+        stem = f"verdicts-{table.suite}"
+        contents |= {f"{stem}.{kind}": _verdicts(report, table, kind).encode() for kind in TEXTS if kind in formats}
     kinds = [kind for kind in PICTURES if kind in formats]
     if kinds:
         contents |= _pictures(report, kinds, published)
@@ -140,6 +197,12 @@ def _sections(report: Report) -> dict[str, str]:
 def _paper_table(report: Report, suite: str) -> str:
     frame, summary, beside = (rows[rows["suite"] == suite] for rows in (report.frame, report.summary, report.beside))
     return paper_table(frame, summary, report.chosen[suite], beside, report.published)
+
+
+def _verdicts(report: Report, table: tables.Table, kind: str) -> str:
+    if kind == "csv":
+        return compared_numbers(report.comparisons, table.suite)
+    return markdown(table) if kind == "md" else latex(table)
 
 
 def _pictures(report: Report, kinds: list[str], with_published: bool) -> dict[str, bytes]:

@@ -110,6 +110,8 @@ def _accuracy(task: Task, rows: Rows) -> Array:
     """(right, counted): labels that are right, over all positions; of a choice, candidates with a right one's text."""
     if task.kind == "choice":
         return _credits(said[0] in right for right, said in _pairs(rows))
+    if task.kind == "classification":
+        return _credits(gold[0] == said[0] for gold, said in _pairs(rows))
     right = [sum(map(str.__eq__, gold, said)) for gold, said in _pairs(rows)]
     return np.array([right, list(map(len, rows.labels))], dtype=float).T
 
@@ -129,7 +131,8 @@ def _macro_f1(task: Task, rows: Rows) -> Array:
 def _mean_class_f1(sums: Array) -> Array:
     """Unweighted mean of the classes' F1, a class absent from both counting 0 (scikit-learn's default)."""
     per_class = sums.reshape(*sums.shape[:-1], -1, 3)
-    return _f1(per_class, nothing=0.0).mean(axis=-1)
+    mean: Array = _f1(per_class, nothing=0.0).mean(axis=-1)
+    return mean
 
 
 def _f1a(task: Task, rows: Rows) -> Array:
@@ -196,7 +199,8 @@ def _share(sums: Array) -> Array:
 def _f1(sums: Array, nothing: float) -> Array:
     """Of (hits, predicted, gold): 2 · hits / (predicted + gold); `nothing` (0 to 100) where there is neither."""
     both = sums[..., 1] + sums[..., 2]
-    return np.divide(200 * sums[..., 0], both, out=np.full(both.shape, nothing), where=both > 0)
+    scores: Array = np.divide(200 * sums[..., 0], both, out=np.full(both.shape, nothing), where=both > 0)
+    return scores
 
 
 def _micro_f1(sums: Array) -> Array:

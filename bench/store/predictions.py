@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.errors import UsageError
+
 
 def write_predictions(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
     """Columns id, group, query; label and predicted (lists of text: a class's name, a tag per word, a candidate, an
@@ -24,3 +26,22 @@ def write_predictions(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
     }
     columns = {name: pa.array(values, kinds.get(name, pa.string())) for name, values in table.items()}
     pq.write_table(pa.table(columns), path)
+
+
+def read_predictions(path: Path) -> dict[str, list[Any]]:
+    """What metrics read of a file: `labels` and `predicted` (lists of texts), `groups` and `queries` (texts or None).
+
+    UsageError when the file is no such table.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"labels": "label", "predicted": "predicted", "groups": "group", "queries": "query"}
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=list(columns.values()))
+        if not table.num_rows:
+            raise ValueError("no rows")
+        return {name: table[column].to_pylist() for name, column in columns.items()}
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        raise UsageError(f"{path.name} cannot be read") from None

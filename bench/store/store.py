@@ -32,7 +32,13 @@ from bench.store.record import Record
 FORMAT = 3
 _OURS = re.compile(r"\.(lock|partial|store\.json\.\d+)$")
 Parsed = TypeVar("Parsed", Cell, Record)
+Tree = TypeVar("Tree", list[Any], dict[str, Any])
+Broken = Callable[[UsageError], None]  # told of a file that cannot be read
 Writer = Callable[[Path], None]  # writes one file of a cell's folder at the path it is given
+
+
+class OtherFormat(UsageError):
+    """A results folder that another version wrote."""
 
 
 class Store:
@@ -52,7 +58,7 @@ class Store:
         except (OSError, ValueError, AttributeError) as error:
             raise UsageError(f"{mark} is not readable as JSON ({error}); restore it or choose another --out") from None
         if found != FORMAT:
-            raise UsageError(
+            raise OtherFormat(
                 f"{path} was written in results format {found}, this version reads format {FORMAT}; "
                 "choose another --out, or use the version that wrote it"
             )
@@ -139,18 +145,30 @@ class Store:
         with _disk(self.path):
             _write_text(self.path / "plans" / f"{name}.json", text)
 
-    def planned(self) -> list[Cell]:
-        """Every cell of every grid that was asked for, each once in each suite; of several choices the latest."""
+    def planned(self, broken: Broken | None = None) -> list[Cell]:
+        """Every cell of every grid that was asked for, each once in each suite; of several choices the latest.
+
+        A file that cannot be read is a UsageError; with `broken` it is left out, and `broken` gets the error.
+        """
         cells: dict[Hashable, Cell] = {}
         for path in sorted(self.path.glob("plans/*.json"), key=lambda path: path.stat().st_mtime_ns):
-            for raw in _json(path):
-                cell = _parse(Cell, raw, path)
-                cells[cell.choice if cell.tried else (cell.id, cell.suite)] = cell
+            with _leaving_out(broken):
+                for raw in _json(path, list):
+                    cell = _parse(Cell, raw, path)
+                    cells[cell.choice if cell.tried else (cell.id, cell.suite)] = cell
         return list(cells.values())
 
-    def records(self) -> list[Record]:
-        """Every record: finished cells, and the last failure of those that are not finished."""
-        return [_parse(Record, _json(path), path) for path in self._record_files().values()]
+    def records(self, broken: Broken | None = None) -> list[Record]:
+        """Every record: finished cells, and the last failure of those that are not finished; `broken` as `planned`."""
+        found = []
+        for path in self._record_files().values():
+            with _leaving_out(broken):
+                found.append(_read_record(path))
+        return found
+
+    def half_written(self) -> list[Path]:
+        """Cells' folders without a record: whatever took it away, the cell counts as missing."""
+        return [path for path in sorted(self.path.glob("cells/*")) if not (path / "record.json").exists()]
 
     def records_of(self, ids: Iterable[str]) -> dict[str, Record]:
         """The records of these cells, by id, as far as there are any."""
@@ -159,7 +177,7 @@ class Store:
             paths = (self.cell_folder(cell_id) / "record.json", self.path / "failed" / f"{cell_id}.json")
             path = next((path for path in paths if path.exists()), None)
             if path is not None:
-                found[cell_id] = _parse(Record, _json(path), path)
+                found[cell_id] = _read_record(path)
         return found
 
     def record(self, cell_id: str) -> Record:
@@ -171,7 +189,7 @@ class Store:
             some = ", ".join(sorted(found)[:5]) + (", …" if len(found) > 5 else "")
             raise UsageError(f"{len(found)} cells in {self.path} have an id starting with {cell_id!r}: {some}")
         (path,) = found.values()
-        return _parse(Record, _json(path), path)
+        return _read_record(path)
 
     def _record_files(self) -> dict[str, Path]:
         """record.json of every finished cell, and the failure of every other, by id."""
@@ -180,11 +198,35 @@ class Store:
         return done | {name: path for name, path in failed.items() if name not in done}
 
 
-def _json(path: Path) -> Any:
+@contextmanager
+def _leaving_out(broken: Broken | None) -> Iterator[None]:
+    """Hand a UsageError to `broken` instead of raising it, if there is such a listener."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        yield
+    except UsageError as error:
+        if broken is None:
+            raise
+        broken(error)
+
+
+def _json(path: Path, kind: type[Tree]) -> Tree:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, kind):
+            raise ValueError(f"it is no JSON {kind.__name__}")
+        return found
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} is not readable as JSON ({error}); remove it and run the grid again") from None
+
+
+def _read_record(path: Path) -> Record:
+    raw = _json(path, dict)
+    if raw.get("format", FORMAT) != FORMAT:
+        raise UsageError(
+            f"{path} is of results format {raw['format']}, this version reads format {FORMAT}; "
+            "use the version that wrote it"
+        )
+    return _parse(Record, raw, path)
 
 
 def _parse(kind: type[Parsed], raw: object, path: Path) -> Parsed:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.registry import find_suite
 from bench.spec import Budget, Cell
+from bench.store.predictions import write_predictions
 from bench.store.record import Costs, Parameters, Record
 from bench.store.store import Store
 
 SIZES = {"small": 20_000_000, "medium": 110_000_000, "large": 335_000_000}
 TRIVIAL = {"rte": 52.7, "boolq": 62.2, "cb": 50.0}
+RTE = find_suite("superglue").task("rte")
+Predicted = tuple[Record, dict[str, list[Any]]]
+MakePredicted = Callable[..., Predicted]
 MakeCell = Callable[..., Cell]
 MakeRecord = Callable[..., Record]
 MakeStore = Callable[..., Store]
@@ -48,6 +54,33 @@ def make_record(
     )
 
 
+def table(labels: list[str], said: list[str]) -> dict[str, list[Any]]:
+    """The columns of predictions.parquet, a class each."""
+    rows = range(len(labels))
+    return {
+        "id": [str(at) for at in rows], "group": [None for _ in rows], "query": [None for _ in rows],
+        "label": [[label] for label in labels], "predicted": [[label] for label in said],
+        "candidates": [[] for _ in rows], "probabilities": [[] for _ in rows], "null_margin": [None for _ in rows],
+    }  # fmt: skip
+
+
+def make_predicted(
+    of: Cell, wrong: int | Collection[int], num_rows: int = 20, into: Callable[[Cell], Cell] = lambda made: made
+) -> Predicted:
+    yes, no = RTE.classes
+    mistakes = range(wrong) if isinstance(wrong, int) else set(wrong)
+    labels = [(yes, no)[at % 2] for at in range(num_rows)]
+    said = [({yes: no, no: yes}[label] if at in mistakes else label) for at, label in enumerate(labels)]
+    score = 100 * sum(map(str.__eq__, labels, said)) / num_rows
+    return make_record(into(of), score), table(labels, said)
+
+
+@pytest.fixture
+def predicted() -> MakePredicted:
+    """Make a finished record of a task with RTE's classes and its predictions: of num_rows, these or so many wrong."""
+    return make_predicted
+
+
 @pytest.fixture
 def cell() -> MakeCell:
     """Make a cell, by default ptv2 on rte with the small model and seed 0."""
@@ -62,16 +95,18 @@ def record() -> MakeRecord:
 
 @pytest.fixture
 def store(tmp_path: Path) -> MakeStore:
-    """Make a results folder with the given records, and the given cells planned."""
+    """Make a results folder with the given records, some with predictions, and the given cells planned."""
 
-    def make(records: Iterable[Record] = (), planned: Iterable[Cell] = (), name: str = "results") -> Store:
+    def make(records: Iterable[Record | Predicted] = (), planned: Iterable[Cell] = (), name: str = "results") -> Store:
         made = Store.create(tmp_path / name)
         with made.writing():
             planned = list(planned)
             if planned:
                 made.write_plan(planned)
-            for record in records:
-                made.write(record)
+            for each in records:
+                record, rows = each if isinstance(each, tuple) else (each, None)
+                files = {} if rows is None else {"predictions.parquet": partial(write_predictions, table=rows)}
+                made.write(record, files)
         return made
 
     return make

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.report.entries import entries
 from bench.report.frame import frame
 from bench.report.stats import summarise
 from bench.report.sweeps import Sweep, Variant, find, kind, layer_range, shown_lines, variants
@@ -17,7 +18,7 @@ BASE = {"length": 20, "layers": "all", "reparam": "none", "head": "linear"}
 
 def sweeps_of(made: Any) -> dict[str, list[Sweep]]:
     rows = frame([made])
-    return find(variants(rows, summarise(rows)))
+    return find(variants(rows, summarise(rows, entries(rows, {}))))
 
 
 def values(sweep: Sweep) -> list[Any]:

@@ -97,13 +97,13 @@ def test_the_caption_names_what_the_usual_average_has_and_this_has_not(cell: Any
 
 
 def test_the_csv_holds_the_numbers_with_the_average_among_the_tasks(cell: Any, record: Any, store: Any) -> None:
-    made = store(record(cell(seed=seed), score) for seed, score in enumerate([1.0, 2.0, 3.0]))
+    made = store(record(cell(seed=seed), score) for seed, score in enumerate([51.0, 52.0, 53.0]))
     (path,) = write_report([made.path], {"csv"}, AVERAGE)
     rows = list(csv.DictReader(path.open()))
     assert [row["task"] for row in rows] == ["rte", "average"]
     for row in rows:
-        assert (row["mean"], row["sd"], row["n"], row["expected"]) == ("2", "1", "3", "3")
-        assert (row["low"], row["high"]) == ("-0.484138", "4.48414")
+        assert (row["mean"], row["sd"], row["n"], row["expected"]) == ("52", "1", "3", "3")
+        assert (row["low"], row["high"]) == ("49.5159", "54.4841")
         assert row["backbone_parameters"] == "20000000"
 
 

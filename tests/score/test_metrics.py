@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from bench.errors import UsageError
-from bench.score.metrics import accuracy, em, f1, f1a, find_metric, macro_f1, score
+from bench.score.metrics import accuracy, em, f1, f1a, find_metric, macro_f1, rows_of, score, wanted
 
 
 def column(rng, count, classes):
@@ -111,3 +112,48 @@ def test_an_unknown_metric_is_named_with_the_nearest():
 def test_a_metric_of_another_kind_of_task_is_refused_with_those_that_fit(task, example):
     with pytest.raises(UsageError, match=r"unknown metric of a span task 'accuracy'.*known: em, f1\. Task 't' asks"):
         score(task("span"), [example(1, answers=("x",))], ["x"])
+
+
+RESAMPLED = {
+    "accuracy": ("classification", (0, 1, 2)),
+    "macro_f1": ("classification", (0, 1, 2)),
+    "f1a": ("classification", (0, 1, 2)),
+    "em": ("classification", (0, 1, 2)),
+    "entity_f1": ("tagging", (0, 1, 2)),
+    "argument_f1": ("tagging", (0, 1, 2)),
+    "argument_f1_with_v": ("tagging", (0, 1, 2)),
+    "f1": ("span", ()),
+}
+
+
+@pytest.mark.parametrize("name", RESAMPLED)
+def test_a_metric_of_examples_drawn_again_and_again_is_its_formula_over_their_summed_terms(name, task, example):
+    rng = random.Random(name)
+    kind, labels = RESAMPLED[name]
+    texts = ("red car", "car", "the boat", "")
+    spec = task(kind, ("O", "B-V", "B-X") if kind == "tagging" else ("a", "b", "c") if labels else ())
+    num_labels = 1 if kind == "classification" else 5
+    if labels:
+        examples = [example(*rng.choices(labels, k=num_labels)) for _ in range(12)]
+        found = [rng.choices(labels, k=num_labels) for _ in examples]
+    else:
+        examples = [example(1, answers=(rng.choice(texts),)) for _ in range(12)]
+        found = [rng.choice(texts) for _ in examples]
+    metric = find_metric(name)
+    terms = metric.terms(spec, rows_of(spec, examples, found))
+    times = [rng.randrange(4) for _ in examples]
+    drawn = [at for at, count in enumerate(times) for _ in range(count)]
+    expected = metric(spec, [examples[at] for at in drawn], [found[at] for at in drawn])
+    assert float(metric.combine(np.array(times) @ terms)) == pytest.approx(expected)
+
+
+def test_the_terms_of_a_question_stand_in_its_first_row(task, example):
+    examples = [example(1, query="q"), example(0, query="r"), example(0, query="q")]
+    rows = rows_of(task("classification", ("no", "yes")), examples, [[1], [0], [1]])
+    assert em.terms(task("classification", ("no", "yes")), rows).tolist() == [[0, 1], [1, 1], [0, 0]]
+
+
+def test_what_is_right_of_a_choice_are_the_right_candidates_and_the_answers_it_lists(task, example):
+    with_answers = example(0, choices=("Paris", "Rome"), answers=("Paris", "the city of Paris"))
+    assert wanted(task("choice"), with_answers) == ["Paris", "the city of Paris"]
+    assert wanted(task("choice"), example(1, choices=("Paris", "Rome"))) == ["Rome"]

@@ -15,7 +15,10 @@ from torchmetrics.functional.text import squad
 
 from bench.plan import Grid, plan
 from bench.registry import find_suite
+from bench.report.evidence import gather
+from bench.report.frame import frame
 from bench.runner import Options, run
+from bench.score.metrics import Rows, metrics_of
 from bench.store.store import Store
 from tests.suites.test_task_conformance import Quiet
 
@@ -31,6 +34,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[s
     with store.writing():
         run(plan(grid).cells, store, Options(torch.device("cpu")), Quiet())
     found = {}
+    assert gather(frame([store])).problems == []  # every file gives its record's scores
     for path in sorted(Path(folder, "cells").glob("*/record.json")):
         record = json.loads(path.read_text())
         assert record["status"] == "done", record["reason"]
@@ -73,3 +77,14 @@ def test_every_question_is_answered_exactly_once(measured):
         record, table = measured[task.name]
         assert table["id"].tolist() == [str(number) for number in range(task.sizes["dev"])]
         assert record["counts"]["scored"] == len(table)
+
+
+@pytest.mark.parametrize("name", [task.name for task in SMOKE.tasks])
+def test_sums_of_each_examples_terms_read_back_from_disk_give_every_score(name, measured):
+    (record, table), task = measured[name], SMOKE.task(name)
+    columns = {"labels": "label", "predicted": "predicted", "groups": "group", "queries": "query"}
+    rows = Rows(**{key: table[column].tolist() for key, column in columns.items()})
+    sums = {key: metric.terms(task, rows) for key, metric in metrics_of(task).items()}
+    assert {len(terms) for terms in sums.values()} == {len(table)}
+    scores = {key: float(metrics_of(task)[key].combine(terms.sum(axis=0))) for key, terms in sums.items()}
+    assert scores == pytest.approx(record["scores"], abs=1e-9)

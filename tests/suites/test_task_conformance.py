@@ -19,10 +19,11 @@ from bench.data.rows import Item
 from bench.plan import Grid, plan
 from bench.registry import methods, suites
 from bench.runner import Options, run
-from bench.score.answers import Found, answer, with_threshold
-from bench.score.metrics import Prediction, score
+from bench.score.answers import Found, answer, prediction_table, with_threshold
+from bench.score.metrics import Prediction, Rows, metrics_of, score
 from bench.score.trivial import trivial
 from bench.spec import Example, Slots, Split, Task
+from bench.store.predictions import read_predictions, write_predictions
 from bench.store.store import Store
 from tests.suites.layouts import LAYOUTS
 
@@ -92,6 +93,24 @@ def test_labels_come_through_tokenisation_and_back_and_perfect_scores_make_100(t
     assert not any(item.cut for item in items)
     scores = score(task, found, predictions(task, answers(task, found, items)))
     assert scores == dict.fromkeys(task.metrics, pytest.approx(100.0))
+
+
+@every_task
+def test_predictions_on_disk_give_every_score(task, read, tmp_path):
+    found, rng = read(task, task.scored), random.Random(task.name)
+    said: list[Prediction] = []
+    for example in found:
+        if task.kind == "span":
+            said.append(rng.choice(["", *(each.text for each in example.answers)]))
+        else:
+            count = len(example.labels) if task.kind == "tagging" else 1
+            said.append([rng.randrange(len(example.choices) or len(task.classes)) for _ in range(count)])
+    blank = [Found(probabilities=(1.0,) * len(task.classes)) for _ in found]
+    write_predictions(tmp_path / "predictions.parquet", prediction_table(task, found, blank, said))
+    rows = Rows(**read_predictions(tmp_path / "predictions.parquet"))
+    sums = {name: metric.terms(task, rows).sum(axis=0) for name, metric in metrics_of(task).items()}
+    scores = {name: float(metrics_of(task)[name].combine(own)) for name, own in sums.items()}
+    assert scores == pytest.approx(score(task, found, said))
 
 
 @every_form

@@ -1,0 +1,93 @@
+"""A table's entries as samples: the scores of some seeds, and for each the draws over examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.report.evidence import Evidence
+
+AVERAGE = "average"  # the task's name in the rows of averages
+MAIN = "main"  # the metric's name there
+Key = tuple[str, str, str, str, str]  # suite, task, model, label, metric
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Finished seeds of one line on one task, or of its average. S seeds, B draws.
+
+    `scores` (S,); `draws` (S, B), None where there are no predictions to draw from; `num_units` the groups of examples
+    drawn from, the fewest of any task; `examples` names them: entries with the same ones are paired.
+    """
+
+    seeds: tuple[int, ...]
+    scores: Array
+    draws: Array | None = None
+    num_units: int = 0
+    examples: frozenset[str] = frozenset()
+
+    def take(self, seeds: Sequence[int]) -> Entry:
+        """These seeds alone, in this order."""
+        at = [self.seeds.index(seed) for seed in seeds]
+        draws = self.draws[at] if self.draws is not None else None
+        return Entry(tuple(seeds), self.scores[at], draws, self.num_units, self.examples)
+
+    def minus(self, other: Entry) -> Entry:
+        """The difference seed by seed and draw by draw; both have the same seeds."""
+        assert self.seeds == other.seeds
+        draws = None if self.draws is None or other.draws is None else self.draws - other.draws
+        examples = self.examples | other.examples
+        return Entry(self.seeds, self.scores - other.scores, draws, min(self.num_units, other.num_units), examples)
+
+
+def entries(
+    frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], evidence: Evidence | None = None
+) -> dict[Key, Entry]:
+    """Every entry of a frame that has a finished seed, and per suite the averages over its chosen tasks.
+
+    Averages go by the names AVERAGE and MAIN; they have the seeds at which every chosen task is finished, and
+    means over tasks as scores.
+    """
+    evidence = evidence or Evidence()
+    done = frame[frame["score"].notna()].sort_values("seed", kind="stable")
+    found: dict[Key, Entry] = {}
+    mains: dict[tuple[str, str, str], dict[str, Entry]] = {}
+    for key, rows in done.groupby(["suite", "task", "model", "label", "metric"], sort=True):
+        suite, task, model, label, metric = map(str, key)
+        found[suite, task, model, label, metric] = entry = _entry(rows, metric, evidence)
+        if rows["main"].iloc[0] and task in chosen.get(suite, ()):
+            mains.setdefault((suite, model, label), {})[task] = entry
+    for (suite, model, label), of_tasks in mains.items():
+        if len(of_tasks) == len(chosen[suite]):
+            average = mean_entry([of_tasks[task] for task in chosen[suite]])
+            if average.seeds:
+                found[suite, AVERAGE, model, label, MAIN] = average
+    return found
+
+
+def _entry(rows: pd.DataFrame, metric: str, evidence: Evidence) -> Entry:
+    seeds, ids = tuple(map(int, rows["seed"])), list(map(str, rows["id"]))
+    scores = rows["score"].to_numpy(dtype=float)
+    examples = frozenset(evidence.examples.get(one, "") for one in ids)
+    draws = [evidence.draws.get((one, metric)) for one in ids]
+    known = [draw for draw in draws if draw is not None]
+    if len(known) < len(draws) or len(examples) > 1:
+        return Entry(seeds, scores)
+    return Entry(seeds, scores, np.array(known, dtype=float), evidence.units[ids[0]], examples)
+
+
+def mean_entry(parts: Sequence[Entry]) -> Entry:
+    """The mean over tasks within a seed, for the seeds that all have."""
+    common = sorted(set.intersection(*(set(part.seeds) for part in parts)))
+    parts = [part.take(common) for part in parts]
+    scores = np.mean([part.scores for part in parts], axis=0)
+    known = [part.draws for part in parts if part.draws is not None]
+    if len(known) < len(parts):
+        return Entry(tuple(common), scores)
+    examples = frozenset().union(*(part.examples for part in parts))
+    return Entry(tuple(common), scores, np.mean(known, axis=0), min(part.num_units for part in parts), examples)
