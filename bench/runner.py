@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from safetensors.torch import save_file
 
+from bench.data.display import example_table
 from bench.errors import DiskError
 from bench.model.backbone import Backbone, load_backbone, load_tokenizer, reader_of
 from bench.model.heads import word_tokens
@@ -22,6 +23,7 @@ from bench.registry import build, find_method, find_suite
 from bench.score.answers import prediction_table
 from bench.score.evaluate import Predictions, predict
 from bench.spec import Cell, Method
+from bench.store.examples import examples_key, write_examples
 from bench.store.predictions import write_predictions
 from bench.store.record import Record
 from bench.store.store import Store
@@ -244,6 +246,7 @@ def _train_group(
 def _write(record: Record, lane: Lane, predictions: Predictions | None, store: Store, options: Options) -> Record:
     files = {}
     if predictions is not None:
+        _keep_examples(lane, store)
         table = prediction_table(lane.task, lane.data.scored_examples, predictions.found, predictions.answers)
         files["predictions.parquet"] = lambda path: write_predictions(path, table)
         tensors = {name: tensor.cpu().contiguous() for name, tensor in lane.stored().items()}
@@ -252,6 +255,14 @@ def _write(record: Record, lane: Lane, predictions: Predictions | None, store: S
             files["tuned.safetensors"] = lambda path: save_file(tensors, path, metadata=metadata)
     store.write(record, files)
     return record
+
+
+def _keep_examples(lane: Lane, store: Store) -> None:
+    task = lane.task
+    store.write_examples(
+        examples_key(lane.cell),
+        lambda path: write_examples(path, example_table(task, lane.data.scored_examples), task.name, task.kind),
+    )
 
 
 def _write_failure(cell: Cell, error: Exception, started: datetime, store: Store, options: Options) -> Record:

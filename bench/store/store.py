@@ -3,6 +3,7 @@
     NAME/store.json            the format's version
     NAME/plans/<hash>.json     every grid that was asked for, so that a report can tell what is missing
     NAME/cells/<id>/           a finished cell: record.json, predictions.parquet, tuned.safetensors
+    NAME/examples/<key>.parquet  the texts that were scored, one file for all cells scored on the same rows
     NAME/failed/<id>.json      the last failure of a cell that is not finished; tried again next time
     NAME/.partial/             what is being written; swept at the next start
 
@@ -137,6 +138,27 @@ class Store:
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
             (self.path / "failed" / f"{record.id}.json").unlink(missing_ok=True)
+
+    def examples_file(self, key: str) -> Path:
+        """Where the scored examples of that key lie, if they are kept (see bench.store.examples)."""
+        return self.path / "examples" / f"{key}.parquet"
+
+    def write_examples(self, key: str, writer: Writer) -> None:
+        """Keep scored examples, unless that key has its file already; whole or not at all, as everything here."""
+        target = self.examples_file(key)
+        if target.exists():
+            return
+        with _disk(self.path):
+            aside = self.path / ".partial" / target.name
+            try:
+                aside.parent.mkdir(exist_ok=True)
+                writer(aside)
+                _flush(aside)
+                target.parent.mkdir(exist_ok=True)
+                aside.rename(target)
+                _flush(target.parent)
+            finally:
+                aside.unlink(missing_ok=True)
 
     def write_plan(self, cells: Iterable[Cell]) -> None:
         """Note a grid that was asked for; the same grid twice is one file."""
