@@ -63,17 +63,20 @@ def run(
 @app.command()
 def report(
     folders: Annotated[list[Path] | None, typer.Argument(help="Results folders; default: the newest.")] = None,
-    format_: Annotated[str, typer.Option("--format", help="Any of md,csv,tex,png,svg.")] = "md,csv,tex,png,svg",
+    format_: Annotated[str, typer.Option("--format", help="Any of md,csv,tex,png,svg,html.")] = (
+        "md,csv,tex,png,svg,html"
+    ),
     reference: Annotated[str | None, typer.Option(help="Line to compare with.", show_default="fine-tuning's")] = None,
     margin: Annotated[float, typer.Option(help="Points within which a method matches the reference.")] = 1.0,
     published: Annotated[bool, typer.Option("--published", help="Overlay published numbers.")] = False,
     to: Annotated[Path | None, typer.Option(help="Where to write.", show_default="FOLDER/report")] = None,
+    samples: Annotated[int, typer.Option(min=0, help="Predictions of a cell that the page shows, 0 for none.")] = 10,
     plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
 ) -> None:
     """Aggregate seeds into tables and verdicts and draw the scale figure."""
     from bench.commands import report_folders
 
-    report_folders(folders or [], format_, published, to, plugin or [], reference, margin)
+    report_folders(folders or [], format_, published, to, plugin or [], reference, margin, samples)
 
 
 @app.command("list")

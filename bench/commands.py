@@ -135,6 +135,7 @@ def report_folders(
     plugins: list[Path],
     reference: str | None,
     margin: float,
+    samples: int,
 ) -> None:
     """Write the report of some results folders (default: the newest) and print its tables."""
     from bench.report.console import print_section, print_table
@@ -153,7 +154,7 @@ def report_folders(
         print_table(table)
         for section in report.sections.get(table.suite, ()):
             print_section(section)
-    for path in write(report, wanted, published, to):
+    for path in write(report, wanted, published, to, samples):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 

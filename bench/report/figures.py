@@ -56,12 +56,17 @@ class Drawing:
     box: Bbox
 
 
-def draw(panels: Sequence[Panel], heading: str, notes: Sequence[str]) -> Drawing:
-    """A figure of the panels side by side, at most three in a row, under one legend; `notes` stand below."""
+def draw(
+    panels: Sequence[Panel], heading: str, notes: Sequence[str], size: tuple[float, float] | None = None
+) -> Drawing:
+    """A figure of the panels side by side, at most three in a row, under one legend; `notes` stand below.
+
+    `size` in inches, without heading and notes; by default what the panels need.
+    """
     with mpl.rc_context(SETTINGS):
         columns = 2 if len(panels) == 4 else min(len(panels), MOST_COLUMNS)
         rows = -(-len(panels) // columns)
-        wide, high = (7.4, 4.4) if len(panels) == 1 else (4.3 * columns, 3.3 * rows)
+        wide, high = size or ((7.4, 4.4) if len(panels) == 1 else (4.3 * columns, 3.3 * rows))
         figure = Figure(figsize=(wide, high))
         FigureCanvasAgg(figure)
         grid = figure.subplots(rows, columns, squeeze=False)

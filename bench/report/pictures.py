@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,6 +13,7 @@ from bench.report import curves, figures
 from bench.report.ablations import Ablation, ablations
 from bench.report.dumbbells import draw_pairs
 from bench.report.fronts import draw_fronts
+from bench.report.page import PageFigure
 from bench.report.pareto import cost_panels
 from bench.report.published import CITED, sources
 from bench.report.sweeps import shown_lines, variants
@@ -22,20 +24,31 @@ if TYPE_CHECKING:
     from bench.report.write import Report
 
 MOST_NAMED = 4  # gaps named in a figure's note; the table names all
+NARROW = (3.7, 3.5)  # inches, of a figure for a phone
+FEW_LINES = 12  # as many a phone's figure can hold
 INTERVALS = "Mean over seeds, bars and bands: 95 % interval over seeds and examples."
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: the name of its file without an ending, and what is written over and under it as one caption.
+    """A figure: the name of its file without an ending, and what is written over and under it.
 
-    `panels` are those drawn as lines; a page may draw them once more in another size.
+    `panels` are those drawn as lines; a page draws them once more, with heading and notes as its own text.
     """
 
     name: str
-    drawing: figures.Drawing
-    caption: str
+    draw: Callable[[], figures.Drawing]
+    heading: str
+    notes: tuple[str, ...]
     panels: tuple[curves.Panel, ...] = ()
+
+    @cached_property
+    def drawing(self) -> figures.Drawing:
+        return self.draw()
+
+    @property
+    def caption(self) -> str:
+        return " ".join([f"{self.heading}.", *self.notes])
 
 
 def pictures(report: Report, overlay: pd.DataFrame | None = None) -> list[Picture]:
@@ -59,12 +72,33 @@ def pictures(report: Report, overlay: pd.DataFrame | None = None) -> list[Pictur
     return drawn
 
 
+def for_page(picture: Picture) -> PageFigure:
+    """The picture as SVG for a page, and one of few lines in a form for phones too."""
+    panels, name = picture.panels, picture.name
+    if not panels:
+        return PageFigure(name, _svg(picture.drawing), many=True)
+    few = len(panels) == 1 and len(panels[0].curves) <= FEW_LINES
+    narrow = _svg(figures.draw(panels, "", (), NARROW)) if few else ""
+    wide = _svg(figures.draw(panels, "", ()))
+    return PageFigure(name, wide, picture.heading, picture.notes, narrow, many=len(panels) > 1)
+
+
+def _svg(drawing: figures.Drawing) -> str:
+    return figures.render(drawing, ["svg"])["svg"].decode()
+
+
+def styles(report: Report, found: Sequence[Picture]) -> dict[str, Mapping[str, figures.Style]]:
+    """Per suite how the lines of its scale figure look."""
+    of_suite = {f"scale-{suite}": suite for suite in report.chosen}
+    return {
+        of_suite[picture.name]: figures.assign_styles(curve for panel in picture.panels for curve in panel.curves)
+        for picture in found
+        if picture.name in of_suite
+    }
+
+
 def _lines(name: str, panels: Sequence[curves.Panel], heading: str, notes: Sequence[str]) -> Picture:
-    return Picture(name, figures.draw(panels, heading, notes), _caption(heading, notes), tuple(panels))
-
-
-def _caption(heading: str, notes: Sequence[str]) -> str:
-    return " ".join([f"{heading}.", *notes])
+    return Picture(name, partial(figures.draw, panels, heading, notes), heading, tuple(notes), tuple(panels))
 
 
 def _scale(
@@ -99,7 +133,7 @@ def _ablation(suite: str, ablation: Ablation, frame: pd.DataFrame, published: pd
     name, heading = f"ablation-{suite}-{ablation.setting}", f"{suite}: {ablation.heading}"
     if ablation.panels:
         return _lines(name, ablation.panels, heading, notes)
-    return Picture(name, draw_pairs(ablation.pairs, ablation.setting, heading, notes), _caption(heading, notes))
+    return Picture(name, partial(draw_pairs, ablation.pairs, ablation.setting, heading, notes), heading, tuple(notes))
 
 
 def _costs(suite: str, tasks: Sequence[str], frame: pd.DataFrame, averages: pd.DataFrame) -> list[Picture]:
@@ -114,7 +148,7 @@ def _costs(suite: str, tasks: Sequence[str], frame: pd.DataFrame, averages: pd.D
         *_conditions(frame[frame["task"].isin(tasks)], ""),
     ]
     heading = f"{suite}: score against cost"
-    return [Picture(f"cost-{suite}", draw_fronts(panels, y_label, heading, notes), _caption(heading, notes))]
+    return [Picture(f"cost-{suite}", partial(draw_fronts, panels, y_label, heading, notes), heading, tuple(notes))]
 
 
 def _gaps(panels: Sequence[curves.Panel]) -> list[str]:

@@ -30,6 +30,7 @@ class Table:
     `warnings` say what was wrong with the results folders.
 
     A table of scores ends with the row of trivial baselines; one with a `heading` of its own has rows of one kind.
+    `columns` are the (task, metric) of its headings after FIXED.
     """
 
     suite: str
@@ -39,6 +40,7 @@ class Table:
     problems: tuple[str, ...]
     heading: str = ""
     warnings: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
 
     @property
     def title(self) -> str:
@@ -83,7 +85,7 @@ def build(
     notes = _notes(frame, chosen, [task for task in usual if task not in chosen])
     if papers:
         notes += (PUBLISHED_TEXT,)
-    return Table(suite, header, tuple(rows), notes, problems(frame))
+    return Table(suite, header, tuple(rows), notes, problems(frame), columns=tuple(columns))
 
 
 def problems(frame: pd.DataFrame) -> tuple[str, ...]:

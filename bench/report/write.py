@@ -15,7 +15,7 @@ from bench.report.consistency import differences
 from bench.report.entries import entries
 from bench.report.evidence import gather
 from bench.report.formats import compared_numbers, latex, markdown, numbers
-from bench.report.frame import outcomes, scored, varied
+from bench.report.frame import Outcome, outcomes, scored, varied
 from bench.report.paper_table import paper_table
 from bench.report.reference import references
 from bench.report.sections import Section, section_csv, section_latex, section_markdown
@@ -24,9 +24,10 @@ from bench.report.trials import chosen_section
 from bench.report.variance import shares, variance_csv, variance_section
 from bench.store.store import OtherFormat, Store
 
-TEXTS, PICTURES = ("md", "csv", "tex"), ("png", "svg")
-FORMATS = (*TEXTS, *PICTURES)
+TEXTS, PICTURES, PAGE = ("md", "csv", "tex"), ("png", "svg"), "html"
+FORMATS = (*TEXTS, *PICTURES, PAGE)
 MARGIN = 1.0  # points within which two methods match
+SAMPLES = 10  # predictions of a cell that the page shows
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Report:
     """What some results folders hold, counted up: one table per suite, and the numbers behind it."""
 
     folders: tuple[Path, ...]
-    frame: pd.DataFrame
+    outcomes: tuple[Outcome, ...]  # the cells with their records
+    frame: pd.DataFrame  # the same, a row per cell and metric
     summary: pd.DataFrame
     averages: pd.DataFrame
     chosen: dict[str, tuple[str, ...]]  # per suite the tasks whose mean is the average
@@ -96,7 +98,7 @@ def collect(
     sections = {suite: (chosen_section(found, rows, suite), variance_section(apart, suite)) for suite in suites}
     shown = {suite: tuple(filter(None, own)) for suite, own in sections.items()}
     return Report(
-        tuple(paths), rows, summary, averages, chosen, built, papers, beside, shown, apart,
+        tuple(paths), tuple(found), rows, summary, averages, chosen, built, papers, beside, shown, apart,
         compared, crossings, ranks, judged, warned,
     )  # fmt: skip
 
@@ -124,10 +126,11 @@ def write_report(
     suites_average: Mapping[str, tuple[str, ...]],
     published: bool = False,
     to: Path | None = None,
+    samples: int = SAMPLES,
 ) -> list[Path]:
     """Read results folders and write the report's files; the same as `write(collect(...), ...)`."""
     check(formats)
-    return write(collect(paths, suites_average), formats, published, to)
+    return write(collect(paths, suites_average), formats, published, to, samples)
 
 
 def check(formats: Collection[str]) -> None:
@@ -137,14 +140,20 @@ def check(formats: Collection[str]) -> None:
             raise unknown("report format", name, FORMATS)
 
 
-def write(report: Report, formats: Collection[str], published: bool = False, to: Path | None = None) -> list[Path]:
-    """Write table-SUITE, verdicts-SUITE (.md, .csv, .tex), paper-SUITE.tex, and figures (.png, .svg); returns paths.
+def write(
+    report: Report,
+    formats: Collection[str],
+    published: bool = False,
+    to: Path | None = None,
+    samples: int = SAMPLES,
+) -> list[Path]:
+    """Write table-SUITE, verdicts-SUITE (.md, .csv, .tex), paper-SUITE.tex, figures (.png, .svg), report.html.
 
     Chosen settings and seeds taken apart stand under the table in Markdown, and in chosen-SUITE and variance-SUITE .csv
     and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, and ablation-SUITE-SETTING per swept setting. All
     go to the folder `to`, by default report/ in the first results folder. With `published` the papers' numbers are laid
-    over the scale figures. UsageError for an unknown format, a folder that cannot be written to, or when the
-    published numbers are not there.
+    over the scale figures. The page shows at most `samples` predictions of a cell. UsageError for an unknown format, a
+    folder that cannot be written to, or when the published numbers are not there.
     """
     check(formats)
     folder = to or report.folders[0] / "report"
@@ -159,8 +168,8 @@ def write(report: Report, formats: Collection[str], published: bool = False, to:
         stem = f"verdicts-{table.suite}"
         contents |= {f"{stem}.{kind}": _verdicts(report, table, kind).encode() for kind in TEXTS if kind in formats}
     kinds = [kind for kind in PICTURES if kind in formats]
-    if kinds:
-        contents |= _pictures(report, kinds, published)
+    if kinds or PAGE in formats:
+        contents |= _drawn(report, kinds, PAGE in formats, published, samples)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
@@ -205,12 +214,18 @@ def _verdicts(report: Report, table: tables.Table, kind: str) -> str:
     return markdown(table) if kind == "md" else latex(table)
 
 
-def _pictures(report: Report, kinds: list[str], with_published: bool) -> dict[str, bytes]:
+def _drawn(report: Report, kinds: list[str], for_page: bool, with_published: bool, samples: int) -> dict[str, bytes]:
+    """The figures in these kinds, and the page."""
     from bench.report import figures, pictures  # matplotlib takes half a second, which a table need not wait for
+    from bench.report.page import page
 
     overlay = published.read() if with_published else None
+    found = pictures.pictures(report, overlay)
     contents: dict[str, bytes] = {}
-    for picture in pictures.pictures(report, overlay):
+    for picture in found if kinds else ():
         rendered = figures.render(picture.drawing, kinds)
         contents |= {f"{picture.name}.{kind}": content for kind, content in rendered.items()}
+    if for_page:
+        shown = [pictures.for_page(picture) for picture in found if report.chosen]
+        contents["report.html"] = page(report, shown, pictures.styles(report, found), samples).encode()
     return contents

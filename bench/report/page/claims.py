@@ -1,0 +1,183 @@
+"""The claim in words: per method whether it matches the reference, at how many sizes, and the verdicts behind it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.report.entries import AVERAGE
+from bench.report.page.cells import Embedded, short
+from bench.report.page.drawing import forest
+from bench.report.wording import count_text, model_texts
+
+if TYPE_CHECKING:
+    from bench.report.write import Report
+
+SIGNS = {"matches": "=", "better": "▲", "worse": "▼", "undecided": "?"}
+WITHOUT = "no seed to compare"
+MOST_LINES = 12  # methods that have a sentence of their own
+MOST_ROWS = 24  # verdicts shown at once
+MOST_BY_TASK = 400
+FEW_NAMES = 3
+Row = dict[Hashable, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method's answer: `text` goes on after its name."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a suite says about its methods against the reference; rows are what the template shows of verdicts."""
+
+    suite: str
+    reference: str
+    margin: str
+    lead: str
+    lines: tuple[Line, ...]
+    more_lines: int
+    rows: tuple[dict[str, Any], ...]
+    more_rows: tuple[dict[str, Any], ...]
+    by_task: tuple[dict[str, Any], ...]
+    more_by_task: int
+    drawn: str  # how to read the rows' drawings
+    notes: tuple[str, ...]
+
+
+def claims(report: Report, embedded: Embedded) -> list[Claim]:
+    """One claim per suite, those without any comparison too: they say why there is none."""
+    return [_claim(report, embedded, suite) for suite in report.chosen]
+
+
+def _claim(report: Report, embedded: Embedded, suite: str) -> Claim:
+    rows = report.comparisons[report.comparisons["suite"] == suite]
+    if rows.empty:
+        lead = "No verdict: there is nothing to compare, since the reference or every other method has no score here."
+        return Claim(suite, "", "", lead, (), 0, (), (), (), 0, "", ())
+    own = report.frame[report.frame["suite"] == suite]
+    sizes = own.groupby("model")["backbone_parameters"].max().reset_index()
+    ordered = sizes.sort_values(["backbone_parameters", "model"], na_position="last")["model"]
+    place = {str(model): number for number, model in enumerate(ordered)}
+    overall = rows[rows["task"] == AVERAGE]
+    by_task = rows[rows["task"] != AVERAGE] if len(report.chosen[suite]) > 1 else rows.head(0)  # else the same again
+    reference, margin = ", ".join(sorted(set(rows["reference"]))), f"{float(rows['margin'].iloc[0]):g}"
+    undecided = set(overall["label"]) - set(overall["label"][overall["verdict"] != "undecided"])
+    lines = [_line(str(label), of_label, margin, place) for label, of_label in overall.groupby("label", sort=True)]
+    if len(lines) > MOST_LINES:  # what is decided must not be among those left out
+        lines.sort(key=lambda line: line.label in undecided)
+    shown = _rows(report, embedded, overall, place)
+    tasks = _rows(report, embedded, by_task, place)
+    return Claim(
+        suite=suite,
+        reference=reference,
+        margin=margin,
+        lead=_lead(report, suite, reference, margin),
+        lines=tuple(lines[:MOST_LINES]),
+        more_lines=max(0, len(lines) - MOST_LINES),
+        rows=tuple(shown[:MOST_ROWS]),
+        more_rows=tuple(shown[MOST_ROWS:]),
+        by_task=tuple(tasks[:MOST_BY_TASK]),
+        more_by_task=max(0, len(tasks) - MOST_BY_TASK),
+        drawn=_drawn(margin),
+        notes=tuple(note for table in report.verdict_tables if table.suite == suite for note in table.notes),
+    )
+
+
+def _lead(report: Report, suite: str, reference: str, margin: str) -> str:
+    tasks = report.chosen[suite]
+    what = f"On {tasks[0]}" if len(tasks) == 1 else f"On the mean of {len(tasks)} tasks ({', '.join(tasks)})"
+    return f"{what}, against {reference}, within a margin of ±{margin} point{'' if margin == '1' else 's'}:"
+
+
+def _line(label: str, rows: pd.DataFrame, margin: str, place: Mapping[str, int]) -> Line:
+    found: dict[str, list[str]] = {verdict: [] for verdict in (*SIGNS, WITHOUT)}
+    names = model_texts(place)
+    for row in sorted(rows.to_dict("records"), key=lambda row: place[row["model"]]):
+        found[row["verdict"] if row["n_seeds"] else WITHOUT].append(names[row["model"]])
+    return Line(label, verdict_text(found, str(rows["reference"].iloc[0]), margin) + ".")
+
+
+def verdict_text(found: Mapping[str, Sequence[str]], reference: str, margin: str) -> str:
+    """The models of each verdict as one phrase: "matches finetune within ±1 at 2 of 3 sizes; worse at 1 (tiny)"."""
+    total = sum(map(len, found.values()))
+    words = {
+        "matches": f"matches {reference} within ±{margin}",
+        "better": f"is better than {reference}",
+        "worse": f"is worse than {reference}",
+        "undecided": f"is undecided against {reference}",
+        WITHOUT: f"has {WITHOUT} with {reference}",
+    }
+    parts: list[str] = []
+    for verdict, models in found.items():
+        if not models:
+            continue
+        said = verdict if parts else words[verdict]
+        if total == 1:
+            parts.append(f"{said} with {models[0]}")
+            continue
+        count = f"{len(models)}" if parts else "all" if len(models) == total else f"{len(models)} of {total} sizes"
+        count = f"all {total} sizes" if count == "all" else count
+        named = f" ({', '.join(models)})" if len(models) < total and len(models) <= FEW_NAMES else ""
+        parts.append(f"{said} at {count}{named}")
+    return "; ".join(parts)
+
+
+def _rows(report: Report, embedded: Embedded, rows: pd.DataFrame, place: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Verdicts by method and size, with the drawing of their difference."""
+    ends = [abs(value) for name in ("difference", "low", "high") for value in rows[name] if math.isfinite(value)]
+    margin = max(rows["margin"], default=1.0)
+    reach = min(max([*ends, 2 * margin]), max(20 * margin, 10.0)) * 1.05
+    names = model_texts(place)
+    sizes = report.frame.groupby("model")["backbone_parameters"].max()
+    ordered = sorted(rows.to_dict("records"), key=lambda row: (row["task"], row["label"], place.get(row["model"], 0)))
+    return [_row(row, names, sizes, embedded, reach) for row in ordered]
+
+
+def _row(
+    row: Row, names: Mapping[str, str], sizes: pd.Series[float], embedded: Embedded, reach: float
+) -> dict[str, Any]:
+    model, difference, low, high = row["model"], float(row["difference"]), float(row["low"]), float(row["high"])
+    size = float(sizes.get(model, math.nan))
+    return {
+        "suite": row["suite"],
+        "label": row["label"],
+        "method": row["method"],
+        "task": row["task"],
+        "model": model,
+        "model_text": names.get(model, model),
+        "size": "" if math.isnan(size) else count_text(size),
+        "parameters": "" if math.isnan(size) else short(size, 12),
+        "verdict": row["verdict"],
+        "sign": SIGNS[row["verdict"]],
+        "difference": "" if math.isnan(difference) else short(difference),
+        "difference_text": difference_text(difference, low, high),
+        "seeds": row["n_seeds"],
+        "note": row["note"] or "",
+        "forest": forest(difference, low, high, float(row["margin"]), reach),
+        "entry": embedded.entries.get((row["suite"], model, row["label"], row["task"])),
+    }
+
+
+def difference_text(difference: float, low: float, high: float) -> str:
+    """A difference in points with its interval where there is one: "+0.4 [−1.2, 2.0]"."""
+    if math.isnan(difference):
+        return "–"
+    text = f"{difference:+.1f}"
+    if not (math.isnan(low) or math.isnan(high)):
+        text += f" [{low:+.1f}, {high:+.1f}]"
+    return text.replace("-", "−")
+
+
+def _drawn(margin: str) -> str:
+    return (
+        "Drawn: the difference with its 95 % interval, left of the dotted line where it is below the reference; "
+        f"shaded: ±{margin}. An interval that reaches beyond the drawing ends at its edge."
+    )
