@@ -1,10 +1,10 @@
 """Seconds that a report over many records takes, end to end, and whether it loaded torch.
 
-    python tests/perf/report_time.py [1000]
+    python tests/perf/report_time.py [1000] [md,csv,tex,png,svg,html]
 
-Makes that many synthetic records in a temporary folder, with curves, predictions of 300 rows each and a plan of 5 %
-more cells, then times `bench report` on it in a fresh interpreter. The goals are 10 seconds for 1,000 records and a
-minute for 10,000.
+Makes that many synthetic records in a temporary folder, with curves, predictions of 300 rows each, their texts and a
+plan of 5 % more cells, then times `bench report` on it in a fresh interpreter, and says how large the page is.
+The goals are 10 seconds for 1,000 records and a minute for 10,000.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.registry import find_suite
+from bench.report.write import FORMATS
 from bench.score.metrics import score as measured
 from bench.spec import Budget, Cell, Example
+from bench.store.examples import examples_key, write_examples
 from bench.store.predictions import write_predictions
 from bench.store.record import Costs, CurvePoint, Parameters, Record
 from bench.store.store import Store
@@ -33,10 +36,14 @@ NUM_ROWS = 300
 MODELS = {"tiny": 4_400_000, "mini": 22_700_000, "base": 110_000_000, "large": 335_000_000}
 METHODS = ("finetune", "prompt_tuning", "ptuning_v1", "ptv2")
 SEEDS_PER_ENTRY = 5
+TEXTS: dict[str, list[Any]] = {
+    "id": [str(at) for at in range(NUM_ROWS)], "fields": [[("premise", "word " * 100)]] * NUM_ROWS,
+    "words": [[]] * NUM_ROWS, "candidates": [[]] * NUM_ROWS,
+}  # fmt: skip
 COMMAND = """
 import sys
 from bench.cli import main
-sys.argv = ["bench", "report", sys.argv[1]]
+sys.argv = ["bench", "report", sys.argv[1], "--format", sys.argv[2]]
 try:
     main()
 except SystemExit as stop:
@@ -59,6 +66,9 @@ def make(count: int, folder: Path) -> None:
         labels, predicted = _answers(cell, draw)
         (target / "record.json").write_text(_record(cell, labels, predicted).model_dump_json(indent=1))
         write_predictions(target / "predictions.parquet", _table(cell, labels, predicted))
+        Store(folder).write_examples(
+            examples_key(cell), partial(write_examples, table=TEXTS, task=cell.task, kind="classification")
+        )
     (folder / "plans").mkdir()
     (folder / "plans" / "all.json").write_text(json.dumps([cell.model_dump(mode="json") for cell in cells]))
 
@@ -114,19 +124,24 @@ def _child_seconds() -> float:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    formats = sys.argv[2] if len(sys.argv) > 2 else ",".join(FORMATS)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "results"
         make(count, folder)
         start, before = time.perf_counter(), _child_seconds()
         done = subprocess.run(
-            [sys.executable, "-c", COMMAND, str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-c", COMMAND, str(folder), formats], cwd=ROOT, capture_output=True, text=True, check=False
         )
         seconds, busy = time.perf_counter() - start, _child_seconds() - before
         if done.returncode:
             sys.exit(done.stderr)
-        files = len(list((folder / "report").iterdir()))
+        sizes = {path.name: path.stat().st_size for path in (folder / "report").iterdir()}
         torch = done.stdout.split("TORCH ")[-1].strip()
-    print(f"{count} records: {seconds:.2f} s ({busy:.2f} s of processor time), {files} files, torch imported: {torch}")
+    print(
+        f"{count} records: {seconds:.2f} s ({busy:.2f} s of processor time), {len(sizes)} files, torch imported: {torch}"
+    )
+    if "report.html" in sizes:
+        print(f"report.html: {sizes['report.html'] / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
