@@ -137,9 +137,8 @@ def main() -> None:
             sys.exit(done.stderr)
         sizes = {path.name: path.stat().st_size for path in (folder / "report").iterdir()}
         torch = done.stdout.split("TORCH ")[-1].strip()
-    print(
-        f"{count} records: {seconds:.2f} s ({busy:.2f} s of processor time), {len(sizes)} files, torch imported: {torch}"
-    )
+    times = f"{seconds:.2f} s ({busy:.2f} s of processor time)"
+    print(f"{count} records: {times}, {len(sizes)} files, torch imported: {torch}")
     if "report.html" in sizes:
         print(f"report.html: {sizes['report.html'] / 1e6:.2f} MB")
 

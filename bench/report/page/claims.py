@@ -12,7 +12,7 @@ import pandas as pd
 from bench.report.entries import AVERAGE
 from bench.report.page.cells import Embedded, short
 from bench.report.page.drawing import forest
-from bench.report.wording import count_text, model_texts
+from bench.report.wording import count_text, model_texts, natural
 
 if TYPE_CHECKING:
     from bench.report.write import Report
@@ -70,7 +70,8 @@ def _claim(report: Report, embedded: Embedded, suite: str) -> Claim:
     by_task = rows[rows["task"] != AVERAGE] if len(report.chosen[suite]) > 1 else rows.head(0)  # else the same again
     reference, margin = ", ".join(sorted(set(rows["reference"]))), f"{float(rows['margin'].iloc[0]):g}"
     undecided = set(overall["label"]) - set(overall["label"][overall["verdict"] != "undecided"])
-    lines = [_line(str(label), of_label, margin, place) for label, of_label in overall.groupby("label", sort=True)]
+    by_label = sorted(overall.groupby("label"), key=lambda found: natural(str(found[0])))
+    lines = [_line(str(label), of_label, margin, place) for label, of_label in by_label]
     if len(lines) > MOST_LINES:  # what is decided must not be among those left out
         lines.sort(key=lambda line: line.label in undecided)
     shown = _rows(report, embedded, overall, place)
@@ -137,7 +138,7 @@ def _rows(report: Report, embedded: Embedded, rows: pd.DataFrame, place: Mapping
     reach = min(max([*ends, 2 * margin]), max(20 * margin, 10.0)) * 1.05
     names = model_texts(place)
     sizes = report.frame.groupby("model")["backbone_parameters"].max()
-    ordered = sorted(rows.to_dict("records"), key=lambda row: (row["task"], row["label"], place.get(row["model"], 0)))
+    ordered = sorted(rows.to_dict("records"), key=lambda row: (row["task"], natural(row["label"]), place[row["model"]]))
     return [_row(row, names, sizes, embedded, reach) for row in ordered]
 
 

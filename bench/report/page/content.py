@@ -15,7 +15,7 @@ from bench.report.formats import NO_PROBLEMS
 from bench.report.page.cells import Embedded, short
 from bench.report.page.claims import SIGNS, claims
 from bench.report.tables import FIXED, Table
-from bench.report.wording import count_text, model_texts
+from bench.report.wording import count_text, model_texts, natural
 
 if TYPE_CHECKING:
     from bench.report.write import Report
@@ -60,7 +60,7 @@ def _title(report: Report) -> str:
     if compared.empty:
         return f"Scores of {', '.join(report.chosen)}"
     reference = str(compared["reference"].iloc[0])
-    labels = sorted(set(compared["label"]))
+    labels = sorted(set(compared["label"]), key=natural)
     if len(labels) == 1:
         return f"Does {labels[0]} match {reference}?"
     if len(labels) <= FEW_METHODS:

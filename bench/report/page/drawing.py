@@ -60,8 +60,8 @@ def _own(svg: str, prefix: str, kind: str) -> Markup:
     text = re.sub(r'\s+xmlns(?::\w+)?="[^"]*"', "", text)
     text = text.replace("xlink:href", "href")
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}", text)
-    text = re.sub(r'(<svg\b[^>]*?)\s+width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg\b[^>]*?)\s+height="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg\b[^>]*?)\s+width="([^"]*)"', r'\1 style="--drawn: \2"', text, count=1)
     text = re.sub(r"#[0-9a-fA-F]{6}\b", lambda found: _variable(found[0]), text)
     return Markup(re.sub(r"^<svg", f'<svg class="{kind}" aria-hidden="true"', text))
 
