@@ -237,4 +237,6 @@ def test_kill_at_any_moment_loses_no_finished_cell(bench: Bench, forks: Callable
     now = finished(out)
     assert {cell: now.get(cell) for cell in before} == before
     assert list(out.glob(".partial/*")) == []
-    assert {path.name for path in out.iterdir()} <= {"store.json", "plans", "cells", "failed", ".partial", ".lock"}
+    assert {path.name for path in out.iterdir()} <= {
+        "store.json", "plans", "cells", "failed", "examples", ".partial", ".lock",
+    }  # fmt: skip
