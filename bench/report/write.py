@@ -35,8 +35,8 @@ class Report:
     """What some results folders hold, counted up: one table per suite, and the numbers behind it."""
 
     folders: tuple[Path, ...]
-    outcomes: tuple[Outcome, ...]  # the cells with their records
-    frame: pd.DataFrame  # the same, a row per cell and metric
+    outcomes: tuple[Outcome, ...]  # every cell with its record, trials among them
+    frame: pd.DataFrame  # those that are scored, a row per cell and metric
     summary: pd.DataFrame
     averages: pd.DataFrame
     chosen: dict[str, tuple[str, ...]]  # per suite the tasks whose mean is the average

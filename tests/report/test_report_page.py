@@ -165,8 +165,7 @@ def test_one_seed_gives_a_page_without_intervals(cell: Any, record: Any, store: 
     for entry in data_of(page)["entries"]:
         for stats in entry["stats"]:
             assert (stats["low"], stats["high"], stats["sd"]) == (None, None, None)
-    assert "NaN" not in page
-    assert not re.search(r"\bnan\b", page.split("<script", 1)[0])
+    assert not re.search(r"\bnan\b", page.split("<script", 1)[0], re.I)
 
 
 def test_empty_results_give_a_page_that_says_so(store: Any) -> None:
@@ -191,6 +190,20 @@ def test_a_cell_shows_what_it_was_measured_with(cell: Any, record: Any, store: A
     assert len(steps) <= MOST_POINTS
     assert (losses[0], scores[-1]) == (1, 100)
     assert "bench run --seeds &#39;1 2&#39;" in page
+
+
+def test_a_chosen_cell_shows_the_trials_its_settings_were_chosen_from(cell: Any, record: Any, store: Any) -> None:
+    tried = [cell(seed=9, stage="trial", settings={"length": n}, drawn={"length": n}) for n in (8, 20, 40)]
+    scored = cell(trials=3, drawn={"length": 20}, tried=tuple(trial.id for trial in tried))
+    done = [record(trial, 0.0).model_copy(update={"selection_score": 50.0 + n}) for n, trial in enumerate(tried[:2])]
+    page = page_of(store([*done, record(tried[2], None, "diverged", "the loss was nan"), record(scored, 60.0)]))
+    (one,) = cells_of(page)  # trials are no lines of a table
+    assert data_of(page)["trials"][one["tried"]] == [
+        [tried[0].id, {"length": 8}, 50, "done"],
+        [tried[1].id, {"length": 20}, 51, "done"],
+        [tried[2].id, {"length": 40}, None, "diverged"],
+    ]
+    assert "<h3>Chosen settings</h3>" in page
 
 
 def test_samples_are_the_same_examples_for_every_cell_of_a_task(cell: Any, record: Any, store: Any) -> None:

@@ -75,14 +75,17 @@ def embed(report: Report, num_samples: int) -> Embedded:
     order = _seeds_in_turn(done, [place for _, place in keyed])
     curves, sampled = set(order[:MOST_CURVES]), set(order[:MOST_SAMPLED])
     samples = Samples(num_samples)
-    settings, setups, provenance = Table(), Table(), Table()
+    settings, setups, provenance, trials = Table(), Table(), Table(), Table()
+    by_id = {outcome.cell.id: outcome for outcome in report.outcomes}
     rows = []
     for number, (outcome, place) in enumerate(keyed):
         entry = entries.values[place]
         entry["cells"].append(number)
         row = {"id": outcome.cell.id, "entry": place, "seed": outcome.cell.seed, "status": "missing"}
+        row |= {"reason": outcome.reason or None}
         row |= {"settings": settings.place(outcome.cell.settings), "setup": setups.place(_setup(outcome))}
-        row |= {"tried": list(getattr(outcome.cell, "tried", ())) or None}
+        if outcome.cell.tried:
+            row |= {"tried": trials.place([_trial(by_id.get(each), each) for each in outcome.cell.tried])}
         if outcome.record is not None:
             row |= {"provenance": provenance.place(outcome.record.provenance)}
             row |= _outcome(outcome, entry["metrics"], number in curves)
@@ -97,6 +100,7 @@ def embed(report: Report, num_samples: int) -> Embedded:
         "settings": settings.values,
         "setups": setups.values,
         "provenance": provenance.values,
+        "trials": trials.values,
         "examples": samples.examples,
         "models": _models(report),
     }
@@ -169,6 +173,14 @@ def _statistics(row: dict[Hashable, Any], versus: dict[Hashable, Any] | None) ->
         )  # fmt: skip
         stats["versus"] = {name: short(versus.get(name)) for name in kept}
     return stats
+
+
+def _trial(outcome: Outcome | None, trial_id: str) -> list[Any]:
+    """A trial's id, what it drew, its score on the selection rows, and its status."""
+    if outcome is None or outcome.record is None:
+        return [trial_id, {}, None, "missing"]
+    record = outcome.record
+    return [trial_id, outcome.cell.drawn, short(record.selection_score, 5), record.status]
 
 
 def _outcome(outcome: Outcome, metrics: Iterable[str], with_curve: bool) -> dict[str, Any]:

@@ -142,6 +142,7 @@ def _table(report: Report, embedded: Embedded, table: Table) -> dict[str, Any]:
         "notes": [*table.notes, *(_mark_notes(reference, bool(best)) if rows else ())],
         "trivial": _trivial(table, order),
         "signed": bool(verdicts),
+        "sections": report.sections.get(suite, ()),
     }
 
 

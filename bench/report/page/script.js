@@ -80,7 +80,11 @@ function turn(header) {
 
 function read(row, column) {
   const cell = row.children[column];
-  if (!("sort" in cell.dataset)) return cell.textContent.trim();
+  if (!("sort" in cell.dataset)) {
+    const text = cell.textContent.trim();
+    const number = parseFloat(text.replace("−", "-"));
+    return cell.classList.contains("num") && !Number.isNaN(number) ? number : text;
+  }
   return cell.dataset.sort === "" ? null : Number(cell.dataset.sort);
 }
 
@@ -287,8 +291,11 @@ function reasons(list) {
 }
 
 function chosen(list) {
-  const tried = list.find((cell) => cell.tried && cell.tried.length);
-  return tried ? el("p", { class: "small muted" }, `Chosen out of ${tried.tried.length} trials: ${tried.tried.join(", ")} (bench show ID).`) : null;
+  const of = [...new Set(list.map((cell) => cell.tried).filter(known))];
+  const words = (drawn) => Object.entries(drawn).map(([name, value]) => `${name}=${exact(value)}`).join(", ") || "defaults";
+  return of.map((at) => el("div", {}, el("h3", {}, `Chosen out of ${data.trials[at].length} trials`),
+    grid(["settings tried", "status", "selection score", "cell"], data.trials[at].map(([id, drawn, score, status]) =>
+      [words(drawn), status, fixed(score, 2), el("code", {}, id)]), 2)));
 }
 
 function curves(list) {
