@@ -93,9 +93,13 @@ class Cell(Frozen):
         Chosen settings are not in it, since they may differ from task to task: "ptv2 (chosen of 4 trials)". A trial has
         its own: "ptv2 (learning_rate=0.01, length=8)".
         """
+        return self.named(with_trials=True)
+
+    def named(self, with_trials: bool) -> str:
+        """The label, with or without how many trials chose the settings."""
         shown = self.given | self.drawn if self.stage == "trial" else self.given
         marks = [f"{name}={value}" for name, value in sorted(shown.items())]
-        if self.trials:
+        if self.trials and with_trials:
             marks.append(f"chosen of {self.trials} trial{'s' if self.trials > 1 else ''}")
         return f"{self.method} ({', '.join(marks)})" if marks else self.method
 

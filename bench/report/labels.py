@@ -44,11 +44,17 @@ def _marked(cell: Cell, name: str, facet: str) -> Hashable:
 
 
 def _most_explicit(cells: Sequence[Cell]) -> list[str]:
-    """The same settings get one label, whether a setting was given at its default or left there."""
+    """The same settings get one label, whether a setting was given at its default or left there.
+
+    How many trials chose them is in it where a suite's lines differ in that; else the notes say it of all.
+    """
+    trials: dict[str, set[int]] = defaultdict(set)
+    for cell in cells:
+        trials[cell.suite].add(cell.trials)
     keys = [(cell.suite, cell.method, cell.trials, _settings_key(cell)) for cell in cells]
     best: dict[Hashable, tuple[int, str]] = {}
     for cell, key in zip(cells, keys, strict=True):
-        best[key] = max(best.get(key, (-1, "")), (len(cell.given), cell.label))
+        best[key] = max(best.get(key, (-1, "")), (len(cell.given), cell.named(len(trials[cell.suite]) > 1)))
     return [best[key][1] for key in keys]
 
 

@@ -81,16 +81,24 @@ def _p_text(p: float) -> str:
 def _tests(compared: pd.DataFrame, references: Sequence[str], chosen: Sequence[str]) -> str:
     margin = float(compared["margin"].iloc[0])
     tested = compared[compared["p_different"].notna()]
+    averages = tested["task"] == AVERAGE
+    of_tasks, of_averages = tested[~averages], tested[averages]
     if len(chosen) == 1:
-        tested = tested[tested["task"] != AVERAGE]  # the same test as its task's
+        of_averages = of_averages.head(0)  # the same test as its task's
+    families = [
+        f"the {len(family)} comparisons of {what}"
+        for what, family in (("averages", of_averages), ("tasks", of_tasks))
+        if len(family)
+    ]
     return (
         f"Differences from {', '.join(references)} in points, paired by seed and by example, each with a 95 % interval "
         f"over new seeds and new examples (two-level bootstrap: {NUM_DRAWS} draws of examples, groups whole; the level "
         "of seeds in closed form, corrected for their number; Student t). Verdicts: matches: within "
         f"±{margin:g} by two one-sided tests; better, worse: above, below 0; undecided: none of these is shown. "
-        f"p-values are Holm's over the {len(tested)} comparisons of this table, so that the probability of a wrong "
-        f"verdict in it is at most 5 %. {_reach(tested)}P(better run): probability that a run beats one of the "
-        "reference."
+        f"p-values are Holm's over {' and, apart, over '.join(families) or 'no comparison'}, so that the "
+        f"probability of a wrong verdict is at most 5 % {'among each' if len(families) > 1 else 'in this table'}. "
+        f"{_reach(of_averages if len(of_averages) else of_tasks)}"
+        "P(better run): probability that a run beats one of the reference."
     )
 
 

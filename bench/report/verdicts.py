@@ -4,8 +4,9 @@ A verdict is one of
 - *matches*: the difference is less than the margin, in either direction;
 - *better*, *worse*: it is above, below 0;
 - *undecided*: none of these is shown. It does not say that two methods are alike.
-A difference of which both is shown, small and not 0, matches. All tests of a suite are one family
-(bench.report.comparing), so that the probability of one wrong verdict or more in a suite is at most 5 %.
+A difference of which both is shown, small and not 0, matches. Of a suite, the tests of its averages are one family
+(bench.report.comparing) and those of its tasks another, so that the probability of one wrong verdict or more is at most
+5 % among the averages, which the claim is about, and at most 5 % among the tasks, which show where it comes from.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def comparisons(
 
     `summary` has a row for each entry, the averages among them; `references` gives each (suite, label) the label it is
     compared with, and lines without one are left out. Differences are in points of the score, `margin` too. p-values
-    are adjusted for all comparisons of the suite; at 0.05 they give the verdict.
+    are adjusted for all comparisons of the suite's averages, or of its tasks; at 0.05 they give the verdict.
     """
     rows = summary[summary["main"].astype(bool)]
     parts = [_of_suite(rows[rows["suite"] == suite], entries, chosen, references, margin) for suite in chosen]
@@ -74,8 +75,11 @@ def _judged(found: pd.DataFrame, differences: list[Difference], margin: float, c
     """With differences, intervals, adjusted p-values and verdicts. The average over one task is that task's test."""
     p = directions(differences, margin)
     (suite,) = set(found["suite"])
-    again = (found["task"] == AVERAGE).to_numpy() if len(chosen[suite]) == 1 else np.zeros(len(found), dtype=bool)
-    adjusted = holm(np.where(again[:, None], np.nan, p))
+    averages = (found["task"] == AVERAGE).to_numpy()
+    again = averages if len(chosen[suite]) == 1 else np.zeros(len(found), dtype=bool)
+    adjusted = np.full(p.shape, np.nan)
+    for family in (averages & ~again, ~averages):
+        adjusted[family] = holm(p[family])
     place = {key: at for at, key in enumerate(zip(found["task"], found["model"], found["label"], strict=True))}
     for at in np.flatnonzero(again):
         adjusted[at] = adjusted[place[chosen[suite][0], found["model"][at], found["label"][at]]]

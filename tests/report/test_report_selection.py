@@ -61,6 +61,11 @@ def test_one_line_over_tasks_whose_chosen_settings_differ_and_none_of_it_with_se
     assert by_label["rte", "ptv2 (length=8)"] == (8, {"length": 8})
 
 
+def test_trials_are_named_in_no_label_where_all_lines_have_as_many(cell: Any, record: Any, store: Any) -> None:
+    cells = [chosen(trials_of(cell, task, 20, 8), 1) for task in ("rte", "cb")]
+    assert set(frame([store([record(one, 60.0) for one in cells])])["label"]) == {"ptv2"}
+
+
 def test_two_folders_that_came_to_two_choices_are_told_apart_in_that_entry_alone(
     cell: Any, record: Any, store: Any
 ) -> None:
@@ -69,8 +74,8 @@ def test_two_folders_that_came_to_two_choices_are_told_apart_in_that_entry_alone
     second = store([record(chosen(rte, 0, seed=1), 80.0), record(chosen(cb, 1, seed=1), 60.0)], name="b")
     rows = frame([first, second])
     assert sorted(set(zip(rows["task"], rows["label"], strict=True))) == [
-        ("cb", "ptv2 (chosen of 2 trials)"),
-        ("rte", "ptv2 (chosen of 2 trials) [length=20]"), ("rte", "ptv2 (chosen of 2 trials) [length=8]"),
+        ("cb", "ptv2"),
+        ("rte", "ptv2 [length=20]"), ("rte", "ptv2 [length=8]"),
     ]  # fmt: skip
 
 
@@ -82,7 +87,7 @@ def test_a_later_choice_of_the_same_trials_takes_the_place_of_an_earlier_one(
     made = store([record(earlier, 60.0)], planned=[*trials, earlier])
     store([record(later, 70.0)], planned=[*trials, later])
     rows = frame([made])
-    assert list(zip(rows["label"], rows["score"], strict=True)) == [("ptv2 (chosen of 2 trials)", 70.0)]
+    assert list(zip(rows["label"], rows["score"], strict=True)) == [("ptv2", 70.0)]
 
 
 def test_a_cell_that_waits_is_missing_with_the_reason_until_its_choice_is_planned(
@@ -97,7 +102,7 @@ def test_a_cell_that_waits_is_missing_with_the_reason_until_its_choice_is_planne
     section = chosen_section(outcomes([made]), rows, "superglue")
     assert section is not None
     assert section.rows == (
-        ("small", "ptv2 (chosen of 2 trials)", "rte", "its setting is not chosen yet: 1 of 2 trials are finished", "–",
+        ("small", "ptv2", "rte", "its setting is not chosen yet: 1 of 2 trials are finished", "–",
          "2 (1 missing)"),
     )  # fmt: skip
     store([tried(record, trials[1], 55.0)], planned=[*trials, *(chosen(trials, 1, seed) for seed in (0, 1))])

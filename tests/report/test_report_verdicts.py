@@ -111,9 +111,23 @@ def test_examples_widen_an_interval_that_seeds_alone_would_make_too_narrow(
     assert 7 < wide["high"] - wide["low"] < 11  # about 2 · 1.97 · 100 · sqrt(0.3 · 0.7 / 400)
 
 
-def test_all_comparisons_of_a_suite_are_one_family(grid: Any) -> None:
-    alone = row(report_on(grid({"finetune": 120, "ptv2": 90})).comparisons)
-    assert alone["p_different"] < 0.5
+def test_averages_are_a_family_of_their_own(cell: Any, predicted: Any, store: Any) -> None:
+    """A further task, which is not averaged, makes more of the tasks' tests and leaves the averages' as they were."""
+    rng = random.Random(0)
+    cells = [
+        predicted(cell(task, method=method, seed=seed), rng.sample(range(100), wrong + rng.randrange(9)), 100)
+        for task in ("rte", "boolq", "wic") for method, wrong in (("finetune", 40), ("ptv2", 33)) for seed in range(5)
+    ]  # fmt: skip
+    cells = [(one, _classes_of_boolq(one.cell.task, rows)) for one, rows in cells]
+    chosen = {"superglue": ("rte", "boolq")}
+    three = collect([store(cells, name="three").path], chosen)
+    two = collect([store([one for one in cells if one[0].cell.task != "wic"], name="two").path], chosen)
+    average, as_before = (row(report.comparisons, "average")["p_different"] for report in (three, two))
+    assert 0 < average < 0.9
+    assert average == pytest.approx(as_before, rel=1e-9)
+    assert row(three.comparisons)["p_different"] > row(two.comparisons)["p_different"]
+    said = "over the 1 comparisons of averages and, apart, over the 3 comparisons of tasks"
+    assert said in three.verdict_tables[0].notes[0]
 
 
 def test_more_comparisons_cost_each_of_them(grid: Any, cell: Any, predicted: Any, store: Any) -> None:
