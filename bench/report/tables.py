@@ -12,6 +12,7 @@ from bench.report.published import CITED
 from bench.report.wording import PROTOCOLS, lengths_text, model_texts, natural, score_text, seeds_text, share_text
 
 NOT_ASKED = "–"
+MOST_NAMED = 4  # entries at the trivial baseline named for a task
 ENTRIES_TEXT = (
     "Entries: mean ± sample standard deviation over seeds, scores from 0 to 100; (k/N): k of N seeds are finished; "
     f"{NOT_ASKED}: not asked for."
@@ -82,7 +83,7 @@ def build(
         rows += [(models[str(model)], *row) for row in papers.get(str(model), ())]
     rows.append(_trivial_row(summary, averages, columns))
     header = (*FIXED, *(_heading(task, metric, chosen) for task, metric in columns))
-    notes = _notes(frame, chosen, [task for task in usual if task not in chosen])
+    notes = _notes(frame, summary, chosen, [task for task in usual if task not in chosen])
     if papers:
         notes += (PUBLISHED_TEXT,)
     return Table(suite, header, tuple(rows), notes, problems(frame), columns=tuple(columns))
@@ -194,7 +195,9 @@ def trials_text(frame: pd.DataFrame) -> str:
     return f"Trials: settings chosen from {' or '.join(map(str, counts))}. " if counts else ""
 
 
-def _notes(frame: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]) -> tuple[str, ...]:
+def _notes(
+    frame: pd.DataFrame, summary: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]
+) -> tuple[str, ...]:
     what = "the main metric" if len(chosen) == 1 else "the mean of the main metrics"
     average = (
         f"Average: {what} of {', '.join(chosen)}, taken per seed over the seeds at which all of them are finished; "
@@ -206,7 +209,28 @@ def _notes(frame: pd.DataFrame, chosen: Sequence[str], left_out: Sequence[str]) 
         'The row "trivial" scores, on the same rows, the constant answer that does best on train by the metric: '
         "a class, a candidate's number, no entity, no answer."
     )
-    return (conditions(frame), *_joint(frame), *_cut(frame), ENTRIES_TEXT, average, trivial)
+    near = _near_trivial(summary)
+    return (conditions(frame), *_joint(frame), *_cut(frame), ENTRIES_TEXT, average, " ".join((trivial, *near)))
+
+
+def _near_trivial(summary: pd.DataFrame) -> tuple[str, ...]:
+    """The entries that are not shown to be above the trivial baseline: a line that only reaches it has learned nothing.
+
+    Their interval reaches down to it or, where there is none, their mean does.
+    """
+    rows = summary[summary["main"].astype(bool) & (summary["n"] > 0) & summary["trivial"].notna()]
+    at = rows["low"].fillna(rows["mean"]) <= rows["trivial"]
+    names, parts = model_texts(rows["model"]), []
+    for task, of_task in rows[at].groupby("task", sort=True):
+        num_all = int((rows["task"] == task).sum())
+        lines = [f"{row.label} with {names[str(row.model)]}" for row in of_task.itertuples()]
+        if len(of_task) == num_all:
+            parts.append(f"{task}: all {num_all}")
+        else:
+            parts.append(f"{task}: {', '.join(lines) if len(lines) <= MOST_NAMED else f'{len(lines)} of {num_all}'}")
+    return (
+        (f"Not shown to be above it (by the interval, or without one the mean): {'; '.join(parts)}.",) if parts else ()
+    )
 
 
 def _joint(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -40,6 +40,20 @@ def test_an_entry_is_mean_and_sd_over_seeds(cell: Any, record: Any, store: Any) 
     assert table.problems == ()
 
 
+def test_entries_that_are_not_shown_to_be_above_the_trivial_baseline_are_named(
+    cell: Any, record: Any, store: Any
+) -> None:
+    """RTE's is 52.7: one line's interval reaches down to it, one seed's mean is below it, a third is clear of it."""
+    scores = {"ptv2": [60.0, 50.0, 58.0], "lora": [52.0], "finetune": [70.0, 70.4, 69.8]}
+    made = store(
+        record(cell(method=method, seed=seed), score)
+        for method, own in scores.items()
+        for seed, score in enumerate(own)
+    )
+    (note,) = [note for note in table_of(made).notes if "Not shown to be above it" in note]
+    assert note.endswith("the mean): rte: lora with small, ptv2 with small.")
+
+
 def test_a_lacking_seed_is_counted_and_named(cell: Any, record: Any, store: Any) -> None:
     cells = [cell(seed=seed) for seed in range(3)]
     records = [
