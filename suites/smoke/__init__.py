@@ -78,7 +78,7 @@ SMOKE = Suite(
     models=tuple(str(MODELS / size) for size in ("tiny", "mini", "small")),
     average=tuple(task.name for task in TASKS),
     methods=("finetune", "prompt_tuning", "ptuning_v1", "ptv2"),
-    budget=Budget(steps=80, batch_size=16, max_length=48, evaluations=4),
+    budget=Budget(steps=70, batch_size=16, max_length=48, evaluations=4),
     seeds=3,
     # The best mean score on the held-out slices of sentiment, entailment and entities, two seeds: for fine-tuning on
     # all three models at 120 steps, out of 5e-4, 1e-3 and 2e-3; for the others on tiny and mini at batch 32 and 150
