@@ -205,7 +205,7 @@ def _sections(report: Report) -> dict[str, str]:
 
 def _paper_table(report: Report, suite: str) -> str:
     frame, summary, beside = (rows[rows["suite"] == suite] for rows in (report.frame, report.summary, report.beside))
-    return paper_table(frame, summary, report.chosen[suite], beside, report.published)
+    return paper_table(frame, summary, report.chosen[suite], beside, report.published, report.ranks)
 
 
 def _verdicts(report: Report, table: tables.Table, kind: str) -> str:
