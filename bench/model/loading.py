@@ -23,6 +23,10 @@ from bench.model.written import write_attention
 
 START = ("decoder_start_token_id", "pad_token_id")  # where a config names a decoder's first token
 OWN_CODE = "it needs code of its own (auto_map), which is never run; only what transformers itself has can be loaded"
+PIECES = (
+    "its tokenizer is a SentencePiece or tiktoken file, which needs a package: pip install sentencepiece protobuf "
+    "tiktoken; or give it a tokenizer.json"
+)
 UNKNOWN = "does not recognize this architecture"
 _ASKS_FOR_CODE = ("trust_remote_code", "custom code")
 
@@ -45,7 +49,12 @@ def load_tokenizer(source: ModelSource) -> Any:
     """A checkpoint's tokenizer, with a look at its config first; UsageError when transformers knows either not."""
     load_config(source)
     with loading(source):
-        found = AutoTokenizer.from_pretrained(source.path, revision=source.revision, trust_remote_code=False)
+        try:
+            found = AutoTokenizer.from_pretrained(source.path, revision=source.revision, trust_remote_code=False)
+        except (ImportError, ValueError) as error:
+            if "sentencepiece" in str(error).lower() or "tiktoken" in str(error):  # what transformers reads them with
+                raise ValueError(PIECES) from error
+            raise
         if not getattr(found, "is_fast", False):
             raise ValueError("its tokenizer does not say which characters a token stands for (no tokenizer.json)")
         return found

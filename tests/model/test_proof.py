@@ -223,3 +223,63 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path, monkeypatch
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TUNING_BENCH_CACHE", str(tmp_path / "file"))
     assert proved(write_tiny_bert(tmp_path / "bert")).layers == (0, 1)
+
+
+def test_the_plan_skips_what_a_fallen_back_model_cannot_do_and_leaves_out_what_is_refused(bench, animals, tiny_bert):
+    """Beside a model that is fine, neither ends the grid."""
+    models = f"{animals('squeezebert')},{animals('fnet')},{tiny_bert}"
+    for flags in (("--plan",), ()):
+        code, out, _ = bench.run("--models", models, "--methods", "ptv2,finetune,prompt_tuning,mpt2", *flags,
+                                 "--set", "prompt_tuning.length=3", "--set", "mpt2.tasks=rte,cb")  # fmt: skip
+        said = " ".join(out.split())
+        assert code == 0
+        reason = "model 'squeezebert' takes no prefixes: its family has no attention that a program can put them into"
+        assert f"skipped: ptv2 on rte with squeezebert: {reason}" in said
+        assert said.count(f"on rte with squeezebert: {reason}") == 2  # mpt2 as well
+        assert (
+            f"skipped: every method on every task with fnet: model {animals('fnet')} cannot be used: padding changes"
+        ) in said
+        assert "6 cells: " in said
+        assert attention.NAME not in said
+    assert "6 cells written" in said
+
+
+def test_the_only_model_that_is_refused_is_an_error_of_one_line(bench, animals):
+    said = bench.refuses("--models", animals("fnet"), "--plan")
+    assert said.startswith(f"error: nothing can be run: model {animals('fnet')} cannot be used: padding changes")
+    assert not Path("out").exists()
+
+
+def test_a_record_says_what_its_model_has_shown(bench, tmp_path):
+    bench.run("--save-tuned")
+    (path,) = Path("out").glob("cells/*/record.json")
+    shown = json.loads(path.read_text())["provenance"]["proof"]
+    assert (shown["attention"], shown["direction"], shown["fails"], shown["layers"]) == (
+        "interface",
+        "both",
+        {},
+        [0, 1],
+    )
+    assert shown["seconds"] > 0
+    assert shown["differences"]["padding"] < TOLERANCE
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_attention_of_the_family_is_right_with_activations_made_again_and_in_bf16(precision, animals):
+    source = find_model(str(animals("squeezebert")))
+    found = {}
+    for checkpointing in (False, True):
+        backbone = load_backbone(source, CPU, precision, False, checkpointing)
+        backbone.model.requires_grad_(True)
+        rows = [
+            Item(0, (Row(ids, [0] * len(ids), [], [0]),), [0], [0], False)
+            for ids in ([2, 20, 3], [2, *range(20, 30), 3])
+        ]
+        with backbone.autocast():
+            hidden = backbone.hidden(collate([Ticket(0, each) for each in rows], 0, CPU), [Prompts()], [0.0])
+        hidden[0, :3].float().square().sum().backward()
+        gradients = [each.grad for each in backbone.encoder.parameters() if each.grad is not None]
+        found[checkpointing] = (hidden[0, :3].float().detach(), torch.stack([each.norm() for each in gradients]))
+    torch.testing.assert_close(found[True], found[False], atol=0, rtol=0)
+    exact = states(load_backbone(source, CPU, "fp32", True), [2, 20, 3])[0]
+    assert (found[True][0] - exact).abs().mean() < (1e-5 if precision == "fp32" else 0.05)

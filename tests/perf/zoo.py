@@ -66,7 +66,8 @@ MORE: dict[str, dict[str, Any]] = {
     },
     "ctrl": {"dff": 64},
     "deepseek_v2": {**LATENT, "first_k_dense_replace": 1},
-    **dict.fromkeys(("codegen", "gptj"), {"rotary_dim": 4}),
+    "codegen": {"rotary_dim": 4},
+    "gptj": {"rotary_dim": 4},
     "deepseek_v3": {**LATENT, "head_dim": 4, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1},
     "gemma3n_text": {
         "num_hidden_layers": 4,
