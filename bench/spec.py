@@ -276,6 +276,8 @@ class Method(Frozen):
         """Why this method cannot serve the task on the model (the cell is then skipped with this reason), or None."""
         if self.head == "verbalizer" and not task.has_cloze:
             return f"task {task.name!r} has no cloze form for a verbalizer head"
+        if self.head == "verbalizer" and model.wordless:
+            return f"model {model.name!r} says no word for a verbalizer: {model.wordless}"
         if self.head == "verbalizer" and not model.has_lm_head:
             return f"model {model.name!r} has no language-model head for a verbalizer"
         return None

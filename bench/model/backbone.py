@@ -25,14 +25,15 @@ from bench.model import attention
 from bench.model.attachment import Prompts
 from bench.model.checkpointing import checkpoint_layers
 from bench.model.dropout import keep_mask
-from bench.model.families import family_of, first_position, refuse
+from bench.model.families import decoder_start, family_of, first_position, most_positions, num_kv_heads, refuse
 from bench.model.prefixes import row_prefixes
 from bench.model.source import ModelSource
 from bench.model.streams import queries
 from bench.model.written import write_attention
 from bench.spec import Precision, Task
 
-START = ("decoder_start_token_id", "pad_token_id")  # where a config names a decoder's first token
+# A checkpoint's names for the weights of its text part, beside other parts, as that part names them alone.
+PART_NAMES = {r"^(?:model\.)?language_model\.(?:model\.)?(?!lm_head)": "model.", r"^language_model\.lm_head": "lm_head"}
 
 logging.set_verbosity_error()  # unused pooler and head weights are expected here
 logging.disable_progress_bar()
@@ -69,7 +70,7 @@ class Backbone:
         self.decoder: nn.Module | None = getattr(self.base, self.family.decoder) if self.family.decoder else None
         self.embeddings: nn.Module = self.encoder.get_input_embeddings()  # type: ignore[operator]
         self.pad_id = int(tokenizer.pad_token_id or 0)
-        self.geometry = _geometry(model)
+        self.geometry = _geometry(model, self.encoder.config)
         self.has_types = self.family.types or _has_types(model.config)
 
     @property
@@ -138,7 +139,7 @@ class Backbone:
         encoder that answers with the given states.
         """
         answer = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=hidden[:, None])
-        answer.mems = None  # some families ask for it
+        answer.mems = answer.router_logits = answer.global_attentions = None  # some families ask for them
         dummy = torch.zeros((hidden.shape[0], 1), dtype=torch.long, device=hidden.device)
         inputs: dict[str, Any] = {"input_ids": dummy}
         if self.decoder is not None:
@@ -157,14 +158,15 @@ class Backbone:
         config: Any = self.model.config
         offsets = torch.tensor([prompts[lane].offset for lane in batch.row_lanes], device=self.device)
         found = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
-        return (found + offsets[:, None]).clamp(max=config.max_position_embeddings - 1)
+        most = most_positions(config.to_dict())
+        return (found + offsets[:, None]).clamp(max=most - 1 if most else None)
 
     def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
         """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""
         if positions is None or self.family.positions != "inside":
             return nullcontext()
         table: Any = self.encoder.embed_positions
-        return _answering(table, nn.functional.embedding(positions + table.offset, table.weight))
+        return _answering(table, nn.functional.embedding(positions + getattr(table, "offset", 0), table.weight))
 
     def _fill_slots(
         self, batch: MicroBatch, prompts: Sequence[Prompts], seeds: Sequence[int], rates: Sequence[float]
@@ -185,6 +187,8 @@ class Backbone:
             vectors = vectors * torch.cat([keep_mask(*draw, self.device) for draw in draws])
         vectors = vectors * getattr(self.embeddings, "embed_scale", 1.0)  # some tables scale what they give
         embedded: Tensor = self.embeddings(batch.ids)
+        scale = getattr(self.encoder, "embed_scale", 1.0)  # and some encoders what they look up themselves
+        vectors, embedded = vectors * scale, embedded * scale
         return embedded.index_put((batch.slot_rows, batch.slot_columns), vectors.to(embedded.dtype))
 
 
@@ -199,7 +203,9 @@ def load_backbone(
     """
     tokenizer = load_tokenizer(source)
     with _loading(source):
-        family = family_of(AutoConfig.from_pretrained(source.path, revision=source.revision).to_dict())
+        config = AutoConfig.from_pretrained(source.path, revision=source.revision)
+        family = family_of(config.to_dict())
+        part = {"config": getattr(config, family.part), "key_mapping": PART_NAMES} if family.part else {}
         kind: Any = getattr(transformers, f"AutoModelFor{family.words}") if source.has_lm_head else AutoModel
         model, report = kind.from_pretrained(
             source.path,
@@ -208,6 +214,7 @@ def load_backbone(
             use_safetensors=True,
             attn_implementation=attention.NAME if family.attention == "interface" else "eager",
             output_loading_info=True,
+            **part,
         )
         if family.attention == "written" and write_attention(model) != model.config.num_hidden_layers:
             raise ValueError("its attention layers are not the ones this version knows")
@@ -265,16 +272,17 @@ def _answering(module: nn.Module, answer: object) -> Iterator[None]:
 
 def _reader(config: dict[str, Any]) -> Reader:
     family = family_of(config)
-    start = next((config[name] for name in START if config.get(name) is not None), 0) if family.decoder else None
-    return Reader(causal=family.direction == "left", start=start, sentinel=family.sentinel)
+    start = decoder_start(config) if family.decoder else None
+    wraps = bool(family.decoder) and not family.start
+    return Reader(causal=family.direction == "left", start=0 if wraps else start, sentinel=family.sentinel, wraps=wraps)
 
 
-def _geometry(model: Any) -> Geometry:
-    config = model.config
+def _geometry(model: Any, config: Any) -> Geometry:
+    """`config` is of the part that reads the text."""
     heads = config.num_attention_heads
     return Geometry(
         layers=config.num_hidden_layers,
-        kv_heads=getattr(config, "num_key_value_heads", None) or heads,
+        kv_heads=num_kv_heads(config) or heads,
         head_size=getattr(config, "head_dim", None) or config.hidden_size // heads,
         hidden=config.hidden_size,
         embedding=model.base_model.get_input_embeddings().weight.shape[1],
