@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.errors import UsageError
@@ -13,13 +13,15 @@ class Reader:
     """How a model reads a text and where it says a word.
 
     By default its tokens see both ways, and the word is said at the mask. `causal`: a token sees only those before it,
-    and the next token is said. `start`: a decoder says it, and this token comes first there; after it comes the
-    `sentinel` that stands for the mask in the text or, where the family has none, the text up to the mask.
+    and the next token is said. `start`: a decoder says it, and this token comes first there, or with `wraps` the token
+    that the tokenizer puts last; after it comes the `sentinel` that stands for the mask in the text or, where the
+    family has none, the text up to the mask.
     """
 
     causal: bool = False
     start: int | None = None
     sentinel: str = ""
+    wraps: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,13 @@ def special(tokenizer: Any, reader: Reader | None = None) -> Special:
     at, pair_at = _find(alone, first), _find(ids, first)
     second_at = _find(ids, second, pair_at + len(first))
     end, pair_end = at + len(first), second_at + len(second)
+    if reader.wraps and alone[end:]:
+        reader = replace(reader, start=alone[-1])
     types = pair.get("token_type_ids") or [0] * len(ids)
     mask = tokenizer.mask_token_id
     if reader.sentinel:
-        mask = tokenizer.get_vocab().get(reader.sentinel)
+        vocabulary = tokenizer.get_vocab()  # where sentencepiece has the sentinels (mT5), they begin with its space
+        mask = vocabulary.get(reader.sentinel, vocabulary.get(f"\N{LOWER ONE EIGHTH BLOCK}{reader.sentinel}"))
     return Special(
         tokenizer=tokenizer,
         single=(alone[:at], alone[end:]),

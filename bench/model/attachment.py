@@ -133,7 +133,10 @@ def trainable_weights(backbone: Backbone, task: Task, with_lm_head: bool) -> Ite
     """
     inside = {id(parameter) for part in backbone.reached(task) for parameter in part.parameters()}
     for name, parameter in backbone.model.named_parameters():
-        read = id(parameter) in inside and name.rpartition(".")[2] not in backbone.family.saying
+        parts = name.split(".")
+        if any(part in backbone.family.unused for part in parts):
+            continue
+        read = id(parameter) in inside and parts[-1] not in backbone.family.saying
         if with_lm_head or read:
             yield name, parameter
 

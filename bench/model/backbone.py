@@ -22,7 +22,7 @@ from bench.model import attention
 from bench.model.attachment import Prompts
 from bench.model.checkpointing import checkpoint_layers
 from bench.model.dropout import keep_mask
-from bench.model.families import Family, family_of, first_position
+from bench.model.families import Family, family_of, first_position, most_positions, num_kv_heads
 from bench.model.loading import family_for, load_config, load_model, load_tokenizer, loading, reader_for, reading
 from bench.model.prefixes import row_prefixes
 from bench.model.proof import Proof, keep_proof, known_proof
@@ -83,7 +83,7 @@ class Backbone:
         self.decoder: nn.Module | None = getattr(self.base, self.family.decoder) if self.family.decoder else None
         self.embeddings: nn.Module = self.encoder.get_input_embeddings()  # type: ignore[operator]
         self.pad_id = int(tokenizer.pad_token_id or 0)
-        self.geometry = _geometry(model, proof)
+        self.geometry = _geometry(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
 
     @property
@@ -170,14 +170,15 @@ class Backbone:
         config: Any = self.model.config
         offsets = torch.tensor([prompts[lane].offset for lane in batch.row_lanes], device=self.device)
         found = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
-        return (found + offsets[:, None]).clamp(max=config.max_position_embeddings - 1)
+        most = most_positions(config.to_dict())
+        return (found + offsets[:, None]).clamp(max=most - 1 if most else None)
 
     def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
         """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""
         if positions is None or self.family.positions != "inside":
             return nullcontext()
         table: Any = self.encoder.embed_positions
-        return _answering(table, nn.functional.embedding(positions + table.offset, table.weight))
+        return _answering(table, nn.functional.embedding(positions + getattr(table, "offset", 0), table.weight))
 
     def _fill_slots(
         self, batch: MicroBatch, prompts: Sequence[Prompts], seeds: Sequence[int], rates: Sequence[float]
@@ -198,6 +199,8 @@ class Backbone:
             vectors = vectors * torch.cat([keep_mask(*draw, self.device) for draw in draws])
         vectors = vectors * getattr(self.embeddings, "embed_scale", 1.0)  # some tables scale what they give
         embedded: Tensor = self.embeddings(batch.ids)
+        scale = getattr(self.encoder, "embed_scale", 1.0)  # and some encoders what they look up themselves
+        vectors, embedded = vectors * scale, embedded * scale
         return embedded.index_put((batch.slot_rows, batch.slot_columns), vectors.to(embedded.dtype))
 
 
@@ -290,14 +293,14 @@ def _answering(module: nn.Module, answer: object) -> Iterator[None]:
         module.forward = forward
 
 
-def _geometry(model: Any, proof: Proof | None) -> Geometry:
-    config = model.config
+def _geometry(model: Any, config: Any, proof: Proof | None) -> Geometry:
+    """`config` is of the part that reads the text."""
     heads = getattr(config, "num_attention_heads", None) or 1  # state-space models have none
     layers = config.num_hidden_layers
     return Geometry(
         layers=layers,
         prefixed=proof.layers if proof else tuple(range(layers)),
-        kv_heads=(proof.kv_heads if proof else 0) or getattr(config, "num_key_value_heads", None) or heads,
+        kv_heads=(proof.kv_heads if proof else 0) or num_kv_heads(config) or heads,
         head_size=(proof.head_size if proof else 0) or getattr(config, "head_dim", None) or config.hidden_size // heads,
         hidden=config.hidden_size,
         embedding=model.base_model.get_input_embeddings().weight.shape[1],

@@ -16,12 +16,13 @@ from transformers.utils import logging
 from bench.data.specials import Reader
 from bench.errors import UnfitModel, UsageError
 from bench.model import attention
-from bench.model.families import Direction, Family, family_of, refuse
+from bench.model.families import Direction, Family, decoder_start, family_of, refuse
 from bench.model.proof import Proof, Way
 from bench.model.source import ModelSource
 from bench.model.written import write_attention
 
-START = ("decoder_start_token_id", "pad_token_id")  # where a config names a decoder's first token
+# A checkpoint's names for the weights of its text part, beside other parts, as that part names them alone.
+PART_NAMES = {r"^(?:model\.)?language_model\.(?:model\.)?(?!lm_head)": "model.", r"^language_model\.lm_head": "lm_head"}
 OWN_CODE = "it needs code of its own (auto_map), which is never run; only what transformers itself has can be loaded"
 PIECES = (
     "its tokenizer is a SentencePiece or tiktoken file, which needs a package: pip install sentencepiece protobuf "
@@ -74,8 +75,9 @@ def reading(family: Family, direction: Direction) -> Family:
 
 
 def reader_for(config: dict[str, Any], family: Family) -> Reader:
-    start = next((config[name] for name in START if config.get(name) is not None), 0) if family.decoder else None
-    return Reader(causal=family.direction == "left", start=start, sentinel=family.sentinel)
+    start = decoder_start(config) if family.decoder else None
+    wraps = bool(family.decoder) and not family.start
+    return Reader(causal=family.direction == "left", start=0 if wraps else start, sentinel=family.sentinel, wraps=wraps)
 
 
 def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) -> tuple[nn.Module, str]:
@@ -89,7 +91,7 @@ def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) 
         if with_words:
             try:
                 kind: Any = getattr(transformers, f"AutoModelFor{family.words}")
-                model, missing = _from_pretrained(kind, source, way)
+                model, missing = _from_pretrained(kind, source, family, way)
             except ValueError as error:
                 if "Unrecognized configuration class" not in str(error):
                     raise
@@ -99,18 +101,27 @@ def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) 
                 if missing and not any(name.startswith(inside) for name in missing):
                     reason = _lacking(missing, "its language-model head is made of")
         if reason or not with_words:
-            model, missing = _from_pretrained(AutoModel, source, way)
+            model, missing = _from_pretrained(AutoModel, source, family, way)
         if missing:  # transformers would draw them at random and go on
             raise ValueError(_lacking(missing, "its config describes"))
         if way == "written" and write_attention(model) != model.config.num_hidden_layers:
             raise ValueError("its attention layers are not the ones this version knows")
-    if getattr(model, "pooler", None) is not None:
-        model.pooler = None  # heads read hidden states; an unused pooler would count as parameters
+    if getattr(model.base_model, "pooler", None) is not None:
+        model.base_model.pooler = _NoPooler()  # heads read states; an unused pooler would count as parameters
     return model.requires_grad_(False).eval(), reason
 
 
-def _from_pretrained(kind: Any, source: ModelSource, way: Way) -> tuple[Any, list[str]]:
+class _NoPooler(nn.Module):
+    """In the place of a pooler, which some families call, and go on from, whether it is there or not."""
+
+    def forward(self, states: Any, *_: Any, **__: Any) -> Any:
+        return states
+
+
+def _from_pretrained(kind: Any, source: ModelSource, family: Family, way: Way) -> tuple[Any, list[str]]:
     """The model, and the weights it wants that the checkpoint lacks."""
+    config = load_config(source)
+    part = {"config": getattr(config, family.part), "key_mapping": PART_NAMES} if family.part else {}
     model, report = kind.from_pretrained(
         source.path,
         revision=source.revision,
@@ -119,6 +130,7 @@ def _from_pretrained(kind: Any, source: ModelSource, way: Way) -> tuple[Any, lis
         trust_remote_code=False,
         attn_implementation=attention.NAME if way == "interface" else "eager",
         output_loading_info=True,
+        **part,
     )
     if getattr(model, "_hf_peft_config_loaded", False):
         raise ValueError("an adapter lies beside it (adapter_config.json); give a model alone, or merge them")

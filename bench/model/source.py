@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.data.hub import resolve
 from bench.errors import UsageError
-from bench.model.families import family_of, first_position
+from bench.model.families import family_of, first_position, most_positions, reading_part
 from bench.model.proof import Need, Proof
 from bench.model.scales import FAMILIES_HINT, SCALES, listed_size, unloadable
 from bench.model.weights import check_weights, shapes, weight_files
@@ -39,10 +39,13 @@ class ModelSource:
     positions: int  # the longest sequence, slots included; 0 when the architecture sets no limit
     has_lm_head: bool
     layers: int
+    wordless: str = ""  # why no word can be read off it, whatever head it has
     proof: Proof | None = field(default=None, compare=False)
 
     def lacks(self, need: Need) -> str | None:
         """Why the model cannot give a method what it needs; None when it can, or has not been asked yet."""
+        if need == "lm_head" and self.wordless:
+            return f"model {self.name!r} says no word for a verbalizer: {self.wordless}"
         if need == "lm_head" and not self.has_lm_head:
             return f"model {self.name!r} has no language-model head for a verbalizer"
         reason = self.proof.fails.get(need) if self.proof else None
@@ -177,8 +180,8 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _facts(path: Path) -> tuple[int, bool, int]:
-    """(positions, whether the checkpoint has a language-model head, layers), from config.json."""
+def _facts(path: Path) -> tuple[int, bool, int, str]:
+    """(positions, whether the checkpoint has a language-model head, layers, why it says no word), from config.json."""
     config = _read_config(path)
     try:
         return _sizes(config)
@@ -186,16 +189,17 @@ def _facts(path: Path) -> tuple[int, bool, int]:
         raise UsageError(f"{path} does not describe a transformers checkpoint ({error})") from None
 
 
-def _sizes(config: dict[str, Any]) -> tuple[int, bool, int]:
-    positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
-    if family_of(config).positions == "relative":
-        positions = 0
+def _sizes(config: dict[str, Any]) -> tuple[int, bool, int, str]:
+    positions = most_positions(config)
     if positions:
         positions -= first_position(config)
     architectures = config.get("architectures") or []
     names = ("encoder_layers", "num_hidden_layers", "num_layers", "n_layer", "n_layers")
-    layers = next((config[name] for name in names if config.get(name)), 0)
-    return positions, any(name.endswith(LM_HEAD_ENDINGS) for name in architectures), int(layers)
+    reading = reading_part(config)
+    layers = next((reading[name] for name in names if reading.get(name)), 0)
+    wordless = family_of(config).wordless
+    has_lm_head = not wordless and any(name.endswith(LM_HEAD_ENDINGS) for name in architectures)
+    return positions, has_lm_head, int(layers), wordless
 
 
 def _hub_file(repo: str, name: str, revision: str) -> str:
