@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from bench.data.sources import fingerprint, hub_revision
 from bench.errors import UsageError, unknown
+from bench.lineup import chosen_models, layer_notes
 from bench.model.proof import Proof
-from bench.model.scales import expand
-from bench.model.source import ModelSource, find_model, refusal
+from bench.model.source import ModelSource
 from bench.registry import build, find_method, find_suite
 from bench.seeds import VARIED
 from bench.selection import draw, settings_text
@@ -82,7 +82,7 @@ def plan(grid: Grid, proofs: Mapping[str, Proof] | None = None) -> Plan:
     _check_seeds(grid, seeds)
     names = grid.methods or suite.methods
     variants = _variants(grid, suite, names)
-    models, skips = _chosen_models(suite, grid.models or suite.models, proofs or {})
+    models, skips = chosen_models(suite, grid.models or suite.models, proofs or {})
     budgets = {task.name: _budget(suite, task, grid.budget) for task in suite.tasks}
     if grid.data and not any(task.source.local for task in tasks):
         raise UsageError(f"--data {grid.data}: no chosen task of suite {suite.name!r} reads local data; leave it out")
@@ -109,7 +109,7 @@ def plan(grid: Grid, proofs: Mapping[str, Proof] | None = None) -> Plan:
         reasons = sorted({skip.reason for skip in skips})
         reasons += [f"suite {suite.name!r} names no {name}; give --{name}" for name in lacking]
         raise UsageError("nothing can be run: " + "; ".join(reasons))
-    return Plan(_once(cells), tuple(skips), _once(trials), (*_notes(grid, variants), *_layer_notes(models, cells)))
+    return Plan(_once(cells), tuple(skips), _once(trials), (*_notes(grid, variants), *layer_notes(models, cells)))
 
 
 def _once(cells: list[Cell]) -> tuple[Cell, ...]:
@@ -209,21 +209,6 @@ def _notes(grid: Grid, variants: list[Variant]) -> tuple[str, ...]:
     )
 
 
-def _layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:
-    """Where prefixes do not enter every layer."""
-    for model in models:
-        proof = model.proof
-        if not proof or not proof.layers or len(proof.layers) == proof.num_layers:
-            continue
-        own = [cell for cell in cells if cell.model_fingerprint == model.fingerprint]
-        if any("prefixes" in build(find_method(cell.method), cell.settings).needs for cell in own):
-            layers = ", ".join(str(layer + 1) for layer in proof.layers)
-            yield (
-                f"model {model.name!r}: prefixes enter {len(proof.layers)} of its {proof.num_layers} layers "
-                f"({layers}); the others have no attention that takes one"
-            )
-
-
 def _joint(
     grid: Grid, method: Method, task: Task, suite: Suite, budgets: dict[str, Budget], known: dict[str, JointTask]
 ) -> tuple[JointTask, ...]:
@@ -255,30 +240,6 @@ def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
         if name not in known:
             raise unknown(f"task of suite {suite.name!r}", name, known)
     return [known[name] for name in names] if names else list(suite.tasks)
-
-
-def _chosen_models(
-    suite: Suite, names: tuple[str, ...], proofs: Mapping[str, Proof]
-) -> tuple[list[ModelSource], list[Skip]]:
-    """The models named, each once, with their proofs, and those that cannot be loaded or used."""
-    references: dict[str, str] = {}  # each with the reason why it is left out, or none
-    for name in names:
-        members = expand(name)
-        if members is None:
-            references[_model_reference(suite, name)] = ""
-        else:
-            references.update({member.reference: member.remark for member in members})
-    models = [find_model(reference) for reference, reason in references.items() if not reason]
-    skips = [Skip("every task", each, "every method", reason) for each, reason in references.items() if reason]
-    proved = [replace(model, proof=proofs.get(model.fingerprint)) for model in models]
-    refused = [(model, model.proof) for model in proved if model.proof and model.proof.refused]
-    skips += [Skip("every task", model.name, "every method", refusal(model, proof)) for model, proof in refused]
-    return [model for model in proved if not (model.proof and model.proof.refused)], skips
-
-
-def _model_reference(suite: Suite, name: str) -> str:
-    """A suite's own model may be called by its folder's name."""
-    return next((path for path in suite.models if Path(path).name == name and Path(path).is_dir()), name)
 
 
 def _budget(suite: Suite, task: Task, changes: dict[str, Any]) -> Budget:

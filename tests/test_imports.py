@@ -18,16 +18,16 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 LEVELS = (
     {"cell", "errors", "seeds", "settings", "spec"},
     {"data", "model", "registry", "score", "store", "train"},
-    {"export", "plan", "preview", "progress", "report", "runner", "selection"},
+    {"export", "lineup", "plan", "preview", "progress", "report", "runner", "selection"},
     {"commands"},
     {"cli"},
 )
 LIGHT = {
-    "cell", "cli", "commands", "errors", "plan", "preview", "progress", "registry", "report", "seeds", "selection",
-    "settings", "spec", "store",
+    "cell", "cli", "commands", "errors", "lineup", "plan", "preview", "progress", "registry", "report", "seeds",
+    "selection", "settings", "spec", "store",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
-    "cell", "plan", "preview", "report", "seeds", "selection", "settings", "spec", "store",
+    "cell", "lineup", "plan", "preview", "report", "seeds", "selection", "settings", "spec", "store",
 }  # fmt: skip
 
 MODULES = {

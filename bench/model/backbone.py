@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,7 +22,8 @@ from bench.model import attention
 from bench.model.attachment import Prompts
 from bench.model.checkpointing import checkpoint_layers
 from bench.model.dropout import keep_mask
-from bench.model.families import Family, family_of, first_position, most_positions, num_kv_heads
+from bench.model.families import Family, family_of, first_position, most_positions
+from bench.model.geometry import geometry_of
 from bench.model.loading import family_for, load_config, load_model, load_tokenizer, loading, reader_for, reading
 from bench.model.prefixes import row_prefixes
 from bench.model.proof import Proof, keep_proof, known_proof
@@ -40,24 +41,6 @@ class _States(BaseModelOutputWithPastAndCrossAttentions):
     def __getattr__(self, name: str) -> None:
         if name.startswith("__"):
             raise AttributeError(name)
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Sizes that methods need. `parameters` counts the backbone as loaded, tied weights once.
-
-    `embedding` is the width of word embeddings, which some families widen to `hidden` afterwards. Of an encoder–decoder
-    `layers`, `kv_heads` and `head_size` are the encoder's, where prompts enter. `prefixed` are the layers, from 0, that
-    take a prefix: all, but of hybrids those that have attention.
-    """
-
-    layers: int
-    prefixed: tuple[int, ...]
-    kv_heads: int
-    head_size: int
-    hidden: int
-    embedding: int
-    parameters: int
 
 
 class Backbone:
@@ -83,7 +66,7 @@ class Backbone:
         self.decoder: nn.Module | None = getattr(self.base, self.family.decoder) if self.family.decoder else None
         self.embeddings: nn.Module = self.encoder.get_input_embeddings()  # type: ignore[operator]
         self.pad_id = int(tokenizer.pad_token_id or 0)
-        self.geometry = _geometry(model, self.encoder.config, proof)
+        self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
 
     @property
@@ -291,21 +274,6 @@ def _answering(module: nn.Module, answer: object) -> Iterator[None]:
         yield
     finally:
         module.forward = forward
-
-
-def _geometry(model: Any, config: Any, proof: Proof | None) -> Geometry:
-    """`config` is of the part that reads the text."""
-    heads = getattr(config, "num_attention_heads", None) or 1  # state-space models have none
-    layers = config.num_hidden_layers
-    return Geometry(
-        layers=layers,
-        prefixed=proof.layers if proof else tuple(range(layers)),
-        kv_heads=(proof.kv_heads if proof else 0) or num_kv_heads(config) or heads,
-        head_size=(proof.head_size if proof else 0) or getattr(config, "head_dim", None) or config.hidden_size // heads,
-        hidden=config.hidden_size,
-        embedding=model.base_model.get_input_embeddings().weight.shape[1],
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-    )
 
 
 def _has_types(config: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,27 +23,13 @@ from bench.model.source import find_model
 from bench.plan import Grid, plan
 from tests.conftest import write_tiny_bert
 from tests.model.families import FAMILIES
-from tests.perf import zoo
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_known(tmp_path, monkeypatch):
+def _anew(nothing_is_known):
     """Every proof is made here."""
-    monkeypatch.setenv("TUNING_BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(proof, "_MADE", {})
-
-
-@pytest.fixture(scope="session")
-def animals(tmp_path_factory) -> Callable[[str], Path]:
-    """The checkpoint of a family in tests/perf/zoo.py."""
-    root = tmp_path_factory.mktemp("zoo")
-
-    def animal(family: str) -> Path:
-        return root / family if (root / family).is_dir() else zoo.write(family, root / family)
-
-    return animal
 
 
 def proved(folder: Path) -> Proof:
@@ -225,45 +210,6 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path, monkeypatch
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TUNING_BENCH_CACHE", str(tmp_path / "file"))
     assert proved(write_tiny_bert(tmp_path / "bert")).layers == (0, 1)
-
-
-def test_the_plan_skips_what_a_fallen_back_model_cannot_do_and_leaves_out_what_is_refused(bench, animals, tiny_bert):
-    """Beside a model that is fine, neither ends the grid."""
-    models = f"{animals('squeezebert')},{animals('fnet')},{tiny_bert}"
-    for flags in (("--plan",), ()):
-        code, out, _ = bench.run("--models", models, "--methods", "ptv2,finetune,prompt_tuning,mpt2", *flags,
-                                 "--set", "prompt_tuning.length=3", "--set", "mpt2.tasks=rte,cb")  # fmt: skip
-        said = " ".join(out.split())
-        assert code == 0, said
-        reason = "model 'squeezebert' takes no prefixes: its family has no attention that a program can put them into"
-        assert f"skipped: ptv2 on rte with squeezebert: {reason}" in said
-        assert said.count(f"on rte with squeezebert: {reason}") == 2  # mpt2 as well
-        assert (
-            f"skipped: every method on every task with fnet: model {animals('fnet')} cannot be used: padding changes"
-        ) in said
-        assert "6 cells: " in said
-        assert attention.NAME not in said
-    assert "6 cells written" in said
-
-
-def test_the_only_model_that_is_refused_is_an_error_of_one_line(bench, animals):
-    said = bench.refuses("--models", animals("fnet"), "--plan")
-    assert said.startswith(f"error: nothing can be run: model {animals('fnet')} cannot be used: padding changes")
-    assert not Path("out").exists()
-
-
-def test_a_record_says_what_its_model_has_shown(bench, tmp_path):
-    bench.run("--save-tuned")
-    (path,) = Path("out").glob("cells/*/record.json")
-    shown = json.loads(path.read_text())["provenance"]["proof"]
-    assert (shown["attention"], shown["direction"], shown["fails"], shown["layers"]) == (
-        "interface",
-        "both",
-        {},
-        [0, 1],
-    )
-    assert shown["seconds"] > 0
-    assert shown["differences"]["padding"] < TOLERANCE
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
