@@ -205,6 +205,7 @@ def model_sizes(model: ModelSource) -> Sizes | None:
     if shapes is not None:
         if family.part:
             shapes = {name: shape for name, shape in shapes.items() if "language_model." in name}
+        shapes = {name: shape for name, shape in shapes.items() if "pooler." not in name}  # which is left out
         counts = list(map(math.prod, shapes.values()))
         parameters, largest = sum(counts), max(counts, default=0)
         matrices = sum(math.prod(shape) for name, shape in shapes.items() if _is_matrix(name, shape, config))

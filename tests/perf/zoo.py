@@ -72,7 +72,7 @@ MORE: dict[str, dict[str, Any]] = {
     "gemma3n_text": {
         "num_hidden_layers": 4,
         "num_kv_shared_layers": 2,
-        "layer_types": ["sliding_attention"] * 2 + ["full_attention"] * 2,
+        "layer_types": ["sliding_attention", "full_attention"] * 2,
         "vocab_size_per_layer_input": VOCABULARY,
         "laurel_rank": 4,
         "hidden_size_per_layer_input": 8,
@@ -95,8 +95,8 @@ MORE: dict[str, dict[str, Any]] = {
     },
     "minimax": {"layer_types": ["linear_attention", "full_attention"], "block_size": 8},
     "zamba": {
-        "num_hidden_layers": 3,
-        "layers_block_type": ["mamba", "hybrid", "mamba"],
+        "num_hidden_layers": 4,
+        "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"],
         "mamba_d_state": 8,
         "n_mamba_heads": 2,
         "attention_hidden_size": 64,
