@@ -101,9 +101,8 @@ def times(models: list[str], root: Path) -> None:
         found = verdict(folder)
         seconds = time.process_time() - begun
         size = sum(each.numel() for each in model.parameters()) / 1e6
-        print(
-            f"{folder.name}: {size:.0f} M parameters; processor time of loading {loading:.2f} s, of loading and proof {seconds:.2f} s"
-        )
+        print(f"{folder.name}: {size:.0f} M parameters; processor time of loading {loading:.2f} s, ", end="")
+        print(f"of loading and proof {seconds:.2f} s")
         print(asdict(found) if isinstance(found, Proof) else found)
 
 
