@@ -223,8 +223,9 @@ def load_backbone(
             raise ValueError(f"its weights lack {lacking[0]} and {len(lacking) - 1} more of what its config describes")
         if checkpointing:
             checkpoint_layers(model)
-    if getattr(model, "pooler", None) is not None:
-        model.pooler = None  # heads read hidden states; an unused pooler would count as parameters
+    for part in (model, model.base_model):
+        if getattr(part, "pooler", None) is not None:
+            part.pooler = None  # heads read hidden states; an unused pooler would count as parameters
     model.requires_grad_(False)
     model.eval()
     backbone = Backbone(model.to(device), tokenizer, device, precision)
@@ -274,7 +275,10 @@ def _reader(config: dict[str, Any]) -> Reader:
     family = family_of(config)
     start = decoder_start(config) if family.decoder else None
     wraps = bool(family.decoder) and not family.start
-    return Reader(causal=family.direction == "left", start=0 if wraps else start, sentinel=family.sentinel, wraps=wraps)
+    return Reader(
+        causal=family.direction == "left", start=0 if wraps else start, sentinel=family.sentinel, wraps=wraps,
+        wordless=bool(family.wordless),
+    )  # fmt: skip
 
 
 def _geometry(model: Any, config: Any) -> Geometry:
