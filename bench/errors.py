@@ -8,6 +8,10 @@ class UsageError(ValueError):
     """What was asked, what was found, what to do: the command line prints it as one line and exits with code 2."""
 
 
+class UnfitModel(UsageError):
+    """A model that no change of files would make usable: in a grid its cells are left out, and others run."""
+
+
 class DiskError(UsageError):
     """The results folder takes no more: nothing can be recorded, so the run ends."""
 

@@ -220,7 +220,9 @@ def _difference(to: Path, attachment: Attachment, method: Method, task: Task, ba
 
     name = f"AutoModelFor{backbone.family.words}" if method.head == "verbalizer" else "AutoModel"
     kind: Any = getattr(transformers, name)
-    base = kind.from_pretrained(cell.model_path, revision=find_model(cell.model_path).revision, dtype=torch.float32)
+    base = kind.from_pretrained(
+        cell.model_path, revision=find_model(cell.model_path).revision, dtype=torch.float32, trust_remote_code=False
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model: Any = PeftModel.from_pretrained(base, str(to)).eval()

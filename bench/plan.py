@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from bench.data.sources import fingerprint, hub_revision
 from bench.errors import UsageError, unknown
+from bench.model.proof import Proof
 from bench.model.scales import expand
-from bench.model.source import ModelSource, find_model
+from bench.model.source import ModelSource, find_model, refusal
 from bench.registry import build, find_method, find_suite
 from bench.seeds import VARIED
 from bench.selection import draw, settings_text
@@ -68,10 +69,11 @@ class Variant:
         return f"{self.methods[0].name} ({marks})" if marks else self.methods[0].name
 
 
-def plan(grid: Grid) -> Plan:
+def plan(grid: Grid, proofs: Mapping[str, Proof] | None = None) -> Plan:
     """All cells of a grid, models outermost, its trials, and the combinations skipped with their reasons.
 
-    With trials, the cells stand for those to come (see `Plan`). UsageError for unknown names, impossible settings, data
+    With trials, the cells stand for those to come (see `Plan`). `proofs` are what models have shown of themselves, by
+    fingerprint: what one cannot do is skipped. UsageError for unknown names, impossible settings, data
     or models that are not there, prompts that do not fit.
     """
     suite = find_suite(grid.suite)
@@ -80,7 +82,7 @@ def plan(grid: Grid) -> Plan:
     _check_seeds(grid, seeds)
     names = grid.methods or suite.methods
     variants = _variants(grid, suite, names)
-    models, skips = _chosen_models(suite, grid.models or suite.models)
+    models, skips = _chosen_models(suite, grid.models or suite.models, proofs or {})
     budgets = {task.name: _budget(suite, task, grid.budget) for task in suite.tasks}
     if grid.data and not any(task.source.local for task in tasks):
         raise UsageError(f"--data {grid.data}: no chosen task of suite {suite.name!r} reads local data; leave it out")
@@ -103,11 +105,11 @@ def plan(grid: Grid) -> Plan:
                 trials += tried
                 cells += _seeded(first, seeds, grid.vary, len(variant.methods), tried)
     if not cells:
-        lacking = [name for name, named in (("methods", names), ("models", models)) if not named]
+        lacking = [name for name, named in (("methods", names), ("models", grid.models or suite.models)) if not named]
         reasons = sorted({skip.reason for skip in skips})
         reasons += [f"suite {suite.name!r} names no {name}; give --{name}" for name in lacking]
         raise UsageError("nothing can be run: " + "; ".join(reasons))
-    return Plan(_once(cells), tuple(skips), _once(trials), _notes(grid, variants))
+    return Plan(_once(cells), tuple(skips), _once(trials), (*_notes(grid, variants), *_layer_notes(models, cells)))
 
 
 def _once(cells: list[Cell]) -> tuple[Cell, ...]:
@@ -207,6 +209,21 @@ def _notes(grid: Grid, variants: list[Variant]) -> tuple[str, ...]:
     )
 
 
+def _layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:
+    """Where prefixes do not enter every layer."""
+    for model in models:
+        proof = model.proof
+        if not proof or not proof.layers or len(proof.layers) == proof.num_layers:
+            continue
+        own = [cell for cell in cells if cell.model_fingerprint == model.fingerprint]
+        if any("prefixes" in build(find_method(cell.method), cell.settings).needs for cell in own):
+            layers = ", ".join(str(layer + 1) for layer in proof.layers)
+            yield (
+                f"model {model.name!r}: prefixes enter {len(proof.layers)} of its {proof.num_layers} layers "
+                f"({layers}); the others have no attention that takes one"
+            )
+
+
 def _joint(
     grid: Grid, method: Method, task: Task, suite: Suite, budgets: dict[str, Budget], known: dict[str, JointTask]
 ) -> tuple[JointTask, ...]:
@@ -240,8 +257,10 @@ def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
     return [known[name] for name in names] if names else list(suite.tasks)
 
 
-def _chosen_models(suite: Suite, names: tuple[str, ...]) -> tuple[list[ModelSource], list[Skip]]:
-    """The models named, each once, and what a family of models has that cannot be loaded."""
+def _chosen_models(
+    suite: Suite, names: tuple[str, ...], proofs: Mapping[str, Proof]
+) -> tuple[list[ModelSource], list[Skip]]:
+    """The models named, each once, with their proofs, and those that cannot be loaded or used."""
     references: dict[str, str] = {}  # each with the reason why it is left out, or none
     for name in names:
         members = expand(name)
@@ -251,7 +270,10 @@ def _chosen_models(suite: Suite, names: tuple[str, ...]) -> tuple[list[ModelSour
             references.update({member.reference: member.remark for member in members})
     models = [find_model(reference) for reference, reason in references.items() if not reason]
     skips = [Skip("every task", each, "every method", reason) for each, reason in references.items() if reason]
-    return models, skips
+    proved = [replace(model, proof=proofs.get(model.fingerprint)) for model in models]
+    refused = [(model, model.proof) for model in proved if model.proof and model.proof.refused]
+    skips += [Skip("every task", model.name, "every method", refusal(model, proof)) for model, proof in refused]
+    return [model for model in proved if not (model.proof and model.proof.refused)], skips
 
 
 def _model_reference(suite: Suite, name: str) -> str:

@@ -265,7 +265,8 @@ def test_an_encoder_decoder_that_is_not_known_is_refused_with_the_reason(tmp_pat
 
     tokenizer(*T5_LIKE).save_pretrained(tmp_path)
     sizes = {"d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8,
-             "encoder_attention_heads": 1, "decoder_attention_heads": 1, "vocab_size": 90}  # fmt: skip
+             "encoder_attention_heads": 1, "decoder_attention_heads": 1, "vocab_size": 90, "pad_token_id": 0,
+             "decoder_start_token_id": 0}  # fmt: skip
     MarianMTModel(MarianConfig(**sizes)).save_pretrained(tmp_path)
     with pytest.raises(
         UsageError, match="family marian cannot be used: of encoder–decoders this version knows t5, mt5"

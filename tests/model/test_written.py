@@ -157,12 +157,10 @@ def test_an_mpt_reads_on_where_its_table_of_biases_ends(load):
     assert whole.isfinite().all()
 
 
-def test_a_mixed_head_deberta_is_refused(folders, tmp_path):
+def test_a_mixed_head_deberta_runs_on_its_own_attention_without_prefixes(folders, tmp_path):
     config = transformers.AutoConfig.from_pretrained(folders("deberta"))
     config.talking_head = True
     transformers.DebertaForMaskedLM(config).save_pretrained(tmp_path)
     transformers.AutoTokenizer.from_pretrained(folders("deberta")).save_pretrained(tmp_path)
-    from bench.errors import UsageError
-
-    with pytest.raises(UsageError, match="its attention layers are not the ones this version knows"):
-        load_backbone(find_model(str(tmp_path)), torch.device("cpu"), "fp32", True)
+    proof = load_backbone(find_model(str(tmp_path)), torch.device("cpu"), "fp32", True).proof
+    assert (proof.attention, set(proof.fails)) == ("own", {"prefixes"})
