@@ -192,7 +192,7 @@ def _words_place(known: Special, backbone: Backbone) -> str:
         before = (
             "the text before [MASK]" if known.repeats else f"the sentinel {backbone.reader.sentinel}, as for [MASK]"
         )
-        return f"the next token's scores of the decoder, fed with its start token {known.opening[0]} and {before}"
+        return f"the next token's scores of the decoder, fed with its start token {known.start} and {before}"
     if backbone.causal:
         return "the next token's scores"
     seen = ", by perm_mask seen by no token and by target_mapping asked for" if backbone.family.query_stream else ""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
+from bench.model.families import is_reached
 
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
@@ -133,11 +134,8 @@ def trainable_weights(backbone: Backbone, task: Task, with_lm_head: bool) -> Ite
     """
     inside = {id(parameter) for part in backbone.reached(task) for parameter in part.parameters()}
     for name, parameter in backbone.model.named_parameters():
-        parts = name.split(".")
-        if any(part in backbone.family.unused for part in parts):
-            continue
-        read = id(parameter) in inside and parts[-1] not in backbone.family.saying
-        if with_lm_head or read:
+        read = id(parameter) in inside and name.rpartition(".")[2] not in backbone.family.saying
+        if (with_lm_head or read) and is_reached(backbone.family, name):
             yield name, parameter
 
 

@@ -13,6 +13,15 @@ text again: it is fed the start token and the text before [MASK], one mask stand
 linear head reads the same place, without a word: after start and sentinel, or after start and the text's first special
 token.
 
+mT5 (Xue et al. 2021, arXiv:2010.11934, section 3) and UMT5 (Chung et al. 2023, arXiv:2304.09151) are T5's kind. LED
+(Beltagy et al. 2020, arXiv:2004.05150, section 7) is BART's, whose weights it began with. mBART (Liu et al. 2020,
+arXiv:2001.08210, section 2.2) says the whole text again too, after the code of its language: its decoder begins with
+the token that its tokenizer puts last, as its labels are shifted in pretraining. A linear head reads after the end of a
+text and the code, in whichever order its tokenizer has them. Pegasus (Zhang et al. 2020, arXiv:1912.08777, section 3)
+says whole sentences that were taken out, and no word of a sentence that is there; T5Gemma (Zhang et al. 2025,
+arXiv:2504.06225, section 3) goes on where the text ends, or says masked spans, which of them its config does not tell.
+Neither has a word for [MASK]: both have linear heads alone, read at the first step, after the start token.
+
 XLNet (Yang et al. 2019, arXiv:1906.08237, sections 2.2 and 2.3) says a word from its query stream, which does not see
 the token that stands there, as no other token does: so do we at [MASK]. All else is read off the content stream.
 """
@@ -21,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 Direction = Literal["both", "left"]
@@ -37,9 +47,10 @@ class Family:
     that stands for a masked word where no mask token does. `positions`: whether absolute positions are an argument of
     the model, are counted inside it, or are not there (`relative`, and so without a limit, whatever its config says).
     `types`: whether it takes token types that its config does not count. `query_stream`: words are said by a second
-    stream, which alone reaches the weights in `saying`. `unused`: weights that nothing here reaches. `start`: what the
-    config calls a decoder's first token; "" where it is the one that the tokenizer puts last. `wordless`: why no word
-    can be read off it. `part`: the part of the config, and of the checkpoint, that reads text beside others.
+    stream, which alone reaches the weights in `saying`. `unused`: weights that no loss
+    reaches, as patterns of their names: fixed tables, and what a decoder that is fed one token cannot choose. `start`:
+    what the config calls a decoder's first token; "" where it is the one that the tokenizer puts last. `wordless`: why
+    no word can be read off it. `part`: the part of the config, and of the checkpoint, that reads text beside others.
     """
 
     direction: Direction = "both"
@@ -64,16 +75,17 @@ _WRITTEN, _WRITTEN_DECODER = replace(ENCODER, attention="written"), replace(DECO
 _ENCODER_DECODER = Family(words="Seq2SeqLM", inside="encoder", decoder="decoder")
 _T5 = replace(_ENCODER_DECODER, sentinel="<extra_id_0>", positions="relative")
 _BART = replace(_ENCODER_DECODER, positions="inside")
-_WINDOWED = ("query_global", "key_global", "value_global")  # of tokens with global attention, which none has here
+_FIXED = ("*embed_positions.weight",)  # sines
+_ALONE = ("*decoder.layers.*.self_attn.[qk]_proj.*",)  # one token attends to itself, whatever these are
 NAMED: dict[str, Family] = {
     "mpnet": _WRITTEN,
-    "roformer": _WRITTEN,
+    "roformer": replace(_WRITTEN, unused=_FIXED),
     "rembert": _WRITTEN,
     "megatron-bert": _WRITTEN,
     "big_bird": _WRITTEN,
     "deberta": _WRITTEN,
     "deberta-v2": _WRITTEN,
-    "longformer": replace(_WRITTEN, unused=_WINDOWED),
+    "longformer": _WRITTEN,
     "mobilebert": Family(mixes_neighbours=True),
     "opt": replace(DECODER, inside="decoder"),
     "bloom": replace(_WRITTEN_DECODER, positions="relative"),
@@ -87,10 +99,12 @@ NAMED: dict[str, Family] = {
     "umt5": _T5,
     "bart": _BART,
     "mbart": replace(_BART, start=""),
-    "led": replace(_BART, attention="written", unused=_WINDOWED),
-    "pegasus": replace(_BART, wordless="it was pretrained to say whole sentences, not a word of one"),
+    "led": replace(_BART, attention="written"),
+    "pegasus": replace(
+        _BART, unused=(*_FIXED, *_ALONE), wordless="it was pretrained to say whole sentences, not a word of one"
+    ),
     "t5gemma": replace(
-        _ENCODER_DECODER, start="bos_token_id",
+        _ENCODER_DECODER, start="bos_token_id", unused=_ALONE,
         wordless="it was pretrained to go on where a text ends, or otherwise, which its config does not tell",
     ),
     "xlnet": Family(
@@ -129,6 +143,11 @@ def first_position(config: Mapping[str, Any]) -> int:
     name = str(config.get("model_type"))
     padding = 1 if name == "mpnet" else int(config.get("pad_token_id") or 0)  # MPNet's is 1 whatever its config says
     return padding + 1 if name in AFTER_PADDING else 0
+
+
+def is_reached(family: Family, name: str) -> bool:
+    """Whether a loss can reach a weight, by its name."""
+    return not any(fnmatchcase(name, pattern) for pattern in family.unused)
 
 
 def reading_part(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -77,7 +77,10 @@ def reading(family: Family, direction: Direction) -> Family:
 def reader_for(config: dict[str, Any], family: Family) -> Reader:
     start = decoder_start(config) if family.decoder else None
     wraps = bool(family.decoder) and not family.start
-    return Reader(causal=family.direction == "left", start=0 if wraps else start, sentinel=family.sentinel, wraps=wraps)
+    return Reader(
+        causal=family.direction == "left", start=0 if wraps else start, sentinel=family.sentinel, wraps=wraps,
+        wordless=bool(family.wordless),
+    )  # fmt: skip
 
 
 def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) -> tuple[nn.Module, str]:

@@ -101,8 +101,17 @@ def read_config(model: ModelSource) -> dict[str, Any]:
 def weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
     """The shape of every tensor of a checkpoint, from its safetensors headers; None where they cannot be had.
 
+    Of a model with parts, those of the one that reads text.
+
     Of a checkpoint on the hub that is not in the cache, the headers alone are fetched.
     """
+    found = _weight_shapes(model)
+    if found is None or not family_of(read_config(model)).part:
+        return found
+    return {name: shape for name, shape in found.items() if "language_model." in name}
+
+
+def _weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
     if model.revision is None:
         return shapes(weight_files(Path(model.path)))
     from huggingface_hub import HfApi, constants

@@ -124,7 +124,7 @@ ENCODERS: dict[str, Write] = {
         pos_att_type=["c2p", "p2c"], position_biased_input=False, max_relative_positions=16, type_vocab_size=0,
     ),
     "longformer": _family(
-        "LongformerForMaskedLM", "LongformerConfig", ROBERTA_LIKE, **_POSITIONED, attention_window=8, type_vocab_size=1
+        "LongformerForMaskedLM", "LongformerConfig", ROBERTA_LIKE, **_POSITIONED, attention_window=32, type_vocab_size=1
     ),
     "xlnet": _family(
         "XLNetLMHeadModel", "XLNetConfig", XLNET_LIKE, types=True, vocab_size=len(WORDS) + 2, d_model=HIDDEN,
@@ -215,7 +215,7 @@ ENCODER_DECODERS: dict[str, Write] = {
         "MBartForConditionalGeneration", "MBartConfig", MBART_LIKE, **_BART_SIZES, scale_embedding=True
     ),
     "led": _family(
-        "LEDForConditionalGeneration", "LEDConfig", ROBERTA_LIKE, **_BART_SIZES, attention_window=8,
+        "LEDForConditionalGeneration", "LEDConfig", ROBERTA_LIKE, **_BART_SIZES, attention_window=32,
         max_encoder_position_embeddings=POSITIONS, max_decoder_position_embeddings=POSITIONS,
     ),
     "pegasus": _family(

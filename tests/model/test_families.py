@@ -265,7 +265,8 @@ def test_an_encoder_decoder_that_is_not_known_is_refused_with_the_reason(tmp_pat
 
     tokenizer(*T5_LIKE).save_pretrained(tmp_path)
     sizes = {"d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8,
-             "encoder_attention_heads": 1, "decoder_attention_heads": 1, "vocab_size": 90}  # fmt: skip
+             "encoder_attention_heads": 1, "decoder_attention_heads": 1, "vocab_size": 90, "pad_token_id": 0,
+             "decoder_start_token_id": 0}  # fmt: skip
     MarianMTModel(MarianConfig(**sizes)).save_pretrained(tmp_path)
     with pytest.raises(
         UsageError, match="family marian cannot be used: of encoder–decoders this version knows t5, mt5"
@@ -279,5 +280,43 @@ def test_bias_terms_of_a_model_without_any_are_a_skip_in_the_plan(family, folder
                      seeds=(0,), data=fixed_superglue, budget={"max_length": 32}))  # fmt: skip
     assert [(skip.method, skip.reason) for skip in made.skips] == [
         ("bitfit", f"the layers of model '{family}' have no bias terms")
+    ]
+    assert {cell.method for cell in made.cells} == {"ptv2"}
+
+
+def test_of_a_model_that_also_sees_images_the_text_part_alone_is_loaded(folders, load):
+    """And it gives what the whole gives; what is told before it is loaded is of that part too."""
+    from transformers import AutoModelForCausalLM
+
+    backbone, text = load("gemma3"), load("gemma3_text")
+    assert type(backbone.model).__name__ == "Gemma3ForCausalLM"
+    assert backbone.geometry == text.geometry
+    assert find_model(str(folders("gemma3"))).positions == POSITIONS
+    ids = torch.tensor([LONGER])
+    with torch.no_grad():
+        whole = AutoModelForCausalLM.from_pretrained(folders("gemma3")).eval()
+        expected = whole(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
+        found = backbone.lm_logits(hidden(backbone, row(LONGER))[0])
+    torch.testing.assert_close(found, expected, **EXACT)
+
+
+@torch.no_grad()
+def test_what_a_mixtures_experts_give_a_row_does_not_depend_on_its_neighbours(load):
+    """Many rows with padding compete for no expert: each token takes its own."""
+    backbone = load("mixtral")
+    rows = [row([20 + (at * 7 + shift) % 60 for at in range(3 + shift)]) for shift in range(12)]
+    together = hidden(backbone, *rows, prompts=prefix(backbone))
+    for at, each in enumerate(rows):
+        alone = hidden(backbone, each, prompts=prefix(backbone))[0]
+        torch.testing.assert_close(together[at, : len(alone)], alone, **EXACT)
+
+
+@pytest.mark.parametrize("family", ["pegasus", "t5gemma"])
+def test_a_family_that_says_no_word_is_a_skip_for_a_verbalizer_with_the_reason(family, folders, fixed_superglue):
+    source = find_model(str(folders(family)))
+    made = plan(Grid(suite="superglue", tasks=("rte",), methods=("prompt_tuning", "ptv2"), models=(source.path,),
+                     seeds=(0,), data=fixed_superglue, budget={"max_length": 32}))  # fmt: skip
+    assert [(skip.method, skip.reason) for skip in made.skips] == [
+        ("prompt_tuning", f"model '{family}' says no word for a verbalizer: {source.wordless}")
     ]
     assert {cell.method for cell in made.cells} == {"ptv2"}

@@ -43,7 +43,7 @@ def difference(folder):
     backbone = load_backbone(find_model(str(folder)), torch.device("cpu"), "fp32", True)
     batch = batch_of(backbone, row(SHORT), row(LONG))
     model = stock(folder)
-    reader = model.encoder if backbone.decoder is not None else model
+    reader = model.encoder if backbone.decoder is not None else getattr(model, "language_model", model)
     with torch.no_grad():
         expected = reader(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
         found = backbone.hidden(batch, [Prompts()], [0.0])
@@ -61,6 +61,12 @@ def test_all_families_whose_attention_is_written_are_listed_here(folders):
 @pytest.mark.parametrize("family", WRITTEN)
 def test_without_a_prefix_it_is_stock_transformers_own(family, folders):
     """Where padding is, beyond every window, and where positions leave the table of relative ones."""
+    assert difference(folders(family)) < 5e-6
+
+
+@pytest.mark.parametrize("family", ["mixtral", "gemma3_text", "gemma3", "mt5", "umt5", "mbart", "pegasus", "t5gemma"])
+def test_without_a_prefix_the_registered_function_gives_what_stock_transformers_does(family, folders):
+    """With a mixture of experts, soft caps, windows, and biases of every layer's own."""
     assert difference(folders(family)) < 5e-6
 
 

@@ -27,6 +27,8 @@ def write_attention(model: nn.Module) -> int:
             _put(module, *_WRITTEN[name])
             setattr(module, "layer_idx", count)  # noqa: B010  a module's annotations know only parameters and modules
             count += 1
+            if hasattr(module, "query_global"):
+                windows.drop_global(module)
         elif name in _PADDED:
             _put(module, *_PADDED[name])
     return count

@@ -1,7 +1,7 @@
 """Attention in a window around each token (Longformer: Beltagy et al. 2020, arXiv:2004.05150, section 3), written as
 full attention with what lies outside the window hidden. A prefix is seen by every token, however far it stands.
 
-No token has global attention, as none had in pretraining: its projections are not used, and do not train.
+No token has global attention, as none had in pretraining; its projections are not used, and left out.
 
 Shape legend: B rows, T tokens, A heads, D head size.
 """
@@ -28,6 +28,11 @@ def longformer(
     scores = torch.matmul(query, key.transpose(-1, -2)) / scale
     scores = scores.masked_fill(far | is_index_masked[:, None, None, :], torch.finfo(scores.dtype).min)
     return (attended(self, scores, query, value, scale, self.dropout).flatten(2),)
+
+
+def drop_global(module: Any) -> None:
+    """Leave out the projections of tokens with global attention, which would count as parameters."""
+    module.query_global = module.key_global = module.value_global = None
 
 
 def longformer_unpadded(
