@@ -203,7 +203,6 @@ def model_sizes(model: ModelSource) -> Sizes | None:
     family, config = family_of(whole), reading_part(whole)
     shapes = weight_shapes(model)
     if shapes is not None:
-        shapes = {name: shape for name, shape in shapes.items() if "pooler." not in name}  # which is left out
         counts = list(map(math.prod, shapes.values()))
         parameters, largest = sum(counts), max(counts, default=0)
         matrices = sum(math.prod(shape) for name, shape in shapes.items() if _is_matrix(name, shape, config))
