@@ -17,18 +17,24 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from bench.data.batches import MicroBatch
 from bench.model.dropout import keep_places, row_keys
 
 _STEP = -7_046_029_254_386_353_131  # 2^64 / the golden ratio: calls' keys lie far apart
 
 
 class RowDropout(TorchFunctionMode):
-    """Rows' keys (B,), and how many calls have drawn so far. `time_first`: states are (T, B, H), as in XLNet."""
+    """Draws of a micro-batch's rows, by how many calls have drawn so far.
 
-    def __init__(self, seeds: Sequence[int], num_rows: int, device: torch.device, time_first: bool) -> None:
+    What all rows share is left as it is: a table of relative positions, be it (positions, H) or (2 T, B, H).
+    `time_first`: states are (T, B, H), as in XLNet.
+    """
+
+    def __init__(self, batch: MicroBatch, time_first: bool) -> None:
         super().__init__()
-        padded = [*seeds, *[0] * (num_rows - len(seeds))]  # empty rows have no seed of their own
-        self.keys, self.time_first, self.calls = row_keys(padded, "inside", device), time_first, 0
+        count, self.width = batch.ids.shape
+        seeds = [*batch.row_seeds, *[0] * (count - len(batch.rows))]  # empty rows have no seed of their own
+        self.keys, self.time_first, self.calls = row_keys(seeds, "inside", batch.ids.device), time_first, 0
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, arguments: Sequence[Any] = (),
@@ -42,21 +48,17 @@ class RowDropout(TorchFunctionMode):
         return self.dropped(states, p) if training and p else states
 
     def dropped(self, states: Tensor, rate: float) -> Tensor:
-        """The next call's draw on (B, T, H), (B, A, T, S), (B·T, H) or, `time_first`, (T, B, H) and (T, 1, H)."""
+        """The next call's draw on (B, T, H), (B, A, T, S) or, `time_first`, (T, B, H). ValueError for other shapes."""
         self.calls += 1
-        keys = self.keys + self.calls * _STEP
-        rows = len(keys)
-        if self.time_first and states.dim() == 3:
-            if states.shape[1] != rows:  # positions alone, which all rows share: one draw for each row cannot be
-                return states
-            keep = keep_places(keys, rate, (states.shape[0], states.shape[2])).transpose(0, 1)
-            return states * keep.to(states.dtype)
-        if states.shape[0] == rows:
-            return states * keep_places(keys, rate, tuple(states.shape[1:])).to(states.dtype)
-        if states.dim() == 2 and states.shape[0] % rows == 0:
-            shape = (states.shape[0] // rows, states.shape[1])
-            return states * keep_places(keys, rate, shape).flatten(0, 1).to(states.dtype)
-        raise ValueError(f"dropout on a tensor of shape {tuple(states.shape)} says nothing of {rows} rows")
+        if states.dim() < 3 or (self.time_first and states.dim() == 3 and len(states) == 2 * self.width):
+            return states
+        keys = self.keys + _STEP * torch.tensor(self.calls, device=self.keys.device)
+        rows = 1 if self.time_first and states.dim() == 3 else 0  # the dimension
+        if states.shape[rows] != len(keys):
+            raise ValueError(f"dropout on a tensor of shape {tuple(states.shape)} says nothing of {len(keys)} rows")
+        by_row = states.movedim(rows, 0)
+        keep = keep_places(keys, rate, tuple(by_row.shape[1:])).to(states.dtype)
+        return (by_row * keep).movedim(0, rows)
 
 
 _active: RowDropout | None = None

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+WIDE = 64  # elements
 
 
 def repeated(tensor: Tensor, count: int) -> Tensor:
@@ -41,8 +43,15 @@ def assembled(blocks: Sequence[Tensor], rows: Sequence[Sequence[int]], count: in
 def add_in_order(totals: Tensor, owners: Tensor, values: Tensor) -> None:
     """totals[owners[i]] += values[i] for i = 0, 1, …: the terms of each sum one after the other."""
     if totals.device.type == "cuda":
-        # index_add_ has atomics here; this sorts by owner, and adds the terms of each in their order
-        totals.index_put_((owners,), values, accumulate=True)
+        # index_add_ has atomics here; this sorts by owner, and adds the terms of each in their order where they are
+        # wider than a warp; narrower ones are added by a tree
+        size = totals[0].numel()
+        if size >= WIDE:
+            totals.index_put_((owners,), values, accumulate=True)
+            return
+        wide, terms = (nn.functional.pad(each.reshape(len(each), size), (0, WIDE - size)) for each in (totals, values))
+        wide.index_put_((owners,), terms, accumulate=True)
+        totals.copy_(wide[:, :size].view_as(totals))
     else:
         totals.index_add_(0, owners, values)
 

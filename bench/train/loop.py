@@ -172,7 +172,7 @@ def _draws(backbone: Backbone, batch: MicroBatch, lanes: Sequence[Lane]) -> RowD
     """Where the backbone or an adapter in it drops out while training, the rows' draws."""
     if not any(lane.cell.budget.backbone_dropout or lane.attachment.drops_inside for lane in lanes):
         return None
-    return RowDropout(batch.row_seeds, len(batch.ids), backbone.device, backbone.family.query_stream)
+    return RowDropout(batch, backbone.family.query_stream)
 
 
 def _update(lane: Lane, loss: float, watches: Watches) -> None:

@@ -24,7 +24,7 @@ def ticket(ids: list[int], seed: int) -> Ticket:
 def hidden(backbone, *tickets, shape=None):
     """States in training mode, and how many calls have drawn."""
     batch = collate(tickets, backbone.pad_id, CPU, shape)
-    draws = RowDropout(batch.row_seeds, len(batch.ids), CPU, backbone.family.query_stream)
+    draws = RowDropout(batch, backbone.family.query_stream)
     backbone.model.train()
     with torch.no_grad(), row_dropout(draws):
         return backbone.hidden(batch, [Prompts()], [0.0]), draws.calls
@@ -54,7 +54,7 @@ def test_families_with_dropout_in_modules_in_functions_and_in_attention_draw(fam
 
 
 def test_each_call_draws_anew_and_a_share_of_rate_is_lost():
-    draws = RowDropout([1, 2], 2, CPU, False)
+    draws = RowDropout(collate([ticket(SHORT, 1), ticket(SHORT, 2)], 0, CPU), False)
     states = torch.ones(2, 100, 64)
     with row_dropout(draws):
         first, second = dropout(states, 0.25), dropout(states, 0.25)
@@ -69,5 +69,6 @@ def test_each_call_draws_anew_and_a_share_of_rate_is_lost():
 
 
 def test_a_tensor_without_rows_is_named():
-    with row_dropout(RowDropout([1, 2], 2, CPU, False)), pytest.raises(ValueError, match="says nothing of 2 rows"):
+    draws = RowDropout(collate([ticket(SHORT, 1), ticket(SHORT, 2)], 0, CPU), False)
+    with row_dropout(draws), pytest.raises(ValueError, match="says nothing of 2 rows"):
         dropout(torch.ones(3, 4, 5), 0.5)
