@@ -75,7 +75,9 @@ class Task(Frozen):
     | span | `question`, `context`, `answers`: a list of {"text", "start"}, empty when the context has no answer |
 
     Any row may also have `idx` (its id), `group` (what must stay together when rows are divided or resampled: passage,
-    document) and `query` (the question that several rows answer together).
+    document; `clusters` is the word for it), `part` (what of a group stays together where groups are too few to be
+    divided: a passage of an article) and `query` (the question that several rows answer together). Rows of equal
+    texts that have no group are one.
 
     `plain` is the form a linear head reads, `pattern` the cloze form: text with `{field}`, `[P]` (prompt slots), at most
     one `[SEP]` and, in `pattern`, `[MASK]`. `words` maps each class to the word that stands for it at `[MASK]`; a
@@ -95,6 +97,7 @@ class Task(Frozen):
     max_length: int | None = None  # tokens of text this task wants; a budget's own number goes before it
     stride: int = 128  # span: tokens by which neighbouring windows of a long context overlap
     answerless: bool = False  # span: some questions have no answer
+    clusters: str = ""  # what a row's group is (passage, document …); empty where its source names none
     sizes: dict[str, int] = {}  # official numbers of examples per split; for tagging, of sentences
     licence: str = ""
     citation: str = ""
@@ -179,6 +182,7 @@ class Example(Frozen):
     answers: tuple[Answer, ...] = ()
     labels: tuple[int, ...]
     group: str | None = None
+    part: str | None = None
     query: str | None = None
 
 

@@ -10,21 +10,28 @@ MAX_LENGTH, STRIDE = 384, 128  # tokens, as in the official baselines
 
 
 def squad(row: Row) -> Iterator[Row]:
-    """A row per question, from an article of the official files or a flat row of the hub."""
+    """A row per question, from an article of the official files or a flat row of the hub.
+
+    What stays together is an article, by its title; where articles are too few, or have no titles, a passage.
+    """
+    title = row.get("title")
+    article = title if isinstance(title, str) and title.strip() else None
     if "paragraphs" not in row:
-        yield _question(text(row, "context"), row)
+        yield _question(article, text(row, "context"), row)
         return
     for paragraph in tables(row, "paragraphs"):
         context = text(paragraph, "context")
         for asked in tables(paragraph, "qas"):
-            yield _question(context, asked)
+            yield _question(article, context, asked)
 
 
-def _question(context: str, asked: Row) -> Row:
+def _question(article: str | None, context: str, asked: Row) -> Row:
+    passage = passage_id(context)
     answers = [] if asked.get("is_impossible") else tables(asked, "answers")
     return {
         "idx": asked["id"],
-        "group": passage_id(context),
+        "group": passage if article is None else article,
+        "part": passage,
         "question": text(asked, "question"),
         "context": context,
         "answers": [{"text": text(answer, "text"), "start": number(answer, "answer_start")} for answer in answers],
@@ -44,10 +51,12 @@ SQUAD1 = Task(
     metrics=("f1", "em"),
     max_length=MAX_LENGTH,
     stride=STRIDE,
+    clusters="article",
     sizes={"train": 87599, "dev": 10570},
     licence=LICENCE,
     citation="arXiv:1606.05250",
     obtain="train-v1.1.json and dev-v1.1.json are at rajpurkar.github.io/SQuAD-explorer/dataset.",
+    version=2,
 )
 
 SQUAD2 = Task(
@@ -59,10 +68,12 @@ SQUAD2 = Task(
     max_length=MAX_LENGTH,
     stride=STRIDE,
     answerless=True,
+    clusters="article",
     sizes={"train": 130319, "dev": 11873},
     licence=LICENCE,
     citation="arXiv:1806.03822",
     obtain="train-v2.0.json and dev-v2.0.json are at rajpurkar.github.io/SQuAD-explorer/dataset.",
+    version=2,
 )
 
 QA = Suite(

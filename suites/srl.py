@@ -31,14 +31,16 @@ def ewt(row: Row) -> Iterator[Row]:
     words = texts(row, "tokens")
     for frame in tables(row, "frames"):
         predicate = number(frame, "predicate")
-        idx = f"{text(row, 'doc')}-{number(row, 'sent')}-{predicate}"
-        yield {"idx": idx, **_proposition(words, texts(frame, "tags"), predicate)}
+        document = text(row, "doc")
+        idx = f"{document}-{number(row, 'sent')}-{predicate}"
+        yield {"idx": idx, **_proposition(words, texts(frame, "tags"), predicate), "group": document}
 
 
 def _proposition(words: list[str], tags: list[str], predicate: int) -> Row:
     if not 0 <= predicate < len(words):
         raise ValueError(f"the predicate is word {predicate} of a sentence of {len(words)} words, counted from 0")
-    return {"words": words, "tags": tags, "marks": [predicate], "group": passage_id(" ".join(words))}
+    sentence = passage_id(" ".join(words))
+    return {"words": words, "tags": tags, "marks": [predicate], "group": sentence, "part": sentence}
 
 
 def roles(numbered: Sequence[str], modifiers: str, prefix: str) -> tuple[str, ...]:
@@ -77,6 +79,7 @@ def _conll05(name: str, text_name: str, sentences: int) -> Task:
         metrics=METRICS,
         scored="test",
         max_length=MAX_LENGTH,
+        clusters="sentence",  # the columns name no documents
         sizes={"train": 39832, "dev": 1346, "test": sentences},
         licence="LDC User Agreement (Penn Treebank, LDC99T42)",
         citation="Carreras & Màrquez 2005",
@@ -99,6 +102,7 @@ CONLL12 = Task(
     metrics=METRICS,
     scored="test",
     max_length=MAX_LENGTH,
+    clusters="document",
     sizes={"train": 75187, "dev": 9603, "test": 9479},
     licence="LDC User Agreement (LDC2013T19)",
     citation="Pradhan et al. 2012",
@@ -114,10 +118,12 @@ SRL_EWT = Task(
     metrics=METRICS,
     scored="test",
     max_length=MAX_LENGTH,
+    clusters="document",
     sizes={"train": 12491, "dev": 1959, "test": 2049},
     licence="as PropBank's authors state; text: LDC User Agreement (LDC2012T13)",
     citation="Bonial et al. 2014; Silveira et al. 2014",
     obtain="github.com/propbank/propbank-release adds the words of LDC2012T13; suites/srl.py says how its lines look.",
+    version=2,
 )
 
 SRL = Suite(

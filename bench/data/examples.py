@@ -239,12 +239,11 @@ def _in_bio(task: Task, rows: list[Located]) -> list[Located]:
 
 def _example(row: Located, index: int, **fields: Any) -> Example:
     """An Example of values that have been checked; validating them again would take most of the time."""
-    idx, group, query = row.fields.get("idx"), row.fields.get("group"), row.fields.get("query")
-    named: dict[str, Any] = {
-        "id": str(index if idx is None else idx),
-        "group": None if group is None else str(group),
-        "query": None if query is None else str(query),
-    }
+    idx = row.fields.get("idx")
+    named: dict[str, Any] = {"id": str(index if idx is None else idx)}
+    for name in ("group", "part", "query"):
+        value = row.fields.get(name)
+        named[name] = None if value is None else str(value)
     return Example.model_construct(**(_EMPTY | named | fields))
 
 

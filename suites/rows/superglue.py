@@ -14,6 +14,16 @@ _HIGHLIGHT = re.compile(r"\s*@highlight\b\s*")
 _FINAL = ".!?\"'”’"  # what a sentence may end with
 
 
+def boolq(row: Row) -> Iterator[Row]:
+    """The rows as they are; questions about one passage stay together."""
+    yield {**row, "group": passage_id(text(row, "passage"))}
+
+
+def rte(row: Row) -> Iterator[Row]:
+    """The rows as they are; hypotheses about one premise stay together."""
+    yield {**row, "group": passage_id(text(row, "premise"))}
+
+
 def copa(row: Row) -> Iterator[Row]:
     """Premise and connective to be continued by one of two sentences, which a cloze also offers as a question."""
     asked = text(row, "question")
@@ -116,14 +126,15 @@ def sentences(passage: str) -> str:
 
 
 def wic(row: Row) -> Iterator[Row]:
-    """Two sentences in which the word is marked, `* word *`, by its characters."""
+    """Two sentences in which the word is marked, `* word *`, by its characters; the pairs of a word stay together."""
     marked = {}
     for name in ("1", "2"):
         sentence, start, end = text(row, f"sentence{name}"), number(row, f"start{name}"), number(row, f"end{name}")
         if not _slice(sentence, start, end).strip():
             raise ValueError(f"there is no word at characters {start} to {end} of 'sentence{name}'")
         marked[f"sentence{name}"] = _with_marks(sentence, [(start, end, "*")])
-    yield {**_idx(row), **marked, "word": text(row, "word"), "label": row["label"]}
+    word = text(row, "word")
+    yield {**_idx(row), "group": word, **marked, "word": word, "label": row["label"]}
 
 
 def wsc(row: Row) -> Iterator[Row]:

@@ -176,7 +176,8 @@ WIC_ROW = {
 def test_wic_marks_the_word_in_both_sentences() -> None:
     (row,) = wic(WIC_ROW)
     assert row == {
-        "idx": 2, "sentence1": "They * ran *.", "sentence2": "A * run * on it", "word": "run", "label": False,
+        "idx": 2, "group": "run", "sentence1": "They * ran *.", "sentence2": "A * run * on it", "word": "run",
+        "label": False,
     }  # fmt: skip
 
 

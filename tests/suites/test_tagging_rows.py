@@ -121,7 +121,7 @@ FIRST = ["B-ARG0", "B-V", "B-ARG1", "I-ARG1"]
 
 def without_group(rows: Any) -> list[Row]:
     found = list(rows)
-    assert len({row.pop("group") for row in found}) <= 1  # predicates of one sentence stay together
+    assert len({(row.pop("group"), row.pop("part")) for row in found}) <= 1  # predicates of one sentence stay together
     return found
 
 

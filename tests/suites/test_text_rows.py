@@ -46,19 +46,28 @@ FLAT = [
 
 def test_squad_gives_a_row_per_question() -> None:
     first, second = squad(ARTICLE)
-    group = first.pop("group")
+    passage = first.pop("part")
     assert first == {
-        "idx": "a", "question": "Who met Bo?", "context": CONTEXT, "answers": [{"text": "Ann", "start": 0}],
+        "idx": "a", "group": "made", "question": "Who met Bo?", "context": CONTEXT,
+        "answers": [{"text": "Ann", "start": 0}],
     }  # fmt: skip
-    assert (second["idx"], second["answers"], second["group"]) == ("b", [], group)
+    assert (second["idx"], second["answers"], second["group"], second["part"]) == ("b", [], "made", passage)
 
 
 def test_squad_on_the_hub_is_the_same() -> None:
     assert [row for flat in FLAT for row in squad(flat)] == list(squad(ARTICLE))
 
 
-def test_questions_about_another_passage_are_another_group() -> None:
+def test_questions_of_an_article_are_a_group_and_those_about_a_passage_a_part_of_it() -> None:
     (first,), (other,) = squad(FLAT[0]), squad({**FLAT[0], "context": f"{CONTEXT} "})
+    assert first["group"] == other["group"] == "made"
+    assert first["part"] != other["part"]
+
+
+@pytest.mark.parametrize("title", [None, " ", 3])
+def test_a_passage_whose_article_has_no_title_is_a_group_of_its_own(title: object) -> None:
+    (first,), (other,) = (squad({**FLAT[0], "context": context, "title": title}) for context in (CONTEXT, "Ann"))
+    assert (first["group"], other["group"]) == (first["part"], other["part"])
     assert first["group"] != other["group"]
 
 
