@@ -76,8 +76,8 @@ class Task(Frozen):
 
     Any row may also have `idx` (its id), `group` (what must stay together when rows are divided or resampled: passage,
     document; `clusters` is the word for it), `part` (what of a group stays together where groups are too few to be
-    divided: a passage of an article) and `query` (the question that several rows answer together). Rows of equal
-    texts that have no group are one.
+    divided, `parts` the word for it: a passage of an article) and `query` (the question that several rows answer
+    together). Rows of equal texts that have no group are one.
 
     `plain` is the form a linear head reads, `pattern` the cloze form: text with `{field}`, `[P]` (prompt slots), at most
     one `[SEP]` and, in `pattern`, `[MASK]`. `words` maps each class to the word that stands for it at `[MASK]`; a
@@ -98,6 +98,7 @@ class Task(Frozen):
     stride: int = 128  # span: tokens by which neighbouring windows of a long context overlap
     answerless: bool = False  # span: some questions have no answer
     clusters: str = ""  # what a row's group is (passage, document …); empty where its source names none
+    parts: str = ""  # what a row's part is (passage, sentence …)
     sizes: dict[str, int] = {}  # official numbers of examples per split; for tagging, of sentences
     licence: str = ""
     citation: str = ""

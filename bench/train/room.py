@@ -72,10 +72,7 @@ class DataRoom:
         left_out = sum(reading.left_out.values())
         if cell.protocol == "paper":
             return train, [], left_out
-        rest, selection = held_out(task, train, cell.streams.get("split"))
-        if not rest or not selection:
-            raise UsageError(f"task {task.name!r}: nothing can be held out of {len(train)} train rows; give it more")
-        return rest, selection, left_out
+        return *held_out(task, train, cell.streams.get("split")), left_out
 
     def _first(self, cell: Cell, task: Task, split: Split) -> list[Example]:
         return first_rows(task, self._read(cell, task, split).examples, cell.budget.scored_rows, split)
