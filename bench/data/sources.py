@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.data.arrow import prepared_rows, table_rows
 from bench.data.files import Located, read
 from bench.errors import UsageError
 from bench.spec import Split, Task
@@ -100,41 +101,44 @@ def hub_revision(task: Task) -> str:
     source = task.source
     if source.hub is None:
         raise UsageError(f"task {task.name!r} is not on the hub: give --data DIR. {task.obtain}".strip())
-    return resolve(source.hub, source.revision, kind="dataset", offline_hint=_offline_hint(task))
+    hint = _offline_hint(task)
+    return resolve(source.hub, source.revision, kind="dataset", offline_hint=hint, config=source.config)
 
 
 def _load_hub(task: Task, split: Split) -> list[Located]:
-    import datasets
-
-    source = task.source
-    revision = hub_revision(task)
+    """The rows of a split of the hub's data set: of the commit that is meant, never of another in the cache."""
+    source, revision = task.source, hub_revision(task)
     if split not in source.hub_splits:
         raise UsageError(f"task {task.name!r} has no {split} split on the hub, only {', '.join(source.hub_splits)}")
+    place = f"{source.hub}/{source.config} {split}"
+    return [
+        Located(f"{place}[{at}]", row) for at, row in enumerate(_hub_rows(task, source.hub_splits[split], revision))
+    ]
+
+
+def _hub_rows(task: Task, split: str, revision: str) -> Iterable[dict[str, Any]]:
+    """Rows as the cache has them of this commit, else fetched."""
+    import datasets
+
+    from bench.data.hub import prepared
+
+    source = task.source
+    assert source.hub is not None
+    folder = prepared(source.hub, revision, source.config)
+    kept = prepared_rows(folder, split) if folder else None
+    if kept is not None:
+        return kept
     datasets.disable_progress_bars()
     try:
-        table = datasets.load_dataset(source.hub, source.config, split=source.hub_splits[split], revision=revision)
+        table = datasets.load_dataset(source.hub, source.config, split=split, revision=revision)
     except Exception as error:  # the library raises a dozen kinds, of several packages, for one cause: out of reach
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"cannot load {source.hub} ({source.config}): {reason}. {_offline_hint(task)}") from error
-    classes = {name: _class_names(kind) for name, kind in table.features.items()}
-    rows = []
-    for index, row in enumerate(table):
-        fields = {name: _named(classes[name], value) if classes[name] else value for name, value in row.items()}
-        rows.append(Located(f"{source.hub}/{source.config} {split}[{index}]", fields))
-    return rows
-
-
-def _class_names(kind: Any) -> list[str]:
-    """The names of a column's class numbers, alone or in a list; empty for other columns."""
-    names = getattr(getattr(kind, "feature", kind), "names", None)
-    return list(names) if isinstance(names, list | tuple) else []
-
-
-def _named(names: list[str], value: Any) -> Any:
-    """The name of a class number; -1, the hub's mark of a hidden label, stays for the reader to refuse."""
-    if isinstance(value, list):
-        return [_named(names, each) for each in value]
-    return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
+    made_of = {Path(each["filename"]).parent.name for each in table.cache_files}
+    if made_of - {revision}:  # when the hub breaks off, the library takes the newest it has
+        found = ", ".join(sorted(made_of))
+        raise UsageError(f"{source.hub} ({source.config}) came as {found}, not as {revision}. {_offline_hint(task)}")
+    return table_rows(table)
 
 
 def _offline_hint(task: Task) -> str:

@@ -16,12 +16,16 @@ _FINAL = ".!?\"'”’"  # what a sentence may end with
 
 def boolq(row: Row) -> Iterator[Row]:
     """The rows as they are; questions about one passage stay together."""
-    yield {**row, "group": passage_id(text(row, "passage"))}
+    passage = text(row, "passage")
+    fields = {"passage": passage, "question": text(row, "question"), "label": row["label"]}
+    yield {**_idx(row), "group": passage_id(passage), **fields}
 
 
 def rte(row: Row) -> Iterator[Row]:
     """The rows as they are; hypotheses about one premise stay together."""
-    yield {**row, "group": passage_id(text(row, "premise"))}
+    premise = text(row, "premise")
+    fields = {"premise": premise, "hypothesis": text(row, "hypothesis"), "label": row["label"]}
+    yield {**_idx(row), "group": passage_id(premise), **fields}
 
 
 def copa(row: Row) -> Iterator[Row]:
