@@ -76,8 +76,10 @@ class Task(Frozen):
 
     Any row may also have `idx` (its id), `group` (what must stay together when rows are divided or resampled: passage,
     document; `clusters` is the word for it), `part` (what of a group stays together where groups are too few to be
-    divided, `parts` the word for it: a passage of an article) and `query` (the question that several rows answer
-    together). Rows of equal texts that have no group are one.
+    divided, `parts` the word for it: a passage of an article), `query` (the question that several rows answer together)
+    and `repaired` (a list: what was mended in it, a short text for each repair). Rows of equal texts that have no group
+    are one. A row that has `no_example` (why) is none: it stands for a part of the source that makes no example, such
+    as a sentence without a predicate. Both are counted by their texts and told once a split.
 
     `plain` is the form a linear head reads, `pattern` the cloze form: text with `{field}`, `[P]` (prompt slots), at most
     one `[SEP]` and, in `pattern`, `[MASK]`. `words` maps each class to the word that stands for it at `[MASK]`; a

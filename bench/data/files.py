@@ -24,10 +24,14 @@ _CELL = re.compile(r"[^ \t\r]+")  # str.split() would also cut at a no-break spa
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A raw row and where it stands: `file:line`, `file[row]`, `repo/config split[row]` or `generated split[row]`."""
+    """A raw row and where it stands: `file:line`, `file[row]`, `repo/config split[row]` or `generated split[row]`.
+
+    `repaired` says what the reader mended in it, or in the file before it: each is counted and told once.
+    """
 
     place: str
     fields: dict[str, Any]
+    repaired: tuple[str, ...] = ()
 
 
 def read(path: Path) -> Iterator[Located]:

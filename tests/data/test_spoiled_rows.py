@@ -22,13 +22,14 @@ def read(tmp_path: Path) -> Reader:
 
 
 FAILING: dict[str, tuple[Callable[[Row], Any], str]] = {
+    "no dict": (lambda row: [row["premise"]], "the task's rows must be dicts, found str (task 'pairs')"),
     "KeyError": (lambda row: [row["gone"]], "field 'gone' is missing (task 'pairs'); the row has label, premise"),
     "ValueError": (lambda row: [int(row["premise"])], "invalid literal for int() with base 10: 'p' (task 'pairs')"),
     "TypeError": (lambda row: None, "'NoneType' object is not iterable (task 'pairs')"),
     "IndexError": (lambda row: [row["premise"][3]], "string index out of range (task 'pairs')"),
     "AttributeError": (lambda row: row["premise"].items(), "'str' object has no attribute 'items' (task 'pairs')"),
     "in a generator": (
-        lambda row: (row[name] for name in ("label", "gone")),
+        lambda row: ({name: row[name]} for name in ("label", "gone")),
         "field 'gone' is missing (task 'pairs'); the row has label, premise",
     ),
 }
@@ -92,7 +93,9 @@ SPOILED: dict[str, tuple[Task, Row, Row, str]] = {
     "no answer": (SPANS, SPAN, {"answers": []}, "the question has no answer, which task 'spans' does not allow"),
     "the hub's table of answers": (SPANS, SPAN, {"answers": {"text": ["one"], "answer_start": [8]}}, STARTS),
     "an answer without start": (SPANS, SPAN, {"answers": [{"text": "one"}]}, STARTS),
-    "a text for a start": (SPANS, SPAN, {"answers": [{"text": "one", "start": "8"}]}, STARTS),
+    "a text for a start": (SPANS, SPAN, {"answers": [{"text": "one", "start": "8 or 9"}]}, STARTS),
+    "truth for a start": (SPANS, SPAN, {"answers": [{"text": "one", "start": True}]}, STARTS),
+    "half a number for a start": (SPANS, SPAN, {"answers": [{"text": "one", "start": 8.5}]}, STARTS),
     "a text for an answer": (SPANS, SPAN, {"answers": ["one"]}, STARTS),
     "nothing for answers": (ANSWERLESS, SPAN, {"answers": None}, STARTS),
 }  # fmt: skip
