@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench.spec import Source, Suite, Task
-from suites.rows.fields import Row, number, passage_id, tables, text
+from suites.rows.fields import Row, name_of, number, passage_id, tables, text, truth
 
 LICENCE = "CC BY-SA 4.0"
 MAX_LENGTH, STRIDE = 384, 128  # tokens, as in the official baselines
@@ -19,22 +19,34 @@ def squad(row: Row) -> Iterator[Row]:
     if "paragraphs" not in row:
         yield _question(article, text(row, "context"), row)
         return
-    for paragraph in tables(row, "paragraphs"):
+    paragraphs = tables(row, "paragraphs")
+    if not paragraphs:
+        yield {"no_example": "an article without paragraphs"}
+    for paragraph in paragraphs:
         context = text(paragraph, "context")
-        for asked in tables(paragraph, "qas"):
+        questions = tables(paragraph, "qas")
+        if not questions:
+            yield {"no_example": "a paragraph without questions"}
+        for asked in questions:
             yield _question(article, context, asked)
 
 
 def _question(article: str | None, context: str, asked: Row) -> Row:
-    passage = passage_id(context)
-    answers = [] if asked.get("is_impossible") else tables(asked, "answers")
+    """ValueError where `is_impossible` and the answers contradict each other: nobody can tell which is wrong."""
+    passage, idx, impossible = passage_id(context), name_of(asked, "id"), truth(asked, "is_impossible")
+    said = tables(asked, "answers") if asked.get("answers") is not None or not impossible else []
+    answers = [{"text": text(answer, "text"), "start": number(answer, "answer_start")} for answer in said]
+    answered = any(answer["text"].strip() for answer in answers)
+    if impossible is not None and impossible == answered:
+        found = "but has an answer" if answered else "but has no answer"
+        raise ValueError(f"question {idx!r} says is_impossible: {str(impossible).casefold()}, {found}")
     return {
-        "idx": asked["id"],
+        "idx": idx,
         "group": passage if article is None else article,
         "part": passage,
         "question": text(asked, "question"),
         "context": context,
-        "answers": [{"text": text(answer, "text"), "start": number(answer, "answer_start")} for answer in answers],
+        "answers": answers,
     }
 
 

@@ -85,8 +85,8 @@ BOTH = [
     (
         "multirc", "MultiRC/val.jsonl", {"idx": 0, "passage": {"text": PASSAGE, "questions": [QUESTION]}}, MULTIRC_HUB,
         Example(
-            id="0-1-2", texts={"passage": PASSAGE, "question": "Who?", "answer": "Ann"}, labels=(1,), group="0",
-            query="0-1",
+            id="0-1-2", texts={"passage": PASSAGE, "question": "Who?", "answer": "Ann"}, labels=(1,),
+            group=passage_id(PASSAGE), query=f"{passage_id(PASSAGE)}-1",
         ),
     ),
     (
@@ -96,7 +96,7 @@ BOTH = [
             choices=(
                 {"choice": "Ann", "statement": "Then Ann left."}, {"choice": "Bo", "statement": "Then Bo left."}
             ),
-            labels=(1,), answers=(Answer(text="Bo", start=-1),), group="5",
+            labels=(1,), answers=(Answer(text="Bo", start=-1),), group=passage_id(PASSAGE),
         ),
     ),
     (
