@@ -1,20 +1,26 @@
-"""Rows of local files, by the ending of their names: JSON, tables with tabs, and columns of words.
+"""Rows of local files: JSON, tables, parquet, saved data sets and columns of words, told by content and ending.
 
 A row is a dict of fields; beside it goes the place it came from, so that an error can name file and line.
 """
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+from bench.data.arrow import parquet_rows, saved_rows
+from bench.data.json_rows import holds_json, json_rows
+from bench.data.located import Located
+from bench.data.tables import quoted_rows, tabbed_rows
+from bench.data.text import read_text
 from bench.errors import UsageError
+
+__all__ = ["Located", "read"]
+
+PARQUET = b"PAR1"  # the first bytes of such a file
 
 DOCUMENT_START = "-DOCSTART-"  # CoNLL-2003
 DOCUMENT_MARKS = ("#begin document", "#end document")  # CoNLL-2012
@@ -22,75 +28,36 @@ WHOLE_SENTENCE = "|||"  # divides words from tags where a line is a whole senten
 _CELL = re.compile(r"[^ \t\r]+")  # str.split() would also cut at a no-break space, which may be (in) a word
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A raw row and where it stands: `file:line`, `file[row]`, `repo/config split[row]` or `generated split[row]`.
-
-    `repaired` says what the reader mended in it, or in the file before it: each is counted and told once.
-    """
-
-    place: str
-    fields: dict[str, Any]
-    repaired: tuple[str, ...] = ()
-
-
 def read(path: Path) -> Iterator[Located]:
-    """The rows of a file. UsageError names the file, and the line where one is malformed."""
-    try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-        text = content.decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
+    """The rows of a file, or of a folder that `save_to_disk` wrote. UsageError names the file, and the line where one
+    is malformed.
+    """
+    if path.is_dir() or _begins_with(path, PARQUET):
+        rows = saved_rows(path) if path.is_dir() else parquet_rows(path)
+        yield from (Located(f"{path}[{index}]", row) for index, row in enumerate(rows))
+        return
+    text, repaired = read_text(path)
+    if path.suffix == ".parquet" and not holds_json(text):
+        raise UsageError(f"cannot read {path}: it is no parquet file, nor JSON")
     ending = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    yield from READERS.get(ending, _columns)(path, text)
+    for row in _reader(ending, text)(path, text):
+        yield replace(row, repaired=repaired + row.repaired) if repaired else row
+        repaired = ()
 
 
-def _json_lines(path: Path, text: str) -> Iterator[Located]:
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines(): a text may hold other line ends
-        if not line.strip():
-            continue
-        place = f"{path}:{number}"
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"{place}: not valid JSON ({error})") from None
-        if not isinstance(row, dict):
-            raise UsageError(f"{place}: expected a JSON object, found {type(row).__name__}")
-        yield Located(place, row)
-
-
-def _json(path: Path, text: str) -> Iterator[Located]:
-    """A list of objects, or an object that has one under "data"."""
+def _begins_with(path: Path, mark: bytes) -> bool:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not valid JSON ({error})") from None
-    rows = found.get("data") if isinstance(found, dict) else found
-    if not isinstance(rows, list):
-        raise UsageError(f'{path}: expected a JSON list, or an object with a list under "data"')
-    for index, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise UsageError(f"{path}[{index}]: expected a JSON object, found {type(row).__name__}")
-        yield Located(f"{path}[{index}]", row)
+        with path.open("rb") as file:
+            return file.read(len(mark)) == mark
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
 
 
-def _table(path: Path, text: str) -> Iterator[Located]:
-    """Cells divided by tabs, never quoted (csv.reader would have limits of its own); the first line names them."""
-    header: list[str] | None = None
-    for number, line in enumerate(text.split("\n"), start=1):
-        cells = line.removesuffix("\r").split("\t")
-        if cells == [""]:
-            continue
-        if header is None:
-            header = cells
-            if len(set(header)) < len(header):
-                raise UsageError(f"{path}:{number}: the header names a column twice: {', '.join(header)}")
-            continue
-        if len(cells) != len(header):
-            raise UsageError(f"{path}:{number}: {len(cells)} cells, but the header names {len(header)}")
-        yield Located(f"{path}:{number}", dict(zip(header, cells, strict=True)))
+def _reader(ending: str, text: str) -> Callable[[Path, str], Iterator[Located]]:
+    """What reads a text: JSON wherever it is JSON, else what the ending says; columns of words without one of these."""
+    if ending in (".json", ".jsonl") or holds_json(text):
+        return partial(json_rows, one_is_a_row=ending != ".json")
+    return {".tsv": tabbed_rows, ".csv": quoted_rows}.get(ending, _columns)
 
 
 def _columns(path: Path, text: str) -> Iterator[Located]:
@@ -129,6 +96,3 @@ def _whole_sentence(place: str, cells: list[str]) -> Located:
     if not predicate.isdecimal() or cells[middle] != WHOLE_SENTENCE or len(words) != len(tags):
         raise UsageError(f"{place}: expected the predicate's place, then as many words as tags, divided by |||")
     return Located(place, {"predicate": int(predicate), "words": words, "tags": tags})
-
-
-READERS: dict[str, Callable[[Path, str], Iterator[Located]]] = {".jsonl": _json_lines, ".json": _json, ".tsv": _table}

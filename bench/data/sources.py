@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from glob import escape
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bench.data.arrow import prepared_rows, table_rows
+from bench.data.arrow import SAVED, prepared_rows, table_rows
 from bench.data.files import Located, read
 from bench.errors import UsageError
 from bench.spec import Split, Task
+
+TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")  # endings of files whose rows have named fields
 
 
 def load(task: Task, split: Split, data: Path | None) -> list[Located]:
@@ -34,17 +37,19 @@ def fingerprint(task: Task, data: Path | None, splits: Sequence[Split]) -> str:
         for split, paths in _files(task, splits, data).items():
             digest.update(f"{split} {len(paths)}".encode())
             for path in paths:
-                try:  # a digest of each, so that the same bytes divided elsewhere are other data
-                    digest.update(hashlib.sha256(path.read_bytes()).digest())
-                except OSError as error:
-                    raise UsageError(f"cannot read {path}: {error}") from None
+                for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+                    try:  # a digest of each, so that the same bytes divided elsewhere are other data
+                        digest.update(hashlib.sha256(file.read_bytes()).digest())
+                    except OSError as error:
+                        raise UsageError(f"cannot read {file}: {error}") from None
     else:
         digest.update(f"{task.source.hub}/{task.source.config}@{hub_revision(task)}".encode())
     return digest.hexdigest()[:16]
 
 
 def local_files(task: Task, split: Split, data: Path) -> list[Path]:
-    """Where a split lies under a local data folder: one file, or all that a pattern finds, in the order of names.
+    """Where a split lies under a local data folder: one file, or all that a pattern finds, in the order of names; a
+    folder where `save_to_disk` wrote it.
 
     UsageError when the folder or the split is not there.
     """
@@ -74,13 +79,35 @@ def _files(task: Task, splits: Sequence[Split], data: Path) -> dict[Split, list[
 
 
 def _found(task: Task, split: Split, data: Path) -> list[Path]:
-    """What lies where the first pattern says, with the first of the split's names that is there; else the next."""
+    """What lies where the first pattern says, with the first of the split's names that is there; else the next.
+
+    Where no pattern finds anything, the same places are looked at for the other forms that rows may have.
+    """
+    names = task.source.local_splits[split]
     for place in task.source.local:
-        for name in task.source.local_splits[split]:
+        for name in names:
             paths = sorted(path for path in data.glob(place.format(split=name)) if path.is_file())
             if paths:
                 return paths
+    for place in map(PurePosixPath, task.source.local):
+        stem = place.with_suffix("") if place.suffix == ".gz" else place
+        if stem.suffix in TABLES and "*" not in str(place):
+            for name in dict.fromkeys((*names, task.source.hub_splits.get(split, split))):
+                paths = _in_another_form(data / str(stem.with_suffix("")).format(split=name))
+                if paths:
+                    return paths
     return []
+
+
+def _in_another_form(stem: Path) -> list[Path]:
+    """A file of that name with another ending, a folder that was saved, or the parts of a table as the hub has them."""
+    forms = [stem.with_name(stem.name + ending + packed) for packed in ("", ".gz") for ending in TABLES]
+    for path in forms:
+        if path.is_file():
+            return [path]
+    if (stem / SAVED).is_file():
+        return [stem]
+    return sorted(stem.parent.glob(f"{escape(stem.name)}-[0-9]*-of-[0-9]*.parquet"))
 
 
 def _tried(task: Task, split: Split) -> list[str]:

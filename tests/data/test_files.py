@@ -72,7 +72,7 @@ LIST = 'expected a JSON list, or an object with a list under "data"'
 PLACE_WORDS_TAGS = "expected the predicate's place, then as many words as tags, divided by |||"
 MALFORMED = {
     "a broken line": ("train.jsonl", '{"a": 1}\n{"a": ', ":2: not valid JSON (Expecting value: line 1"),
-    "a list for a row": ("train.jsonl", "[1]", ":1: expected a JSON object, found list"),
+    "a list for a row": ("train.jsonl", '{"a": 1}\n[1]', ":2: expected a JSON object, found list"),
     "a broken document": ("train.json", "[", ": not valid JSON (Expecting value: line 1 column 2 (char 1))"),
     "too deep a document": ("train.json", "[" * 100_000, ": not valid JSON (maximum recursion depth exceeded"),
     "a document without rows": ("train.json", '{"rows": []}', f": {LIST}"),
