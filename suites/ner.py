@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench.spec import Source, Suite, Task, bio
-from suites.rows.columns import columns, document, gold_entities, gold_words, is_gold_conll
+from suites.rows.columns import columns, document, gold_entities, gold_words, is_gold_conll, words_and_tags
 from suites.rows.fields import Row, number, tables, text, texts
 
 DOCUMENT_START = "-DOCSTART-"
@@ -19,11 +19,10 @@ ONTONOTES_TYPES = (
 
 
 def conll03(row: Row) -> Iterator[Row]:
-    """Word first, entity tag last; a document's first line is no sentence."""
-    found = columns(row)
-    kept = [(word, tag) for word, tag in zip(found[0], found[-1], strict=True) if word != DOCUMENT_START]
+    """Word first and tag last, where the file does not show them elsewhere; a document's first line is no sentence."""
+    kept = [(word, tag) for word, tag in zip(*words_and_tags(row), strict=True) if word != DOCUMENT_START]
     if kept:
-        yield {"words": [word for word, _ in kept], "tags": [tag for _, tag in kept]}
+        yield {"words": [word for word, _ in kept], "tags": [tag for _, tag in kept], **_document(row)}
 
 
 def conll04(row: Row) -> Iterator[Row]:
@@ -42,12 +41,19 @@ def conll04(row: Row) -> Iterator[Row]:
 
 
 def ontonotes(row: Row) -> Iterator[Row]:
-    """CoNLL-2012's columns, or word first and tag last."""
+    """CoNLL-2012's columns, or as conll03's."""
     found = columns(row)
     if not is_gold_conll(found):
-        yield {"words": found[0], "tags": found[-1]}
-    elif not document(found).startswith(NOT_ANNOTATED):
-        yield {"words": gold_words(found), "tags": gold_entities(found)}
+        yield from conll03(row)
+    elif document(found).startswith(NOT_ANNOTATED):
+        yield {"no_example": "a sentence of the pivot text, which has no entities marked"}
+    else:
+        yield {"words": gold_words(found), "tags": gold_entities(found), "group": document(found)}
+
+
+def _document(row: Row) -> Row:
+    """The group of a sentence whose file marks documents."""
+    return {"group": row["document"]} if "document" in row else {}
 
 
 CONLL03 = Task(

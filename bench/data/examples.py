@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.data.files import Located
 from bench.data.kinds import READERS, in_bio
+from bench.data.layout import with_layout
+from bench.data.located import Located
 from bench.data.sources import load, local_files
 from bench.data.tally import Tally
-from bench.errors import UsageError
+from bench.errors import UsageError, WordError
 from bench.spec import Example, Split, Task
 
 REPAIRED, NO_EXAMPLE = "repaired", "no_example"  # what a task's rows say of themselves (see bench.spec.Task)
@@ -39,10 +40,12 @@ class Reading:
 def examples(task: Task, split: Split, data: Path | None) -> Reading:
     """All examples of a split, in the source's order. Warns of what is counted, and of a size that is not official."""
     located = load(task, split, data)
+    if task.kind == "tagging":
+        located = with_layout(located, task.classes)
     repaired, no_example, left_out, kept = Tally(), Tally(), Tally(), Tally()
     rows = list(_flat(task, located, repaired, no_example))
     if task.kind == "tagging":
-        rows = in_bio(task, rows)
+        rows = in_bio(task, rows, repaired)
     found: list[Example] = []
     read = READERS[task.kind](task)
     for index, row in enumerate(rows):
@@ -56,7 +59,7 @@ def examples(task: Task, split: Split, data: Path | None) -> Reading:
         why = "; ".join(tally.listed() for tally in (left_out, no_example) if tally.total)
         raise UsageError(f"task {task.name!r}: {place} has no rows that can be used{f': {why}' if why else ''}")
     _tell(task, split, repaired, no_example, left_out, kept)
-    _check_size(task, split, len(located) if task.kind == "tagging" else len(rows))
+    _check_size(task, split, located if task.sizes_of == "sentences" else rows)
     counts = (dict(tally.counts) for tally in (left_out, repaired, no_example))
     return Reading(_with_own_ids(task, split, found), *counts)
 
@@ -94,13 +97,15 @@ def _with_own_ids(task: Task, split: Split, found: list[Example]) -> list[Exampl
     return own
 
 
-def _check_size(task: Task, split: Split, size: int) -> None:
+def _check_size(task: Task, split: Split, counted: Sequence[Located]) -> None:
     declared = task.sizes.get(split)
-    if declared is not None and declared != size:
-        what = "sentences" if task.kind == "tagging" else "rows"
+    if task.sizes_of == "sentences" and not all("columns" in row.fields for row in counted):
+        return  # a line for each predicate
+    if declared is not None and declared != len(counted):
+        sentences = "propositions" if any("marks" in row.fields for row in counted) else "sentences"
         warnings.warn(
-            f"{task.name} {split}: {size} {what}, the official split has {declared}; "
-            "scores are not comparable with published ones",
+            f"{task.name} {split}: {len(counted)} {sentences if task.kind == 'tagging' else 'rows'}, "
+            f"the official split has {declared}; scores are not comparable with published ones",
             stacklevel=3,
         )
 
@@ -119,7 +124,7 @@ def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: T
             if NO_EXAMPLE in fields:
                 no_example.note(fields[NO_EXAMPLE], row.place)
             else:
-                yield Located(row.place, fields)
+                yield replace(row, fields=fields)
 
 
 def _rows_of(task: Task, row: Located) -> Iterator[dict[str, Any]]:
@@ -133,5 +138,7 @@ def _rows_of(task: Task, row: Located) -> Iterator[dict[str, Any]]:
     except KeyError as error:
         found = ", ".join(sorted(map(str, row.fields))) or "nothing"
         raise UsageError(f"{row.place}: field {error} is missing (task {task.name!r}); the row has {found}") from None
+    except WordError as error:
+        raise UsageError(f"{row.of_word(error.word)}: {error} (task {task.name!r})") from None
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise UsageError(f"{row.place}: {error} (task {task.name!r})") from None
