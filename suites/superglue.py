@@ -97,6 +97,7 @@ RECORD = Task(
     licence=LICENCE,
     citation="arXiv:1810.12885",
     obtain=OBTAIN,
+    version=2,
 )
 
 RTE = Task(

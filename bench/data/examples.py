@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.data.characters import REPAIR, whole_characters
 from bench.data.content import with_equal_texts_grouped
-from bench.data.files import Located
 from bench.data.kinds import READERS, in_bio, without_blank_answers
+from bench.data.layout import with_layout
+from bench.data.located import Located
 from bench.data.sources import load, local_files
 from bench.data.tally import Tally
-from bench.errors import UsageError
+from bench.errors import UsageError, WordError
 from bench.spec import Example, Split, Task
 
 REPAIRED, NO_EXAMPLE = "repaired", "no_example"  # what a task's rows say of themselves (see bench.spec.Task)
@@ -39,11 +40,13 @@ class Reading:
 
 def examples(task: Task, split: Split, data: Path | None) -> Reading:
     """All examples of a split, in the source's order. Warns of what is counted, and of a size that is not official."""
-    located = load(task, split, data)
+    located = [_with_whole_characters(row) for row in load(task, split, data)]
+    if task.kind == "tagging":
+        located = with_layout(located, task.classes)
     repaired, no_example, left_out, kept = Tally(), Tally(), Tally(), Tally()
     rows = list(_flat(task, located, repaired, no_example))
     if task.kind == "tagging":
-        rows = in_bio(task, rows)
+        rows = in_bio(task, rows, repaired)
     found: list[Example] = []
     read = READERS[task.kind](task)
     for index, row in enumerate(rows):
@@ -57,7 +60,7 @@ def examples(task: Task, split: Split, data: Path | None) -> Reading:
         why = "; ".join(tally.listed() for tally in (left_out, no_example) if tally.total)
         raise UsageError(f"task {task.name!r}: {place} has no rows that can be used{f': {why}' if why else ''}")
     _tell(task, split, repaired, no_example, left_out, kept)
-    _check_size(task, split, len(located) if task.kind == "tagging" else len(rows))
+    _check_size(task, split, located if task.sizes_of == "sentences" else rows)
     counts = (dict(tally.counts) for tally in (left_out, repaired, no_example))
     return Reading(with_equal_texts_grouped(_with_own_ids(task, split, found)), *counts)
 
@@ -95,24 +98,25 @@ def _with_own_ids(task: Task, split: Split, found: list[Example]) -> list[Exampl
     return own
 
 
-def _check_size(task: Task, split: Split, size: int) -> None:
+def _check_size(task: Task, split: Split, counted: Sequence[Located]) -> None:
     declared = task.sizes.get(split)
-    if declared is not None and declared != size:
-        what = "sentences" if task.kind == "tagging" else "rows"
+    if task.sizes_of == "sentences" and not all("columns" in row.fields for row in counted):
+        return  # a line for each predicate
+    if declared is not None and declared != len(counted):
+        sentences = "propositions" if any("marks" in row.fields for row in counted) else "sentences"
         warnings.warn(
-            f"{task.name} {split}: {size} {what}, the official split has {declared}; "
-            "scores are not comparable with published ones",
+            f"{task.name} {split}: {len(counted)} {sentences if task.kind == 'tagging' else 'rows'}, "
+            f"the official split has {declared}; scores are not comparable with published ones",
             stacklevel=3,
         )
 
 
 def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: Tally) -> Iterator[Located]:
     """The rows in the harness's fields that a source's rows stand for; counts what they say of themselves."""
-    for raw in located:
-        row = _with_whole_characters(raw)
+    for row in located:
         for reason in row.repaired:
             repaired.note(reason, row.place)
-        for flat in (Located(row.place, row.fields),) if task.rows is None else _rows_of(task, row):
+        for flat in (replace(row, repaired=()),) if task.rows is None else _rows_of(task, row):
             if task.rows is not None and NO_EXAMPLE in flat.fields:
                 no_example.note(flat.fields[NO_EXAMPLE], row.place)
                 continue
@@ -127,7 +131,7 @@ def _with_whole_characters(row: Located) -> Located:
         fields, halves = whole_characters(row.fields)
     except ValueError as error:
         raise UsageError(f"{row.place}: {error}") from None
-    return Located(row.place, fields, (*row.repaired, *[REPAIR] * halves)) if halves else row
+    return replace(row, fields=fields, repaired=(*row.repaired, *[REPAIR] * halves)) if halves else row
 
 
 def _rows_of(task: Task, row: Located) -> Iterator[Located]:
@@ -138,9 +142,11 @@ def _rows_of(task: Task, row: Located) -> Iterator[Located]:
             if not isinstance(fields, dict):
                 raise TypeError(f"the task's rows must be dicts, found {type(fields).__name__}")
             rest = {name: value for name, value in fields.items() if name != REPAIRED}
-            yield Located(row.place, rest, tuple(fields.get(REPAIRED, ())))
+            yield replace(row, fields=rest, repaired=tuple(fields.get(REPAIRED, ())))
     except KeyError as error:
         found = ", ".join(sorted(map(str, row.fields))) or "nothing"
         raise UsageError(f"{row.place}: field {error} is missing (task {task.name!r}); the row has {found}") from None
+    except WordError as error:
+        raise UsageError(f"{row.of_word(error.word)}: {error} (task {task.name!r})") from None
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise UsageError(f"{row.place}: {error} (task {task.name!r})") from None

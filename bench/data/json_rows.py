@@ -91,7 +91,7 @@ def _one_after_the_other(path: Path, text: str) -> Iterator[Located]:
 
 def _document(path: Path, value: Any, one_is_a_row: bool, number: int) -> Iterator[Located]:
     """The rows of one JSON value that is all the file has."""
-    rows = value if isinstance(value, list) else _rows_of(value) if isinstance(value, dict) else None
+    rows = value if isinstance(value, list) else _rows_of(value, one_is_a_row) if isinstance(value, dict) else None
     if rows is None and isinstance(value, dict) and one_is_a_row:
         yield Located(f"{path}:{number}", value)
         return
@@ -104,9 +104,14 @@ def _document(path: Path, value: Any, one_is_a_row: bool, number: int) -> Iterat
         yield Located(f"{path}[{index}]", row)
 
 
-def _rows_of(value: dict[str, Any]) -> list[Any] | None:
-    """The rows of an object that holds many: under "data", as columns, or by their numbers (pandas' `to_json`)."""
+def _rows_of(value: dict[str, Any], one_is_a_row: bool) -> list[Any] | None:
+    """The rows of an object that holds many: under "data", as columns, or by their numbers (pandas' `to_json`).
+
+    What may be one row is: a sentence's words and tags look like two columns.
+    """
     data = value.get("data")
+    if one_is_a_row and not (isinstance(data, list) and data and all(isinstance(row, dict) for row in data)):
+        return None
     if isinstance(data, list):
         names = value.get("columns")
         if isinstance(names, list) and data and all(isinstance(row, list) and len(row) == len(names) for row in data):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
-from bench.data.files import Located
+from bench.data.located import Located
 from bench.data.tags import to_bio
+from bench.data.tally import Tally
 from bench.data.values import label_text, name_of, whole_number
 from bench.errors import UsageError
 from bench.spec import Answer, Example, Task
@@ -87,7 +90,8 @@ def _tagging(task: Task) -> Read:
         try:
             labels = tuple([places[tag] for tag in tags])
         except KeyError as error:
-            raise _unknown(task, row, "tag", error.args[0], task.classes) from None
+            at = tags.index(error.args[0])
+            raise _unknown(task, Located(row.of_word(at), {}), "tag", tags[at], task.classes) from None
         return "", _example(row, index, words=tuple(words), labels=labels, marks=tuple(marks))
 
     return read
@@ -131,7 +135,8 @@ def without_blank_answers(row: Located) -> Located:
         return row
     kept = [one for one in given if not (isinstance(one, dict) and _is_blank(one.get("text")))]
     reasons = (BLANK_ANSWER,) * (len(given) - len(kept))
-    return Located(row.place, {**row.fields, "answers": kept}, (*row.repaired, *reasons)) if reasons else row
+    fields = {**row.fields, "answers": kept}
+    return replace(row, fields=fields, repaired=(*row.repaired, *reasons)) if reasons else row
 
 
 def _is_blank(value: object) -> bool:
@@ -159,8 +164,8 @@ READERS: dict[str, Callable[[Task], Read]] = {
 _EMPTY: dict[str, Any] = {"texts": {}, "choices": (), "words": (), "marks": (), "answers": ()}
 
 
-def in_bio(task: Task, rows: list[Located]) -> list[Located]:
-    """The rows with their tags in BIO, after a look at the lists of words and tags."""
+def in_bio(task: Task, rows: list[Located], repaired: Tally) -> list[Located]:
+    """The rows with their tags in BIO, after a look at the lists of words and tags. What is repaired is counted."""
     for row in rows:
         words, tags = _field(task, row, "words"), _field(task, row, "tags")
         for name, value in (("words", words), ("tags", tags)):
@@ -168,8 +173,14 @@ def in_bio(task: Task, rows: list[Located]) -> list[Located]:
                 raise UsageError(f"{row.place}: {name!r} must be a list of texts that is not empty")
         if len(words) != len(tags):
             raise UsageError(f"{row.place}: {len(words)} words but {len(tags)} tags")
-    tags = to_bio([row.fields["tags"] for row in rows], [row.place for row in rows])
-    return [Located(row.place, {**row.fields, "tags": own}) for row, own in zip(rows, tags, strict=True)]
+    made = []
+    for _, group in groupby(rows, key=lambda row: row.source):
+        own = list(group)
+        found = to_bio(
+            [row.fields["tags"] for row in own], lambda number, at, own=own: own[number].of_word(at), repaired
+        )  # type: ignore[misc]
+        made += [replace(row, fields={**row.fields, "tags": tags}) for row, tags in zip(own, found, strict=True)]
+    return made
 
 
 def _example(row: Located, index: int, **fields: Any) -> Example:

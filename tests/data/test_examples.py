@@ -196,7 +196,11 @@ def test_the_official_size_counts_what_is_left_out(read: Reader, tmp_path: Path)
     assert told(declared, "train", tmp_path) == ["pairs train: 1 row left out: 1 × an empty 'premise'"]
 
 
-def test_the_official_size_of_a_tagging_task_counts_sentences(read: Reader, tmp_path: Path) -> None:
-    task = TAGS.model_copy(update={"rows": lambda row: [row] * 3 if "tags" in row else [], "sizes": {"train": 2}})
+def test_the_official_size_of_a_tagging_task_counts_its_rows(read: Reader, tmp_path: Path) -> None:
+    rows = lambda row: [{**row, "marks": [0]}] * 3 if "tags" in row else [{"no_example": "no predicate"}]  # noqa: E731
+    task = TAGS.model_copy(update={"rows": rows, "sizes": {"train": 3}})
     assert len(read(task, TAGGED, {"words": ["no predicate"]}).examples) == 3
-    assert told(task, "train", tmp_path) == []
+    assert told(task, "train", tmp_path) == ["tags train: what makes no example: 1 × no predicate"]
+    assert told(task.model_copy(update={"sizes": {"train": 2}}), "train", tmp_path)[1:] == [
+        "tags train: 3 propositions, the official split has 2; scores are not comparable with published ones"
+    ]
