@@ -26,10 +26,18 @@ def with_layout(rows: Iterable[Located], classes: Sequence[str]) -> list[Located
     found: list[Located] = []
     for _, group in groupby(rows, key=lambda row: row.source):
         own = list(group)
-        if all("columns" in row.fields for row in own):
+        if all(_has_columns(row) for row in own):
             own = _of_file(own, types)
         found += own
     return found
+
+
+def _has_columns(row: Located) -> bool:
+    """Whether it is a sentence in columns; a row of JSON may have a field of that name too."""
+    columns = row.fields.get("columns")
+    if not isinstance(columns, list) or not columns:
+        return False
+    return all(isinstance(column, list) and set(map(type, column)) == {str} for column in columns)
 
 
 def _of_file(rows: list[Located], types: set[str]) -> list[Located]:

@@ -59,7 +59,9 @@ WRITTEN: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "JSON lines from pandas": (
         "P/{}.json", lambda path: pandas.DataFrame(ROWS).to_json(path, orient="records", lines=True),
     ),
-    "packed JSON lines": ("P/{}.jsonl.gz", lambda path: pandas.DataFrame(ROWS).to_json(path, orient="records", lines=True)),
+    "packed JSON lines": (
+        "P/{}.jsonl.gz", lambda path: pandas.DataFrame(ROWS).to_json(path, orient="records", lines=True),
+    ),
     "in the second place": ("Q/pairs-{}.csv", lambda path: pandas.DataFrame(ROWS).to_csv(path, index=False)),
     "saved": ("P/{}", lambda path: numbered().save_to_disk(str(path))),
 }  # fmt: skip
@@ -124,7 +126,9 @@ SPOILED: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "a cut parquet file": (
         "P/train.parquet", lambda path: path.write_bytes(b"PAR1 and no more"), "cannot read {}: as parquet: ",
     ),
-    "no parquet file": ("P/train.parquet", lambda path: path.write_text("a,b\n1,2"), "cannot read {}: it is no parquet"),
+    "no parquet file": (
+        "P/train.parquet", lambda path: path.write_text("a,b\n1,2"), "cannot read {}: it is no parquet file, nor JSON",
+    ),
     "a saved data set without its table": (
         "P/train",
         lambda path: (numbered().save_to_disk(str(path)), next(path.glob("*.arrow")).unlink()),
