@@ -53,6 +53,9 @@ CASES: dict[str, tuple[str, list[str], dict[str, int]]] = {
         "".join(f"d s{own} {at} w{at} NN O\n" + "\n" * (at == 3) for own in range(3) for at in range(4)),
         ["w0/O w1/O w2/O w3/O"] * 3, {"a file in which the words are in column 4": 1},
     ),
+    "words that are all the same": (
+        "ha NN O\n" * 4 + "\n" + "ha NN O\n" * 6, [" ".join(["ha/O"] * count) for count in (4, 6)], {},
+    ),
     "tags first": ("B-PER Ann\nO left\n\nB-LOC Ulm", TWO, {
         "a file in which the words are in column 2, the tags are in column 1 of 2": 1,
     }),
@@ -162,6 +165,12 @@ def test_a_spoiled_proposition_is_named_with_its_words_line(tmp_path: Path) -> N
         with pytest.raises(UsageError) as error:
             read(tmp_path, fixed.format(cell), ROLES)
         assert str(error.value).startswith(f"{tmp_path}/train.txt{message}")
+
+
+def test_a_column_of_o_alone_asks_nothing_of_the_number_of_columns(tmp_path: Path) -> None:
+    """CoNLL-2004's roles have entities in a column, and as many columns in a sentence as it has predicates."""
+    content = "Ann NNP O - (A0*)\nleft VBD O leave (V*)\n\nYes UH O -\n"
+    assert len(read(tmp_path, content, ROLES).examples) == 1
 
 
 def test_sentences_without_a_predicate_are_counted_in_every_split(tmp_path: Path) -> None:
