@@ -176,11 +176,13 @@ def in_bio(task: Task, rows: list[Located], repaired: Tally) -> list[Located]:
     made = []
     for _, group in groupby(rows, key=lambda row: row.source):
         own = list(group)
-        found = to_bio(
-            [row.fields["tags"] for row in own], lambda number, at, own=own: own[number].of_word(at), repaired
-        )  # type: ignore[misc]
+        found = to_bio([row.fields["tags"] for row in own], _places(own), repaired)
         made += [replace(row, fields={**row.fields, "tags": tags}) for row, tags in zip(own, found, strict=True)]
     return made
+
+
+def _places(rows: Sequence[Located]) -> Callable[[int, int], str]:
+    return lambda number, at: rows[number].of_word(at)
 
 
 def _example(row: Located, index: int, **fields: Any) -> Example:
