@@ -198,7 +198,7 @@ SPOILED = [
     ("conll03", "conll03/eng.testa", "\nAnn", ":2: expected columns of one length, a word and a tag at least, found 1"),
     ("conll03", "conll03/eng.testa", "Ann I-GPE", ":1: unknown tag 'B-GPE' for task 'conll03'"),
     ("squad1", "squad/dev-v1.1.json", '{"data": [{"paragraphs": [{"qas": []}]}]}', "[0]: field 'context' is missing"),
-    ("conll05_wsj", "conll05/dev-set.gz", "a (A0*\nb (V*)", ":1: the brackets of"),
+    ("conll05_wsj", "conll05/dev-set.gz", "a (A0*\nb (V*)", ":2: the brackets of"),
     ("srl_ewt", "srl_ewt/dev.jsonl", '{"tokens": ["a"], "frames": 1}', ":1: field 'frames' must be a list of objects"),
 ]  # fmt: skip
 
