@@ -91,7 +91,7 @@ def _found(task: Task, split: Split, data: Path) -> list[Path]:
                 return paths
     for each in map(PurePosixPath, task.source.local):
         stem = each.with_suffix("") if each.suffix == ".gz" else each
-        if stem.suffix in TABLES and "*" not in str(each):
+        if stem.suffix in (*TABLES, ".txt") and "*" not in str(each):
             for name in dict.fromkeys((*names, task.source.hub_splits.get(split, split))):
                 paths = _in_another_form(data / str(stem.with_suffix("")).format(split=name))
                 if paths:
