@@ -11,20 +11,36 @@ REPAIR = "half a character (a lone surrogate), made U+FFFD"
 DEEPEST = 100  # levels of lists and objects in each other; no format of ours has ten
 
 
-def whole_characters(value: Any, depth: int = 0) -> tuple[Any, int]:
+def whole_characters(value: Any) -> tuple[Any, int]:
     """The value with every half character in its texts and names replaced, and how many were.
 
     One character takes the place of one, so that places in a text stay true. ValueError for a value nested too deeply.
     """
+    return _replaced(value) if _has_half(value, 0) else (value, 0)
+
+
+def _has_half(value: Any, depth: int) -> bool:
+    """A look alone: next to no row has any, and there may be a million words."""
     if isinstance(value, str):
-        return (value, 0) if value.isascii() else _HALF.subn(REPLACEMENT, value)
+        return not value.isascii() and _HALF.search(value) is not None
     if depth > DEEPEST:
         raise ValueError(f"it is nested more than {DEEPEST} levels deep")
     if isinstance(value, list):
-        made = [whole_characters(each, depth + 1) for each in value]
-        return ([each for each, _ in made], count) if (count := sum(n for _, n in made)) else (value, 0)
+        if set(map(type, value)) == {str}:
+            return _has_half("".join(value), depth)  # halves that meet here stay halves
+        return any(_has_half(each, depth + 1) for each in value)
     if isinstance(value, dict):
-        pairs = [(whole_characters(name, depth + 1), whole_characters(each, depth + 1)) for name, each in value.items()]
-        count = sum(first[1] + second[1] for first, second in pairs)
-        return ({first[0]: second[0] for first, second in pairs}, count) if count else (value, 0)
+        return _has_half("".join(map(str, value)), depth) or any(_has_half(each, depth + 1) for each in value.values())
+    return False
+
+
+def _replaced(value: Any) -> tuple[Any, int]:
+    if isinstance(value, str):
+        return _HALF.subn(REPLACEMENT, value)
+    if isinstance(value, list):
+        made = [_replaced(each) for each in value]
+        return [each for each, _ in made], sum(count for _, count in made)
+    if isinstance(value, dict):
+        pairs = [(_replaced(name), _replaced(each)) for name, each in value.items()]
+        return {name: each for (name, _), (each, _) in pairs}, sum(first + second for (_, first), (_, second) in pairs)
     return value, 0

@@ -14,11 +14,10 @@ EQUAL = "equal texts: "  # begins the name of a group that nothing but equal tex
 def content(example: Example) -> bytes | None:
     """A digest of all texts, candidates and words of an example, spaces and capitals aside; None when it has none."""
     fields = sorted([*example.texts.items(), *(field for choice in example.choices for field in choice.items())])
-    said = [*(text for _, text in fields), *example.words]
-    if not any(text.strip() for text in said):
+    plain = "\0".join([*(" ".join(text.split()) for _, text in fields), *example.words])
+    if not plain.strip("\0 "):
         return None
-    plain = "\0".join([" ".join(text.split()).casefold() for text in said])
-    return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return hashlib.blake2b(plain.casefold().encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def with_equal_texts_grouped(examples: Sequence[Example]) -> list[Example]:

@@ -120,11 +120,16 @@ def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: T
             if task.rows is not None and isinstance(why := flat.fields.get(NO_EXAMPLE), str):
                 no_example.note(why, row.place)
                 continue
-            made = _with_whole_characters(flat)  # again: JSON in a cell of a table has its own
+            made = _with_whole_characters(flat) if _holds_escapes(row) else flat
             made = without_blank_answers(made) if task.kind == "span" else made
             for reason in made.repaired:
                 repaired.note(reason, row.place)
             yield made
+
+
+def _holds_escapes(row: Located) -> bool:
+    """Whether a cell may be JSON that has half characters of its own, which come out when an adapter reads it."""
+    return any(isinstance(value, str) and "\\u" in value for value in row.fields.values())
 
 
 def _with_whole_characters(row: Located) -> Located:
@@ -145,7 +150,7 @@ def _rows_of(task: Task, row: Located) -> Iterator[Located]:
             repaired = fields.get(REPAIRED)
             reasons = tuple(map(str, repaired)) if isinstance(repaired, list | tuple) else ()
             rest = {name: value for name, value in fields.items() if name != REPAIRED}
-            yield replace(row, fields=rest, repaired=reasons)
+            yield Located(row.place, rest, reasons, row.lines)
     except KeyError as error:
         found = ", ".join(sorted(map(str, row.fields))) or "nothing"
         raise UsageError(f"{row.place}: field {error} is missing (task {task.name!r}); the row has {found}") from None

@@ -37,12 +37,20 @@ def held_out(task: Task, examples: Sequence[Example], seed: int | None = None) -
         raise UsageError(f"task {task.name!r}: nothing can be held out of {_one_group(task, examples)}")
     selected = _sampled(task, examples, groups, wanted, seed)
     train = [example for index, example in enumerate(examples) if index not in selected]
-    learned = set() if all_alike else {content(example) for example in train} - {None}
-    unseen = [index for index in sorted(selected) if content(examples[index]) not in learned]
+    unseen = sorted(selected) if all_alike else _unseen(examples, selected)
     if not unseen:
         rows = f"the {len(selected)} of {len(examples)} train rows that could be held out"
         raise UsageError(f"task {task.name!r}: {rows} say what others of them say; give it rows with other texts")
     return train, [examples[index] for index in unseen]
+
+
+def _unseen(examples: Sequence[Example], selected: set[int]) -> list[int]:
+    """Those selected that say nothing that a row of train says, in their order."""
+    declared = [group is not None and not group.startswith(EQUAL) for group in (each.group for each in examples)]
+    if not any(declared[index] for index in selected):
+        return sorted(selected)  # equal texts are whole groups
+    learned = {content(example) for index, example in enumerate(examples) if index not in selected} - {None}
+    return [index for index in sorted(selected) if content(examples[index]) not in learned]
 
 
 def _members(examples: Sequence[Example], key: Callable[[Example], str | None]) -> dict[str, list[int]]:
