@@ -36,7 +36,10 @@ def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
             content = gzip.decompress(content)
         encoding = next((name for mark, name in _ENCODINGS if content.startswith(mark)), "utf-8")
         text = content.decode(encoding)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        number = error.object.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"cannot read {path}: {error} (line {number}); give it as text in UTF-8") from None
+    except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
     if "\0" in text:
         number = len(lines(text[: text.index("\0")]))

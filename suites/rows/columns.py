@@ -48,8 +48,18 @@ def words_and_tags(row: Row) -> tuple[Column, Column]:
 
 
 def is_gold_conll(found: list[Column]) -> bool:
-    """Whether the columns are those of CoNLL-2012, which numbers the words of a sentence."""
-    return len(found) > _ENTITIES + 1 and found[_NUMBER] == [str(at) for at in range(len(found[_NUMBER]))]
+    """Whether the columns are those of CoNLL-2012, which numbers the words of a sentence from 0.
+
+    ValueError where the numbers are others.
+    """
+    if len(found) <= _ENTITIES + 1 or not all(map(str.isdecimal, found[_NUMBER])):
+        return False
+    if len(set(found[_DOCUMENT])) > 1:
+        return False  # numbers of another kind
+    for at, number in enumerate(found[_NUMBER]):
+        if number != str(at):
+            raise WordError(at, f"word {at} of its sentence, counted from 0, has the number {number}")
+    return True
 
 
 def document(found: list[Column]) -> str:
@@ -108,6 +118,10 @@ def _last_arguments(found: list[Column], word_column: int) -> tuple[list[Column]
     while first > word_column + 1 and any(map(_BRACKETS.fullmatch, found[first - 1])):
         first -= 1
     arguments, marks = found[first:], found[first - 1]
+    before = found[first - 2] if first - 2 > word_column else []
+    if set(marks) == {_NONE} and _NONE in before and set(before) != {_NONE}:
+        at = next(at for at, mark in enumerate(before) if mark != _NONE)
+        raise WordError(at, f"column {first} is neither the predicates' nor one of arguments: it has - alone")
     unmarked = first - 1 == word_column or (_NONE not in marks and len(marks) != len(arguments))
     return arguments, [] if unmarked else marks
 

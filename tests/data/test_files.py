@@ -139,7 +139,11 @@ def test_what_is_malformed_is_named_with_file_and_line(tmp_path: Path, name: str
 
 PACKED = gzip.compress(json.dumps({str(at): at for at in range(500)}).encode())
 UNREADABLE = {
-    "bytes that are no text": ("train.jsonl", b'{"a": "\xff"}', "'utf-8' codec can't decode byte 0xff in position 7"),
+    "bytes that are no text": (
+        "train.jsonl",
+        b'{"a": "\xff"}',
+        "'utf-8' codec can't decode byte 0xff in position 7: invalid start byte (line 1)",
+    ),
     "what is not packed": ("train.jsonl.gz", b'{"a": 1}', "Not a gzipped file"),
     "what is cut": ("train.jsonl.gz", PACKED[:-20], "Compressed file ended"),
     "what is spoiled": ("train.jsonl.gz", PACKED[:20] + b"\xff" * 40 + PACKED[60:], "Error -3 while decompressing"),

@@ -73,7 +73,7 @@ def scored(task, example, name="encoder"):
     scores, counts = item_scores(task, reading, given)
     loss = summed_loss(task, scores, [item], counts)
     loss.backward()
-    return item, float(loss), given.grad, answer(task, example, [item], [scores.detach().numpy()])
+    return item, loss.item(), given.grad, answer(task, example, [item], [scores.detach().numpy()])
 
 
 @pytest.mark.parametrize("name", ["encoder", "decoder"])

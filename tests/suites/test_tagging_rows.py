@@ -187,6 +187,7 @@ PROPOSITIONS = {  # the arguments' columns, the word that is named, and how
     ),
     "a column too few": (["(A0*)", "(V*)", "(A1*", "*)"], 3, f"{MARKED} 1 columns of arguments"),
     "a column too many": (["* * *", "(V*) * (V*)", "* * *", "* (V*) *"], 3, f"{MARKED} 3 columns of arguments"),
+    "no brackets": (["-", "-", "-", "-"], 1, "neither the predicates' nor one of arguments: it has - alone"),
     "no column": (["", "", "", ""], 1, f"{MARKED} 0 columns of arguments"),
 }  # fmt: skip
 
@@ -209,6 +210,20 @@ def test_a_spoiled_proposition_of_conll12_names_its_word() -> None:
     with pytest.raises(WordError, match="column 2 of the arguments has no predicate") as error:
         list(conll(row))
     assert error.value.word == 3
+
+
+def test_words_of_conll12_that_are_numbered_otherwise_are_named() -> None:
+    row = gold()
+    row["columns"][2][2] = "3"
+    for read in (ontonotes, conll):
+        with pytest.raises(WordError, match="word 2 of its sentence, counted from 0, has the number 3") as error:
+            list(read(row))
+        assert error.value.word == 2
+
+
+def test_many_columns_of_another_kind_are_no_conll12() -> None:
+    row = by_word("1 Ann 0 _ _ _ _ _ _ _ _ _ B-PERSON", "2 left 4 _ _ _ _ _ _ _ _ _ O")
+    assert list(ontonotes({**row, "word_column": 1})) == [{"words": ["Ann", "left"], "tags": ["B-PERSON", "O"]}]
 
 
 def test_lemmas_beside_words_that_are_no_predicates_mark_none() -> None:
