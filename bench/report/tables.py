@@ -181,7 +181,7 @@ def _trivial_row(summary: pd.DataFrame, averages: pd.DataFrame, columns: list[tu
 def conditions(frame: pd.DataFrame) -> str:
     """Under which protocol, trials, budget and seeds the numbers of a frame were measured."""
     protocols = [PROTOCOLS.get(name, name) for name in sorted(set(frame["protocol"]))]
-    budgets = sorted(set(frame["budget"]))
+    budgets = sorted(set(frame["budget"]), key=natural)
     lengths = lengths_text({str(task): rows for task, rows in frame.groupby("task")["max_length"]})
     return (
         f"Protocol: {'; '.join(protocols)}. {trials_text(frame)}Budget: {'; '.join(budgets)}; "

@@ -1,0 +1,41 @@
+"""Verdicts and ranks only between lines of one budget: a line trained longer may win by that alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from bench.report.wording import natural
+
+PLACE = ["suite", "task", "model"]
+
+
+def comparable(summary: pd.DataFrame, references: Mapping[tuple[str, str], str]) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of a summary that may be compared with their reference, and a line on those that may not.
+
+    A row is left out where its budget is not that of its reference on the same task and model. Rows without a reference
+    there stay: nothing is said of them anyway.
+    """
+    budgets = {
+        (*key, label): budget for *key, label, budget in summary[[*PLACE, "label", "budget"]].itertuples(index=False)
+    }
+    kept, unlike = [], {}
+    for suite, task, model, label, budget in summary[[*PLACE, "label", "budget"]].itertuples(index=False):
+        reference = references.get((suite, label), label)
+        other = budgets.get((suite, task, model, reference), budget)
+        kept.append(other == budget)
+        if other != budget:
+            unlike[suite, label] = f"{label} ({budget}) and {reference} ({other})"
+    problems = [
+        f"{suite}: no verdict between {pair}: their budgets differ; run both with the same one"
+        for (suite, _), pair in sorted(unlike.items(), key=lambda one: natural(one[1]))
+    ]
+    return summary[np.array(kept, dtype=bool)], problems  # an empty list would choose columns
+
+
+def within_budgets(summary: pd.DataFrame, ranks: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """`ranks` of the rows of each budget by themselves, one below the other."""
+    parts = [ranks(rows) for _, rows in summary.groupby("budget", sort=True)]
+    return pd.concat([part for part in parts if len(part)] or [ranks(summary)], ignore_index=True)
