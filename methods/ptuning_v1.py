@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,17 +14,15 @@ if TYPE_CHECKING:
     from bench.model.backbone import Backbone
 
 INIT_STD = 0.02
-PUBLISHED_RATE = 1e-4  # of the prompts, beside a backbone that trains at 1e-5
 
 
 @method("ptuning_v1")
 class PTuningV1(Method):
     """Slots at the pattern's `[P]` marks (in front where there is no pattern), verbalizer head.
 
-    The backbone is frozen, as in the P-tuning v2 paper's column "PT", with a rate of ours, since none was published;
-    `tune_backbone` trains it too, at `backbone_learning_rate`, as the first paper's code does on SuperGLUE, and
-    `learning_rate` is then 1e-4 unless it is given. The `lstm` has the width of the embeddings each way, as that code
-    has it; `encoder_hidden` of half of it is what the same authors' code has for LAMA.
+    The backbone is frozen, as in the P-tuning v2 paper's column "PT"; `tune_backbone` trains it too, at
+    `backbone_learning_rate`, as the first paper's code does on SuperGLUE. The `lstm` has the width of the embeddings
+    each way, as that code has it; an `encoder_hidden` of half of it is what the same authors' code has for LAMA.
     """
 
     length: int = Field(6, ge=1)  # prompt vectors, shared out over the pattern's [P] marks
@@ -32,17 +30,11 @@ class PTuningV1(Method):
     encoder_hidden: int | None = Field(None, ge=1)  # default: the width of the embeddings, each way for the lstm
     tune_backbone: bool = False
     backbone_learning_rate: float = Field(1e-5, gt=0)
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-4
     dropout: float = Field(0.0, ge=0, lt=1)
     head: HeadKind = "verbalizer"
 
-    space = {"learning_rate": (1e-3, 1e-4, 5e-3, 1e-2, 3e-2), "length": (6, 3, 12), "encoder": ("lstm", "mlp")}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _published_rate(cls, given: Any) -> Any:
-        tuned = isinstance(given, dict) and given.get("tune_backbone") in (True, "true")
-        return {"learning_rate": PUBLISHED_RATE, **given} if tuned else given
+    space = {"learning_rate": (1e-4, 1e-3, 5e-3, 1e-2, 3e-2), "length": (6, 3, 12), "encoder": ("lstm", "mlp")}
 
     @model_validator(mode="after")
     def _long_enough(self) -> PTuningV1:

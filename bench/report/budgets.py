@@ -29,6 +29,8 @@ def against_budgets(
 
     `frame`, `summary` and `averages` hold one suite, `tasks` are those of its average.
     """
+    if frame["budget"].nunique() < 2:
+        return []
     variants = _variants(found, frame, summary, averages if len(tasks) > 1 else averages.head(0))
     first = [AVERAGE, *tasks]
     return [along_lines(field, ordered(lines, first), None) for field, lines in find(variants).items()]
@@ -47,7 +49,9 @@ def orders(figure: Ablation) -> list[str]:
         there = {frozenset(name for _, name in own) for own in scores.values()}
         if len(there) > 1 or len(next(iter(there))) < 2:
             continue  # lines that are not there at every value have no order to compare
-        by = f"By the mean on {task}" + (f" with {models[model]}" if len(models) > 1 else "")
+        by = ("By the average" if task == AVERAGE else f"By the mean on {task}") + (
+            f" with {models[model]}" if len(models) > 1 else ""
+        )
         if len(set(ranked.values())) == 1:
             notes.append(f"{by} the order is the same at each: {next(iter(ranked.values()))}.")
         else:

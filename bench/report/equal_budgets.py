@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,6 @@ def comparable(summary: pd.DataFrame, references: Mapping[tuple[str, str], str])
     return summary[np.array(kept, dtype=bool)], problems  # an empty list would choose columns
 
 
-def within_budgets(summary: pd.DataFrame, ranks: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-    """`ranks` of the rows of each budget by themselves, one below the other."""
-    parts = [ranks(rows) for _, rows in summary.groupby("budget", sort=True)]
-    return pd.concat([part for part in parts if len(part)] or [ranks(summary)], ignore_index=True)
+def by_budget(summary: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of a summary that may be ranked among one another: those of each budget, the longest last."""
+    return [rows for _, rows in sorted(summary.groupby("budget"), key=lambda part: natural(str(part[0])))]

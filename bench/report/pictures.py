@@ -143,6 +143,9 @@ def _ablation(suite: str, ablation: Ablation, frame: pd.DataFrame, published: pd
 def _budgets(suite: str, figure: Ablation, frame: pd.DataFrame) -> Picture:
     labels = {variant.label for variant in figure.variants}
     notes = [*_gaps(figure.panels), f"Along a line nothing but the budget's {figure.setting} differ. {TRAINED_ANEW}"]
+    notes += (
+        ["With more epochs there are more evaluations to choose a step from."] if figure.setting == "epochs" else []
+    )
     notes += [*orders(figure), *_conditions(frame[frame["label"].isin(labels)], ""), *figure.notes]
     return _lines(f"budget-{suite}-{figure.setting}", figure.panels, f"{suite}: {figure.heading}", notes)
 

@@ -100,13 +100,13 @@ def noted(compared: pd.DataFrame, rises: Mapping[Line, Rise], chosen: Mapping[st
     notes = []
     for row in compared.to_dict("records"):
         suite, task, model = (str(row[name]) for name in ("suite", "task", "model"))
-        parts = [str(row["note"])] if row["note"] else []
+        parts = []
         for label, words in ((str(row["label"]), OWN), (str(row["reference"]), OTHER)):
             tasks = [one for one in (chosen[suite] if task == AVERAGE else [task])
                      if (suite, one, model, label) in rises]  # fmt: skip
             if tasks:
                 parts.append(words + (f" on {', '.join(tasks)}" if task == AVERAGE else ""))
-        notes.append("; ".join(parts))
+        notes.append("; ".join(filter(None, [str(row["note"]), *parts])))
     return compared.assign(note=notes)
 
 

@@ -13,7 +13,7 @@ from bench.report.entries import AVERAGE
 from bench.report.evidence import NUM_DRAWS
 from bench.report.intervals import LEVEL, margins
 from bench.report.tables import Table, conditions
-from bench.report.wording import model_texts
+from bench.report.wording import model_texts, natural
 
 HEADER = (
     "model", "method", "task", "difference", "95 % interval", "verdict", "p matches", "p differs", "P(better run)",
@@ -45,7 +45,7 @@ def build(
         _tests(compared, references, chosen),
         conditions(frame),
         *(_scales(crossings) if len(models) > 1 else ()),
-        *_ranks(ranks, models, sizes),
+        *_ranks(ranks, models, sizes, frame),
     )
     return Table(suite, HEADER, texts, notes, (), heading=f"Suite {suite}: against {', '.join(references)}")
 
@@ -126,17 +126,20 @@ def _scales(crossings: pd.DataFrame) -> list[str]:
     ]
 
 
-def _ranks(ranks: pd.DataFrame, models: dict[str, str], sizes: pd.Series) -> list[str]:
-    """Rank groups of the averages, per model by size."""
-    rows = ranks[ranks["task"] == AVERAGE]
+def _ranks(ranks: pd.DataFrame, models: dict[str, str], sizes: pd.Series, frame: pd.DataFrame) -> list[str]:
+    """Rank groups of the averages, per model by size, each budget by itself."""
+    budgets = frame[["model", "label", "budget"]].drop_duplicates(["model", "label"])
+    rows = ranks[ranks["task"] == AVERAGE].merge(budgets, on=["model", "label"])
     parts = []
     for model in sorted(set(rows["model"]), key=lambda model: (sizes.get(model, math.inf), model)):
-        groups = rows[rows["model"] == model].groupby("group", sort=True)["label"]
-        parts.append(f"{models[model]}: " + "; ".join(f"{group}. {', '.join(labels)}" for group, labels in groups))
+        of_model = rows[rows["model"] == model]
+        for _, of_budget in sorted(of_model.groupby("budget"), key=lambda one: natural(one[0])):
+            groups = of_budget.groupby("group", sort=True)["label"]
+            parts.append(f"{models[model]}: " + "; ".join(f"{group}. {', '.join(labels)}" for group, labels in groups))
     return (
         [
             "Rank groups by the average (lines of one group are not significantly below its best; all pairs of a model "
-            f"tested, Holm): {' | '.join(parts)}."
+            f"and budget tested, Holm): {' | '.join(parts)}."
         ]
         if parts
         else []

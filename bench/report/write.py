@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +13,7 @@ from bench.registry import methods
 from bench.report import published, rising, stats, tables, verdict_table, verdicts
 from bench.report.consistency import differences
 from bench.report.entries import entries
-from bench.report.equal_budgets import comparable, within_budgets
+from bench.report.equal_budgets import by_budget, comparable
 from bench.report.evidence import gather
 from bench.report.formats import compared_numbers, latex, markdown, numbers
 from bench.report.frame import Outcome, outcomes, scored, varied
@@ -85,7 +84,10 @@ def collect(
     compared = rising.noted(compared, rises, chosen)
     sizes = {str(model): size for model, size in rows.groupby("model")["backbone_parameters"].max().dropna().items()}
     crossings = verdicts.crossings(compared, sizes)
-    ranks = within_budgets(every, partial(verdicts.ranks, entries=of_entries))
+    ranked = [verdicts.ranks(rows, of_entries) for rows in by_budget(every)]
+    ranks = pd.concat(
+        [part for part in ranked if len(part)] or [pd.DataFrame(columns=verdicts.RANKS)], ignore_index=True
+    )
     warned = (*problems, *differences(found), *evidence.problems, *unclear, *unequal)
     papers = published.known()
     agreeing = [published.beside(papers, summary[summary["suite"] == suite], tasks) for suite, tasks in chosen.items()]

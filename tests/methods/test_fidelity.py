@@ -127,14 +127,10 @@ def test_ptuning_v1_mlp_encoder_has_the_published_layers():
     assert {tuple(part.weight.shape) for part in attachment.encoder if isinstance(part, nn.Linear)} == {(1024, 1024)}
 
 
-def test_ptuning_v1_that_tunes_the_backbone_has_the_published_rates():
-    kind = find_method("ptuning_v1")
-    published = build(kind, {"tune_backbone": True})
-    assert (published.learning_rate, published.backbone_learning_rate) == (1e-4, 1e-5)
-    assert (published.schedule, published.warmup, published.weight_decay, published.clip) == ("linear", 0.0, 0.0, 1.0)
-    assert build(kind, {"tune_backbone": True, "learning_rate": 1e-2}).learning_rate == 1e-2
-    assert build(kind, {}).learning_rate == 1e-3
-    assert kind(**published.model_dump()) == published
+def test_ptuning_v1_has_the_published_rates_and_schedule():
+    method = build(find_method("ptuning_v1"), {"tune_backbone": True})
+    assert (method.learning_rate, method.backbone_learning_rate) == (1e-4, 1e-5)
+    assert (method.schedule, method.warmup, method.weight_decay, method.clip) == ("linear", 0.0, 0.0, 1.0)
 
 
 def test_prompt_tuning_draws_different_words_from_the_first_5000():

@@ -29,7 +29,7 @@ RTE = find_suite("superglue").task("rte")
 RECIPES = {
     "finetune": ("adamw", "linear", 2e-5, 0.06, 0.01, 0.1, "linear"),
     "prompt_tuning": ("adafactor", "constant", 0.3, 0.0, 1e-5, 0.0, "verbalizer"),
-    "ptuning_v1": ("adamw", "linear", 1e-3, 0.0, 0.0, 0.0, "verbalizer"),
+    "ptuning_v1": ("adamw", "linear", 1e-4, 0.0, 0.0, 0.0, "verbalizer"),
     "ptv2": ("adamw", "linear", 5e-3, 0.0, 0.0, 0.1, "linear"),
     "mpt2": ("adamw", "linear", 5e-3, 0.0, 0.0, 0.1, "linear"),
     "prefix_tuning": ("adamw", "linear", 1e-3, 0.0, 0.0, 0.0, "verbalizer"),
