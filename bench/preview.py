@@ -47,7 +47,11 @@ def _counted(cells: Sequence[Cell], noun: str) -> str:
     parts = [f"{len({getattr(cell, name) for cell in whole})} {name}s" for name in names]
     lines = {cell.label for cell in whole}
     if noun == "trials":
-        parts[0] = f"{len({(cell.method, settings_text(cell.settings)) for cell in whole})} settings of {parts[0]}"
+        places: dict[tuple[str, str, str], set[tuple[str, str]]] = {}  # trials differ from task to task
+        for cell in whole:
+            place = places.setdefault((cell.task, cell.model, budget_text(cell.budget)), set())
+            place.add((cell.method, settings_text(cell.settings)))
+        parts[0] = f"{max(map(len, places.values()))} settings of {parts[0]}"
     elif len(lines) > len({cell.method for cell in whole}):
         parts[0] = f"{len(lines)} settings of {parts[0]}"
     lengths = {budget_text(cell.budget) for cell in whole}

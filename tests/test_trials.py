@@ -288,6 +288,11 @@ def test_the_plan_shows_the_trials_and_says_how_many_cells_follow(
     assert not Path("out").exists()
 
 
+def test_trials_that_differ_from_task_to_task_are_counted_as_what_each_task_has(bench: Bench) -> None:
+    code, out, _ = bench.run("--tasks", "rte,cb,boolq", "--trials", "4", "--plan")
+    assert (code, "12 trials: 4 settings of 1 methods × 3 tasks × 1 models; 12 to run" in out) == (0, True)
+
+
 def test_trials_of_a_swept_method_draw_from_the_rest_of_its_space(bench: Bench) -> None:
     assert bench.run("--sweep", "ptv2.length=4,6", "--trials", "2")[0] == 0
     trials, scored = records()
