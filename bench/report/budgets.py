@@ -18,8 +18,9 @@ from bench.report.entries import AVERAGE
 from bench.report.frame import Outcome
 from bench.report.labels import labels
 from bench.report.sweeps import Variant, find
-from bench.report.wording import model_texts
 from bench.spec import Budget
+
+BETWEEN = " · "  # a panel's task and model
 
 
 def against_budgets(
@@ -37,21 +38,24 @@ def against_budgets(
 
 
 def orders(figure: Ablation) -> list[str]:
-    """A note for each model: who is above whom at each value, by the mean on the figure's first task, the average."""
-    (task, *_) = (one.task for one in figure.variants)
-    found: dict[str, dict[float, list[tuple[float, str]]]] = defaultdict(lambda: defaultdict(list))
-    for one in figure.variants:
-        if one.task == task and not math.isnan(one.score):
-            found[one.model][float(one.settings[figure.setting])].append((-one.score, one.method))
-    models, notes = model_texts(found), []
-    for model, scores in found.items():
-        ranked = {value: " > ".join(name for _, name in sorted(own)) for value, own in sorted(scores.items())}
-        there = {frozenset(name for _, name in own) for own in scores.values()}
-        if len(there) > 1 or len(next(iter(there))) < 2:
+    """A note on each panel of the figure's first task, the average: which line is above which at each value."""
+    first = figure.panels[0].title.partition(BETWEEN)[0]
+    notes = []
+    for panel in figure.panels:
+        what, _, model = panel.title.partition(BETWEEN)
+        scores: dict[float, dict[str, float]] = defaultdict(dict)
+        for curve in panel.curves:
+            for point in curve.points:
+                if not math.isnan(point.score):
+                    scores[point.x][curve.label] = point.score
+        there = {frozenset(own) for own in scores.values()}
+        if what != first or len(there) != 1 or len(next(iter(there))) < 2:
             continue  # lines that are not there at every value have no order to compare
-        by = ("By the average" if task == AVERAGE else f"By the mean on {task}") + (
-            f" with {models[model]}" if len(models) > 1 else ""
-        )
+        ranked = {
+            value: " > ".join(sorted(own, key=lambda label: (-own[label], label)))
+            for value, own in sorted(scores.items())
+        }
+        by = f"By the mean on {'the average' if what == AVERAGE else what}" + (f" with {model}" if model else "")
         if len(set(ranked.values())) == 1:
             notes.append(f"{by} the order is the same at each: {next(iter(ranked.values()))}.")
         else:

@@ -62,14 +62,34 @@ def test_the_average_comes_first_where_there_are_several_tasks(reported: Any) ->
 def test_a_change_of_order_is_told_and_so_is_none(reported: Any) -> None:
     (figure,) = figures_of(reported())
     assert orders(figure) == [
-        "By the mean on rte the order changes: 100: finetune > ptv2; 400: ptv2 > finetune. Which differences are shown "
-        "is for the verdicts to say."
+        "By the mean on rte accuracy the order changes: 100: finetune > ptv2; 400: ptv2 > finetune. Which "
+        "differences are shown is for the verdicts to say."
     ]
 
 
 def test_an_order_that_stays_is_told_in_one(reported: Any) -> None:
     (figure,) = figures_of(reported({100: {"finetune": 80.0, "ptv2": 60.0}, 400: {"finetune": 82.0, "ptv2": 61.0}}))
-    assert orders(figure) == ["By the mean on rte the order is the same at each: finetune > ptv2."]
+    assert orders(figure) == ["By the mean on rte accuracy the order is the same at each: finetune > ptv2."]
+
+
+def test_two_fields_swept_together_keep_their_lines_apart_in_the_order(cell: Any, record: Any, store: Any) -> None:
+    records = [
+        record(cell(method=method, seed=seed, budget=of_steps(steps, batch_size=size)), score + steps / 100 + seed)
+        for method, size, score in (
+            ("finetune", 8, 70.0),
+            ("finetune", 16, 75.0),
+            ("ptv2", 8, 60.0),
+            ("ptv2", 16, 50.0),
+        )
+        for steps in (100, 400)
+        for seed in range(2)
+    ]
+    by_field = {figure.setting: orders(figure) for figure in figures_of(collect([store(records).path], {}))}
+    assert by_field["steps"] == [
+        "By the mean on rte accuracy the order is the same at each: finetune (batch_size=16) > "
+        "finetune (batch_size=8) > ptv2 (batch_size=8) > ptv2 (batch_size=16)."
+    ]
+    assert set(by_field) == {"batch_size", "steps"}
 
 
 def test_a_line_that_lacks_a_budget_has_no_order_and_the_others_are_drawn(reported: Any) -> None:
