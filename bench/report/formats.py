@@ -71,8 +71,10 @@ def numbers(parts: Sequence[pd.DataFrame], suite: str) -> str:
 
 
 def compared_numbers(compared: pd.DataFrame, suite: str) -> str:
-    """A suite's comparisons as CSV, a line each."""
-    return compared[compared["suite"] == suite].to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    """A suite's comparisons as CSV, a line each, notes as one text."""
+    own = compared[compared["suite"] == suite]
+    own = own.assign(note=["; ".join(note) for note in own["note"]])
+    return own.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def _markdown_cell(text: str) -> str:

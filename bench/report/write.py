@@ -10,9 +10,9 @@ import pandas as pd
 
 from bench.errors import UsageError, unknown
 from bench.registry import methods
-from bench.report import published, stats, tables, verdict_table, verdicts
+from bench.report import published, ranking, stats, tables, verdict_table, verdicts
 from bench.report.consistency import differences
-from bench.report.entries import entries
+from bench.report.entries import entries, main_metrics
 from bench.report.evidence import gather
 from bench.report.formats import compared_numbers, latex, markdown, numbers
 from bench.report.frame import Outcome, outcomes, scored, varied
@@ -77,9 +77,14 @@ def collect(
     summary, averages = stats.summarise(rows, of_entries), stats.averages(rows, chosen, of_entries)
     every = pd.concat([part for part in (summary, averages) if len(part)] or [summary], ignore_index=True)
     compared_with, unclear = references(rows, reference, _reference_methods())
-    compared = verdicts.comparisons(every, of_entries, chosen, compared_with, margin)
+    known = verdicts.sides_of(of_entries, chosen, main_metrics(rows))
+    compared = verdicts.comparisons(every, chosen, known, compared_with, margin)
     sizes = {str(model): size for model, size in rows.groupby("model")["backbone_parameters"].max().dropna().items()}
-    crossings, ranks = verdicts.crossings(compared, sizes), verdicts.ranks(every, of_entries)
+    crossings = ranking.crossings(compared, sizes)
+    ranked = [ranking.ranks(suite, own, chosen[suite]) for suite, own in known.items()]
+    ranks = pd.concat(
+        [part for part in ranked if len(part)] or [pd.DataFrame(columns=ranking.RANKS)], ignore_index=True
+    )
     warned = (*problems, *differences(found), *evidence.problems, *unclear)
     papers = published.known()
     agreeing = [published.beside(papers, summary[summary["suite"] == suite], tasks) for suite, tasks in chosen.items()]
@@ -90,7 +95,7 @@ def collect(
     ) or (tables.nothing([str(path) for path in paths]),)
     built = tuple(replace(table, warnings=tuple(" ".join(warning.split()) for warning in warned)) for table in built)
     judged = tuple(
-        verdict_table.build(suite, rows, compared, crossings, ranks, tasks)
+        verdict_table.build(suite, rows, compared, crossings, ranks, tasks, known[suite])
         for suite, tasks in chosen.items()
         if (compared["suite"] == suite).any()
     )
