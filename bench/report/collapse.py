@@ -7,7 +7,8 @@ trivial score. Three things may lie behind it, and they are told apart by the li
   ones *collapsed*. They are named and counted, and differences are over the runs that trained;
 - every run is near, and their mean too: the line is at the trivial score *as a whole* (`flat`). That is no collapse but
   a method that does not learn here, or so it looks: one that collapses with probability c looks so in c^n of n runs;
-- else it is a weak line near the trivial score. Nothing is left out.
+- else it is a weak line near the trivial score, and the near ones are in doubt (`doubtful`) where they are not all:
+  nothing is left out, and what is said must hold with those runs and without them.
 
 99.9 % and not 95 %, because a collapsed run that is taken for one that trained moves a mean by far, while one that
 trained is protected by the gap. A run that diverged is a collapsed one: it has no score, and counts as the trivial one
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,8 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class Parted:
     """The runs of a line on a task, which are the `entry`. `runs` are those that a difference is over: those that
-    trained or, where none did (`flat`), all that finished. `collapsed` and `diverged` are seeds; `num_runs` counts all.
+    trained or, where none did (`flat`), all that finished. `collapsed`, `diverged` and `doubtful` are seeds, the last
+    of them among `runs`; `num_runs` counts all.
     """
 
     entry: Entry
@@ -43,6 +45,7 @@ class Parted:
     collapsed: tuple[int, ...]
     diverged: tuple[int, ...]
     flat: bool
+    doubtful: tuple[int, ...] = ()
 
     @property
     def num_runs(self) -> int:
@@ -66,12 +69,22 @@ def part(entry: Entry) -> Parted:
     flat = bool(low.all()) and float(entry.scores.mean()) - NEAR * of_mean <= entry.trivial
     if flat or low.all() or not low.any():
         return Parted(entry, entry, (), entry.diverged, flat)
+    near = tuple(seed for seed, below in zip(entry.seeds, low, strict=True) if below)
     gap = entry.scores[~low].min() - entry.scores[low].max()
     if gap <= APART * math.sqrt(2) * errors.mean():
-        return Parted(entry, entry, (), entry.diverged, flat=False)
-    trained = [seed for seed, below in zip(entry.seeds, low, strict=True) if not below]
-    collapsed = tuple(seed for seed in entry.seeds if seed not in trained)
-    return Parted(entry, entry.take(trained), collapsed, entry.diverged, flat=False)
+        return Parted(entry, entry, (), entry.diverged, flat=False, doubtful=near)
+    return Parted(entry, _without(entry, near), near, entry.diverged, flat=False)
+
+
+def leave_out(parted: Parted) -> Parted:
+    """The same with the runs in doubt taken for collapsed ones."""
+    if not parted.doubtful:
+        return parted
+    return replace(parted, runs=_without(parted.entry, parted.doubtful), collapsed=parted.doubtful, doubtful=())
+
+
+def _without(entry: Entry, seeds: Sequence[int]) -> Entry:
+    return entry.take([seed for seed in entry.seeds if seed not in seeds])
 
 
 def _errors(entry: Entry) -> tuple[Array, float]:

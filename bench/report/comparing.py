@@ -25,12 +25,12 @@ of few degrees of freedom are kept apart, and their quantiles are added (bench.r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.report.collapse import Parted, part
+from bench.report.collapse import Parted, leave_out, part
 from bench.report.entries import Entry
 from bench.report.intervals import Estimate, shared_variance, tails
 from bench.report.moderation import moderate
@@ -102,12 +102,20 @@ class Sides:
 
     of: Mapping[Place, Side]
     together: float = 1.0
+    without: Sides | None = None  # the same with the runs in doubt left out, where there are any
 
 
 def sides(entries: Mapping[Place, Entry], chosen: Sequence[str]) -> Sides:
     """The lines of one suite by their main metrics, spreads moderated over all of them; `chosen` are averaged."""
-    places = [place for place, entry in entries.items() if entry.seeds]
-    parted = [part(entries[place]) for place in places]
+    parted = {place: part(entry) for place, entry in entries.items() if entry.seeds}
+    found = _moderated(parted, chosen)
+    if not any(one.doubtful for one in parted.values()):
+        return found
+    return replace(found, without=_moderated({place: leave_out(one) for place, one in parted.items()}, chosen))
+
+
+def _moderated(by_place: Mapping[Place, Parted], chosen: Sequence[str]) -> Sides:
+    places, parted = list(by_place), list(by_place.values())
     scores = [one.runs.scores for one in parted]
     variances = np.array([own.var(ddof=1) if len(own) > 1 else 0.0 for own in scores])
     degrees = np.array([len(own) - 1.0 for own in scores])

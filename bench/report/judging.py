@@ -10,7 +10,8 @@ A difference of which both is shown, small and not 0, matches.
 (bench.report.collapse). Where all runs of a line are at the trivial score it is about all of its runs: the line is
 *worse* than one that trained when its mean is below, and so many runs there are not the chance of a rate of collapse
 that both lines have (on a task), or of one of at most a half (on the average, where those tasks turn the verdict). It
-never matches a line that trained.
+never matches a line that trained. Where it is in doubt which runs collapsed, a verdict is given that holds with the
+doubtful runs and without them (an intersection-union test: each p-value is the larger of the two).
 
 **Families.** The averages of a suite, all lines and models, are one: one wrong verdict or more has a probability of at
 most 5 % (bench.report.multiplicity.holm). The tasks of one line with one model are another each, likewise at most 5 %
@@ -64,6 +65,13 @@ class Judgement:
 
 def judge(questions: Sequence[Question], known: Sides, chosen: Sequence[str], margin: float) -> list[Judgement]:
     """The verdict of each question; `chosen` are the tasks of the average."""
+    every = [_all_tested(questions, one, chosen) for one in (known, known.without) if one is not None]
+    p = np.max([_p_values(tested, margin) for tested in every], axis=0)  # NaN stays NaN
+    adjusted, levels = _families(questions, p, chosen)
+    return [_judgement(*row) for row in zip(zip(*every, strict=True), adjusted, levels, strict=True)]
+
+
+def _all_tested(questions: Sequence[Question], known: Sides, chosen: Sequence[str]) -> list[Tested]:
     blocks: dict[tuple[str, str], Block] = {}
     tested = []
     for one in questions:
@@ -71,10 +79,12 @@ def judge(questions: Sequence[Question], known: Sides, chosen: Sequence[str], ma
             blocks[one.model, one.label] = Block(known, one.model, one.label, one.reference)
         block = blocks[one.model, one.label]
         tested.append(block.average(chosen, known.together) if one.task == AVERAGE else block.task(one.task))
+    return tested
+
+
+def _p_values(tested: Sequence[Tested], margin: float) -> Array:
     raw = directions([one.difference for one in tested], margin)
-    p = np.maximum(raw, [_guards(one.chances) for one in tested]) if tested else raw  # NaN stays NaN
-    adjusted, levels = _families(questions, p, chosen)
-    return [_judgement(*row) for row in zip(tested, adjusted, levels, strict=True)]
+    return np.maximum(raw, [_guards(one.chances) for one in tested]) if tested else raw
 
 
 def _guards(chances: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -185,11 +195,14 @@ def _families(questions: Sequence[Question], p: Array, chosen: Sequence[str]) ->
     return adjusted, levels
 
 
-def _judgement(tested: Tested, adjusted: Array, levels: Array) -> Judgement:
+def _judgement(ways: tuple[Tested, ...], adjusted: Array, levels: Array) -> Judgement:
+    """`ways`: with the runs in doubt and, where there are any in the suite, without them; it must hold both ways."""
+    tested = ways[0]
     said = verdict(*adjusted)
     above, below, near = (float(one) for one in levels)
     level = {"matches": near, "better": above, "worse": below}.get(said, min(above, below, near))
-    low, high = held(tested.difference.found, level)
+    ends = [held(one.difference.found, level) for one in ways]
+    low, high = float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
     found = tested.difference
     if said == "undecided" and not low <= 0 <= high and low == low:  # what is not shown is that it is no chance
         low = high = float("nan")

@@ -42,17 +42,20 @@ def ranks(suite: str, known: Sides, chosen: Sequence[str]) -> pd.DataFrame:
     over runs that trained, where some did. Lines without a spread over seeds are not ranked.
     """
     ranked: list[dict[str, Any]] = []
-    by_place: dict[tuple[str, str], dict[str, Side]] = {}
-    for (task, model, label), side in known.of.items():
-        if side.known:
-            by_place.setdefault((task, model), {})[label] = side
-    for (task, model), own in by_place.items():
-        ranked += _ranked(suite, task, model, sorted(own), _lines([own[label] for label in sorted(own)]), known, chosen)
+    every = [one for one in (known, known.without) if one is not None]
+    by_place: dict[tuple[str, str], list[str]] = {}
+    for task, model, label in known.of:
+        if all(one.of[task, model, label].known for one in every):
+            by_place.setdefault((task, model), []).append(label)
+    for (task, model), labels in by_place.items():
+        lines = [_lines([one.of[task, model, label] for label in labels]) for one in every]
+        ranked += _ranked(suite, task, model, labels, lines, known, chosen)
     for model in sorted({model for _, model in by_place}):
-        of_tasks = [by_place.get((task, model), {}) for task in chosen]
-        labels = sorted(set.intersection(*map(set, of_tasks))) if of_tasks else []
+        common = set.intersection(*(set(by_place.get((task, model), [])) for task in chosen)) if chosen else set()
+        labels = sorted(common)
         if labels:
-            lines = _averaged([_lines([own[label] for label in labels]) for own in of_tasks], known.together)
+            tasks = [[_lines([one.of[task, model, label] for label in labels]) for task in chosen] for one in every]
+            lines = [_averaged(own, one.together) for own, one in zip(tasks, every, strict=True)]
             ranked += _ranked(suite, AVERAGE, model, labels, lines, known, chosen)
     return pd.DataFrame(ranked, columns=RANKS)
 
@@ -89,11 +92,14 @@ def _satterthwaite(variances: Sequence[Array], degrees: Sequence[Array]) -> tupl
 
 
 def _ranked(
-    suite: str, task: str, model: str, labels: Sequence[str], lines: _Lines, known: Sides, chosen: Sequence[str]
-) -> list[dict[str, Any]]:
-    order = sorted(range(len(labels)), key=lambda at: (-lines.means[at], labels[at]))
+    suite: str, task: str, model: str, labels: Sequence[str], ways: Sequence[_Lines], known: Sides,
+    chosen: Sequence[str],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """`ways`: with the runs in doubt, and without them."""
+    means = ways[0].means
+    order = sorted(range(len(labels)), key=lambda at: (-means[at], labels[at]))
     pairs = [(one, other) for place, one in enumerate(order) for other in order[place + 1 :]]
-    better = _better(pairs, lines)
+    better = np.max([_better(pairs, lines) for lines in ways], axis=0)
     flat = {label for of_task, of_model, label in known.of if of_model == model and task in (AVERAGE, of_task)
             if known.of[of_task, model, label].parted.flat}  # fmt: skip
     for row, (one, other) in zip(better, pairs, strict=True):

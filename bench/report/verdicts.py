@@ -117,6 +117,11 @@ def _notes(parted: Mapping[str, Parted], label: str) -> list[str]:
         on = f" on {task}" if several else ""
         if one.flat:
             notes.append(f"{label} at the trivial score{on}, all {one.num_runs} runs")
-        lost = (("collapsed", one.collapsed), ("diverged", one.diverged), ("failed, left out", one.entry.failed))
+        lost = (
+            ("collapsed", one.collapsed),
+            ("may have collapsed", one.doubtful),
+            ("diverged", one.diverged),
+            ("failed, left out", one.entry.failed),
+        )
         notes += [f"{label} {what}{on}: seed {seeds_text(seeds)}" for what, seeds in lost if seeds]
     return notes
