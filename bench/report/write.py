@@ -11,6 +11,7 @@ import pandas as pd
 from bench.errors import UsageError, unknown
 from bench.registry import methods
 from bench.report import published, ranking, stats, tables, verdict_table, verdicts
+from bench.report.clusters import clusters_text
 from bench.report.consistency import differences
 from bench.report.entries import entries, main_metrics
 from bench.report.evidence import gather
@@ -95,7 +96,9 @@ def collect(
     ) or (tables.nothing([str(path) for path in paths]),)
     built = tuple(replace(table, warnings=tuple(" ".join(warning.split()) for warning in warned)) for table in built)
     judged = tuple(
-        verdict_table.build(suite, rows, compared, crossings, ranks, tasks, known[suite])
+        verdict_table.build(
+            suite, rows, compared, crossings, ranks, tasks, known[suite], clusters_text(rows, evidence, suite)
+        )
         for suite, tasks in chosen.items()
         if (compared["suite"] == suite).any()
     )

@@ -35,7 +35,7 @@ def test_over_seeds_alone_the_variance_is_welch_s() -> None:
 
 def test_what_seeds_are_called_changes_nothing() -> None:
     """Other seeds for one method than for the other, or more of them: every run that there is counts."""
-    here, there = difference(side(entry(ONE)), side(entry(OTHER))), None
+    here = difference(side(entry(ONE)), side(entry(OTHER)))
     there = difference(side(entry(ONE)), side(entry({seed + 7: score for seed, score in OTHER.items()})))
     assert there == here
     more = difference(side(entry(ONE)), side(entry(OTHER | {9: 61.0})))
