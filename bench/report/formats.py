@@ -12,7 +12,8 @@ from bench.report.tables import Table
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"{\char34}", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "–": "--",
+    "|": r"\textbar{}", '"': r"{\char34}", "±": r"$\pm$", "≤": r"$\leq$", "−": r"$-$", "×": r"$\times$",
+    "·": r"$\cdot$", "–": "--",
 }  # fmt: skip
 LEFT = 3  # the first columns are words, the others numbers
 NO_PROBLEMS = "Every cell that was asked for is finished."

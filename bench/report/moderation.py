@@ -16,6 +16,7 @@ Cells that are all alike thus give no endless degrees of freedom, and few cells 
 A cell whose spread is far above what the others let expect keeps its own (Phipson et al. 2016, "Robust hyperparameter
 estimation protects against hypervariable genes", Annals of Applied Statistics 10, to the same end). Few cells lend
 nothing. Cells without a spread are no part of the estimate, but get the others' weight: no spread is no proof of none.
+A line of which no cell is in the estimate has the prior of all cells.
 """
 
 from __future__ import annotations
@@ -41,35 +42,37 @@ def moderate(
     from. Where nothing can be borrowed both are as they came.
     """
     usable = known & (degrees > 0) & (variances > NO_SPREAD)
-    design, seen = _design(factors, usable)
-    if design is None:
+    if usable.sum() - 1 < FEWEST:
         return variances, degrees
+    design, seen = _design(factors, usable)
+    prior, free = _prior(variances, degrees, design, usable)
+    if not seen.all():
+        of_all, free_of_all = _prior(variances, degrees, np.ones((len(design), 1)), usable)
+        prior, free = np.where(seen, prior, of_all), np.where(seen, free, free_of_all)
+    unlike = (degrees > 0) & (fdtr(np.maximum(degrees, 1), free, variances / prior) > UNLIKE)
+    together = (free * prior + degrees * variances) / (free + degrees)
+    return np.where(unlike, variances, together), np.where(unlike, degrees, free + degrees)
+
+
+def _prior(variances: Array, degrees: Array, design: Array, usable: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """(N,) s0² and d0 of each cell, with what the estimate of s0² adds to its uncertainty."""
     half = degrees[usable] / 2
     logs = np.log(variances[usable]) - digamma(half) + np.log(half)
     effects = np.linalg.lstsq(design[usable], logs, rcond=None)[0]
-    rank = int(np.linalg.matrix_rank(design[usable]))
     left = logs - design[usable] @ effects
-    of_cells = float((left**2).sum() / (usable.sum() - rank))
+    of_cells = float((left**2).sum() / (usable.sum() - np.linalg.matrix_rank(design[usable])))
     sampling = float(polygamma(1, half).mean())
     between = max(of_cells - sampling, 0.0)
     leverage = ((design @ np.linalg.pinv(design[usable].T @ design[usable])) * design).sum(axis=1)
-    prior_degrees = 2 * trigamma_inverse(between + leverage * (between + sampling))
-    prior = np.exp(design @ effects + digamma(prior_degrees / 2) - np.log(prior_degrees / 2))
-    own = fdtr(np.maximum(degrees, 1), prior_degrees, variances / prior) > UNLIKE
-    kept = ~seen | (own & (degrees > 0))
-    together = (prior_degrees * prior + degrees * variances) / (prior_degrees + degrees)
-    return np.where(kept, variances, together), np.where(kept, degrees, prior_degrees + degrees)
+    free = 2 * trigamma_inverse(between + leverage * (between + sampling))
+    return np.exp(design @ effects + digamma(free / 2) - np.log(free / 2)), free
 
 
-def _design(
-    factors: Sequence[tuple[Hashable, ...]], usable: NDArray[np.bool_]
-) -> tuple[Array | None, NDArray[np.bool_]]:
+def _design(factors: Sequence[tuple[Hashable, ...]], usable: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
     """(N, P): a column per level of as many factors as leave half of the cells free; and whose levels are all known."""
     num_cells = int(usable.sum())
     seen = np.ones(len(factors), dtype=bool)
     design = np.ones((len(factors), 1))
-    if num_cells - 1 < FEWEST:
-        return None, seen
     for levels in zip(*factors, strict=True):
         found = sorted({level for level, use in zip(levels, usable, strict=True) if use}, key=str)
         if len(found) > num_cells / 2:

@@ -31,11 +31,11 @@ def build(
     ranks: pd.DataFrame,
     chosen: Sequence[str],
     known: Sides,
-    clusters: Sequence[str] = (),
+    also: Sequence[str] = (),
 ) -> Table:
     """The verdicts of one suite, the averages first, with notes that say how they came about.
 
-    `clusters` says in what clusters examples are drawn (bench.report.clusters).
+    `also` are notes that come from elsewhere, such as in what clusters examples are drawn (bench.report.clusters).
     """
     frame, compared, crossings, ranks = (part[part["suite"] == suite] for part in (frame, compared, crossings, ranks))
     models = model_texts(frame["model"])
@@ -49,7 +49,7 @@ def build(
     texts = tuple(_row(row, models) for row in rows.to_dict("records"))
     notes = (
         *_tests(compared, references, chosen, known),
-        *clusters,
+        *also,
         conditions(frame),
         *(_scales(crossings) if len(models) > 1 else ()),
         *_ranks(ranks, models, sizes),

@@ -22,7 +22,7 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,8 @@ class World:
     shared: float = 0.0
     everywhere: bool = True
     untrained: tuple[str, ...] = ()  # methods that never train
+    diverges: bool = False  # a run that collapses diverges, and has no score
+    fewer: int = 0  # seeds that the reference has fewer than the methods
 
 
 def difference_on(world: World, name: str, task: int) -> float:
@@ -95,7 +97,15 @@ def draw(world: World, num_seeds: int, generator: np.random.Generator) -> dict[P
                 lost = generator.random(num_seeds) < rate_of(world, name)
                 guessed = generator.random((num_seeds, num_rows)) < TRIVIAL / 100
                 right = np.where(lost[:, None], guessed, right)
-                found[str(task), str(model), name] = entry(right, f"{task} {model}")
+                one = entry(right, f"{task} {model}")
+                if world.diverges:
+                    one = replace(
+                        one.take(np.flatnonzero(~lost).tolist()), diverged=tuple(np.flatnonzero(lost).tolist())
+                    )
+                if name == REFERENCE and world.fewer:
+                    one = one.take(one.seeds[world.fewer :])
+                if one.seeds:
+                    found[str(task), str(model), name] = one
     return found
 
 
@@ -120,7 +130,8 @@ def _truth(world: World, question: Question, found: Judgement, task: str, entrie
     """The true difference on a task: of runs that trained, or of all runs where the verdict is about them."""
     levels = {REFERENCE: world.level, question.label: world.level + difference_on(world, question.label, int(task))}
     for name, level in levels.items():
-        flat = found.about != TRAINED and part(entries[task, question.model, name]).flat
+        one = entries.get((task, question.model, name))
+        flat = found.about != TRAINED and one is not None and part(one).flat
         if found.about == ALL or flat:
             rate = rate_of(world, name)
             levels[name] = (1 - rate) * level + rate * TRIVIAL
@@ -142,7 +153,8 @@ def paired_rule(
     for one in questions:
         tasks = chosen if one.task == AVERAGE else [one.task]
         line, other = (
-            mean_entry([entries[task, one.model, name] for task in tasks]) for name in (one.label, REFERENCE)
+            mean_entry([_projected(entries[task, one.model, name], task) for task in tasks])
+            for name in (one.label, REFERENCE)
         )
         differences.append(Difference(estimate(line.minus(other)), len(line.seeds)))
     p = directions(differences, margin)
@@ -153,6 +165,16 @@ def paired_rule(
         Judgement(found, (row[0], row[1], row[2]), 0.95, 0.0, 0.0, verdict(*row), ALL)
         for found, row in zip(differences, p, strict=True)
     ]
+
+
+def _projected(entry: Entry, task: str) -> Entry:
+    """The same with 300 draws, of whatever number of rows: tasks can then be averaged draw by draw."""
+    assert entry.draws is not None
+    if entry.num_units == 300:
+        return entry
+    weights = np.random.default_rng([int(task), entry.num_units]).normal(0, 1, (entry.num_units, 300))
+    apart = entry.draws - entry.scores[:, None]
+    return replace(entry, draws=entry.scores[:, None] + apart @ weights / np.sqrt(entry.num_units - 1))
 
 
 def simulate(world: World, num_seeds: int, suites: int, before: bool = False, seed: int = 0) -> Counter[str]:
@@ -207,6 +229,8 @@ WORLDS = (
     World("near it, collapse 0.2", 0.2, 0.2, level=66.0),
     World("far never trains", untrained=("far",)),
     World("far never trains, 0.2 in all", 0.2, 0.2, untrained=("far",)),
+    World("lost runs diverge, 0.4 in methods", 0.4, 0.0, diverges=True),
+    World("reference with a seed less", 0.2, 0.2, fewer=1),
     World("all of it", 0.2, 0.2, uneven=0.7, spreads=(1.0, 3.0), rows=(300, 100, 1000)),
 )
 
@@ -225,7 +249,7 @@ def line_of(world: World, num_seeds: int, counts: Counter[str]) -> str:
             by_name.append(f"{truth:+g}: {' '.join(texts) or '0'}")
         decided.append("; ".join(dict.fromkeys(by_name)))
     wrong = f"{100 * counts['averages'] / counts['suites']:>9.1f}{100 * counts['tasks'] / counts['families']:>7.1f}"
-    return f"{world.name:30}{num_seeds:>5}{wrong}   {decided[0]:44} {decided[1]}"
+    return f"{world.name:34}{num_seeds:>5}{wrong}   {decided[0]:44} {decided[1]}"
 
 
 def main() -> None:
@@ -237,7 +261,7 @@ def main() -> None:
     asked = parser.parse_args()
     start = time.perf_counter()
     print(f"{asked.suites} suites each; wrong: % of families with a wrong verdict or more")
-    print(f"{'world':30}{'seeds':>5}{'averages':>9}{'tasks':>7}   by true difference: % = matches, > better, < worse")
+    print(f"{'world':34}{'seeds':>5}{'averages':>9}{'tasks':>7}   by true difference: % = matches, > better, < worse")
     for world in WORLDS:
         for num_seeds in map(int, asked.seeds.split(",")) if asked.worlds in world.name else ():
             print(line_of(world, num_seeds, simulate(world, num_seeds, asked.suites, asked.before)), flush=True)

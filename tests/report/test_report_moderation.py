@@ -48,7 +48,7 @@ def test_moderation_by_hand() -> None:
 def test_the_prior_s_degrees_of_freedom_are_found_again() -> None:
     """A true d0 of 6 over 4,000 cells; Smyth's estimate has an error of about a tenth of it."""
     true = 3.0 * 6 / np.random.default_rng(5).chisquare(6, 4000)
-    found, degrees = moderate(cells(4000, true, 2, 6), np.full(4000, 2.0), alone(4000), np.ones(4000, dtype=bool))
+    _, degrees = moderate(cells(4000, true, 2, 6), np.full(4000, 2.0), alone(4000), np.ones(4000, dtype=bool))
     assert np.median(degrees) - 2 == pytest.approx(6, rel=0.15)
 
 
@@ -99,6 +99,15 @@ def test_a_single_run_has_the_spread_of_cells_like_it() -> None:
     found, free = moderate(variances, degrees, factors, np.ones(21, dtype=bool))
     assert 2 < found[0] < 6
     assert 0 < free[0] < free[1]
+
+
+def test_a_line_of_which_no_cell_is_known_borrows_from_all() -> None:
+    factors = [(line, "task", f"model {at}") for line in "ab" for at in range(10)] + [("c", "task", "model 0")]
+    known = np.array([True] * 20 + [False])
+    variances, degrees = np.array([*cells(20, np.full(20, 4.0), 2, 4), 0.0]), np.array([*np.full(20, 2.0), 0.0])
+    found, free = moderate(variances, degrees, factors, known)
+    alike, free_alike = moderate(variances, degrees, alone(21), known)
+    assert (found[-1], free[-1]) == (pytest.approx(alike[-1]), pytest.approx(free_alike[-1]))
 
 
 @pytest.mark.parametrize("num", [1, 2, 5])

@@ -342,9 +342,8 @@ def test_runs_that_diverged_or_failed_do_not_flatter(cell: Any, predicted: Any, 
     one = row(report.comparisons)
     assert (one["runs"], one["collapsed"]) == (4, 1)
     assert one["difference"] > 0 > one["difference_all"]
-    trained = [entry for entry in report.summary.to_dict("records") if entry["label"] == "ptv2"][0]["mean"]
-    reference = [entry for entry in report.summary.to_dict("records") if entry["label"] == "finetune"][0]["mean"]
-    assert one["difference_all"] == pytest.approx((3 * trained + 2 * 52.7) / 5 - reference)
+    means = report.summary.set_index("label")["mean"]
+    assert one["difference_all"] == pytest.approx((3 * means["ptv2"] + 2 * 52.7) / 5 - means["finetune"])
     assert {"ptv2 diverged: seed 3", "ptv2 failed, left out: seed 4"} <= set(one["note"])
     assert one["improvement"] <= 0.6
     text = write_report([made.path], {"md"}, AVERAGE)
