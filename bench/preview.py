@@ -28,10 +28,18 @@ def print_plan(console: Console, whole: Plan, choice: Choice, num_trials: int, n
     for note in whole.notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     _print_skips(console, [*whole.skips, *choice.skips])
-    num_seeds = len(
-        {cell.seed for cell in whole.cells} | {seed for cell in whole.cells for seed in cell.streams.values()}
-    )
-    console.print(seeds_can_show(num_seeds), highlight=False, soft_wrap=True)
+    if whole.cells:
+        console.print(_reach(whole.cells), highlight=False, soft_wrap=True)
+
+
+def _reach(cells: Sequence[Cell]) -> str:
+    """What so many seeds can show of the averages, whose family has a comparison for each line and model."""
+    num_seeds = len({cell.seed for cell in cells} | {seed for cell in cells for seed in cell.streams.values()})
+    lines: dict[str, set[tuple[str, str]]] = {}
+    for cell in cells:
+        lines.setdefault(cell.suite, set()).add((cell.model, cell.label))
+    num_tests = max(len(own) - len({model for model, _ in own}) for own in lines.values())  # one line is the reference
+    return seeds_can_show(num_seeds, max(1, num_tests))
 
 
 def _print_skips(console: Console, skips: Sequence[Skip]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from bench.report.comparing import Sides
 from bench.report.wording import natural
 
 PLACE = ["suite", "task", "model"]
@@ -35,6 +37,13 @@ def comparable(summary: pd.DataFrame, references: Mapping[tuple[str, str], str])
     return summary[np.array(kept, dtype=bool)], problems  # an empty list would choose columns
 
 
-def by_budget(summary: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows of a summary that may be ranked among one another: those of each budget, the longest last."""
-    return [rows for _, rows in sorted(summary.groupby("budget"), key=lambda part: natural(str(part[0])))]
+def within_budgets(known: Sides, frame: pd.DataFrame) -> list[Sides]:
+    """A suite's lines in parts that may be ranked among one another: those of each budget, by the suite's `frame`."""
+    budgets = {
+        (task, model, label): budget
+        for task, model, label, budget in frame[["task", "model", "label", "budget"]].itertuples(index=False)
+    }
+    return [
+        replace(known, of={place: side for place, side in known.of.items() if budgets[place] == budget})
+        for budget in sorted(set(budgets.values()), key=natural)
+    ]

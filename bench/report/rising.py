@@ -106,7 +106,7 @@ def noted(compared: pd.DataFrame, rises: Mapping[Line, Rise], chosen: Mapping[st
                      if (suite, one, model, label) in rises]  # fmt: skip
             if tasks:
                 parts.append(words + (f" on {', '.join(tasks)}" if task == AVERAGE else ""))
-        notes.append("; ".join(filter(None, [str(row["note"]), *parts])))
+        notes.append((*row["note"], *parts))
     return compared.assign(note=notes)
 
 

@@ -10,10 +10,11 @@ import pandas as pd
 
 from bench.errors import UsageError, unknown
 from bench.registry import methods
-from bench.report import published, rising, stats, tables, verdict_table, verdicts
+from bench.report import published, ranking, rising, stats, tables, verdict_table, verdicts
+from bench.report.clusters import clusters_text
 from bench.report.consistency import differences
-from bench.report.entries import entries
-from bench.report.equal_budgets import by_budget, comparable
+from bench.report.entries import entries, main_metrics
+from bench.report.equal_budgets import comparable, within_budgets
 from bench.report.evidence import gather
 from bench.report.formats import compared_numbers, latex, markdown, numbers
 from bench.report.frame import Outcome, outcomes, scored, varied
@@ -78,15 +79,20 @@ def collect(
     summary, averages = stats.summarise(rows, of_entries), stats.averages(rows, chosen, of_entries)
     every = pd.concat([part for part in (summary, averages) if len(part)] or [summary], ignore_index=True)
     compared_with, unclear = references(rows, reference, _reference_methods())
+    known = verdicts.sides_of(of_entries, chosen, main_metrics(rows))
     alike, unequal = comparable(every, compared_with)
+    compared = verdicts.comparisons(alike, chosen, known, compared_with, margin)
     rises = rising.rising(found, rows)
-    compared = verdicts.comparisons(alike, of_entries, chosen, compared_with, margin)
     compared = rising.noted(compared, rises, chosen)
     sizes = {str(model): size for model, size in rows.groupby("model")["backbone_parameters"].max().dropna().items()}
-    crossings = verdicts.crossings(compared, sizes)
-    ranked = [verdicts.ranks(rows, of_entries) for rows in by_budget(every)]
+    crossings = ranking.crossings(compared, sizes)
+    ranked = [
+        ranking.ranks(suite, own, chosen[suite])
+        for suite, sides in known.items()
+        for own in within_budgets(sides, rows[rows["suite"] == suite])
+    ]
     ranks = pd.concat(
-        [part for part in ranked if len(part)] or [pd.DataFrame(columns=verdicts.RANKS)], ignore_index=True
+        [part for part in ranked if len(part)] or [pd.DataFrame(columns=ranking.RANKS)], ignore_index=True
     )
     warned = (*problems, *differences(found), *evidence.problems, *unclear, *unequal)
     papers = published.known()
@@ -101,7 +107,9 @@ def collect(
         replace(table, warnings=warnings, notes=(*table.notes, *rising.text(rises, table.suite))) for table in built
     )
     judged = tuple(
-        verdict_table.build(suite, rows, compared, crossings, ranks, tasks)
+        verdict_table.build(
+            suite, rows, compared, crossings, ranks, tasks, known[suite], clusters_text(rows, evidence, suite)
+        )
         for suite, tasks in chosen.items()
         if (compared["suite"] == suite).any()
     )
@@ -117,8 +125,8 @@ def collect(
 
 def _meant(compared: pd.DataFrame, suite: str) -> list[str]:
     """What a verdict table's notes on rising curves mean, where there are some."""
-    own = compared.loc[compared["suite"] == suite, "note"]
-    return [rising.MEANING] if own.str.contains(rising.OWN.split(" at ")[0], regex=False).any() else []
+    notes = compared.loc[compared["suite"] == suite, "note"]
+    return [rising.MEANING] if any("still rising" in text for note in notes for text in note) else []
 
 
 def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:

@@ -36,6 +36,8 @@ class Counts(Part):
     train_cut: int = 0
     scored_cut: int = 0
     train_left_out: int = 0  # rows of the whole train split from which nothing can be learned
+    train_repaired: int = 0  # repairs made in reading the whole train split, whatever their kind
+    scored_repaired: int = 0  # the same of the whole scored split
     demonstrations: int = 0  # solved train examples that stood before every example
     demonstrations_cut: int = 0  # of these, those of whose text some was left out
     demonstrations_dropped: int = 0  # those asked for that found no room in the model's positions, or no train row

@@ -37,6 +37,8 @@ class LaneData:
     selection_examples: Sequence[Example]
     scored_examples: Sequence[Example]
     train_left_out: int = 0
+    train_repaired: int = 0
+    scored_repaired: int = 0
     context: Context = field(default_factory=Context)
 
 

@@ -52,6 +52,8 @@ def outcome(
             train_cut=num_cut(data.train),
             scored_cut=num_cut(data.scored),
             train_left_out=data.train_left_out,
+            train_repaired=data.train_repaired,
+            scored_repaired=data.scored_repaired,
             demonstrations=data.context.laid,
             demonstrations_cut=data.context.cut,
             demonstrations_dropped=data.context.dropped,

@@ -54,13 +54,23 @@ COLUMNS = {
     "blanks and tabs": "a\tO\nb   I-X \n \t\n c O",
     "Windows line ends": "a O\r\nb I-X\r\n\r\nc O\r\n",
     "a document's end": "a O\nb I-X\n#end document\nc O\n",
-    "a document's start": "a O\nb I-X\n-DOCSTART- O\nc O\n",
+    "Windows line ends, twice": "a O\r\r\nb I-X\r\r\n\r\r\nc O\r\r\n",
+    "old Mac line ends": "a O\rb I-X\r\rc O\r",
+    "line ends mixed": "a O\rb I-X\n\r\nc O\r\n",
+    "a byte order mark before a blank line": "a O\nb I-X\n\ufeff\nc O",
 }
 
 
 @pytest.mark.parametrize("content", COLUMNS.values(), ids=COLUMNS)
 def test_columns_are_sentences_however_they_are_divided(tmp_path: Path, content: str) -> None:
     assert rows(tmp_path, "train", content) == SENTENCES
+
+
+def test_documents_are_numbered_and_divide_sentences(tmp_path: Path) -> None:
+    content = "a O\n-DOCSTART- -X-\nb O\n\nc O\n#begin document (x); part 1\nd O\n#end document\n\ne O\n"
+    found = [fields for _, fields in rows(tmp_path, "train.txt", content)]
+    assert [fields["columns"][0] for fields in found] == [["a"], ["b"], ["c"], ["d"], ["e"]]
+    assert [fields.get("document") for fields in found] == [None, *["train.txt-1"] * 2, *["train.txt-2"] * 2]
 
 
 def test_marks_of_documents_are_no_words_but_a_number_sign_may_be_one(tmp_path: Path) -> None:
@@ -72,7 +82,7 @@ LIST = 'expected a JSON list, or an object with a list under "data"'
 PLACE_WORDS_TAGS = "expected the predicate's place, then as many words as tags, divided by |||"
 MALFORMED = {
     "a broken line": ("train.jsonl", '{"a": 1}\n{"a": ', ":2: not valid JSON (Expecting value: line 1"),
-    "a list for a row": ("train.jsonl", "[1]", ":1: expected a JSON object, found list"),
+    "a list for a row": ("train.jsonl", '{"a": 1}\n[1]', ":2: expected a JSON object, found list"),
     "a broken document": ("train.json", "[", ": not valid JSON (Expecting value: line 1 column 2 (char 1))"),
     "too deep a document": ("train.json", "[" * 100_000, ": not valid JSON (maximum recursion depth exceeded"),
     "a document without rows": ("train.json", '{"rows": []}', f": {LIST}"),

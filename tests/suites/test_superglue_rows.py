@@ -6,9 +6,20 @@ from typing import Any
 
 import pytest
 
-from suites.rows.superglue import copa, multirc, record, sentences, wic, wsc
+from suites.rows.fields import passage_id
+from suites.rows.superglue import boolq, copa, multirc, record, rte, sentences, wic, wsc
 
 Row = dict[str, Any]
+
+
+# --- BoolQ and RTE
+
+
+def test_questions_about_one_passage_and_hypotheses_about_one_premise_are_groups() -> None:
+    (asked,) = boolq({"passage": "p", "question": "q", "label": True, "idx": 3, "more": 1})
+    assert asked == {"idx": 3, "group": passage_id("p"), "passage": "p", "question": "q", "label": True}
+    (entailed,) = rte({"premise": "p", "hypothesis": "h", "label": "entailment"})
+    assert entailed == {"group": passage_id("p"), "premise": "p", "hypothesis": "h", "label": "entailment"}
 
 
 # --- COPA
@@ -17,7 +28,7 @@ COPA_ROW = {"premise": "The cup fell.", "choice1": "It broke.", "choice2": "He h
 
 
 @pytest.mark.parametrize(("question", "connective"), [("cause", "because"), ("effect", "so")])
-@pytest.mark.parametrize("label", [1, "choice2"])
+@pytest.mark.parametrize("label", [1, "choice2", " choice2 "])
 def test_copa_offers_two_continuations(question: str, connective: str, label: int | str) -> None:
     (row,) = copa({**COPA_ROW, "question": question, "label": label})
     assert row == {
@@ -33,7 +44,8 @@ def test_copa_names_another_question() -> None:
 
 # --- MultiRC
 
-LOCAL_MULTIRC = {
+CAT = passage_id("A cat sat.")
+LOCAL_MULTIRC: Row = {
     "idx": 7,
     "version": 1.1,
     "passage": {
@@ -64,14 +76,41 @@ HUB_MULTIRC = [
 def test_multirc_s_answers_know_their_question_and_passage() -> None:
     found = list(multirc(LOCAL_MULTIRC))
     assert found[0] == {
-        "idx": "7-20-40", "group": "7", "query": "7-20", "passage": "A cat sat.", "question": "Who sat?",
-        "answer": "A cat", "label": "1",
+        "idx": "7-20-40", "group": CAT, "query": f"{CAT}-20", "passage": "A cat sat.", "question": "Who sat?",
+        "answer": "A cat", "label": 1,
     }  # fmt: skip
-    assert [(row["query"], row["label"]) for row in found] == [("7-20", "1"), ("7-20", "0"), ("7-21", "0")]
+    assert [(row["query"], row["label"]) for row in found] == [(f"{CAT}-20", 1), (f"{CAT}-20", 0), (f"{CAT}-21", 0)]
 
 
-def test_multirc_on_the_hub_is_the_same() -> None:
-    assert [row for flat in HUB_MULTIRC for row in multirc(flat)] == list(multirc(LOCAL_MULTIRC))
+def test_multirc_on_the_hub_is_the_same_but_for_how_it_writes_truth() -> None:
+    local, found = list(multirc(LOCAL_MULTIRC)), [row for flat in HUB_MULTIRC for row in multirc(flat)]
+    assert [row.pop("label") for row in local] == [1, 0, 0]
+    assert [row.pop("label") for row in found] == ["True", "False", "False"]
+    assert found == local
+
+
+def test_passages_of_one_number_are_told_apart_by_their_texts() -> None:
+    other = {**LOCAL_MULTIRC, "passage": {**LOCAL_MULTIRC["passage"], "text": "A dog sat."}}
+    groups = [
+        {(row["group"], row["query"].partition("-")[0]) for row in multirc(row)} for row in (LOCAL_MULTIRC, other)
+    ]
+    assert groups == [{(CAT, CAT)}, {(passage_id("A dog sat."),) * 2}]
+
+
+def test_multirc_s_questions_without_answers_and_passages_without_questions_are_counted() -> None:
+    first, second = LOCAL_MULTIRC["passage"]["questions"]
+    passage = {"text": "A cat sat.", "questions": [{**first, "answers": []}, second]}
+    found = list(multirc({**LOCAL_MULTIRC, "passage": passage}))
+    assert found[0] == {"no_example": "a question without answers"}
+    assert [row["answer"] for row in found[1:]] == ["here"]
+    empty = {**LOCAL_MULTIRC, "passage": {"text": "A cat sat.", "questions": []}}
+    assert list(multirc(empty)) == [{"no_example": "a passage without questions"}]
+
+
+@pytest.mark.parametrize("idx", [None, "", True, [7], float("nan")])
+def test_a_multirc_passage_that_is_not_named_is_refused(idx: object) -> None:
+    with pytest.raises(ValueError, match="field 'idx' must be a text or a number"):
+        list(multirc({**LOCAL_MULTIRC, "idx": idx}))
 
 
 # --- ReCoRD
@@ -107,7 +146,7 @@ HUB_RECORD = [
 def test_record_offers_each_entity_once_in_order_of_appearance() -> None:
     first, second = record(LOCAL_RECORD)
     assert first == {
-        "idx": "5-11", "group": "5", "passage": "Ann met Bo. Bo, of Ulm, left. Ann stayed",
+        "idx": "5-11", "group": passage_id(PASSAGE), "passage": "Ann met Bo. Bo, of Ulm, left. Ann stayed",
         "before": "Later", "glued": "'s", "after": "friends left.",
         "choices": [
             {"choice": "Ann", "statement": "Later Ann's friends left."},
@@ -126,6 +165,26 @@ def test_record_on_the_hub_is_the_same() -> None:
 def test_record_may_have_several_right_candidates() -> None:
     (row,) = record({**HUB_RECORD[0], "answers": ["Bo", "Ann"]})
     assert (row["label"], row["answers"]) == ([0, 1], ["Bo", "Ann"])
+
+
+def test_every_placeholder_of_a_record_query_is_filled() -> None:
+    query = "Later @placeholder's and @placeholder met @placeholder."
+    first, _ = record({**LOCAL_RECORD, "qas": [{**LOCAL_RECORD["qas"][0], "query": query}] * 2})
+    assert (first["before"], first["glued"]) == ("Later", "'s")
+    assert "after" not in first
+    assert first["choices"][1] == {
+        "choice": "Bo", "statement": "Later Bo's and Bo met Bo.", "after": "and Bo met Bo.",
+    }  # fmt: skip
+
+
+def test_placeholders_side_by_side_are_filled_too() -> None:
+    (row,) = record({**HUB_RECORD[0], "query": "@placeholder/@placeholder left."})
+    assert (row["before"], row["glued"]) == ("", "/")
+    assert row["choices"][0] == {"choice": "Ann", "statement": "Ann/Ann left.", "after": "Ann left."}
+
+
+def test_a_record_passage_without_queries_is_counted() -> None:
+    assert list(record({**LOCAL_RECORD, "qas": []})) == [{"no_example": "a passage without queries"}]
 
 
 def test_a_record_answer_that_is_no_entity_leaves_no_candidate_right() -> None:
@@ -176,8 +235,14 @@ WIC_ROW = {
 def test_wic_marks_the_word_in_both_sentences() -> None:
     (row,) = wic(WIC_ROW)
     assert row == {
-        "idx": 2, "sentence1": "They * ran *.", "sentence2": "A * run * on it", "word": "run", "label": False,
+        "idx": 2, "group": "run", "sentence1": "They * ran *.", "sentence2": "A * run * on it", "word": "run",
+        "label": False,
     }  # fmt: skip
+
+
+def test_wic_s_numbers_may_be_text_or_floats_and_a_word_may_end_within_another() -> None:
+    (row,) = wic({**WIC_ROW, "sentence1": "It doesn't.", "start1": "3", "end1": 7.0})
+    assert row["sentence1"] == "It * does *n't."
 
 
 def test_wic_counts_characters_and_not_bytes() -> None:
@@ -191,7 +256,10 @@ def test_wic_counts_characters_and_not_bytes() -> None:
         ({"end1": 10}, "characters 5 to 10 lie outside a text of 9 characters"),
         ({"start1": -1}, "characters -1 to 8 lie outside"),
         ({"end1": 5}, "there is no word at characters 5 to 5 of 'sentence1'"),
-        ({"start2": "2"}, "field 'start2' must be a whole number, found str"),
+        ({"start2": "two"}, "field 'start2' must be a whole number, found 'two'"),
+        ({"start2": True}, "field 'start2' must be a whole number, found True"),
+        ({"start2": 1}, "what stands at characters 1 to 5 of 'sentence2' is no word: ' run'"),
+        ({"start2": 3}, "what stands at characters 3 to 5 of 'sentence2' is no word: 'un'"),
         ({"sentence2": None}, "field 'sentence2' must be text, found NoneType"),
     ],
 )

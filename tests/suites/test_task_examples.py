@@ -73,7 +73,7 @@ BOTH = [
     (
         "boolq", "BoolQ/val.jsonl", {"passage": "p", "question": "q", "idx": 4, "label": True},
         {"passage": "p", "question": "q", "idx": 4, "label": "True"},
-        Example(id="4", texts={"passage": "p", "question": "q"}, labels=(1,)),
+        Example(id="4", texts={"passage": "p", "question": "q"}, labels=(1,), group=passage_id("p")),
     ),
     (
         "copa", "superglue/COPA/val.jsonl", {**COPA, "label": 1}, {**COPA, "label": "choice2"},
@@ -85,8 +85,8 @@ BOTH = [
     (
         "multirc", "MultiRC/val.jsonl", {"idx": 0, "passage": {"text": PASSAGE, "questions": [QUESTION]}}, MULTIRC_HUB,
         Example(
-            id="0-1-2", texts={"passage": PASSAGE, "question": "Who?", "answer": "Ann"}, labels=(1,), group="0",
-            query="0-1",
+            id="0-1-2", texts={"passage": PASSAGE, "question": "Who?", "answer": "Ann"}, labels=(1,),
+            group=passage_id(PASSAGE), query=f"{passage_id(PASSAGE)}-1",
         ),
     ),
     (
@@ -96,12 +96,12 @@ BOTH = [
             choices=(
                 {"choice": "Ann", "statement": "Then Ann left."}, {"choice": "Bo", "statement": "Then Bo left."}
             ),
-            labels=(1,), answers=(Answer(text="Bo", start=-1),), group="5",
+            labels=(1,), answers=(Answer(text="Bo", start=-1),), group=passage_id(PASSAGE),
         ),
     ),
     (
         "wic", "WiC/val.jsonl", {**WIC, "label": False}, {**WIC, "label": "False"},
-        Example(id="4", texts={"sentence1": "a * b *.", "sentence2": "* b * c", "word": "b"}, labels=(0,)),
+        Example(id="4", texts={"sentence1": "a * b *.", "sentence2": "* b * c", "word": "b"}, labels=(0,), group="b"),
     ),
     (
         "wsc", "WSC/val.jsonl", {"text": "Ann says she", "target": WSC, "idx": 4, "label": True},
@@ -116,7 +116,7 @@ BOTH = [
         {**SQUAD, "title": "t", "context": PASSAGE, "answers": {"text": ["Ann"], "answer_start": [0]}},
         Example(
             id="q1", texts={"question": "Who met Bo?", "context": PASSAGE}, labels=(1,),
-            answers=(Answer(text="Ann", start=0),), group=passage_id(PASSAGE),
+            answers=(Answer(text="Ann", start=0),), group="t", part=passage_id(PASSAGE),
         ),
     ),
 ]  # fmt: skip
