@@ -200,11 +200,17 @@ def _seeded(
 
 
 def _notes(grid: Grid, variants: list[Variant]) -> tuple[str, ...]:
-    return tuple(
+    lacking = tuple(
         f"{variant.label}: its space holds {len(variant.methods)} of the {grid.trials} settings that were asked for"
         for variant in variants
         if len(variant.methods) < grid.trials
     )
+    passes = tuple(
+        f"{variant.label}: a step puts {count} batches through the backbone, and one back; other methods' steps one"
+        for variant in variants
+        if (count := max(method.passes_per_step for method in variant.methods)) > 1
+    )
+    return lacking + passes
 
 
 def _joint(
