@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -13,9 +13,10 @@ _MARK = re.compile(r"[\[<].+[\]>]")  # [unused7], <0x0A>, <reserved_3>: places k
 _UNREADABLE = "\ufffd"  # what a piece of a character decodes to
 
 
-def token_texts(tokenizer: Any, ids: Iterable[int]) -> list[str]:
-    """Each token as text, without the spaces around it."""
-    return [text.strip() for text in tokenizer.batch_decode([[token] for token in ids])]
+@lru_cache(maxsize=4)  # every lane of a loop asks, and 250,000 tokens take seconds
+def token_texts(tokenizer: Any, count: int) -> tuple[str, ...]:
+    """The first `count` tokens as text, each without the spaces around it."""
+    return tuple(text.strip() for text in tokenizer.batch_decode([[token] for token in range(count)]))
 
 
 def text_tokens(tokenizer: Any, size: int) -> Tensor:
@@ -24,7 +25,7 @@ def text_tokens(tokenizer: Any, size: int) -> Tensor:
     Not at special and added tokens, at rows without a token, at spaces, at parts of characters or at reserved marks.
     """
     known = min(size, len(tokenizer))
-    texts = token_texts(tokenizer, range(known))
+    texts = token_texts(tokenizer, known)
     fit = [bool(text) and _UNREADABLE not in text and not _MARK.fullmatch(text) for text in texts]
     found = torch.tensor(fit + [False] * (size - known))
     for token in {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}:
@@ -36,6 +37,5 @@ def text_tokens(tokenizer: Any, size: int) -> Tensor:
 def capitalised_tokens(tokenizer: Any, size: int) -> Tensor:
     """(V,) True at tokens that begin with a capital letter, names above all."""
     known = min(size, len(tokenizer))
-    return torch.tensor(
-        [text[:1].isupper() for text in token_texts(tokenizer, range(known))] + [False] * (size - known)
-    )
+    capital = [text[:1].isupper() for text in token_texts(tokenizer, known)]
+    return torch.tensor(capital + [False] * (size - known))

@@ -210,15 +210,8 @@ def _notes(
         "a class, a candidate's number, no entity, no answer."
     )
     near = _near_trivial(summary)
-    return (
-        conditions(frame),
-        *_passes(frame),
-        *_joint(frame),
-        *_cut(frame),
-        ENTRIES_TEXT,
-        average,
-        " ".join((trivial, *near)),
-    )
+    costs = (*_passes(frame), *_joint(frame))
+    return (conditions(frame), *costs, *_cut(frame), ENTRIES_TEXT, average, " ".join((trivial, *near)))
 
 
 def _near_trivial(summary: pd.DataFrame) -> tuple[str, ...]:

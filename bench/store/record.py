@@ -44,7 +44,7 @@ class Counts(Part):
 class Parameters(Part):
     """Numbers of scalars."""
 
-    trained: int = 0  # what the optimizer moved, reparameterisation included
+    trained: int = 0  # what the optimizer moved or a search chose, reparameterisation included
     stored: int = 0  # what must be kept to use the result
     head: int = 0  # of the stored, those of the task head
     backbone: int = 0  # the model without what the method added
