@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bench.data.batches import Reading, Ticket, collate, micro_batches
 from bench.data.rows import Item
+from bench.errors import UsageError
 from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
 from bench.model.label_words import LabelWords
@@ -64,12 +65,16 @@ def prompt_losses(
 def find_label_words(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> None:
     """Choose the words of the heads that wait for them, on the lanes' train rows with the prompts they begin with.
 
-    One forward pass over the rows, on top of the lane's steps and counted among its costs.
+    One forward pass over the rows, on top of the lane's steps and counted among its costs. A lane whose words cannot be
+    searched for fails with the reason.
     """
     for lane in lanes:
         if isinstance(lane.head, LabelWords) and lane.running:
             started = time.perf_counter()
-            _choose_words(lane, lane.head, backbone, token_budget)
+            try:
+                _choose_words(lane, lane.head, backbone, token_budget)
+            except UsageError as error:
+                lane.fail("failed", str(error))
             lane.ledger.tokens += _counted(lane, lane.data.train, 1)
             lane.ledger.train_seconds += time.perf_counter() - started
 

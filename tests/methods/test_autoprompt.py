@@ -301,11 +301,17 @@ def test_the_record_says_the_trigger_and_what_it_cost_and_the_report_sets_it_bes
     assert "against the line with the fewest in the same steps: autoprompt (candidates=3, length=2) 5 times." in text
 
 
-def test_word_scores_that_are_no_table_of_words_cannot_be_searched(tmp_path, fixed_superglue):
+def test_word_scores_that_are_no_table_of_words_fail_the_lane_that_searches_and_not_its_neighbour(
+    tmp_path, fixed_superglue
+):
     workshop = Workshop(FAMILIES["mobilebert"](tmp_path / "mobilebert"), fixed_superglue)
     lane, backbone = lane_of(workshop, label_words="search")
-    with pytest.raises(UsageError, match="no table of words"):
-        fit(backbone, [lane], 300)
+    (cell,) = workshop.cells("ptv2")
+    neighbour = workshop.lane(cell, backbone)
+    fit(backbone, [lane, neighbour], 300)
+    assert (lane.status, neighbour.status) == ("failed", "done")
+    assert lane.reason is not None
+    assert "MobileBertForMaskedLM is no table of words" in lane.reason
 
 
 def test_log_odds_and_not_the_nearest_words_choose(workshop):
