@@ -162,6 +162,18 @@ def test_equal_cells_find_equal_triggers_alone_and_beside_neighbours(workshop):
     assert mine[0].found() != mine[1].found()
 
 
+def test_the_order_stream_alone_says_what_a_search_looks_at(workshop):
+    (cell,) = workshop.cells("autoprompt")
+    backbone = workshop.backbone()
+    found = {}
+    for name in (None, "init", "dropout", "order"):
+        lane = workshop.lane(cell.changed(streams={name: 7} if name else {}), backbone)
+        fit(backbone, [lane], 300)
+        found[name] = lane.found()
+    assert found["init"] == found["dropout"] == found[None]
+    assert found["order"] != found[None]
+
+
 def test_every_pass_is_counted_for_a_search_and_for_others(workshop):
     """36 rows in batches of 8: an epoch's last has 4, what a search compares on always 8."""
     cells = workshop.cells("autoprompt", "ptv2")
