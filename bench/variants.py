@@ -100,12 +100,18 @@ def fitting(
 
 
 def notes(found: list[Variant]) -> tuple[str, ...]:
-    """What a user should know of lines that have fewer trials than were asked for."""
-    return tuple(
+    """What a user should know: lines with fewer trials than were asked for, and those whose steps are more work."""
+    lacking = tuple(
         f"{variant.label}: its space holds {variant.num_settings} of the {variant.trials} settings that were asked for"
         for variant in found
         if variant.num_settings < variant.trials
     )
+    passes = tuple(
+        f"{variant.label}: a step puts {count} batches through the backbone, and one back; other methods' steps one"
+        for variant in found
+        if (count := variant.first.passes_per_step) > 1
+    )
+    return lacking + passes
 
 
 def _alone(first: Joint | None, task: Task, suite: Suite) -> str | None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError
 from bench.model.backbone import Backbone
+from bench.model.label_words import LabelWords
 from bench.model.reparam import INIT_STD, normal_
 from bench.spec import HeadKind, Task
 
@@ -71,12 +72,17 @@ class CandidateHead(nn.Module):
         return logits.gather(1, tokens[:, None]) - logits.logsumexp(dim=1, keepdim=True)
 
 
-def build_head(kind: HeadKind, backbone: Backbone, task: Task) -> nn.Module:
-    """The head of a cell; a linear one draws its initial values from torch's default generator."""
+def build_head(kind: HeadKind, backbone: Backbone, task: Task, num_label_words: int = 0) -> nn.Module:
+    """The head of a cell; a linear one draws its initial values from torch's default generator.
+
+    With `num_label_words` a verbalizer's words are so many for each class, and still to be searched for.
+    """
     if kind == "linear":
         return LinearHead(backbone.geometry.hidden, task.columns, bias=not task.positions_compete)
     if task.kind == "choice":
         return CandidateHead(backbone)
+    if num_label_words:
+        return LabelWords(backbone, task.classes, num_label_words)
     return VerbalizerHead(backbone, [word_tokens(backbone.tokenizer, task.words[name]) for name in task.classes])
 
 

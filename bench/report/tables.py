@@ -210,7 +210,8 @@ def _notes(
         "a class, a candidate's number, no entity, no answer."
     )
     near = _near_trivial(summary)
-    return (conditions(frame), *_joint(frame), *_cut(frame), ENTRIES_TEXT, average, " ".join((trivial, *near)))
+    costs = (*_passes(frame), *_joint(frame))
+    return (conditions(frame), *costs, *_cut(frame), ENTRIES_TEXT, average, " ".join((trivial, *near)))
 
 
 def _near_trivial(summary: pd.DataFrame) -> tuple[str, ...]:
@@ -231,6 +232,16 @@ def _near_trivial(summary: pd.DataFrame) -> tuple[str, ...]:
     return (
         (f"Not shown to be above it (by the interval, or without one the mean): {'; '.join(parts)}.",) if parts else ()
     )
+
+
+def _passes(frame: pd.DataFrame) -> tuple[str, ...]:
+    """A line on the lines that put more sequences through the backbone than others with the same budget."""
+    rows = frame[frame["forward_passes"] > 0]
+    least = rows.groupby(["task", "model", "budget"])["forward_passes"].transform("min")
+    times = (rows["forward_passes"] / least).groupby(rows["label"]).max()
+    parts = [f"{label} {many:.3g} times" for label, many in times.items() if many > 1]
+    text = "Sequences through the backbone while training, against the line with the fewest in the same steps"
+    return (f"{text}: {', '.join(parts)}.",) if parts else ()
 
 
 def _joint(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from bench.score.evaluate import predict
 from bench.score.objective import item_scores, num_terms, summed_loss
 from bench.seeds import derive
 from bench.train.lane import Lane
+from bench.train.search import find_label_words, search_step
 from bench.train.trained import NotTrained, Watch
 
 CHECK_AFTER = 3  # steps; by then every tensor must have had a gradient and moved
@@ -49,6 +50,7 @@ def fit(
     watches = Watches(backbone, lanes)
     _evaluate([lane for lane in lanes if lane.running and not lane.num_steps], backbone, token_budget)
     _finish(lanes)
+    find_label_words(lanes, backbone, token_budget)
     while active := [lane for lane in lanes if lane.running]:
         started = time.perf_counter()
         tokens = take_step(backbone, active, token_budget, watches)
@@ -114,6 +116,7 @@ def take_step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watc
     for ticket in tickets:
         terms[ticket.lane] += num_terms(lanes[ticket.lane].task, ticket.item)
         tokens[ticket.lane] += ticket.item.num_tokens
+        lanes[ticket.lane].ledger.forward_passes += len(ticket.item.rows)
     losses = torch.zeros(len(lanes), device=backbone.device)
     _seed_backbone_dropout(backbone, lanes)
     for micro in micro_batches(tickets, token_budget):
@@ -128,8 +131,8 @@ def take_step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watc
             penalty.backward()  # type: ignore[no-untyped-call]
             losses[index] += penalty.detach()
     backbone.model.eval()
-    for lane, loss in zip(lanes, losses.tolist(), strict=True):  # the step's one wait for the device
-        _update(lane, loss, watches)
+    for index, loss in enumerate(losses.tolist()):  # the step's one wait for the device
+        tokens[index] += _update(lanes[index], backbone, loss, token_budget, watches)
     return tokens
 
 
@@ -170,16 +173,22 @@ def _seed_backbone_dropout(backbone: Backbone, lanes: Sequence[Lane]) -> None:
     torch.manual_seed(derive("backbone dropout", cell.stream_seed("dropout"), cell.task, step))
 
 
-def _update(lane: Lane, loss: float, watches: Watches) -> None:
-    """The optimizer's step of one lane, or the note that it diverged."""
+def _update(lane: Lane, backbone: Backbone, loss: float, token_budget: int, watches: Watches) -> int:
+    """The optimizer's or the search's step of one lane, or the note that it diverged.
+
+    Returns the tokens that went through the backbone for it.
+    """
     lane.close_step(loss)
     if not math.isfinite(loss):
         lane.fail("diverged", f"the loss was {loss} at step {lane.step + 1}")
-        return
+        return 0
+    if lane.searches:
+        return search_step(lane, backbone, token_budget)
     watches.saw_gradients(lane)
     lane.apply()
     watches.saw_moves(lane)
     lane.attachment.after_step(lane.step)
+    return 0
 
 
 def _evaluate(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> None:
