@@ -122,6 +122,8 @@ def _adapter(
         return peft.PromptTuningConfig(num_virtual_tokens=length, **fields), {
             "prompt_embeddings": prompts.slots * scale
         }
+    if method.slots().place == "pattern":
+        raise _refused(cell, "its prompt stands inside the task's pattern, PEFT's in front of the whole text")
     raise _refused(cell, "PEFT has no adapter of this kind")
 
 

@@ -112,7 +112,7 @@ def prepare(cells: Sequence[Cell], room: DataRoom) -> None:
         room.lane_data(cell, task, method, tokenizer, reader)
         for each in joint_cells(cell):
             room.train_data(each, find_suite(each.suite).task(each.task), method, tokenizer, reader)
-        if method.head == "verbalizer":
+        if method.head == "verbalizer" and not method.num_label_words:
             for name in task.classes:
                 word_tokens(tokenizer, task.words[name])
 

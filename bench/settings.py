@@ -115,6 +115,8 @@ def method_settings(flags: Iterable[str], file: dict[str, Any]) -> dict[str, dic
 def swept_settings(flags: Iterable[str], file: dict[str, Any]) -> dict[str, dict[str, tuple[Any, ...]]]:
     """`--sweep METHOD.NAME=VALUE,VALUE,…` on top of the file's `[sweep.METHOD]` tables, which hold lists.
 
+    In a method's place `budget` stands for what all methods get alike (bench.budgets).
+
     A value is read as `--set` reads it. A comma always divides values: one that has a comma itself needs the file.
     UsageError for another form, and for no values.
     """

@@ -267,6 +267,16 @@ class Method(Frozen):
         """False when nothing does: a cell then takes no step and is evaluated once."""
         return True
 
+    @property
+    def passes_per_step(self) -> int:
+        """How many batches a step puts through the backbone; it has one backward pass, whatever the number."""
+        return 1
+
+    @property
+    def num_label_words(self) -> int:
+        """How many words per class a verbalizer searches for on the train rows; 0: it has those of the task."""
+        return 0
+
     def joint(self, task: Task, suite: Suite) -> Joint | None:
         """The first stage that comes before the cell's own training, if any; not for methods that change weights."""
         return None

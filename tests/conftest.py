@@ -153,6 +153,7 @@ class Workshop:
 SMALL = {
     "prompt_tuning": {"length": 5},
     "ptuning_v1": {"length": 4},
+    "autoprompt": {"length": 3, "candidates": 4},
     "ptv2": {"length": 6, "learning_rate": 1e-2},
     "mpt2": {"length": 6, "learning_rate": 1e-2, "tasks": "rte,cb"},
     "finetune": {"learning_rate": 1e-3},

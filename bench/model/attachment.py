@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +72,10 @@ class Attachment(nn.Module):
 
     def after_step(self, step: int) -> None:
         """Called after every optimizer step, the first being 1, while the step's gradients are still there."""
+
+    def found(self) -> dict[str, Any]:
+        """What a person can read of the result, for the record; nothing where it is vectors."""
+        return {}
 
     def stored(self) -> dict[str, Tensor]:
         """What must be kept to use the result: finished prompts (no reparameterisation), changed weights."""

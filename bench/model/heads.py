@@ -16,8 +16,10 @@ from bench.data.batches import MicroBatch, Reading
 from bench.errors import UsageError
 from bench.model.backbone import Backbone
 from bench.model.dropout import keep_mask
+from bench.model.label_words import LabelWords
 from bench.model.reparam import INIT_STD, normal_
 from bench.model.rows import assembled, repeated
+from bench.model.word_head import WordHead
 from bench.spec import HeadKind, Task
 
 
@@ -39,22 +41,6 @@ class LinearHead(nn.Module):
         """(R, H) -> (R, C); what `tokens` are wanted is another head's concern."""
         scores: Tensor = self.linear(hidden)
         return scores
-
-
-class WordHead(nn.Module):
-    """Scores from those that the backbone's own language-model head gives the vocabulary; adds no parameters."""
-
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self._backbone = [backbone]  # in a list, so that the backbone's parameters do not become this module's
-
-    def forward(self, hidden: Tensor, tokens: Tensor) -> Tensor:
-        """(R, H), (R,) -> (R, C)."""
-        return self.chosen(self._backbone[0].lm_logits(hidden), tokens)
-
-    def chosen(self, logits: Tensor, tokens: Tensor) -> Tensor:
-        """From the scores of the vocabulary (R, V) and the tokens wanted (R,) to the head's: (R, C)."""
-        raise NotImplementedError
 
 
 class VerbalizerHead(WordHead):
@@ -135,12 +121,17 @@ def _head_dropout(batch: MicroBatch, states: Tensor, rates: Sequence[float]) -> 
     return keep_mask(seeds, [*by_row, *[0.0] * empty], shape, states.device, "head")
 
 
-def build_head(kind: HeadKind, backbone: Backbone, task: Task) -> nn.Module:
-    """The head of a cell; a linear one draws its initial values from torch's default generator."""
+def build_head(kind: HeadKind, backbone: Backbone, task: Task, num_label_words: int = 0) -> nn.Module:
+    """The head of a cell; a linear one draws its initial values from torch's default generator.
+
+    With `num_label_words` a verbalizer's words are so many for each class, and still to be searched for.
+    """
     if kind == "linear":
         return LinearHead(backbone.geometry.hidden, task.columns, bias=not task.positions_compete)
     if task.kind == "choice":
         return CandidateHead(backbone)
+    if num_label_words:
+        return LabelWords(backbone, task.classes, num_label_words)
     return VerbalizerHead(backbone, [word_tokens(backbone.tokenizer, task.words[name]) for name in task.classes])
 
 

@@ -26,6 +26,7 @@ from bench.model.inner_dropout import RowDropout, row_dropout
 from bench.score.evaluate import predict
 from bench.score.objective import item_losses, item_scores, num_terms
 from bench.train.lane import Lane
+from bench.train.search import find_label_words, search_step
 from bench.train.trained import NotTrained, Watch
 
 CHECK_AFTER = 3  # steps; by then every tensor must have had a gradient and moved
@@ -52,6 +53,7 @@ def fit(
     watches = Watches(backbone, lanes)
     _evaluate([lane for lane in lanes if lane.running and not lane.num_steps], backbone, token_budget)
     _finish(lanes)
+    find_label_words(lanes, backbone, token_budget)
     while active := [lane for lane in lanes if lane.running]:
         started = time.perf_counter()
         tokens = take_step(backbone, active, token_budget, watches)
@@ -114,6 +116,7 @@ def take_step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watc
     tokens = [0] * len(lanes)
     for ticket in tickets:
         tokens[ticket.lane] += ticket.item.num_tokens
+        lanes[ticket.lane].ledger.forward_passes += len(ticket.item.rows)
     try:
         sums = _gradients(backbone, lanes, tickets, token_budget)
     except RuntimeError as error:
@@ -121,8 +124,8 @@ def take_step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watc
             raise
         backbone.deterministic = False  # one of the model's operations has no such kernel: the step is taken again
         sums = _gradients(backbone, lanes, tickets, token_budget)
-    for lane, loss in zip(lanes, torch.stack(sums).tolist(), strict=True):  # the step's one wait for the device
-        _update(lane, loss, watches)
+    for index, loss in enumerate(torch.stack(sums).tolist()):  # the step's one wait for the device
+        tokens[index] += _update(lanes[index], backbone, loss, token_budget, watches)
     return tokens
 
 
@@ -175,16 +178,22 @@ def _draws(backbone: Backbone, batch: MicroBatch, lanes: Sequence[Lane]) -> RowD
     return RowDropout(batch, backbone.family.query_stream)
 
 
-def _update(lane: Lane, loss: float, watches: Watches) -> None:
-    """The optimizer's step of one lane, or the note that it diverged."""
+def _update(lane: Lane, backbone: Backbone, loss: float, token_budget: int, watches: Watches) -> int:
+    """The optimizer's or the search's step of one lane, or the note that it diverged.
+
+    Returns the tokens that went through the backbone for it.
+    """
     lane.close_step(loss)
     if not math.isfinite(loss):
         lane.fail("diverged", f"the loss was {loss} at step {lane.step + 1}")
-        return
+        return 0
+    if lane.searches:
+        return search_step(lane, backbone, token_budget)
     watches.saw_gradients(lane)
     lane.apply()
     watches.saw_moves(lane)
     lane.attachment.after_step(lane.step)
+    return 0
 
 
 def _evaluate(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> None:

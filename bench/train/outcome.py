@@ -43,6 +43,7 @@ def outcome(
         selected_step=lane.best.step if lane.best else None,
         selection_score=lane.best.rank[0] if lane.best else None,
         null_threshold=lane.null_threshold,
+        found=lane.found(),
         curve=ledger.curve,
         counts=Counts(
             train=len(data.train_examples) if lane.method.trains else 0,
@@ -70,6 +71,7 @@ def outcome(
             evaluate_seconds=ledger.evaluate_seconds,
             steps=lane.step,
             tokens=ledger.tokens,
+            forward_passes=ledger.forward_passes,
             tokens_per_second=ledger.tokens / ledger.train_seconds if ledger.train_seconds else 0.0,
             peak_bytes=peak,
             lanes=num_lanes,
