@@ -145,6 +145,14 @@ def rate_of(world: World, name: str) -> float:
     return world.reference_collapse if name == REFERENCE else world.collapse
 
 
+def paired(one: Entry, other: Entry) -> Entry:
+    """The difference seed by seed and draw by draw, of entries with the same seeds."""
+    assert one.seeds == other.seeds
+    draws = None if one.draws is None or other.draws is None else one.draws - other.draws
+    units = min(one.num_units, other.num_units)
+    return Entry(one.seeds, one.scores - other.scores, draws, units, one.examples | other.examples)
+
+
 def paired_rule(
     questions: Sequence[Question], entries: Mapping[Place, Entry], chosen: Sequence[str], margin: float
 ) -> list[Judgement]:
@@ -156,7 +164,7 @@ def paired_rule(
             mean_entry([_projected(entries[task, one.model, name], task) for task in tasks])
             for name in (one.label, REFERENCE)
         )
-        differences.append(Difference(estimate(line.minus(other)), len(line.seeds)))
+        differences.append(Difference(estimate(paired(line, other)), len(line.seeds)))
     p = directions(differences, margin)
     averages = np.array([one.task == AVERAGE for one in questions])
     for family in (averages, ~averages):
