@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bench.report.write import write_report
-from tests.report.test_report_verdicts import AVERAGE, NUM_ROWS, report_on, row
+from tests.report.conftest import NUM_ROWS
+from tests.report.test_report_verdicts import AVERAGE, report_on, row
 
 
 def missed(made: Any, of: Any, wrong: int, trained: bool = True) -> Any:
@@ -84,3 +85,8 @@ def test_the_report_names_the_clusters_that_examples_are_drawn_in(cell: Any, pre
     notes = " ".join(report_on(store(cells)).verdict_tables[0].notes)
     assert "Examples are drawn in clusters: rte by premise." in notes
     assert "No clusters are known" not in notes
+
+
+def test_the_report_says_where_clusters_are_unknown(grid: Any) -> None:
+    notes = " ".join(report_on(grid({"finetune": 120, "ptv2": 60})).verdict_tables[0].notes)
+    assert "No clusters are known of rte: examples count as independent there" in notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +14,12 @@ import pytest
 
 from bench.errors import UsageError
 from bench.report.judging import verdict
-from bench.report.ranking import CROSSINGS, RANKS
 from bench.report.verdicts import COMPARISONS
 from bench.report.write import Report, collect, write_report
 from bench.store.store import Store
+from tests.report.conftest import NUM_ROWS
 
 AVERAGE = {"superglue": ("rte",)}
-NUM_ROWS = 400
-
-
-@pytest.fixture
-def grid(cell: Any, predicted: Any, store: Any) -> Any:
-    """Make a results folder: per method the number of wrong answers of 400, drawn anew for each seed and model.
-
-    It is at most 4 more; at most 100 more for a method that is `noisy`.
-    """
-
-    def make(
-        wrong: Mapping[str, int | Sequence[int]], seeds: int = 5, models: Sequence[str] = ("small",), noisy: str = ""
-    ) -> Store:
-        cells = []
-        for place, model in enumerate(models):
-            for method, counts in wrong.items():
-                count = counts if isinstance(counts, int) else counts[place]
-                for seed in range(seeds):
-                    draw = random.Random(f"{model} {seed} {count}")
-                    mistakes = draw.sample(range(NUM_ROWS), count + draw.randrange(101 if method == noisy else 5))
-                    cells.append(predicted(cell(model=model, method=method, seed=seed), mistakes, NUM_ROWS))
-        return store(cells)
-
-    return make
 
 
 def report_on(made: Store, **how: Any) -> Report:
@@ -181,28 +157,6 @@ def _classes_of_boolq(task: str, rows: dict[str, list[Any]]) -> dict[str, list[A
     return rows | {name: [[into[text] for text in own] for own in rows[name]] for name in ("label", "predicted")}
 
 
-def test_lines_that_are_not_told_apart_share_a_rank_group(grid: Any) -> None:
-    report = report_on(grid({"finetune": 120, "ptv2": 121, "lora": 20, "bitfit": 250}))
-    assert list(report.ranks.columns) == RANKS
-    of_rte = report.ranks[report.ranks["task"] == "rte"]
-    assert dict(zip(of_rte["label"], of_rte["group"], strict=True)) == {
-        "lora": 1, "finetune": 2, "ptv2": 2, "bitfit": 3,
-    }  # fmt: skip
-
-
-def test_a_crossing_is_the_smallest_model_at_which_the_interval_reaches_the_reference(grid: Any) -> None:
-    models = ("small", "medium", "large")
-    wrong = {"finetune": (120, 100, 80), "ptv2": (250, 101, 200), "lora": (60, 60, 60), "bitfit": (300, 300, 300)}
-    report = report_on(grid(wrong, models=models))
-    found = report.crossings[report.crossings["task"] == "rte"].set_index("label")
-    assert list(report.crossings.columns) == CROSSINGS
-    assert dict(found["model"]) == {"ptv2": "medium", "lora": "small", "bitfit": ""}
-    assert found["parameters"]["ptv2"] == 110_000_000
-    assert math.isnan(found["parameters"]["bitfit"])
-    assert found["text"]["ptv2"].endswith("below it again at large")
-    assert found["text"]["bitfit"] == "below it at every model up to large"
-
-
 def test_another_line_can_be_the_reference(grid: Any) -> None:
     made = grid({"finetune": 120, "ptv2": 60, "lora": 100})
     compared = report_on(made, reference="lora").comparisons
@@ -308,8 +262,3 @@ def test_intervals_agree_with_their_verdicts(grid: Any) -> None:
         assert 0.95 <= one["level"] < 1
         verdicts.add(verdict_here)
     assert verdicts >= {"matches", "better", "worse"}
-
-
-def test_the_report_says_where_clusters_are_unknown(grid: Any) -> None:
-    notes = " ".join(report_on(grid({"finetune": 120, "ptv2": 60})).verdict_tables[0].notes)
-    assert "No clusters are known of rte: examples count as independent there" in notes
