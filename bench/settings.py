@@ -67,7 +67,7 @@ def _expanded(value: Any) -> Any:
         parts = (part.strip() for part in value.split(","))
         return ",".join(str(Path(part).expanduser()) if part.startswith("~") else part for part in parts)
     except RuntimeError as error:
-        raise UsageError(f"{value!r}: {str(error).lower().rstrip('.')}; give the whole path") from None
+        raise UsageError(f"{str(value)!r}: {str(error).lower().rstrip('.')}; give the whole path") from None
 
 
 def names(text: str | Iterable[str] | None) -> tuple[str, ...]:

@@ -47,9 +47,10 @@ class Source(Frozen):
     """Where a task's rows come from: the hub, a local folder in its authors' layout, or a generator.
 
     `local` are paths under `--data` with `{split}` in them, the first that is there is read; `*` and `**` stand for
-    many files read as one. The ending tells the format: `.jsonl`, `.json` (a list), `.tsv` (with a header line); any
-    other is a column file (blank lines between sentences). A further `.gz` is unpacked. `hub_splits` and
-    `local_splits` translate the harness's split names to theirs; local ones may have several names.
+    many files read as one. Content and ending tell the format: JSON in any form, `.csv` and `.tsv` (with a header
+    line), parquet, a folder of `save_to_disk`; any other is a column file (blank lines between sentences). Rows with
+    named fields are looked for under the same names with another of these endings too. A further `.gz` is unpacked.
+    `hub_splits` and `local_splits` translate the harness's split names to theirs; local ones may have several names.
     """
 
     hub: str | None = None

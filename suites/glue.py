@@ -12,7 +12,8 @@ NAMES = {"0": "negative", "1": "positive"}
 def sst2(row: Row) -> Iterator[Row]:
     """The label is a number in GLUE's tables, a name on the hub."""
     label = label_text(row["label"])
-    yield {**row, "sentence": text(row, "sentence"), "label": NAMES.get(label, label)}
+    named = {"idx": row["idx"]} if "idx" in row else {}
+    yield {**named, "sentence": text(row, "sentence"), "label": NAMES.get(label, label)}
 
 
 SST2 = Task(

@@ -43,7 +43,7 @@ def conll04(row: Row) -> Iterator[Row]:
 
 def ontonotes(row: Row) -> Iterator[Row]:
     """CoNLL-2012's columns, or as conll03's."""
-    found = columns(row)
+    found = columns(row) if "columns" in row else []
     if not is_gold_conll(found):
         yield from conll03(row)
     elif document(found).startswith(NOT_ANNOTATED):

@@ -117,10 +117,11 @@ def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: T
         for reason in row.repaired:
             repaired.note(reason, row.place)
         for flat in (replace(row, repaired=()),) if task.rows is None else _rows_of(task, row):
-            if task.rows is not None and NO_EXAMPLE in flat.fields:
-                no_example.note(flat.fields[NO_EXAMPLE], row.place)
+            if task.rows is not None and isinstance(why := flat.fields.get(NO_EXAMPLE), str):
+                no_example.note(why, row.place)
                 continue
-            made = without_blank_answers(flat) if task.kind == "span" else flat
+            made = _with_whole_characters(flat)  # again: JSON in a cell of a table has its own
+            made = without_blank_answers(made) if task.kind == "span" else made
             for reason in made.repaired:
                 repaired.note(reason, row.place)
             yield made
@@ -141,8 +142,10 @@ def _rows_of(task: Task, row: Located) -> Iterator[Located]:
         for fields in task.rows(row.fields):
             if not isinstance(fields, dict):
                 raise TypeError(f"the task's rows must be dicts, found {type(fields).__name__}")
+            repaired = fields.get(REPAIRED)
+            reasons = tuple(map(str, repaired)) if isinstance(repaired, list | tuple) else ()
             rest = {name: value for name, value in fields.items() if name != REPAIRED}
-            yield replace(row, fields=rest, repaired=tuple(fields.get(REPAIRED, ())))
+            yield replace(row, fields=rest, repaired=reasons)
     except KeyError as error:
         found = ", ".join(sorted(map(str, row.fields))) or "nothing"
         raise UsageError(f"{row.place}: field {error} is missing (task {task.name!r}); the row has {found}") from None

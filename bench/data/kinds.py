@@ -25,12 +25,12 @@ def _fields_of(*forms: str | None) -> tuple[str, ...]:
 
 def _classification(task: Task) -> Read:
     names, needed = _fields_of(task.plain, task.pattern), _fields_of(task.plain)
-    places = _labels(task.classes)
+    place_of = _labels(task.classes)
 
     def read(row: Located, index: int) -> tuple[str, Example]:
         texts = {name: _text(task, row, name) for name in names}
         label = label_text(_field(task, row, "label"))
-        place = places.get(label, places.get(label.casefold()))
+        place = place_of(label)
         if place is None:
             raise _unknown(task, row, "label", label, task.classes)
         return _blank(texts, needed), _example(row, index, texts=texts, labels=(place,))
@@ -38,15 +38,15 @@ def _classification(task: Task) -> Read:
     return read
 
 
-def _labels(classes: Sequence[str]) -> dict[str, int]:
-    """The class each label means: capitals aside where that is one class; 0 and 1 are truths, and truths numbers."""
+def _labels(classes: Sequence[str]) -> Callable[[str], int | None]:
+    """Tells the class a label means: capitals aside where that is one class; 0 and 1 are truths, truths are 0 and 1."""
     exact = {name.strip(): place for place, name in enumerate(classes)}
-    folded = Counter(name.casefold() for name in exact)
-    found = {name.casefold(): place for name, place in exact.items() if folded[name.casefold()] == 1} | exact
+    times = Counter(name.casefold() for name in exact)
+    folded = {name.casefold(): place for name, place in exact.items() if times[name.casefold()] == 1}
     for numbers, truths in ((("0", "1"), ("false", "true")), (("false", "true"), ("0", "1"))):
         if {name.casefold() for name in classes} == set(truths):
-            found |= {number: found[name] for number, name in zip(numbers, truths, strict=True)}
-    return found
+            folded |= {number: folded[name] for number, name in zip(numbers, truths, strict=True)}
+    return lambda label: exact.get(label, folded.get(label.casefold()))
 
 
 def _choice(task: Task) -> Read:
@@ -176,11 +176,13 @@ def in_bio(task: Task, rows: list[Located], repaired: Tally) -> list[Located]:
     made = []
     for _, group in groupby(rows, key=lambda row: row.source):
         own = list(group)
-        found = to_bio(
-            [row.fields["tags"] for row in own], lambda number, at, own=own: own[number].of_word(at), repaired
-        )  # type: ignore[misc]
+        found = to_bio([row.fields["tags"] for row in own], _places(own), repaired)
         made += [replace(row, fields={**row.fields, "tags": tags}) for row, tags in zip(own, found, strict=True)]
     return made
+
+
+def _places(rows: Sequence[Located]) -> Callable[[int, int], str]:
+    return lambda number, at: rows[number].of_word(at)
 
 
 def _example(row: Located, index: int, **fields: Any) -> Example:

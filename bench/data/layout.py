@@ -26,10 +26,18 @@ def with_layout(rows: Iterable[Located], classes: Sequence[str]) -> list[Located
     found: list[Located] = []
     for _, group in groupby(rows, key=lambda row: row.source):
         own = list(group)
-        if all("columns" in row.fields for row in own):
+        if all(_has_columns(row) for row in own):
             own = _of_file(own, types)
         found += own
     return found
+
+
+def _has_columns(row: Located) -> bool:
+    """Whether it is a sentence in columns; a row of JSON may have a field of that name too."""
+    columns = row.fields.get("columns")
+    if not isinstance(columns, list) or not columns:
+        return False
+    return all(isinstance(column, list) and set(map(type, column)) == {str} for column in columns)
 
 
 def _of_file(rows: list[Located], types: set[str]) -> list[Located]:
@@ -37,16 +45,19 @@ def _of_file(rows: list[Located], types: set[str]) -> list[Located]:
     width = widths.most_common(1)[0][0]
     whole = [row.fields["columns"] for row in rows if len(row.fields["columns"]) == width]
     tags = [at for at in range(width) if _holds_tags((columns[at] for columns in whole), types)]
-    if tags and len(widths) > 1:
+    has_entities = any(cell not in ("", "O") for columns in whole for at in tags for cell in columns[at])
+    if has_entities and len(widths) > 1:
         odd = next(row for row in rows if len(row.fields["columns"]) != width)
         raise UsageError(f"{odd.place}: {len(odd.fields['columns'])} columns, but most lines of its file have {width}")
-    numbers = _before_the_words([row.fields["columns"] for row in rows], min(widths))
-    words = next((at for at in range(numbers, width) if at not in tags), None)
-    if words is None and tags:
-        raise UsageError(f"{rows[0].place}: no column of words, only {'numbers and tags' if numbers else 'tags'}")
-    layout = {"word_column": words or 0, **({"tag_column": tags[-1]} if tags else {})}
-    is_plain = bool(tags) or _counts([row.fields["columns"] for row in rows], 0)  # not CoNLL-2012's, say
-    told = _told(layout["word_column"], tags, width) if is_plain else ""
+    sentences = [row.fields["columns"] for row in rows]
+    others = [at for at in range(min(widths)) if at not in tags]
+    may_be_words = [at for at in others if not _counts(sentences, at)]
+    if tags and not may_be_words:
+        raise UsageError(f"{rows[0].place}: no column of words, only {'numbers and tags' if others else 'tags'}")
+    words = next((at for at in may_be_words if not _names(sentences, at)), min(may_be_words, default=0))
+    layout = {"word_column": words, **({"tag_column": tags[-1]} if tags else {})}
+    is_plain = bool(tags) or _counts(sentences, 0)  # not CoNLL-2012's, say
+    told = _told(words, tags, width) if is_plain else ""
     laid = [replace(row, fields={**row.fields, **layout}) for row in rows]
     return [replace(laid[0], repaired=(*laid[0].repaired, told)), *laid[1:]] if told else laid
 
@@ -57,16 +68,6 @@ def _holds_tags(columns: Iterable[Column], types: set[str]) -> bool:
     return bool(tags) and all(
         tag == "O" or (tag[:1] in _MARKS and tag[1:2] == "-" and tag[2:] in types) for tag in tags
     )
-
-
-def _before_the_words(sentences: Sequence[Sequence[Column]], width: int) -> int:
-    """How many columns come before the words: numbers of words in their sentence, names of sentences or documents."""
-    at = 0
-    while at < width - 2 and (_counts(sentences, at) or _names(sentences, at)):
-        at += 1
-    if at < width - 1 and _counts(sentences, at):
-        at += 1
-    return at
 
 
 def _counts(sentences: Sequence[Sequence[Column]], at: int) -> bool:
@@ -81,7 +82,7 @@ def _counts(sentences: Sequence[Sequence[Column]], at: int) -> bool:
 
 
 def _names(sentences: Sequence[Sequence[Column]], at: int) -> bool:
-    """Whether a column has one value in each sentence."""
+    """Whether a column has one value in each sentence, as names of sentences and documents are."""
     several = [columns[at] for columns in sentences if len(columns[at]) > 1]
     return len(several) > 1 and sum(map(len, several)) >= _ENOUGH and all(len(set(column)) == 1 for column in several)
 

@@ -89,9 +89,9 @@ def _found(task: Task, split: Split, data: Path) -> list[Path]:
             paths = sorted(path for path in data.glob(place.format(split=name)) if path.is_file())
             if paths:
                 return paths
-    for place in map(PurePosixPath, task.source.local):
-        stem = place.with_suffix("") if place.suffix == ".gz" else place
-        if stem.suffix in TABLES and "*" not in str(place):
+    for each in map(PurePosixPath, task.source.local):
+        stem = each.with_suffix("") if each.suffix == ".gz" else each
+        if stem.suffix in (*TABLES, ".txt") and "*" not in str(each):
             for name in dict.fromkeys((*names, task.source.hub_splits.get(split, split))):
                 paths = _in_another_form(data / str(stem.with_suffix("")).format(split=name))
                 if paths:

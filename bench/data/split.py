@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
@@ -19,19 +20,24 @@ def held_out(task: Task, examples: Sequence[Example], seed: int | None = None) -
     """Divide train into (train, selection): 10 %, at most 1000, stratified by label, whole groups, fixed per task.
 
     Another `seed` is another division, to tell how much hangs on it. Groups that are larger on average than the slice
-    are divided into their parts, if they have any. What says the same as a row of train is not selected on either.
-    UsageError when nothing can be held out.
+    are divided into their parts, if they have any. What says the same as a row of train is not selected on either;
+    where all rows say the same, it is, with a warning. UsageError when nothing can be held out.
     """
     wanted = min(max(1, round(HELD_OUT_SHARE * len(examples))), HELD_OUT_MOST)
     groups = _members(examples, lambda example: example.group)
     if len(groups) * wanted < len(examples):
         parts = _members(examples, lambda example: example.part or example.group)
         groups = parts if len(parts) > len(groups) else groups
+    all_alike = len(groups) == 1 < len(examples) and next(iter(groups)).startswith(EQUAL)
+    if all_alike:
+        alike = f"all {len(examples)} train rows have the same texts; so do those held out"
+        warnings.warn(f"task {task.name!r}: {alike}", stacklevel=2)
+        groups = {str(index): [index] for index in range(len(examples))}
     if len(groups) < 2:
         raise UsageError(f"task {task.name!r}: nothing can be held out of {_one_group(task, examples)}")
     selected = _sampled(task, examples, groups, wanted, seed)
     train = [example for index, example in enumerate(examples) if index not in selected]
-    learned = {content(example) for example in train} - {None}
+    learned = set() if all_alike else {content(example) for example in train} - {None}
     unseen = [index for index in sorted(selected) if content(examples[index]) not in learned]
     if not unseen:
         rows = f"the {len(selected)} of {len(examples)} train rows that could be held out"
@@ -78,8 +84,6 @@ def _one_group(task: Task, examples: Sequence[Example]) -> str:
     if len(examples) < 2:
         return f"{rows}; give it more"
     (group,) = {example.group for example in examples}
-    if str(group).startswith(EQUAL):
-        return f"{rows}: all have the same texts; give it rows with others"
     kind, part = task.clusters or "group", examples[0].part
     parts = f" and one {task.parts or 'part'} of it" if part not in (None, group) else ""
     return f"{rows}: all are of one {kind} ({group!r}){parts}, which stays together; give it rows of others"

@@ -38,7 +38,8 @@ def item_scores(task: Task, reading: Reading, scores: Tensor) -> tuple[Tensor, l
 
 def summed_loss(task: Task, scores: Tensor, items: list[Item], counts: list[int]) -> Tensor:
     """Cross-entropy, summed over the items' terms (see num_terms); `scores` and `counts` are item_scores'."""
-    targets = torch.tensor([target for item in items for target in item.targets], device=scores.device)
+    wanted = [target for item in items for target in item.targets]
+    targets = torch.tensor(wanted, dtype=torch.long, device=scores.device)  # long where there are none too
     if not task.positions_compete:
         return cross_entropy(scores, targets, reduction="sum")
     return _competing(scores, targets, counts)

@@ -29,9 +29,18 @@ def columns(row: Row) -> list[Column]:
 
 
 def words_and_tags(row: Row) -> tuple[Column, Column]:
-    """The words and the tags of a plain sentence. ValueError where one of either is blank, or there are none."""
-    found = columns(row)
-    words, tags = found[row.get("word_column", 0)], found[row.get("tag_column", -1)]
+    """The words and the tags of a plain sentence. ValueError where one of either is blank, or there are none.
+
+    Tables name them: `words` or `tokens`, and `tags` or, as on the hub, `ner_tags`.
+    """
+    if "columns" in row:
+        found = columns(row)
+        words, tags = found[row.get("word_column", 0)], found[row.get("tag_column", -1)]
+    else:
+        words = texts(row, "words" if "words" in row else "tokens")
+        tags = texts(row, "tags" if "tags" in row else "ner_tags")
+    if len(words) != len(tags):
+        raise ValueError(f"{len(words)} words but {len(tags)} tags")
     for name, column in (("word", words), ("tag", tags)):
         if "" in column:
             raise WordError(column.index(""), f"the {name} is blank; a word outside of any entity has the tag O")

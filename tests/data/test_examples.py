@@ -174,6 +174,19 @@ def test_ids_are_those_of_the_source_or_running_numbers(read: Reader) -> None:
     assert (found[0].group, found[0].query, found[1].query) == ("3", "q", None)
 
 
+@pytest.mark.parametrize("nothing", [None, "", " ", float("nan")])
+def test_a_group_or_id_that_says_nothing_is_none(read: Reader, nothing: object) -> None:
+    (example,) = read(PAIRS, {**PAIR, "idx": nothing, "group": nothing}).examples
+    assert (example.id, example.group) == ("0", None)
+
+
+def test_equal_texts_are_one_group_of_every_split(read: Reader) -> None:
+    rows = [PAIR, {**PAIR, "premise": "other"}, {**PAIR, "premise": " P", "label": "false"}]
+    for split in ("train", "dev"):
+        found = read(PAIRS, *rows, split=split).examples
+        assert found[0].group == found[2].group != found[1].group is None
+
+
 def test_an_id_that_comes_again_is_made_another(read: Reader, tmp_path: Path) -> None:
     rows = [{**PAIR, "idx": idx} for idx in ("a", "a", "b", "a#2", "a")]
     assert [example.id for example in read(PAIRS, *rows).examples] == ["a", "a#3", "b", "a#2", "a#4"]

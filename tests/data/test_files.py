@@ -21,6 +21,8 @@ def rows(folder: Path, name: str, content: str | bytes) -> list[tuple[str, dict[
 
 
 ONE, TWO = {"a": "1"}, {"a": "2"}
+LISTS, BROKEN = {"a": ["1", "2"], "b": ["x", "y"]}, {"a": "x\r\ny", "b": "1"}
+UNBROKEN = {"a": "z", "b": "1"}
 LONG = "y" * 200_000  # csv.reader would refuse it
 SENTENCES = [("train:1", {"columns": [["a", "b"], ["O", "I-X"]]}), ("train:4", {"columns": [["c"], ["O"]]})]
 LINE = {"predicate": 1, "words": ["My", "cats", "|||"], "tags": ["B-A0", "I-A0", "O"]}
@@ -30,6 +32,28 @@ READ = {
     "a JSON list": ("train.json", '[{"a": "1"},\n {"a": "2"}]', [("[0]", ONE), ("[1]", TWO)]),
     "a JSON list under data": ("train.json", '{"version": 1, "data": [{"a": "1"}]}', [("[0]", ONE)]),
     "a table": ("train.tsv", "a\tb\nx y\t\n\nz\tw\n", [(":2", {"a": "x y", "b": ""}), (":4", {"a": "z", "b": "w"})]),
+    "JSON lines called .json": ("train.json", '{"a": "1"}\n{"a": "2"}\n', [(":1", ONE), (":2", TWO)]),
+    "a JSON list called .jsonl": ("train.jsonl", '[{"a": "1"},\n {"a": "2"}]', [("[0]", ONE), ("[1]", TWO)]),
+    "JSON objects over several lines": ("train.jsonl", '{\n"a": "1"}\n\n{"a":\n"2"}', [(":1", ONE), (":4", TWO)]),
+    "a JSON object that is a row": ("train.jsonl", '\n{"a": ["1", "2"], "b": ["x", "y"]}', [(":2", LISTS)]),
+    "JSON lines called .tsv": ("train.tsv", '{"a": "1"}\n{"a": "2"}', [(":1", ONE), (":2", TWO)]),
+    "JSON lines called .txt": ("train.txt", '{"a": "1"}\n{"a": "2"}', [(":1", ONE), (":2", TWO)]),
+    "JSON columns": ("train.json", '{"a": ["1", "2"]}', [("[0]", ONE), ("[1]", TWO)]),
+    "JSON columns by number": ("train.json", '{"a": {"0": "1", "1": "2"}}', [("[0]", ONE), ("[1]", TWO)]),
+    "JSON rows by number": ("train.json", '{"0": {"a": "1"}, "1": {"a": "2"}}', [("[0]", ONE), ("[1]", TWO)]),
+    "JSON cells": ("train.json", '{"columns": ["a"], "data": [["1"], ["2"]]}', [("[0]", ONE), ("[1]", TWO)]),
+    "JSON rows under data in .jsonl": ("train.jsonl", '{"data": [{"a": "1"}]}', [("[0]", ONE)]),
+    "commas and quotes": ("train.csv", 'a,b\n"x, ""y""",\n', [(":2", {"a": 'x, "y"', "b": ""})]),
+    "a line end in a cell": ("train.csv", 'a,b\r\n"x\r\ny",1\r\nz,1\r\n', [(":2", BROKEN), (":4", UNBROKEN)]),
+    "semicolons, with commas in the text": ("train.csv", "a;b\nx, y;1,5\n", [(":2", {"a": "x, y", "b": "1,5"})]),
+    "a divider that is stated": ("train.csv", "sep=|\r\na,b|c\r\n1|2\r\n", [(":3", {"a,b": "1", "c": "2"})]),
+    "tabs called .csv": ("train.csv", "a\tb\nx, y\t1\n", [(":2", {"a": "x, y", "b": "1"})]),
+    "commas called .tsv": ("train.tsv", 'a,b\n"x, y",1\n', [(":2", {"a": "x, y", "b": "1"})]),
+    "one column": ("train.csv", "a\n1\n\n2\n", [(":2", ONE), (":4", TWO)]),
+    "a long cell in .csv": ("train.csv", f"a,b\n{LONG},1", [(":2", {"a": LONG, "b": "1"})]),
+    "packed .csv": ("train.csv.gz", gzip.compress(b"a\n1\n"), [(":2", ONE)]),
+    "braces for words": ("train", "{ O\n} O", [(":1", {"columns": [["{", "}"], ["O", "O"]]})]),
+    "numbers in brackets for words": ("train", "[1] O", [(":1", {"columns": [["[1]"], ["O"]]})]),
     "a table with Windows line ends": ("train.tsv", "\ufeffa\tb\r\nx\ty\r\n", [(":2", {"a": "x", "b": "y"})]),
     "a quote in a table": ("train.tsv", 'a\tb\n"x\ty"z', [(":2", {"a": '"x', "b": 'y"z'})]),
     "a long cell": ("train.tsv", f"a\n{LONG}\n1", [(":2", {"a": LONG}), (":3", ONE)]),
@@ -43,7 +67,9 @@ READ = {
 
 
 @pytest.mark.parametrize(("name", "content", "expected"), READ.values(), ids=READ)
-def test_a_file_is_read_by_its_ending(tmp_path: Path, name: str, content: str | bytes, expected: list[Any]) -> None:
+def test_a_file_is_read_by_its_content_and_its_ending(
+    tmp_path: Path, name: str, content: str | bytes, expected: list[Any]
+) -> None:
     assert rows(tmp_path, name, content) == [(name + place, fields) for place, fields in expected]
 
 
@@ -89,6 +115,14 @@ MALFORMED = {
     "a number for a row": ("train.json", '[{"a": 1}, 2]', "[1]: expected a JSON object, found int"),
     "a cell too many": ("train.tsv", "a\tb\nx\ty\nx\ty\tz\n", ":3: 3 cells, but the header names 2"),
     "a column named twice": ("train.tsv", "a\ta\nx\ty", ":1: the header names a column twice: a, a"),
+    "a row over several lines": ("train.jsonl", '{"a":\n1}\n{"a":', ":3: not valid JSON (Expecting value"),
+    "a number after a row": ("train.jsonl", '{"a":\n1}\n2', ":3: expected a JSON object, found int"),
+    "a number for a document": ("train.json", "3", f": {LIST}; found int"),
+    "columns of two lengths": ("train.json", '{"a": ["1"], "b": []}', f": {LIST}; found an object with a, b"),
+    "a cell too few in .csv": ("train.csv", 'a,b\n"x\ny",1\nz\n', ":4: 1 cells, but the header names 2"),
+    "a quote that does not end": ("train.csv", 'a,b\n"x,1\n', ":2: not a valid table (unexpected end of data)"),
+    "text after a quote": ("train.csv", 'a,b\n"x"y,1\n', ":2: not a valid table (',' expected after '\"')"),
+    "a column named twice in .csv": ("train.csv", "a,a\n1,2", ":1: the header names a column twice: a, a"),
     "a ragged sentence": ("train", "a O\n\nb O\nc\n", ":4: 1 columns, but its sentence begins with 2"),
     "a tag too few": ("train", "0 a b ||| O\n", f":1: {PLACE_WORDS_TAGS}"),
     "no place": ("train", "0 a ||| O\n² b ||| O\n", f":2: {PLACE_WORDS_TAGS}"),

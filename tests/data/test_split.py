@@ -132,6 +132,12 @@ def test_of_two_large_groups_the_smaller_is_held_out():
     assert ({example.group for example in train}, {example.group for example in selection}) == ({"a"}, {"b"})
 
 
+def test_rows_that_all_say_the_same_are_held_out_with_a_warning():
+    with pytest.warns(UserWarning, match="task 'rte': all 40 train rows have the same texts; so do those held out"):
+        train, selection = held_out(RTE, with_equal_texts_grouped([said("a", at) for at in range(40)]))
+    assert (len(train), len(selection)) == (36, 4)
+
+
 NOTHING = {
     "one row": (RTE, [said("a", 0)], "1 train row; give it more"),
     "one passage": (
@@ -146,10 +152,6 @@ NOTHING = {
         find_suite("qa").task("squad1"), [said(str(at), at, group="Ulm", part="p1") for at in range(40)],
         "40 train rows: all are of one article ('Ulm') and one passage of it, which stays together; give it rows of "
         "others",
-    ),
-    "equal texts": (
-        RTE, with_equal_texts_grouped([said("a", at) for at in range(40)]),
-        "40 train rows: all have the same texts; give it rows with others",
     ),
 }  # fmt: skip
 

@@ -82,9 +82,12 @@ SPOILED: dict[str, tuple[Task, Row, Row, str]] = {
     "no words": (TAGS, TAGGED, {"words": [], "tags": []}, "'words' must be a list of texts that is not empty"),
     "a text for words": (TAGS, TAGGED, {"words": "Ann left"}, "'words' must be a list of texts that is not empty"),
     "numbers for tags": (TAGS, TAGGED, {"tags": [0, 1]}, "'tags' must be a list of texts that is not empty"),
-    "an unknown type": (TAGS, TAGGED, {"tags": ["O", "B-X"]}, f" (word 1): unknown tag 'B-X' for task 'tags'; known: {KNOWN}"),
+    "an unknown type": (
+        TAGS, TAGGED, {"tags": ["O", "B-X"]}, f" (word 1): unknown tag 'B-X' for task 'tags'; known: {KNOWN}",
+    ),
     "no tag": (
-        TAGS, TAGGED, {"tags": ["O", "PER"]}, " (word 1): 'PER' is no tag; expected O, or one of B I E S L U, a dash and a type",
+        TAGS, TAGGED, {"tags": ["O", "PER"]},
+        " (word 1): 'PER' is no tag; expected O, or one of B I E S L U, a dash and a type",
     ),
     "a mark too far": (TAGS, TAGGED, {"marks": [2]}, f"marks [2] {MARKED}"),
     "a mark before the start": (TAGS, TAGGED, {"marks": [-1]}, f"marks [-1] {MARKED}"),

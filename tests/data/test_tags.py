@@ -45,7 +45,7 @@ def read(sentences: list[list[str]]) -> tuple[list[list[str]], dict[str, int], s
 def conlleval_chunks(tags: list[str]) -> list[Span]:
     """The chunks of a sentence as the evaluation script of CoNLL-2000 describes them, by its two tables.
 
-    A chunk ends before a tag, and begins at one, as the pair of marks says, or where the type changes; L is E and U is S.
+    A chunk ends before a tag, and begins at one, as the pair of marks says or where the type changes. L is E, U is S.
     """
     ends = {"BB", "BO", "BS", "IB", "IO", "IS", "EE", "EI", "EO", "EB", "ES", "SE", "SI", "SO", "SB", "SS"}
     begins = {"BB", "IB", "OB", "OI", "OE", "OS", "EE", "EI", "EB", "ES", "SE", "SI", "SB", "SS", "BS", "IS"}

@@ -130,6 +130,22 @@ def test_files_and_the_hub_give_the_same_example(
     assert from_rows(name, hub) == [expected]
 
 
+@pytest.mark.parametrize("name", ["conll03", "ontonotes"])
+@pytest.mark.parametrize(("words", "tags"), [("tokens", "ner_tags"), ("words", "tags")])
+def test_sentences_in_a_table_are_those_in_columns(name: str, words: str, tags: str, tmp_path: Path) -> None:
+    kind = {"conll03": "PER", "ontonotes": "PERSON"}[name]
+    (example,) = from_file(tmp_path, name, f"{name}/valid.txt", f"Ann B-{kind}\nleft O\n")
+    row = {words: ["Ann", "left"], tags: [f"B-{kind}", "O"]}
+    assert from_file(tmp_path / "json", name, f"{name}/dev.jsonl", json.dumps(row)) == [example]
+    cells = f'"{words}","{tags}"\n"[""Ann"", ""left""]","[""B-{kind}"", ""O""]"\n'
+    assert from_file(tmp_path / "csv", name, f"{name}/dev.csv", cells) == [example]
+
+
+def test_a_tag_too_few_in_a_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"dev\.jsonl:1: 2 words but 1 tags \(task 'conll03'\)"):
+        from_file(tmp_path, "conll03", "conll03/dev.jsonl", '{"tokens": ["Ann", "left"], "ner_tags": ["O"]}')
+
+
 def test_sst2_is_a_table_or_a_row_of_the_hub(tmp_path: Path) -> None:
     expected = [Example(id="0", texts={"sentence": "a film "}, labels=(1,))]
     assert from_file(tmp_path, "sst2", "sst2/dev.tsv", "sentence\tlabel\na film \t1\n") == expected
@@ -198,7 +214,7 @@ SPOILED = [
     ("conll03", "conll03/eng.testa", "\nAnn", ":2: expected columns of one length, a word and a tag at least, found 1"),
     ("conll03", "conll03/eng.testa", "Ann I-GPE", ":1: unknown tag 'B-GPE' for task 'conll03'"),
     ("squad1", "squad/dev-v1.1.json", '{"data": [{"paragraphs": [{"qas": []}]}]}', "[0]: field 'context' is missing"),
-    ("conll05_wsj", "conll05/dev-set.gz", "a (A0*\nb (V*)", ":1: the brackets of"),
+    ("conll05_wsj", "conll05/dev-set.gz", "a (A0*\nb (V*)", ":2: the brackets of"),
     ("srl_ewt", "srl_ewt/dev.jsonl", '{"tokens": ["a"], "frames": 1}', ":1: field 'frames' must be a list of objects"),
 ]  # fmt: skip
 

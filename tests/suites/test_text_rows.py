@@ -21,7 +21,6 @@ Row = dict[str, Any]
         (1, "positive"),
         (1.0, "positive"),
         (" 0", "negative"),
-        (False, "negative"),
     ],
 )
 def test_sst2_labels_are_numbers_in_files_and_names_on_the_hub(label: str | int, name: str) -> None:
