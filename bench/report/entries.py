@@ -51,13 +51,6 @@ class Entry:
         lost = len(self.diverged) + len(self.failed)
         return np.append(self.scores, np.full(0 if math.isnan(self.trivial) else lost, self.trivial))
 
-    def minus(self, other: Entry) -> Entry:
-        """The difference seed by seed and draw by draw; both have the same seeds."""
-        assert self.seeds == other.seeds
-        draws = None if self.draws is None or other.draws is None else self.draws - other.draws
-        examples = self.examples | other.examples
-        return Entry(self.seeds, self.scores - other.scores, draws, min(self.num_units, other.num_units), examples)
-
 
 def entries(
     frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], evidence: Evidence | None = None

@@ -66,7 +66,7 @@ class Estimate:
 
 
 def estimate(entry: Entry) -> Estimate:
-    """Of the mean of one entry, which may be a difference of paired ones."""
+    """Of the mean of one entry."""
     mean = float(entry.scores.mean()) if entry.seeds else float("nan")
     if len(entry.seeds) < 2:
         return Estimate(mean)

@@ -33,7 +33,7 @@ from bench.report.intervals import LEVEL, held
 from bench.report.multiplicity import holm, two_doors
 
 Array = NDArray[np.float64]
-TRAINED, ALL, MIXED = "runs that trained", "all runs", "runs that trained, all runs where none did"
+TRAINED, ALL, MIXED = "runs that trained", "all runs", "runs that trained, all runs where none is shown to have"
 TOO_FEW = "too few runs to tell a line that does not learn from one whose runs collapsed"
 ALPHA = 1 - LEVEL
 

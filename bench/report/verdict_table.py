@@ -150,7 +150,7 @@ def _families(of_averages: int, of_tasks: int) -> str:
 
 def _reach(compared: pd.DataFrame, num_tests: int) -> tuple[str, ...]:
     runs = compared["n_seeds"].max()
-    return (seeds_can_show(int(runs), num_tests),) if num_tests and runs > 0 else ()
+    return (f"{seeds_can_show(int(runs), num_tests)}.",) if num_tests and runs > 0 else ()
 
 
 def _scales(crossings: pd.DataFrame) -> list[str]:

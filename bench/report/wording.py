@@ -89,8 +89,8 @@ def percent_text(share: float) -> str:
 
 
 def rate_text(runs: float, collapsed: float, bound: float) -> str:
-    """A rate of collapse with its upper bound: "1 of 5, ≤ 66 %"; "none trained" where nothing is known of one."""
-    return "none trained" if math.isnan(runs) else f"{collapsed:.0f} of {runs:.0f}, ≤ {100 * bound:.0f} %"
+    """A rate of collapse with its upper bound: "1 of 5, ≤ 66 %"; NaN runs are those of a line at the trivial score."""
+    return "all at the trivial score" if math.isnan(runs) else f"{collapsed:.0f} of {runs:.0f}, ≤ {100 * bound:.0f} %"
 
 
 def natural(text: str) -> str:

@@ -31,7 +31,7 @@ from scipy.special import ndtri
 from bench.report.collapse import part
 from bench.report.comparing import Difference, Place, directions, sides
 from bench.report.entries import AVERAGE, Entry, mean_entry
-from bench.report.intervals import estimate
+from bench.report.intervals import Estimate, estimate
 from bench.report.judging import ALL, TRAINED, Judgement, Question, judge, verdict
 from bench.report.multiplicity import holm
 
@@ -145,18 +145,32 @@ def rate_of(world: World, name: str) -> float:
     return world.reference_collapse if name == REFERENCE else world.collapse
 
 
+def paired(one: Entry, other: Entry) -> Entry:
+    """The difference seed by seed and draw by draw, of entries with the same seeds."""
+    assert one.seeds == other.seeds
+    draws = None if one.draws is None or other.draws is None else one.draws - other.draws
+    units = min(one.num_units, other.num_units)
+    return Entry(one.seeds, one.scores - other.scores, draws, units, one.examples | other.examples)
+
+
 def paired_rule(
     questions: Sequence[Question], entries: Mapping[Place, Entry], chosen: Sequence[str], margin: float
 ) -> list[Judgement]:
-    """The verdicts of before: means over all seeds, paired by seed, Holm over the averages and over all tasks."""
+    """The verdicts of before: means over the seeds that both finished, paired by seed, Holm over the averages and over
+    all tasks.
+    """
     differences = []
     for one in questions:
         tasks = chosen if one.task == AVERAGE else [one.task]
-        line, other = (
-            mean_entry([_projected(entries[task, one.model, name], task) for task in tasks])
-            for name in (one.label, REFERENCE)
-        )
-        differences.append(Difference(estimate(line.minus(other)), len(line.seeds)))
+        parts = [entries.get((task, one.model, name)) for name in (one.label, REFERENCE) for task in tasks]
+        known = [_projected(part, task) for part, task in zip(parts, [*tasks, *tasks], strict=True) if part]
+        common = set.intersection(*(set(part.seeds) for part in known))
+        if len(known) < len(parts) or len(common) < 2:
+            differences.append(Difference(Estimate(float("nan")), 0))
+            continue
+        known = [part.take(sorted(common)) for part in known]
+        line, other = mean_entry(known[: len(tasks)]), mean_entry(known[len(tasks) :])
+        differences.append(Difference(estimate(paired(line, other)), len(common)))
     p = directions(differences, margin)
     averages = np.array([one.task == AVERAGE for one in questions])
     for family in (averages, ~averages):

@@ -14,6 +14,7 @@ from bench.report.entries import Entry, mean_entry
 from bench.report.evidence import bootstrap
 from bench.report.intervals import Estimate, estimate, held, interval, margins, tails
 from bench.score.metrics import accuracy
+from tests.perf.verdict_worlds import paired
 
 
 def right_or_wrong(num_seeds: int, num_units: int, seed: int = 0) -> np.ndarray:
@@ -53,7 +54,7 @@ def test_the_parts_of_the_variance_are_those_of_the_two_way_table(num_seeds: int
 
 def test_a_paired_difference_has_the_parts_of_the_table_of_differences() -> None:
     one, other = right_or_wrong(5, 200, seed=1), right_or_wrong(5, 200, seed=2)
-    found = estimate(entry(one).minus(entry(other)))
+    found = estimate(paired(entry(one), entry(other)))
     expected = slow_variance(100 * (one - other))
     assert found.mean == pytest.approx(100 * (one - other).mean())
     assert found.variances == (pytest.approx(expected[0]), pytest.approx(expected[1], abs=0.1 * sum(expected)))
@@ -61,7 +62,7 @@ def test_a_paired_difference_has_the_parts_of_the_table_of_differences() -> None
 
 def test_the_same_predictions_on_both_sides_have_no_spread() -> None:
     same = entry(right_or_wrong(5, 100))
-    found = estimate(same.minus(same))
+    found = estimate(paired(same, same))
     assert (found.mean, found.variances, found.known) == (0.0, (0.0, 0.0), False)
     assert all(math.isnan(end) for end in interval(found))
     assert math.isnan(tails([found], 0.0)[0])
@@ -69,7 +70,7 @@ def test_the_same_predictions_on_both_sides_have_no_spread() -> None:
 
 def test_the_draws_of_other_examples_are_independent() -> None:
     right = right_or_wrong(4, 150)
-    apart = estimate(entry(right, "a").minus(entry(right, "b"))).variances[1]
+    apart = estimate(paired(entry(right, "a"), entry(right, "b"))).variances[1]
     alone = estimate(entry(right)).variances[1]
     assert apart == pytest.approx(2 * alone, rel=0.25)
 

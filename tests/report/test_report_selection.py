@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -247,6 +248,26 @@ def test_what_is_needed_is_what_the_tests_of_verdicts_need() -> None:
 )  # fmt: skip
 def test_a_number_of_seeds_is_told_what_it_can_show(seeds: int, tests: int, said: str) -> None:
     assert seeds_can_show(seeds, tests) == said
+
+
+def test_a_plan_counts_the_comparisons_of_its_averages(cell: Any, tmp_path: Path) -> None:
+    """Three lines with two models: one line is the reference, which leaves four comparisons, whatever the tasks."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    from bench.preview import print_plan
+    from bench.selection import Choice
+    from bench.spec import Plan
+
+    cells = tuple(
+        cell(task, model, method, seed)
+        for task in ("rte", "cb") for model in ("small", "large") for method in ("finetune", "ptv2", "lora")
+        for seed in range(3)
+    )  # fmt: skip
+    shown = StringIO()
+    print_plan(Console(file=shown), Plan(cells), Choice(cells, (), ()), 0, len(cells), tmp_path)
+    assert shown.getvalue().splitlines()[-1] == seeds_can_show(3, 4)
 
 
 def test_lines_swept_with_trials_are_a_sweep_by_what_was_given(cell: Any, record: Any, store: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +14,12 @@ import pytest
 
 from bench.errors import UsageError
 from bench.report.judging import verdict
-from bench.report.ranking import CROSSINGS, RANKS
 from bench.report.verdicts import COMPARISONS
 from bench.report.write import Report, collect, write_report
 from bench.store.store import Store
+from tests.report.conftest import NUM_ROWS
 
 AVERAGE = {"superglue": ("rte",)}
-NUM_ROWS = 400
-
-
-@pytest.fixture
-def grid(cell: Any, predicted: Any, store: Any) -> Any:
-    """Make a results folder: per method the number of wrong answers of 400, drawn anew for each seed and model.
-
-    It is at most 4 more; at most 100 more for a method that is `noisy`.
-    """
-
-    def make(
-        wrong: Mapping[str, int | Sequence[int]], seeds: int = 5, models: Sequence[str] = ("small",), noisy: str = ""
-    ) -> Store:
-        cells = []
-        for place, model in enumerate(models):
-            for method, counts in wrong.items():
-                count = counts if isinstance(counts, int) else counts[place]
-                for seed in range(seeds):
-                    draw = random.Random(f"{model} {seed} {count}")
-                    mistakes = draw.sample(range(NUM_ROWS), count + draw.randrange(101 if method == noisy else 5))
-                    cells.append(predicted(cell(model=model, method=method, seed=seed), mistakes, NUM_ROWS))
-        return store(cells)
-
-    return make
 
 
 def report_on(made: Store, **how: Any) -> Report:
@@ -181,28 +157,6 @@ def _classes_of_boolq(task: str, rows: dict[str, list[Any]]) -> dict[str, list[A
     return rows | {name: [[into[text] for text in own] for own in rows[name]] for name in ("label", "predicted")}
 
 
-def test_lines_that_are_not_told_apart_share_a_rank_group(grid: Any) -> None:
-    report = report_on(grid({"finetune": 120, "ptv2": 121, "lora": 20, "bitfit": 250}))
-    assert list(report.ranks.columns) == RANKS
-    of_rte = report.ranks[report.ranks["task"] == "rte"]
-    assert dict(zip(of_rte["label"], of_rte["group"], strict=True)) == {
-        "lora": 1, "finetune": 2, "ptv2": 2, "bitfit": 3,
-    }  # fmt: skip
-
-
-def test_a_crossing_is_the_smallest_model_at_which_the_interval_reaches_the_reference(grid: Any) -> None:
-    models = ("small", "medium", "large")
-    wrong = {"finetune": (120, 100, 80), "ptv2": (250, 101, 200), "lora": (60, 60, 60), "bitfit": (300, 300, 300)}
-    report = report_on(grid(wrong, models=models))
-    found = report.crossings[report.crossings["task"] == "rte"].set_index("label")
-    assert list(report.crossings.columns) == CROSSINGS
-    assert dict(found["model"]) == {"ptv2": "medium", "lora": "small", "bitfit": ""}
-    assert found["parameters"]["ptv2"] == 110_000_000
-    assert math.isnan(found["parameters"]["bitfit"])
-    assert found["text"]["ptv2"].endswith("below it again at large")
-    assert found["text"]["bitfit"] == "below it at every model up to large"
-
-
 def test_another_line_can_be_the_reference(grid: Any) -> None:
     made = grid({"finetune": 120, "ptv2": 60, "lora": 100})
     compared = report_on(made, reference="lora").comparisons
@@ -285,72 +239,6 @@ def test_a_verdict_is_read_off_adjusted_p_values(p: tuple[float, float, float], 
     assert verdict(*p) == said
 
 
-# --- runs that did not train, and all that must not flatter a line
-
-
-def missed(made: Any, of: Any, wrong: int, trained: bool = True) -> Any:
-    """A run of RTE: so many of 400 wrong, which ones drawn by seed and method; or one that always gives one class."""
-    draw = random.Random(f"{of.method} {of.seed}")
-    mistakes = draw.sample(range(NUM_ROWS), wrong + draw.randrange(9)) if trained else range(0, NUM_ROWS, 2)
-    return made(of, mistakes, NUM_ROWS)
-
-
-def test_collapsed_runs_are_named_counted_and_left_out(cell: Any, predicted: Any, store: Any) -> None:
-    cells = [missed(predicted, cell(method="finetune", seed=seed), 60, trained=seed != 3) for seed in range(5)]
-    cells += [missed(predicted, cell(method="ptv2", seed=seed), 100) for seed in range(5)]
-    report = report_on(store(cells))
-    one = row(report.comparisons)
-    assert (one["reference_runs"], one["reference_collapsed"]) == (5, 1)
-    assert one["reference_collapse_bound"] == pytest.approx(0.657, abs=1e-3)
-    assert (one["runs"], one["collapsed"], one["collapse_bound"]) == (5, 0, pytest.approx(0.451, abs=1e-3))
-    assert (one["verdict"], one["about"]) == ("worse", "runs that trained")
-    assert -13 < one["difference"] < -7 < -4 < one["difference_all"]
-    assert "finetune collapsed: seed 3" in one["note"]
-    assert any(note.startswith("over all runs, lost ones at the trivial score: −") for note in one["note"])
-    (text,) = [cells for cells in report.verdict_tables[0].rows if cells[2] == "average"]
-    assert text[6:8] == ("0 of 5, ≤ 45 %", "1 of 5, ≤ 66 %")
-
-
-def test_a_line_that_never_trains_is_worse_and_has_no_collapsed_runs(cell: Any, predicted: Any, store: Any) -> None:
-    cells = [missed(predicted, cell(method="finetune", seed=seed), 60) for seed in range(5)]
-    cells += [missed(predicted, cell(method="ptv2", seed=seed), 0, trained=False) for seed in range(5)]
-    one = row(report_on(store(cells)).comparisons)
-    assert (one["verdict"], one["about"]) == ("worse", "all runs")
-    assert math.isnan(one["collapsed"])
-    assert one["note"] == ("ptv2 at the trivial score, all 5 runs",)
-
-
-def test_two_runs_at_the_trivial_score_may_be_chance(cell: Any, predicted: Any, store: Any) -> None:
-    cells = [missed(predicted, cell(method="finetune", seed=seed), 60) for seed in range(2)]
-    cells += [missed(predicted, cell(method="ptv2", seed=seed), 0, trained=False) for seed in range(2)]
-    one = row(report_on(store(cells)).comparisons)
-    assert (one["verdict"], one["p_different"]) == ("undecided", pytest.approx(2 / 16))
-    assert one["note"][0] == "too few runs to tell a line that does not learn from one whose runs collapsed"
-    assert math.isnan(one["tested_low"])
-
-
-def test_runs_that_diverged_or_failed_do_not_flatter(cell: Any, predicted: Any, record: Any, store: Any) -> None:
-    """Left out of the difference, they count as collapsed, and as the trivial score in what all runs say."""
-    cells = [missed(predicted, cell(method="finetune", seed=seed), 100) for seed in range(5)]
-    cells += [missed(predicted, cell(method="ptv2", seed=seed), 92) for seed in range(3)]
-    lost = [
-        record(cell(method="ptv2", seed=3), None, "diverged", "nan"),
-        record(cell(method="ptv2", seed=4), None, "failed", "x"),
-    ]
-    made = store([*cells, *lost])
-    report = report_on(made)
-    one = row(report.comparisons)
-    assert (one["runs"], one["collapsed"]) == (4, 1)
-    assert one["difference"] > 0 > one["difference_all"]
-    means = report.summary.set_index("label")["mean"]
-    assert one["difference_all"] == pytest.approx((3 * means["ptv2"] + 2 * 52.7) / 5 - means["finetune"])
-    assert {"ptv2 diverged: seed 3", "ptv2 failed, left out: seed 4"} <= set(one["note"])
-    assert one["improvement"] <= 0.6
-    text = write_report([made.path], {"md"}, AVERAGE)
-    (path,) = [path for path in text if path.name.startswith("verdicts")]
-    assert "1 of 4, ≤ 75 % | 0 of 5, ≤ 45 %" in path.read_text()
-
-
 def test_intervals_agree_with_their_verdicts(grid: Any) -> None:
     report = report_on(
         grid(
@@ -374,19 +262,3 @@ def test_intervals_agree_with_their_verdicts(grid: Any) -> None:
         assert 0.95 <= one["level"] < 1
         verdicts.add(verdict_here)
     assert verdicts >= {"matches", "better", "worse"}
-
-
-def test_the_report_says_where_clusters_are_unknown(grid: Any) -> None:
-    notes = " ".join(report_on(grid({"finetune": 120, "ptv2": 60})).verdict_tables[0].notes)
-    assert "No clusters are known of rte: examples count as independent there" in notes
-
-
-def test_the_report_names_the_clusters_that_examples_are_drawn_in(cell: Any, predicted: Any, store: Any) -> None:
-    cells = [
-        missed(predicted, cell(method=method, seed=seed), 60) for method in ("finetune", "ptv2") for seed in range(3)
-    ]
-    for _, rows in cells:
-        rows["group"] = [f"premise {at // 4}" for at in range(NUM_ROWS)]
-    notes = " ".join(report_on(store(cells)).verdict_tables[0].notes)
-    assert "Examples are drawn in clusters: rte by premise." in notes
-    assert "No clusters are known" not in notes
