@@ -188,8 +188,8 @@ def test_every_pass_is_counted_for_a_search_and_for_others(workshop):
 
 def test_a_search_that_no_gradient_guides_fails(workshop):
     lane, backbone = lane_of(workshop)
-    head = lane.head.forward
-    lane.head.forward = lambda hidden, tokens: head(hidden, tokens) * 0
+    chosen = lane.head.chosen
+    lane.head.chosen = lambda logits, tokens: chosen(logits, tokens) * 0
     fit(backbone, [lane], 300)
     assert lane.status == "failed"
     assert lane.reason == "the prompts should be searched for by a gradient but had none in step 1"
