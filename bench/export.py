@@ -16,7 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bench.data.batches import Ticket, collate
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.data.specials import Special, special
 from bench.errors import UsageError

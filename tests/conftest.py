@@ -17,7 +17,7 @@ import torch
 
 from bench.plan import Grid, plan
 from bench.registry import find_suite
-from bench.spec import Cell
+from bench.spec import Cell, Precision
 from tests.suites.layouts import LAYOUTS
 
 if TYPE_CHECKING:
@@ -129,11 +129,11 @@ class Workshop:
                  settings=asked, **grid)
         ).cells  # fmt: skip
 
-    def backbone(self, frozen: bool = True) -> Backbone:
+    def backbone(self, frozen: bool = True, device: str = "cpu", precision: Precision = "fp32") -> Backbone:
         from bench.model.backbone import load_backbone
         from bench.model.source import find_model
 
-        return load_backbone(find_model(str(self.model)), torch.device("cpu"), "fp32", frozen)
+        return load_backbone(find_model(str(self.model)), torch.device(device), precision, frozen)
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
         from bench.registry import build, find_method

@@ -42,6 +42,7 @@ class Attachment(nn.Module):
 
     layers: tuple[int, ...] = ()
     offset: int = 0
+    drops_inside: bool = False  # whether it has put dropout of its own into the backbone, beside `Method.dropout`
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,9 +62,6 @@ class Attachment(nn.Module):
     def weights_learning_rate(self) -> float | None:
         """The learning rate of `weights` where it is another than the method's."""
         return None
-
-    def seed_dropout(self, seed: int) -> None:
-        """The seed of dropout that is the attachment's own, where it has any beside `Method.dropout`."""
 
     def begin(self, num_steps: int) -> None:
         """Called once before training, with the number of steps it will take; UsageError when they cannot be right."""

@@ -24,9 +24,8 @@ from bench.errors import UsageError
 from bench.model import attention
 from bench.model.attachment import Prompts
 from bench.model.checkpointing import checkpoint_layers
-from bench.model.dropout import keep_mask
 from bench.model.families import family_of, first_position, refuse
-from bench.model.prefixes import row_prefixes
+from bench.model.prefixes import row_prefixes, slot_vectors
 from bench.model.source import ModelSource
 from bench.model.streams import queries
 from bench.model.written import write_attention
@@ -71,6 +70,9 @@ class Backbone:
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.geometry = _geometry(model)
         self.has_types = self.family.types or _has_types(model.config)
+        self.fixed_shapes = device.type == "cuda"  # how rows of many lanes share micro-batches (bench.data.cutting)
+        self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
+        self.positions = _positions(model.config.to_dict())  # type: ignore[operator, union-attr]
 
     @property
     def causal(self) -> bool:
@@ -92,17 +94,15 @@ class Backbone:
 
         `prompts[i]` and `rates[i]` (dropout on prompt vectors) are lane i's; all rates 0 when not training.
         """
-        seeds = batch.row_seeds
-        row_rates = [rates[lane] for lane in batch.row_lanes]
         inputs: dict[str, Any] = {"attention_mask": batch.mask}
         if self.has_types:
             inputs["token_type_ids"] = batch.types
         if self.causal:
             inputs["use_cache"] = False
-        positions = self._positions(batch, prompts) if any(prompt.offset for prompt in prompts) else None
+        positions = self._positions(batch, prompts) if any(prompts[lane].offset for lane in batch.rows_of) else None
         if positions is not None and self.family.positions == "argument":
             inputs["position_ids"] = positions
-        embedded = self._fill_slots(batch, prompts, seeds, row_rates)
+        embedded = self._fill_slots(batch, prompts, rates)
         if self.family.mixes_neighbours:
             embedded = (self.embeddings(batch.ids) if embedded is None else embedded) * batch.mask[..., None]
         if embedded is None:
@@ -111,7 +111,7 @@ class Backbone:
             inputs["inputs_embeds"] = embedded
         asked = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= asked.inputs(batch) if asked else {}
-        with attention.prefixes(row_prefixes(prompts, batch.row_lanes, seeds, row_rates)), self._placed(positions):
+        with attention.prefixes(row_prefixes(batch, prompts, rates)), self._placed(positions):
             found = self.encoder(**inputs)
         states: Tensor = asked.states(found) if asked else found.last_hidden_state
         return self._decoded(batch, states) if len(batch.decoder_rows) else states
@@ -155,9 +155,11 @@ class Backbone:
         if self.family.positions == "relative":
             return None
         config: Any = self.model.config
-        offsets = torch.tensor([prompts[lane].offset for lane in batch.row_lanes], device=self.device)
+        offsets = [prompts[lane].offset for lane in batch.row_lanes] + [0] * (len(batch.ids) - len(batch.rows))
         found = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
-        return (found + offsets[:, None]).clamp(max=config.max_position_embeddings - 1)
+        return (found + torch.tensor(offsets, device=self.device)[:, None]).clamp(
+            max=config.max_position_embeddings - 1
+        )
 
     def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
         """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""
@@ -166,23 +168,14 @@ class Backbone:
         table: Any = self.encoder.embed_positions
         return _answering(table, nn.functional.embedding(positions + table.offset, table.weight))
 
-    def _fill_slots(
-        self, batch: MicroBatch, prompts: Sequence[Prompts], seeds: Sequence[int], rates: Sequence[float]
-    ) -> Tensor | None:
+    def _fill_slots(self, batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor | None:
         """Word embeddings with the prompt vectors at their slots, or None when no row has any.
 
         They enter as word embeddings: position and type embeddings and the LayerNorm come on top, once.
         """
         if not len(batch.slot_rows):
             return None
-        lengths = [0 if prompt.slots is None else prompt.slots.shape[0] for prompt in prompts]
-        table = torch.cat([prompt.slots for prompt in prompts if prompt.slots is not None])  # (sum of P, H)
-        starts = torch.tensor([sum(lengths[:lane]) for lane in range(len(lengths))], device=self.device)
-        vectors = table[starts[batch.lanes[batch.slot_rows]] + batch.slot_numbers]  # (S, H)
-        if any(rates):
-            shapes = [(len(row.slots), table.shape[1]) for row in batch.rows]
-            draws = zip(seeds, rates, shapes, strict=True)
-            vectors = vectors * torch.cat([keep_mask(*draw, self.device) for draw in draws])
+        vectors = slot_vectors(batch, prompts, rates)  # (S, H)
         vectors = vectors * getattr(self.embeddings, "embed_scale", 1.0)  # some tables scale what they give
         embedded: Tensor = self.embeddings(batch.ids)
         return embedded.index_put((batch.slot_rows, batch.slot_columns), vectors.to(embedded.dtype))
@@ -280,6 +273,12 @@ def _geometry(model: Any) -> Geometry:
         embedding=model.base_model.get_input_embeddings().weight.shape[1],
         parameters=sum(parameter.numel() for parameter in model.parameters()),
     )
+
+
+def _positions(config: dict[str, Any]) -> int:
+    """The longest sequence; 0 when the architecture sets no limit."""
+    most = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
+    return 0 if not most or family_of(config).positions == "relative" else most - first_position(config)
 
 
 def _has_types(config: Any) -> bool:

@@ -10,8 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bench.data.batches import Ticket
 from bench.data.context import Context
+from bench.data.cutting import Ticket
 from bench.data.rows import Item
 from bench.model.attachment import Attachment, Prompts
 from bench.model.backbone import Backbone
@@ -89,7 +89,6 @@ class Lane:
             self.attachment: Attachment = attachment or method.attach(backbone, task).to(backbone.device)
             torch.manual_seed(derive("init", cell.stream_seed("init"), "head"))
             self.head: nn.Module = build_head(method.head, backbone, task).to(backbone.device)
-        self.attachment.seed_dropout(derive("adapter dropout", cell.stream_seed("dropout"), cell.task))
         self.status: Literal["running", "done", "failed", "diverged"] = "running"
         self.reason: str | None = None
         self.step = 0

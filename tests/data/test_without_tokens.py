@@ -6,7 +6,8 @@ import pytest
 import torch
 from tokenizers import normalizers
 
-from bench.data.batches import Reading, Ticket
+from bench.data.batches import Reading
+from bench.data.cutting import Ticket
 from bench.data.encode import Encoder
 from bench.data.specials import Reader
 from bench.score.answers import answer
@@ -69,7 +70,8 @@ def scored(task, example, name="encoder"):
     (item,) = Encoder(known, task, "plain", Slots(), 16, reader=reader).encode([example])
     read = [len(row.read) for row in item.rows]
     given = torch.randn(sum(read), task.columns, requires_grad=True)
-    reading = Reading([Ticket(0, item)], torch.zeros(sum(read), 4), torch.zeros(sum(read)), read, [sum(read)])
+    none = torch.zeros(sum(read), dtype=torch.long)
+    reading = Reading([Ticket(0, item)], none, none, none, read, [sum(read)])
     scores, counts = item_scores(task, reading, given)
     loss = summed_loss(task, scores, [item], counts)
     loss.backward()

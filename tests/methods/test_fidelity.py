@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.data.batches import Ticket, collate
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.model.attachment import Prompts
 from bench.model.backbone import load_backbone

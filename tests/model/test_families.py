@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.data.batches import Ticket, collate
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.errors import UsageError
 from bench.model import attention
