@@ -70,8 +70,8 @@ def scored(task, example, name="encoder"):
     (item,) = Encoder(known, task, "plain", Slots(), 16, reader=reader).encode([example])
     read = [len(row.read) for row in item.rows]
     given = torch.randn(sum(read), task.columns, requires_grad=True)
-    places = torch.zeros(sum(read))
-    reading = Reading([Ticket(0, item)], places, places, places, read, [sum(read)])
+    none = torch.zeros(sum(read), dtype=torch.long)
+    reading = Reading([Ticket(0, item)], none, none, none, read, [sum(read)])
     scores, counts = item_scores(task, reading, given)
     loss = summed_loss(task, scores, [item], counts)
     loss.backward()
