@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from bench import settings
 from bench.errors import UsageError, unknown
+from bench.lineup import unproved_notes
 from bench.model.scales import SCALES, expand, listed_size
 from bench.model.source import find_model, weight_shapes
 from bench.plan import Grid, plan
@@ -21,7 +23,7 @@ from bench.preview import print_cells, print_choice, print_plan
 from bench.registry import load_plugin, methods, suites
 from bench.report.trials import trials_table
 from bench.selection import Choice, choose, possible, trials_to_run
-from bench.spec import Protocol, Task
+from bench.spec import Cell, Plan, Protocol, Task
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -47,11 +49,10 @@ def run_grid(flags: dict[str, Any]) -> int:
 
     device = choose_device(asked.get("device", "auto"))
     grid = _grid(asked, choose_precision(asked.get("precision", "auto"), device))
-    whole = plan(grid)
     path = Path(asked.get("out") or RESULTS / grid.suite)
     found = Store.find(path)
-    trials, choice = trials_to_run(whole, found), choose(whole, found)
-    missing = found.missing(choice.cells) if found else list(choice.cells)
+    whole = _proved(plan(grid), grid, found, device, fetch=not flags["plan"])
+    trials, choice, missing = _to_run(whole, found)
     print_plan(console, whole, choice, len(trials), len(missing), path)
     if flags["plan"]:
         print_cells(console, [*whole.trials, *choice.cells], {cell.id for cell in [*trials, *missing]})
@@ -84,6 +85,26 @@ def run_grid(flags: dict[str, Any]) -> int:
         with progress(console, len(missing)) as audience:
             records += run(missing, store, options, audience, room)
     return _close(console, records, choice, path)
+
+
+def _to_run(whole: Plan, found: Store | None) -> tuple[list[Cell], Choice, list[Cell]]:
+    """The trials still to be run, what is chosen so far, and the scoring cells of that still to be run."""
+    choice = choose(whole, found)
+    missing = found.missing(choice.cells) if found else list(choice.cells)
+    return trials_to_run(whole, found), choice, missing
+
+
+def _proved(whole: Plan, grid: Grid, found: Store | None, device: Any, fetch: bool) -> Plan:
+    """The plan, made anew where a model that is still to be run shows that it lacks something."""
+    from bench.model.proofs import proofs_of
+
+    trials, choice, missing = _to_run(whole, found)
+    ahead = [*trials, *missing, *choice.waiting]
+    models = [find_model(cell.model_path) for cell in ahead]
+    proofs = proofs_of(models, device, fetch)
+    if any(proof.limits for proof in proofs.values()):
+        whole = plan(grid, proofs)
+    return replace(whole, notes=(*whole.notes, *unproved_notes(models, proofs)))
 
 
 def _close(console: Console, records: list[Record], choice: Choice, path: Path) -> int:

@@ -16,6 +16,10 @@ class WordError(ValueError):
         self.word = word
 
 
+class UnfitModel(UsageError):
+    """A model that no change of files would make usable: in a grid its cells are left out, and others run."""
+
+
 class DiskError(UsageError):
     """The results folder takes no more: nothing can be recorded, so the run ends."""
 

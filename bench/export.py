@@ -195,7 +195,7 @@ def _words_place(known: Special, backbone: Backbone) -> str:
         before = (
             "the text before [MASK]" if known.repeats else f"the sentinel {backbone.reader.sentinel}, as for [MASK]"
         )
-        return f"the next token's scores of the decoder, fed with its start token {known.opening[0]} and {before}"
+        return f"the next token's scores of the decoder, fed with its start token {known.start} and {before}"
     if backbone.causal:
         return "the next token's scores"
     seen = ", by perm_mask seen by no token and by target_mapping asked for" if backbone.family.query_stream else ""
@@ -223,7 +223,9 @@ def _difference(to: Path, attachment: Attachment, method: Method, task: Task, ba
 
     name = f"AutoModelFor{backbone.family.words}" if method.head == "verbalizer" else "AutoModel"
     kind: Any = getattr(transformers, name)
-    base = kind.from_pretrained(cell.model_path, revision=find_model(cell.model_path).revision, dtype=torch.float32)
+    base = kind.from_pretrained(
+        cell.model_path, revision=find_model(cell.model_path).revision, dtype=torch.float32, trust_remote_code=False
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model: Any = PeftModel.from_pretrained(base, str(to)).eval()

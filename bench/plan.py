@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.budgets import BUDGET, budgets
 from bench.data.sources import fingerprint, hub_revision
 from bench.errors import UsageError, unknown
-from bench.model.scales import expand
-from bench.model.source import ModelSource, find_model
+from bench.lineup import chosen_models, layer_notes
+from bench.model.proof import Proof
+from bench.model.source import ModelSource
 from bench.registry import find_suite
 from bench.seeds import VARIED
 from bench.spec import (
@@ -48,10 +49,11 @@ class Grid(Frozen):
     precision: Precision = "fp32"
 
 
-def plan(grid: Grid) -> Plan:
+def plan(grid: Grid, proofs: Mapping[str, Proof] | None = None) -> Plan:
     """All cells of a grid, models outermost, its trials, and the combinations skipped with their reasons.
 
-    With trials, the cells stand for those to come (see `Plan`). UsageError for unknown names, impossible settings, data
+    With trials, the cells stand for those to come (see `Plan`). `proofs` are what models have shown of themselves, by
+    fingerprint: what one cannot do is skipped. UsageError for unknown names, impossible settings, data
     or models that are not there, prompts that do not fit.
     """
     suite = find_suite(grid.suite)
@@ -60,7 +62,7 @@ def plan(grid: Grid) -> Plan:
     _check_seeds(grid, seeds)
     names = grid.methods or suite.methods
     lines = variants(suite, names, grid.settings, grid.sweep, grid.trials)
-    models, skips = _chosen_models(suite, grid.models or suite.models)
+    models, skips = chosen_models(suite, grid.models or suite.models, proofs or {})
     every_budget = budgets(suite, grid.budget, grid.sweep.get(BUDGET, {}))
     if grid.data and not any(task.source.local for task in tasks):
         raise UsageError(f"--data {grid.data}: no chosen task of suite {suite.name!r} reads local data; leave it out")
@@ -81,11 +83,11 @@ def plan(grid: Grid) -> Plan:
                     trials += tried
                     cells += _seeded(first, seeds, grid.vary, variant.num_settings, tried)
     if not cells:
-        lacking = [name for name, named in (("methods", names), ("models", models)) if not named]
+        lacking = [name for name, named in (("methods", names), ("models", grid.models or suite.models)) if not named]
         reasons = sorted({skip.reason for skip in skips})
         reasons += [f"suite {suite.name!r} names no {name}; give --{name}" for name in lacking]
         raise UsageError("nothing can be run: " + "; ".join(reasons))
-    return Plan(_once(cells), tuple(skips), _once(trials), notes(lines))
+    return Plan(_once(cells), tuple(skips), _once(trials), (*notes(lines), *layer_notes(models, cells)))
 
 
 def _once(cells: list[Cell]) -> tuple[Cell, ...]:
@@ -148,25 +150,6 @@ def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
         if name not in known:
             raise unknown(f"task of suite {suite.name!r}", name, known)
     return [known[name] for name in names] if names else list(suite.tasks)
-
-
-def _chosen_models(suite: Suite, names: tuple[str, ...]) -> tuple[list[ModelSource], list[Skip]]:
-    """The models named, each once, and what a family of models has that cannot be loaded."""
-    references: dict[str, str] = {}  # each with the reason why it is left out, or none
-    for name in names:
-        members = expand(name)
-        if members is None:
-            references[_model_reference(suite, name)] = ""
-        else:
-            references.update({member.reference: member.remark for member in members})
-    models = [find_model(reference) for reference, reason in references.items() if not reason]
-    skips = [Skip("every task", each, "every method", reason) for each, reason in references.items() if reason]
-    return models, skips
-
-
-def _model_reference(suite: Suite, name: str) -> str:
-    """A suite's own model may be called by its folder's name."""
-    return next((path for path in suite.models if Path(path).name == name and Path(path).is_dir()), name)
 
 
 def _cell(

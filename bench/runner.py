@@ -9,17 +9,20 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import save_file
 
 from bench.data.display import example_table
-from bench.errors import DiskError
-from bench.model.backbone import Backbone, load_backbone, load_tokenizer, reader_of
+from bench.data.specials import Reader
+from bench.errors import DiskError, UnfitModel
+from bench.model.backbone import Backbone, load_backbone, prove
 from bench.model.heads import word_tokens
+from bench.model.loading import family_for, load_config, load_tokenizer, reader_for
 from bench.model.memory import check_memory, default_token_budget
-from bench.model.source import find_model
+from bench.model.proof import proof_in_use
+from bench.model.source import ModelSource, find_model, refusal
 from bench.registry import build, find_method, find_suite
 from bench.score.answers import prediction_table
 from bench.score.evaluate import Predictions, predict
@@ -101,10 +104,7 @@ def prepare(cells: Sequence[Cell], room: DataRoom) -> None:
 
     UsageError names what cannot be used.
     """
-    tokenizers = {
-        path: (load_tokenizer(find_model(path)), reader_of(find_model(path)))
-        for path in dict.fromkeys(cell.model_path for cell in cells)
-    }
+    tokenizers = {path: _tokenizer(find_model(path)) for path in dict.fromkeys(cell.model_path for cell in cells)}
     for cell in cells:
         task, method = find_suite(cell.suite).task(cell.task), _method(cell)
         method.check()
@@ -115,6 +115,15 @@ def prepare(cells: Sequence[Cell], room: DataRoom) -> None:
         if method.head == "verbalizer" and not method.num_label_words:
             for name in task.classes:
                 word_tokens(tokenizer, task.words[name])
+
+
+def _tokenizer(model: ModelSource) -> tuple[Any, Reader]:
+    """A model's tokenizer and how it reads a text, as it has proved. UsageError when it cannot be used."""
+    proof = proof_in_use(model.fingerprint) or prove(model, torch.device("cpu"))
+    if proof.refused:
+        raise UnfitModel(refusal(model, proof))
+    config = load_config(model).to_dict()
+    return load_tokenizer(model), reader_for(config, family_for(config, proof))
 
 
 class Backbones:

@@ -29,6 +29,7 @@ from bench.cell import (
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment
     from bench.model.backbone import Backbone
+    from bench.model.proof import Need
     from bench.model.source import ModelSource
 
 __all__ = [
@@ -293,13 +294,17 @@ class Method(Frozen):
         """Absolute positions taken besides those of the text."""
         return self.slots().count
 
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What a model must be able to do for it: score words, be given vectors in its slots, or prefixes in layers."""
+        words: tuple[Need, ...] = ("lm_head", "mask") if self.head == "verbalizer" else ()
+        return (*words, "slots") if self.slots().count else words
+
     def unfit(self, task: Task, model: ModelSource) -> str | None:
         """Why this method cannot serve the task on the model (the cell is then skipped with this reason), or None."""
         if self.head == "verbalizer" and not task.has_cloze:
             return f"task {task.name!r} has no cloze form for a verbalizer head"
-        if self.head == "verbalizer" and not model.has_lm_head:
-            return f"model {model.name!r} has no language-model head for a verbalizer"
-        return None
+        return next(filter(None, map(model.lacks, self.needs)), None)
 
     def check(self) -> None:
         """UsageError for settings that only a library can judge which a plan does not load; asked before training."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from bench.errors import UsageError
 from bench.registry import method
 from bench.spec import Method, Task
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from bench.model.attachment import Attachment
     from bench.model.backbone import Backbone
+    from bench.model.proof import Need
     from bench.model.source import ModelSource
 
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 class PTuningV2(Method):
     """P trained keys and values in front of each layer's own; linear head on [CLS] or on each word.
 
+    Of a hybrid model those of the chosen `layers` that have attention get a prefix.
     The text keeps the absolute positions it was pretrained with; `offset_positions` lets it start at position P, as
     the reference code does, and P then counts towards the model's position limit.
     """
@@ -47,7 +50,17 @@ class PTuningV2(Method):
     def unfit(self, task: Task, model: ModelSource) -> str | None:
         if self.bounds and model.layers and self.bounds[1] > model.layers:
             return f"{self.name}.layers={self.layers}, but model {model.name!r} has {model.layers} layers"
-        return super().unfit(task, model)
+        reason = super().unfit(task, model)
+        if reason or not model.proof:
+            return reason
+        if not set(self.chosen_layers(model.proof.num_layers)) & set(model.proof.layers):
+            layers = ", ".join(str(layer + 1) for layer in model.proof.layers)
+            return f"{self.name}.layers={self.layers}, but of model {model.name!r} only {layers} can take a prefix"
+        return None
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        return (*super().needs, "prefixes")
 
     def positions(self) -> int:
         """Absolute positions taken besides those of the text."""
@@ -59,7 +72,9 @@ class PTuningV2(Method):
         from bench.model.attachment import LayerPrefixes
 
         geometry = backbone.geometry
-        layers = self.chosen_layers(geometry.layers)
+        layers = tuple(layer for layer in self.chosen_layers(geometry.layers) if layer in geometry.prefixed)
+        if not layers:
+            raise UsageError(f"{self.name}.layers={self.layers}: the model takes no prefixes there")
         width = len(layers) * 2 * geometry.kv_heads * geometry.head_size
         encoder = self.network(geometry.hidden, width) if self.reparam == "mlp" else None
         vectors = torch.randn(self.length, width if encoder is None else geometry.hidden) * self.init_std

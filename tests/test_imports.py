@@ -18,17 +18,29 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 LEVELS = (
     {"cell", "errors", "seeds", "settings", "spec"},
     {"data", "model", "registry", "score", "store", "train"},
-    {"budgets", "design", "export", "plan", "preview", "progress", "report", "runner", "selection", "variants"},
+    {
+        "budgets",
+        "design",
+        "export",
+        "lineup",
+        "plan",
+        "preview",
+        "progress",
+        "report",
+        "runner",
+        "selection",
+        "variants",
+    },
     {"commands"},
     {"cli"},
 )
 LIGHT = {
-    "budgets", "cell", "cli", "commands", "design", "errors", "plan", "preview", "progress", "registry", "report",
-    "seeds", "selection", "settings", "spec", "store", "variants",
+    "budgets", "cell", "cli", "commands", "design", "errors", "lineup", "plan", "preview", "progress", "registry",
+    "report", "seeds", "selection", "settings", "spec", "store", "variants",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
-    "budgets", "cell", "design", "plan", "preview", "report", "seeds", "selection", "settings", "spec", "store",
-    "variants",
+    "budgets", "cell", "design", "lineup", "plan", "preview", "report", "seeds", "selection", "settings", "spec",
+    "store", "variants",
 }  # fmt: skip
 
 MODULES = {

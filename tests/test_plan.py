@@ -107,7 +107,7 @@ def test_a_cell_names_the_commit_of_its_hub_data(tiny_bert, monkeypatch):
 
 def test_a_family_is_its_models_in_order_and_what_cannot_be_loaded_is_skipped(planned, tiny_bert, monkeypatch):
     tiny = find_model(str(tiny_bert))
-    monkeypatch.setattr("bench.plan.find_model", lambda name: replace(tiny, name=name, path=name, fingerprint=name))
+    monkeypatch.setattr("bench.lineup.find_model", lambda name: replace(tiny, name=name, path=name, fingerprint=name))
     found = planned(models=("paper", "roberta-large", "pythia:14m..31m"))
     assert [cell.model for cell in found.cells] == [
         "bert-large-cased", "roberta-large", "EleutherAI/pythia-14m", "EleutherAI/pythia-31m",

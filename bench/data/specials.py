@@ -13,13 +13,16 @@ class Reader:
     """How a model reads a text and where it says a word.
 
     By default its tokens see both ways, and the word is said at the mask. `causal`: a token sees only those before it,
-    and the next token is said. `start`: a decoder says it, and this token comes first there; after it comes the
-    `sentinel` that stands for the mask in the text or, where the family has none, the text up to the mask.
+    and the next token is said. `start`: a decoder says it, and this token comes first there, or with `wraps` the token
+    that the tokenizer puts last; after it comes the `sentinel` that stands for the mask in the text or, where the
+    family has none, the text up to the mask. With `wordless` no word is said, and nothing but the start is fed.
     """
 
     causal: bool = False
     start: int | None = None
     sentinel: str = ""
+    wraps: bool = False
+    wordless: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Special:
     causal: bool = False  # a token sees only those before it: the next token is scored, not one at a mask
     opening: tuple[int, ...] = ()  # what a decoder is fed before a word when no text comes before it; empty without one
     repeats: bool = False  # a decoder is fed the text before the mask too
+    start: int = 0  # its first token, where it repeats
 
     def whole(self, start: int, length: int) -> int:
         """The position to read for a sequence of `length` positions whose text begins at `start`."""
@@ -44,7 +48,7 @@ class Special:
 
     def fed(self, before: list[int]) -> list[int]:
         """What a decoder is fed before the masked word of a text that begins with the tokens `before`."""
-        return [self.opening[0], *before] if self.repeats else list(self.opening)
+        return [self.start, *before] if self.repeats else list(self.opening)
 
 
 def special(tokenizer: Any, reader: Reader | None = None) -> Special:
@@ -64,7 +68,8 @@ def special(tokenizer: Any, reader: Reader | None = None) -> Special:
     types = pair.get("token_type_ids") or [0] * len(ids)
     mask = tokenizer.mask_token_id
     if reader.sentinel:
-        mask = tokenizer.get_vocab().get(reader.sentinel)
+        vocabulary = tokenizer.get_vocab()  # where sentencepiece has the sentinels (mT5), they begin with its space
+        mask = vocabulary.get(reader.sentinel, vocabulary.get(f"\N{LOWER ONE EIGHTH BLOCK}{reader.sentinel}"))
     return Special(
         tokenizer=tokenizer,
         single=(alone[:at], alone[end:]),
@@ -75,14 +80,19 @@ def special(tokenizer: Any, reader: Reader | None = None) -> Special:
         placeholder=int(tokenizer.pad_token_id or 0),
         mask=mask,
         causal=reader.causal,
-        opening=_opening(reader, alone[:at], mask),
+        opening=_opening(reader, alone[:at], alone[end:], mask),
         repeats=reader.start is not None and not reader.sentinel,
+        start=alone[-1] if reader.wraps and alone[end:] else reader.start or 0,
     )
 
 
-def _opening(reader: Reader, before: list[int], mask: int | None) -> tuple[int, ...]:
+def _opening(reader: Reader, before: list[int], after: list[int], mask: int | None) -> tuple[int, ...]:
     if reader.start is None:
         return ()
+    if reader.wordless:
+        return (reader.start,)
+    if reader.wraps and after:
+        return (*after, *before)
     if not reader.sentinel:
         return (reader.start, *before)
     if mask is None:

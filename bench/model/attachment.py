@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
+from bench.model.families import is_reached
 
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
@@ -136,7 +137,7 @@ def trainable_weights(backbone: Backbone, task: Task, with_lm_head: bool) -> Ite
     inside = {id(parameter) for part in backbone.reached(task) for parameter in part.parameters()}
     for name, parameter in backbone.model.named_parameters():
         read = id(parameter) in inside and name.rpartition(".")[2] not in backbone.family.saying
-        if with_lm_head or read:
+        if (with_lm_head or read) and is_reached(backbone.family, name):
             yield name, parameter
 
 

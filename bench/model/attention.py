@@ -3,7 +3,7 @@
 While prefixes are active, every self-attention call puts its layer's prefix in front of keys and values and extends
 the mask; queries, positions and outputs keep their length, so [CLS] stays where it was. Otherwise it is plain SDPA.
 
-Shape legend: B rows, T tokens, A key/value heads, P prompt length (longest among the rows), D head size.
+Shape legend: B rows, T tokens, A key/value heads, P prompt length, D head size.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ def reopened(forward: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def active_prefix(module: nn.Module) -> tuple[Tensor, Tensor, Tensor | None] | None:
-    """Keys (B, A, P, D), values, and which of their columns count (None: all), of a module's layer; or None."""
+def active_prefix(module: nn.Module) -> tuple[Tensor, Tensor] | None:
+    """Keys (B, A, P, D) and values of the layer a module stands in; or None."""
     if _active is None:
         return None
     layer = _active.layer_of(module)
-    return (_active.keys[layer], _active.values[layer], None) if layer in _active.keys else None
+    return (_active.keys[layer], _active.values[layer]) if layer in _active.keys else None
 
 
 def _attend(

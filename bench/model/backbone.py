@@ -6,51 +6,40 @@ H hidden size, V vocabulary.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
-from transformers.utils import logging
 
 from bench.data.batches import MicroBatch
-from bench.data.specials import Reader
-from bench.errors import UsageError
+from bench.errors import UnfitModel, UsageError
 from bench.model import attention
 from bench.model.attachment import Prompts
 from bench.model.checkpointing import checkpoint_layers
-from bench.model.families import family_of, first_position, refuse
+from bench.model.families import Family, family_of, first_position, most_positions
+from bench.model.geometry import geometry_of
+from bench.model.loading import family_for, load_config, load_model, load_tokenizer, loading, reader_for, reading
 from bench.model.prefixes import row_prefixes, slot_vectors
-from bench.model.source import ModelSource
+from bench.model.proof import Proof, keep_proof, known_proof
+from bench.model.proving import examine
+from bench.model.source import ModelSource, refusal
 from bench.model.streams import queries
-from bench.model.written import write_attention
 from bench.spec import Precision, Task
 
-START = ("decoder_start_token_id", "pad_token_id")  # where a config names a decoder's first token
-
-logging.set_verbosity_error()  # unused pooler and head weights are expected here
-logging.disable_progress_bar()
+NO_HEAD = "its config names none"
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """Sizes that methods need. `parameters` counts the backbone as loaded, tied weights once.
+class _States(BaseModelOutputWithPastAndCrossAttentions):
+    """An encoder's answer that has nothing but states: families ask for more (memories, a router's scores)."""
 
-    `embedding` is the width of word embeddings, which some families widen to `hidden` afterwards. Of an encoder–decoder
-    `layers`, `kv_heads` and `head_size` are the encoder's, where prompts enter.
-    """
-
-    layers: int
-    kv_heads: int
-    head_size: int
-    hidden: int
-    embedding: int
-    parameters: int
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
 
 
 class Backbone:
@@ -59,20 +48,29 @@ class Backbone:
     `encoder` reads the text, whether it sees both ways or not; `decoder` reads on, in encoder–decoders only.
     """
 
-    def __init__(self, model: nn.Module, tokenizer: Any, device: torch.device, precision: Precision) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        tokenizer: Any,
+        device: torch.device,
+        precision: Precision,
+        family: Family,
+        proof: Proof | None = None,
+    ) -> None:
         self.model, self.tokenizer, self.device, self.precision = model, tokenizer, device, precision
         config = model.config.to_dict()  # type: ignore[operator, union-attr]
-        self.family, self.reader = family_of(config), _reader(config)
+        self.family, self.reader, self.proof = family, reader_for(config, family), proof
         self.base: nn.Module = model.base_model  # type: ignore[assignment]
         self.encoder = getattr(self.base, self.family.inside) if self.family.inside else self.base
         self.decoder: nn.Module | None = getattr(self.base, self.family.decoder) if self.family.decoder else None
         self.embeddings: nn.Module = self.encoder.get_input_embeddings()  # type: ignore[operator]
         self.pad_id = int(tokenizer.pad_token_id or 0)
-        self.geometry = _geometry(model)
+        self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
         self.fixed_shapes = device.type == "cuda"  # how rows of many lanes share micro-batches (bench.data.cutting)
         self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
-        self.positions = _positions(model.config.to_dict())  # type: ignore[operator, union-attr]
+        most = most_positions(config)
+        self.positions = most - first_position(config) if most else 0  # of the longest sequence; 0: no limit
 
     @property
     def causal(self) -> bool:
@@ -137,8 +135,7 @@ class Backbone:
         Runs the model's own language-model head, whatever its family calls it: the whole model is called with an
         encoder that answers with the given states.
         """
-        answer = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=hidden[:, None])
-        answer.mems = None  # some families ask for it
+        answer = _States(last_hidden_state=hidden[:, None])
         dummy = torch.zeros((hidden.shape[0], 1), dtype=torch.long, device=hidden.device)
         inputs: dict[str, Any] = {"input_ids": dummy}
         if self.decoder is not None:
@@ -157,16 +154,16 @@ class Backbone:
         config: Any = self.model.config
         offsets = [prompts[lane].offset for lane in batch.row_lanes] + [0] * (len(batch.ids) - len(batch.rows))
         found = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
-        return (found + torch.tensor(offsets, device=self.device)[:, None]).clamp(
-            max=config.max_position_embeddings - 1
-        )
+        most = most_positions(config.to_dict())
+        found = found + torch.tensor(offsets, device=self.device)[:, None]
+        return found.clamp(max=most - 1 if most else None)
 
     def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
         """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""
         if positions is None or self.family.positions != "inside":
             return nullcontext()
         table: Any = self.encoder.embed_positions
-        return _answering(table, nn.functional.embedding(positions + table.offset, table.weight))
+        return _answering(table, nn.functional.embedding(positions + getattr(table, "offset", 0), table.weight))
 
     def _fill_slots(self, batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor | None:
         """Word embeddings with the prompt vectors at their slots, or None when no row has any.
@@ -178,42 +175,30 @@ class Backbone:
         vectors = slot_vectors(batch, prompts, rates)  # (S, H)
         vectors = vectors * getattr(self.embeddings, "embed_scale", 1.0)  # some tables scale what they give
         embedded: Tensor = self.embeddings(batch.ids)
+        scale = getattr(self.encoder, "embed_scale", 1.0)  # and some encoders what they look up themselves
+        vectors, embedded = vectors * scale, embedded * scale
         return embedded.index_put((batch.slot_rows, batch.slot_columns), vectors.to(embedded.dtype))
 
 
 def load_backbone(
     source: ModelSource, device: torch.device, precision: Precision, frozen: bool, checkpointing: bool = False
 ) -> Backbone:
-    """Load a checkpoint (safetensors only, fp32, no code of its own), with its language-model head where it has one.
+    """Load a checkpoint that has proved itself, with its language-model head where it has one that can be used.
 
     All weights come without gradients. A frozen backbone in bf16 keeps its linear weights in bf16, which is what
     autocast would make of them in every forward pass. With `checkpointing` its layers' activations are made again in
-    the backward pass. UsageError when transformers cannot load it.
+    the backward pass. UsageError when transformers cannot load it, or the proof failed.
     """
-    tokenizer = load_tokenizer(source)
-    with _loading(source):
-        family = family_of(AutoConfig.from_pretrained(source.path, revision=source.revision).to_dict())
-        kind: Any = getattr(transformers, f"AutoModelFor{family.words}") if source.has_lm_head else AutoModel
-        model, report = kind.from_pretrained(
-            source.path,
-            revision=source.revision,
-            dtype=torch.float32,
-            use_safetensors=True,
-            attn_implementation=attention.NAME if family.attention == "interface" else "eager",
-            output_loading_info=True,
-        )
-        if family.attention == "written" and write_attention(model) != model.config.num_hidden_layers:
-            raise ValueError("its attention layers are not the ones this version knows")
-        lacking = [name for name in sorted(report["missing_keys"]) if "pooler." not in name]
-        if lacking:  # transformers would draw them at random and go on
-            raise ValueError(f"its weights lack {lacking[0]} and {len(lacking) - 1} more of what its config describes")
-        if checkpointing:
+    proof = prove(source, device)
+    if proof.refused:
+        raise UnfitModel(refusal(source, proof))
+    family = family_for(load_config(source).to_dict(), proof)
+    with_words = source.has_lm_head and "lm_head" not in proof.fails
+    model, _ = load_model(source, family, proof.attention, with_words)
+    if checkpointing:
+        with loading(source):
             checkpoint_layers(model)
-    if getattr(model, "pooler", None) is not None:
-        model.pooler = None  # heads read hidden states; an unused pooler would count as parameters
-    model.requires_grad_(False)
-    model.eval()
-    backbone = Backbone(model.to(device), tokenizer, device, precision)
+    backbone = Backbone(model.to(device), load_tokenizer(source), device, precision, family, proof)
     if frozen and precision == "bf16":
         for part in model.modules():
             if isinstance(part, nn.Linear):
@@ -221,28 +206,56 @@ def load_backbone(
     return backbone
 
 
-def reader_of(source: ModelSource) -> Reader:
-    """How a checkpoint reads a text; UsageError when transformers does not know its config."""
-    with _loading(source):
-        return _reader(AutoConfig.from_pretrained(source.path, revision=source.revision).to_dict())
+def prove(source: ModelSource, device: torch.device) -> Proof:
+    """What a model shows of itself, in fp32 on the device; kept, so that it is loaded for this once.
+
+    Attention that takes prefixes is tried first; where it is not right, the family's own, without. UsageError when
+    transformers cannot load it.
+    """
+    proof = known_proof(source.fingerprint, device.type)
+    if proof is None:
+        try:
+            proof = _proved(source, device)
+        except UnfitModel as error:
+            proof = Proof("own", "both", str(error))
+        keep_proof(source.fingerprint, device.type, proof)
+    return proof
 
 
-def load_tokenizer(source: ModelSource) -> Any:
-    """A checkpoint's tokenizer, with a look at its config first; UsageError when transformers knows either not."""
-    with _loading(source):
-        refuse(AutoConfig.from_pretrained(source.path, revision=source.revision).to_dict())
-        return AutoTokenizer.from_pretrained(source.path, revision=source.revision)
+def _proved(source: ModelSource, device: torch.device) -> Proof:
+    """The first way in which the model is right, else why the last one is not."""
+    begun = time.perf_counter()
+    tokenizer, family = load_tokenizer(source), family_of(load_config(source).to_dict())
+    found = _tried(source, family, tokenizer, device)
+    if found.direction != family.direction and family.decoder == "":  # it reads another way than its config says
+        other = _tried(source, reading(family, found.direction), tokenizer, device)
+        found = found if other.refused else other
+    return replace(found, seconds=round(time.perf_counter() - begun, 3))
 
 
-@contextmanager
-def _loading(source: ModelSource) -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:  # transformers, tokenizers, safetensors and the hub client each have errors of their own
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise UsageError(f"model {source.path} cannot be loaded: {reason}") from error
+def _tried(source: ModelSource, family: Family, tokenizer: Any, device: torch.device) -> Proof:
+    found: Proof | UsageError | None = None
+    for way in dict.fromkeys((family.attention, "own")):
+        try:
+            model, lacking = load_model(source, family, way, source.has_lm_head)
+        except UsageError as error:  # a family may refuse an attention function that is not its own
+            found = found or error
+            continue
+        try:
+            backbone = Backbone(model.to(device), tokenizer, device, "fp32", family)
+        except (AttributeError, TypeError, NotImplementedError, ZeroDivisionError) as error:
+            reason = " ".join(str(error).split())[:120]
+            found = Proof(way, family.direction, f"its parts are not those that this version knows ({reason})")
+            continue
+        before, found = found, examine(backbone, way, source.positions, lacking if source.has_lm_head else NO_HEAD)
+        if not found.refused:
+            if isinstance(before, Proof) and "prefixes" in found.fails:
+                found.fails["prefixes"] = before.refused  # why attention that takes them was not right
+            return found
+    if isinstance(found, Proof):
+        return found
+    assert found is not None
+    raise found
 
 
 @contextmanager
@@ -254,31 +267,6 @@ def _answering(module: nn.Module, answer: object) -> Iterator[None]:
         yield
     finally:
         module.forward = forward
-
-
-def _reader(config: dict[str, Any]) -> Reader:
-    family = family_of(config)
-    start = next((config[name] for name in START if config.get(name) is not None), 0) if family.decoder else None
-    return Reader(causal=family.direction == "left", start=start, sentinel=family.sentinel)
-
-
-def _geometry(model: Any) -> Geometry:
-    config = model.config
-    heads = config.num_attention_heads
-    return Geometry(
-        layers=config.num_hidden_layers,
-        kv_heads=getattr(config, "num_key_value_heads", None) or heads,
-        head_size=getattr(config, "head_dim", None) or config.hidden_size // heads,
-        hidden=config.hidden_size,
-        embedding=model.base_model.get_input_embeddings().weight.shape[1],
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-    )
-
-
-def _positions(config: dict[str, Any]) -> int:
-    """The longest sequence; 0 when the architecture sets no limit."""
-    most = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
-    return 0 if not most or family_of(config).positions == "relative" else most - first_position(config)
 
 
 def _has_types(config: Any) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from bench.errors import UsageError
 from bench.model.attachment import Attachment, Prompts
 from bench.model.backbone import Backbone
+from bench.model.families import is_reached
 from bench.spec import Task
 
 ADAPTER = "default"  # PEFT's name for the only adapter of a model
@@ -39,6 +40,9 @@ class Injected(Attachment):
         reached = backbone.reached(task)
         root = reached[0] if len(reached) == 1 else backbone.base
         tuner = _inject(root, config)
+        for name, each in backbone.model.named_parameters():
+            if not is_reached(backbone.family, name):
+                each.requires_grad_(False)
         self._tuner = [tuner]  # in a list, so that its parameters do not become this module's; some tuners hold state
         self._weights = {name: each for name, each in backbone.model.named_parameters() if each.requires_grad}
         if not self._weights:
@@ -109,7 +113,11 @@ def _inject(root: nn.Module, config: Any) -> Any:
     """The tuner that has put its layers into the module."""
     from peft import inject_adapter_in_model
     from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
+    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as LORA_TARGETS
 
+    own = LORA_TARGETS.get(str(getattr(getattr(root, "config", None), "model_type", "")))
+    if _name(config) == "LORA" and own and not config.target_modules and not getattr(config, "target_parameters", None):
+        config.target_modules = set(own)  # PEFT forgets them where it renames a family's experts (Mixtral)
     kind: Any = PEFT_TYPE_TO_TUNER_MAPPING.get(config.peft_type)
     try:
         with warnings.catch_warnings():

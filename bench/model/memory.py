@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from bench.errors import UsageError
-from bench.model.families import family_of
+from bench.model.families import family_of, reading_part
 from bench.model.scales import listed_size
 from bench.model.source import ModelSource, find_model, read_config, weight_shapes
 from bench.registry import build, find_method
@@ -26,7 +26,16 @@ from bench.spec import Cell, Method, Precision
 MARGIN = 0.05  # share of the free memory that is left to the allocator's gaps, prompts, heads and the data
 FLOAT, HALF = 4, 2  # bytes
 GB = 1e9
-INNER = ("intermediate_size", "n_inner", "d_ff", "d_inner", "ffn_dim", "encoder_ffn_dim", "hidden_dim")
+INNER = (
+    "intermediate_size",
+    "n_inner",
+    "d_ff",
+    "d_inner",
+    "ffn_dim",
+    "encoder_ffn_dim",
+    "ffn_hidden_size",
+    "hidden_dim",
+)
 
 
 @dataclass(frozen=True)
@@ -190,9 +199,11 @@ def default_token_budget(hidden: int, device: torch.device) -> int:
 @cache
 def model_sizes(model: ModelSource) -> Sizes | None:
     """From the checkpoint's headers and its config, or for a model of a scale family from its list; None if unknown."""
-    config = read_config(model)
+    whole = read_config(model)
+    family, config = family_of(whole), reading_part(whole)
     shapes = weight_shapes(model)
     if shapes is not None:
+        shapes = {name: shape for name, shape in shapes.items() if "pooler." not in name}  # which is left out
         counts = list(map(math.prod, shapes.values()))
         parameters, largest = sum(counts), max(counts, default=0)
         matrices = sum(math.prod(shape) for name, shape in shapes.items() if _is_matrix(name, shape, config))
@@ -200,11 +211,11 @@ def model_sizes(model: ModelSource) -> Sizes | None:
         parameters, matrices, largest = listed_size(model.path) or 0, 0, 0
         if not parameters:
             return None
-    hidden, family = _first(config, "hidden_size", "d_model", "n_embd", "dim"), family_of(config)
+    hidden = _first(config, "hidden_size", "d_model", "n_embd", "dim")
     return Sizes(
         parameters=parameters,
         matrices=matrices,
-        layers=model.layers + (_first(config, "decoder_layers") if family.decoder and not family.sentinel else 0),
+        layers=model.layers + (_decoder_layers(whole) if family.decoder and not family.sentinel else 0),
         hidden=hidden,
         inner=_first(config, *INNER) or 4 * hidden,
         # families with grouped heads have gated feed-forward parts too
@@ -217,9 +228,15 @@ def model_sizes(model: ModelSource) -> Sizes | None:
 def _is_matrix(name: str, shape: tuple[int, ...], config: Mapping[str, Any]) -> bool:
     """Whether a tensor is the weight of an nn.Linear; GPT-2 has another class in its place, which stays fp32."""
     tables = ("embeddings", "embedding.", "embed_", "wte", "wpe", "shared.weight", "relative_attention_bias")
+    others = (".experts.", ".gate.weight")  # a layer's experts and what chooses them are tensors of their own
     linear = ("embed_out", "embeddings_project", "embedding_transformation")  # called after what they stand beside
-    embeds = any(part in name.lower() for part in tables) and not any(part in name for part in linear)
+    embeds = any(part in name.lower() for part in tables + others) and not any(part in name for part in linear)
     return len(shape) == 2 and name.endswith("weight") and not embeds and config.get("model_type") != "gpt2"
+
+
+def _decoder_layers(config: Mapping[str, Any]) -> int:
+    part = config.get("decoder")
+    return _first(part, "num_hidden_layers") if isinstance(part, Mapping) else _first(config, "decoder_layers")
 
 
 def _first(config: Mapping[str, Any], *names: str) -> int:

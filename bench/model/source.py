@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -13,18 +12,25 @@ from typing import Any
 
 from bench.data.hub import resolve
 from bench.errors import UsageError
-from bench.model.families import family_of, first_position
+from bench.model.families import family_of, first_position, most_positions, reading_part
+from bench.model.proof import Need, Proof
 from bench.model.scales import FAMILIES_HINT, SCALES, listed_size, unloadable
+from bench.model.weights import check_weights, shapes, weight_files
 
 OFFLINE_HINT = "To run offline give --models a local folder, or use the embedded suite: bench run --suite smoke"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
+# asked for where none of those is there; apart, so that fingerprints of old stay what they were
+SENTENCE_PIECES = ("spm.model", "sentencepiece.bpe.model", "sentencepiece.model", "source.spm", "tekken.json")
 TOKENIZER_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
 LM_HEAD_ENDINGS = ("ForMaskedLM", "ForPreTraining", "LMHeadModel", "ForCausalLM", "ForConditionalGeneration")
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A checkpoint: `name` for tables, `path` for the loader, `fingerprint` for the cell's id."""
+    """A checkpoint: `name` for tables, `path` for the loader, `fingerprint` for the cell's id.
+
+    `proof` is what it has shown when it was loaded (bench.model.proving), where it was.
+    """
 
     name: str
     path: str
@@ -33,6 +39,30 @@ class ModelSource:
     positions: int  # the longest sequence, slots included; 0 when the architecture sets no limit
     has_lm_head: bool
     layers: int
+    wordless: str = ""  # why no word can be read off it, whatever head it has
+    proof: Proof | None = field(default=None, compare=False)
+
+    def lacks(self, need: Need) -> str | None:
+        """Why the model cannot give a method what it needs; None when it can, or has not been asked yet."""
+        if need == "lm_head" and self.wordless:
+            return f"model {self.name!r} says no word for a verbalizer: {self.wordless}"
+        if need == "lm_head" and not self.has_lm_head:
+            return f"model {self.name!r} has no language-model head for a verbalizer"
+        reason = self.proof.fails.get(need) if self.proof else None
+        return f"model {self.name!r} {LACKS[need]}: {reason}" if reason else None
+
+
+def refusal(model: ModelSource, proof: Proof) -> str:
+    """The line for a model that cannot be used at all."""
+    return f"model {model.path} cannot be used: {proof.refused}"
+
+
+LACKS: dict[Need, str] = {
+    "lm_head": "has no language-model head for a verbalizer",
+    "mask": "has no [MASK] for a cloze pattern",
+    "prefixes": "takes no prefixes",
+    "slots": "takes no prompt vectors",
+}
 
 
 @cache
@@ -71,16 +101,24 @@ def read_config(model: ModelSource) -> dict[str, Any]:
 def weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
     """The shape of every tensor of a checkpoint, from its safetensors headers; None where they cannot be had.
 
+    Of a model with parts, those of the one that reads text.
+
     Of a checkpoint on the hub that is not in the cache, the headers alone are fetched.
     """
+    found = _weight_shapes(model)
+    if found is None or not family_of(read_config(model)).part:
+        return found
+    return {name: shape for name, shape in found.items() if "language_model." in name}
+
+
+def _weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
     if model.revision is None:
-        return _shapes(_weight_files(Path(model.path)))
+        return shapes(weight_files(Path(model.path)))
     from huggingface_hub import HfApi, constants
 
-    folder = Path(constants.HF_HUB_CACHE) / f"models--{model.path.replace('/', '--')}" / "snapshots" / model.revision
-    files = _weight_files(folder)
-    if files and all(path.exists() for path in files):
-        return _shapes(files)
+    folder = _snapshot(model.path, model.revision)
+    if _is_there(folder):
+        return shapes(weight_files(folder))
     if constants.HF_HUB_OFFLINE:
         return None
     try:
@@ -91,38 +129,45 @@ def weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
     return {name: tuple(info.shape) for name, info in tensors}
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    """The files a loader would read: those of the index, else model.safetensors, else all."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
-    single = folder / "model.safetensors"
-    return [single] if single.is_file() else sorted(folder.glob("*.safetensors"))
+def is_fetched(model: ModelSource) -> bool:
+    """Whether a model's weights are on this machine."""
+    return model.revision is None or _is_there(_snapshot(model.path, model.revision))
 
 
-def _shapes(paths: Iterable[Path]) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
-    for path in paths:
-        with path.open("rb") as handle:
-            header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
-        found.update({name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"})
-    return found
+def _snapshot(repo: str, revision: str) -> Path:
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}" / "snapshots" / revision
+
+
+def _is_there(snapshot: Path) -> bool:
+    try:
+        return bool(weight_files(snapshot))
+    except UsageError:  # not fetched, or not all of it
+        return False
 
 
 def _local(folder: Path) -> ModelSource:
     if not (folder / "config.json").is_file():
         raise UsageError(f"model folder {folder} has no config.json; give a transformers checkpoint")
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        raise UsageError(f"model folder {folder} has no tokenizer (looked for {', '.join(TOKENIZER_FILES)})")
+    known = (*TOKENIZER_FILES, *SENTENCE_PIECES)
+    if not any((folder / name).is_file() for name in known):
+        raise UsageError(f"model folder {folder} has no tokenizer (looked for {', '.join(known)})")
+    if (folder / "adapter_config.json").is_file():  # transformers would put it into the model on its own
+        raise UsageError(
+            f"model folder {folder} holds an adapter (adapter_config.json); give a model alone, or merge them"
+        )
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise UsageError(f"model folder {folder} has no *.safetensors weights; other formats are not loaded")
+    check_weights(folder)
     facts = _facts(folder / "config.json")
     digest = hashlib.sha256()
-    texts = [folder / name for name in ("config.json", *TOKENIZER_FILES, *TOKENIZER_SETTINGS)]
+    tokenizer = TOKENIZER_FILES
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        tokenizer = SENTENCE_PIECES
+    texts = [folder / name for name in ("config.json", *tokenizer, *TOKENIZER_SETTINGS)]
     try:
-        for path in weights:
-            _check_weights(path)
         for path in [*weights, *texts]:
             if path.is_file():
                 digest.update(path.name.encode())
@@ -132,22 +177,6 @@ def _local(folder: Path) -> ModelSource:
         raise UsageError(f"cannot read model folder {folder}: {error}") from None
     folder = folder.resolve()
     return ModelSource(folder.name, str(folder), None, digest.hexdigest()[:16], *facts)
-
-
-def _check_weights(path: Path) -> None:
-    """UsageError unless a safetensors file is as long as its header says; a copy that broke off is found here."""
-    size = path.stat().st_size
-    with path.open("rb") as handle:
-        length = int.from_bytes(handle.read(8), "little")
-        try:
-            if length > size:
-                raise ValueError("its header is cut off")
-            header = json.loads(handle.read(length))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-            if not ends or size != 8 + length + max(ends):
-                raise ValueError(f"{size} bytes, but its header says {8 + length + max(ends, default=0)}")
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise UsageError(f"{path} is no whole safetensors file ({error}); copy or download it again") from None
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -160,8 +189,8 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _facts(path: Path) -> tuple[int, bool, int]:
-    """(positions, whether the checkpoint has a language-model head, layers), from config.json."""
+def _facts(path: Path) -> tuple[int, bool, int, str]:
+    """(positions, whether the checkpoint has a language-model head, layers, why it says no word), from config.json."""
     config = _read_config(path)
     try:
         return _sizes(config)
@@ -169,16 +198,17 @@ def _facts(path: Path) -> tuple[int, bool, int]:
         raise UsageError(f"{path} does not describe a transformers checkpoint ({error})") from None
 
 
-def _sizes(config: dict[str, Any]) -> tuple[int, bool, int]:
-    positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
-    if family_of(config).positions == "relative":
-        positions = 0
+def _sizes(config: dict[str, Any]) -> tuple[int, bool, int, str]:
+    positions = most_positions(config)
     if positions:
         positions -= first_position(config)
     architectures = config.get("architectures") or []
     names = ("encoder_layers", "num_hidden_layers", "num_layers", "n_layer", "n_layers")
-    layers = next((config[name] for name in names if config.get(name)), 0)
-    return positions, any(name.endswith(LM_HEAD_ENDINGS) for name in architectures), int(layers)
+    reading = reading_part(config)
+    layers = next((reading[name] for name in names if reading.get(name)), 0)
+    wordless = family_of(config).wordless
+    has_lm_head = not wordless and any(name.endswith(LM_HEAD_ENDINGS) for name in architectures)
+    return positions, has_lm_head, int(layers), wordless
 
 
 def _hub_file(repo: str, name: str, revision: str) -> str:

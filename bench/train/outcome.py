@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -79,10 +80,14 @@ def outcome(
             joint_tokens=ledger.joint_tokens,
             joint_seconds=ledger.joint_seconds,
         ),
-        provenance=provenance(device_name(device)) | {"layers": backbone.geometry.layers},
+        provenance=provenance(device_name(device)) | {"layers": backbone.geometry.layers} | _proof(backbone),
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _proof(backbone: Backbone) -> dict[str, Any]:
+    return {"proof": backbone.proof.record()} if backbone.proof else {}
 
 
 def num_cut(items: Sequence[Item]) -> int:

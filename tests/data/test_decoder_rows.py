@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
 from bench.data.encode import Encoder
-from bench.data.specials import Reader
+from bench.data.specials import Reader, special
 from bench.errors import UsageError
 from bench.registry import find_suite
 from bench.spec import Answer, Example, Slots, Source, Task
-from tests.model.families import ROBERTA_LIKE, T5_LIKE, XLNET_LIKE, tokenizer
+from tests.model.families import MBART_LIKE, ROBERTA_LIKE, T5_LIKE, XLNET_LIKE, tokenizer
 
 RTE = find_suite("superglue").task("rte")
 ROW = Example(id="0", texts={"premise": "word1 word2.", "hypothesis": "word3."}, labels=(1,))
@@ -29,6 +33,8 @@ SPAN = Example(
 NONE = Slots()
 T5 = tokenizer(*T5_LIKE, mask=False, sentinel=True), Reader(start=0, sentinel="<extra_id_0>")
 BART = tokenizer(*ROBERTA_LIKE), Reader(start=3)
+MBART = tokenizer(*MBART_LIKE), Reader(start=0, wraps=True)
+PEGASUS = tokenizer(*T5_LIKE), Reader(start=0, wordless=True)
 XLNET = tokenizer(*XLNET_LIKE, types=True), Reader()
 
 
@@ -47,6 +53,40 @@ def test_t5_has_the_sentinel_for_the_mask_and_scores_what_comes_after_it():
     ((text, fed, row),) = rows(T5, RTE, "cloze", ROW, Slots(2, "pattern"))
     assert text == "word1 word2 . question : word3 ? [PAD] [PAD] answer : <extra_id_0> . </s>"
     assert (fed, row.read, row.tokens) == ("[PAD] <extra_id_0>", [1], [])
+
+
+def test_a_sentinel_is_found_where_sentencepiece_has_it_with_a_space():
+    """mT5's vocabulary has ▁<extra_id_0>, T5's has <extra_id_0>."""
+    known = tokenizer(*T5_LIKE, mask=False, sentinel=True)
+    inner = json.loads(known.backend_tokenizer.to_str())
+    inner["model"]["vocab"]["▁<extra_id_0>"] = inner["model"]["vocab"].pop("<extra_id_0>")
+    inner["added_tokens"] = [each for each in inner["added_tokens"] if each["content"] != "<extra_id_0>"]
+    spaced = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(inner)), pad_token="[PAD]")
+    reader = Reader(start=0, sentinel="<extra_id_0>")
+    assert special(spaced, reader).mask == special(known, reader).mask == inner["model"]["vocab"]["▁<extra_id_0>"]
+
+
+def test_mbart_is_fed_its_languages_code_and_the_text_before_the_mask():
+    """The code is what its tokenizer puts last, [CLS] here; a linear head reads after a text's end and the code."""
+    ((text, fed, _),) = rows(MBART, RTE, "cloze", ROW, Slots(2, "pattern"))
+    assert text == "word1 word2 . question : word3 ? [PAD] [PAD] answer : [MASK] . </s> [CLS]"
+    assert fed == "[CLS] word1 word2 . question : word3 ? answer :"
+    ((_, fed, row),) = rows(MBART, RTE, "plain", ROW)
+    assert (fed, row.read) == ("</s> [CLS]", [1])
+
+
+def test_mbart_with_the_code_in_front_is_fed_the_same():
+    """mBART-50's layout: its decoder begins with the end of a text, and its labels with the code."""
+    known = tokenizer("[CLS] $A </s>", "[CLS] $A $B </s>"), Reader(start=0, wraps=True)
+    ((_, fed, _),) = rows(known, RTE, "cloze", ROW)
+    assert fed == "</s> [CLS] word1 word2 . question : word3 ? answer :"
+    ((_, fed, _),) = rows(known, RTE, "plain", ROW)
+    assert fed == "</s> [CLS]"
+
+
+def test_a_decoder_that_says_no_word_is_fed_its_start_alone():
+    ((_, fed, row),) = rows(PEGASUS, RTE, "plain", ROW)
+    assert (fed, row.read) == ("[PAD]", [0])
 
 
 def test_bart_is_fed_the_text_before_the_mask_without_the_slots():

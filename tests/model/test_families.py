@@ -19,12 +19,17 @@ from tests.model.families import DECODERS, ENCODER_DECODERS, FAMILIES, POSITIONS
 
 EXACT = {"atol": 2e-5, "rtol": 0}
 IDS, LONGER = [2, 20, 21, 22, 3], [2, *range(20, 30), 3]
-FED, LONGER_FED = [0, 2, 20], [0, 2, *range(20, 36)]  # to a decoder; the longer one is longer than LONGER
-UNLIMITED = ("deberta-v2", "xlnet", "t5")  # relative positions alone
+UNLIMITED = ("deberta", "deberta-v2", "xlnet", "t5", "mt5", "umt5", "bloom", "mpt")  # relative positions alone
+NEVER_ENDING = ("xlnet", "t5", "mt5", "umt5", "bloom", "mpt")  # and no table of them that ends
 
 
 def row(ids: list[int], slots: tuple[int, ...] = (), decoder: tuple[int, ...] = ()) -> Item:
     return Item(0, (Row(ids, [0] * len(ids), list(slots), [0], [], list(decoder)),), [0], [0], False)
+
+
+def fed(backbone: Backbone, length: int = 3) -> tuple[int, ...]:
+    """What a decoder is fed; empty where there is none."""
+    return (backbone.reader.start, 2, *range(20, 18 + length)) if backbone.decoder is not None else ()
 
 
 def batch_of(backbone: Backbone, *rows: Item):
@@ -64,7 +69,7 @@ def test_a_decoder_padded_on_the_left_gives_what_it_gives_padded_on_the_right(fa
     ids = torch.tensor([[backbone.pad_id] * gap + IDS, LONGER])
     mask = torch.tensor([[0] * gap + [1] * len(IDS), [1] * len(LONGER)])
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    with attention.prefixes(row_prefixes([prompts], [0, 0], [0, 0], [0.0, 0.0])):
+    with attention.prefixes(row_prefixes(batch_of(backbone, row(IDS), row(LONGER)), [prompts], [0.0])):
         left = backbone.encoder(
             input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
         ).last_hidden_state
@@ -135,12 +140,16 @@ def test_a_decoders_token_does_not_see_what_follows(family, load):
 
 @pytest.mark.parametrize("family", ENCODER_DECODERS)
 @torch.no_grad()
-def test_the_decoders_states_and_word_scores_are_the_models_own(family, load):
+def test_the_decoders_states_and_word_scores_are_the_models_own(family, folders, load):
     backbone = load(family)
-    ids, fed = torch.tensor([IDS]), torch.tensor([FED])
-    plain = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids), decoder_input_ids=fed).logits[0]
-    states = hidden(backbone, row(IDS, decoder=FED))[0, : len(FED)]
-    torch.testing.assert_close(backbone.lm_logits(states), plain, atol=1e-4, rtol=1e-5)
+    ids, tokens = torch.tensor([IDS]), torch.tensor([fed(backbone)])
+    plain = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids), decoder_input_ids=tokens)
+    states = hidden(backbone, row(IDS, decoder=fed(backbone)))[0, : tokens.shape[1]]
+    if "logits" in plain:
+        torch.testing.assert_close(backbone.lm_logits(states), plain.logits[0], atol=1e-4, rtol=1e-5)
+    else:  # loaded without the head that it has no use for
+        assert find_model(str(folders(family))).wordless
+        torch.testing.assert_close(states, plain.last_hidden_state[0], **EXACT)
 
 
 @pytest.mark.parametrize("family", ENCODER_DECODERS)
@@ -149,7 +158,8 @@ def test_padding_and_neighbours_change_nothing_of_what_a_decoder_gives(family, p
     """Beside a longer row, a row with more to feed, and a row that the decoder does not read on."""
     backbone = load(family)
     prompts = prefix(backbone) if prefixed else None
-    rows = [row(IDS, decoder=FED), row(IDS, decoder=LONGER_FED), row(LONGER, decoder=FED), row(LONGER)]
+    short, long = fed(backbone), fed(backbone, len(LONGER) + 6)
+    rows = [row(IDS, decoder=short), row(IDS, decoder=long), row(LONGER, decoder=short), row(LONGER)]
     together = hidden(backbone, *rows, prompts=prompts)
     for at, each in enumerate(rows):
         alone = hidden(backbone, each, prompts=prompts)[0]
@@ -164,18 +174,24 @@ def test_prefixes_are_the_encoders_alone(family, load):
     backbone = load(family)
     prompts = prefix(backbone)
     states = hidden(backbone, row(IDS), prompts=prompts)
-    expected = backbone.decoder(input_ids=torch.tensor([FED]), encoder_hidden_states=states).last_hidden_state
-    found = hidden(backbone, row(IDS, decoder=FED), prompts=prompts)[:, : len(FED)]
+    tokens = fed(backbone)
+    expected = backbone.decoder(input_ids=torch.tensor([tokens]), encoder_hidden_states=states).last_hidden_state
+    found = hidden(backbone, row(IDS, decoder=tokens), prompts=prompts)[:, : len(tokens)]
     torch.testing.assert_close(found, expected, **EXACT)
 
 
-@pytest.mark.parametrize("family", ["t5", "bart", "xlnet"])
+UNCOMMON = (
+    "t5", "bart", "xlnet", "roformer", "deberta", "longformer", "bloom", "mpt", "falcon-groups", "falcon-alibi", "gptj",
+    "gpt_neo", "mixtral", "gemma3", "led", "t5gemma",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("family", UNCOMMON)
 @torch.no_grad()
-def test_bf16_agrees_with_fp32_where_attention_has_a_bias_or_a_decoder_reads_on(family, folders, load):
+def test_bf16_agrees_with_fp32_where_attention_is_not_the_common_one(family, folders, load):
     exact = load(family)
     rough = load_backbone(find_model(str(folders(family))), torch.device("cpu"), "bf16", True)
-    fed = FED if exact.decoder is not None else []
-    rows = [row(IDS, decoder=fed), row(LONGER, decoder=fed), row(LONGER)]
+    rows = [row(IDS, decoder=fed(exact)), row(LONGER, decoder=fed(exact)), row(LONGER)]
     with rough.autocast():
         found = hidden(rough, *rows, prompts=prefix(exact)).float()
     assert (found - hidden(exact, *rows, prompts=prefix(exact))).abs().mean() < 0.05
@@ -215,26 +231,28 @@ def test_prompts_up_to_the_last_position_work_and_one_more_is_refused(family, fo
     assert source.positions == POSITIONS
     grid = {"suite": "superglue", "tasks": ("rte",), "methods": ("prompt_tuning",), "models": (source.path,),
             "seeds": (0,), "data": fixed_superglue, "budget": {"max_length": 32}}  # fmt: skip
-    plan(Grid(**grid, settings={"prompt_tuning": {"length": 32}}))
+    head = "linear" if source.wordless else "verbalizer"
+    plan(Grid(**grid, settings={"prompt_tuning": {"length": 32, "head": head}}))
     with pytest.raises(UsageError, match=r"33 prompt positions \+ 32 text tokens = 65, but model .* has 64 positions"):
-        plan(Grid(**grid, settings={"prompt_tuning": {"length": 33}}))
+        plan(Grid(**grid, settings={"prompt_tuning": {"length": 33, "head": head}}))
     backbone = load_backbone(source, torch.device("cpu"), "fp32", True)
     slots = Prompts(slots=torch.randn(32, backbone.geometry.embedding))
-    fed = [0] + [20] * 63 if backbone.decoder is not None else []
-    assert hidden(backbone, row([0] * 32 + [20] * 32, tuple(range(32)), fed), prompts=slots).isfinite().all()
+    said = (backbone.reader.start, *[20] * 63) if backbone.decoder is not None else ()
+    assert hidden(backbone, row([0] * 32 + [20] * 32, tuple(range(32)), said), prompts=slots).isfinite().all()
     behind = prefix(backbone, 32, offset=32)  # the text's positions begin behind the prefix
     assert hidden(backbone, row([20] * 32), prompts=behind).isfinite().all()
 
 
-@pytest.mark.parametrize("family", ["xlnet", "t5"])
+@pytest.mark.parametrize("family", NEVER_ENDING)
 def test_a_family_with_relative_positions_has_no_limit(family, folders, load):
     assert find_model(str(folders(family))).positions == 0
     assert hidden(load(family), row([20] * 200)).isfinite().all()
 
 
+@pytest.mark.parametrize("family", ["bart", "mbart", "led", "pegasus"])
 @torch.no_grad()
-def test_an_offset_moves_the_positions_of_a_family_that_counts_them_itself(load):
-    backbone = load("bart")
+def test_an_offset_moves_the_positions_of_a_family_that_counts_them_itself(family, load):
+    backbone = load(family)
     moved = hidden(backbone, row(IDS), row(LONGER), prompts=prefix(backbone, offset=7))
     table = backbone.encoder.embed_positions
     table.weight.copy_(table.weight.roll(-7, 0))
@@ -242,15 +260,18 @@ def test_an_offset_moves_the_positions_of_a_family_that_counts_them_itself(load)
 
 
 def test_an_encoder_decoder_that_is_not_known_is_refused_with_the_reason(tmp_path):
-    from transformers import PegasusConfig, PegasusForConditionalGeneration
+    from transformers import MarianConfig, MarianMTModel
 
     from tests.model.families import T5_LIKE, tokenizer
 
     tokenizer(*T5_LIKE).save_pretrained(tmp_path)
     sizes = {"d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8,
-             "encoder_attention_heads": 1, "decoder_attention_heads": 1, "vocab_size": 90}  # fmt: skip
-    PegasusForConditionalGeneration(PegasusConfig(**sizes)).save_pretrained(tmp_path)
-    with pytest.raises(UsageError, match="family pegasus cannot be used: of encoder–decoders this version knows t5"):
+             "encoder_attention_heads": 1, "decoder_attention_heads": 1, "vocab_size": 90, "pad_token_id": 0,
+             "decoder_start_token_id": 0}  # fmt: skip
+    MarianMTModel(MarianConfig(**sizes)).save_pretrained(tmp_path)
+    with pytest.raises(
+        UsageError, match="family marian cannot be used: of encoder–decoders this version knows t5, mt5"
+    ):
         load_backbone(find_model(str(tmp_path)), torch.device("cpu"), "fp32", True)
 
 
@@ -260,5 +281,43 @@ def test_bias_terms_of_a_model_without_any_are_a_skip_in_the_plan(family, folder
                      seeds=(0,), data=fixed_superglue, budget={"max_length": 32}))  # fmt: skip
     assert [(skip.method, skip.reason) for skip in made.skips] == [
         ("bitfit", f"the layers of model '{family}' have no bias terms")
+    ]
+    assert {cell.method for cell in made.cells} == {"ptv2"}
+
+
+def test_of_a_model_that_also_sees_images_the_text_part_alone_is_loaded(folders, load):
+    """And it gives what the whole gives; what is told before it is loaded is of that part too."""
+    from transformers import AutoModelForCausalLM
+
+    backbone, text = load("gemma3"), load("gemma3_text")
+    assert type(backbone.model).__name__ == "Gemma3ForCausalLM"
+    assert backbone.geometry == text.geometry
+    assert find_model(str(folders("gemma3"))).positions == POSITIONS
+    ids = torch.tensor([LONGER])
+    with torch.no_grad():
+        whole = AutoModelForCausalLM.from_pretrained(folders("gemma3")).eval()
+        expected = whole(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
+        found = backbone.lm_logits(hidden(backbone, row(LONGER))[0])
+    torch.testing.assert_close(found, expected, **EXACT)
+
+
+@torch.no_grad()
+def test_what_a_mixtures_experts_give_a_row_does_not_depend_on_its_neighbours(load):
+    """Many rows with padding compete for no expert: each token takes its own."""
+    backbone = load("mixtral")
+    rows = [row([20 + (at * 7 + shift) % 60 for at in range(3 + shift)]) for shift in range(12)]
+    together = hidden(backbone, *rows, prompts=prefix(backbone))
+    for at, each in enumerate(rows):
+        alone = hidden(backbone, each, prompts=prefix(backbone))[0]
+        torch.testing.assert_close(together[at, : len(alone)], alone, **EXACT)
+
+
+@pytest.mark.parametrize("family", ["pegasus", "t5gemma"])
+def test_a_family_that_says_no_word_is_a_skip_for_a_verbalizer_with_the_reason(family, folders, fixed_superglue):
+    source = find_model(str(folders(family)))
+    made = plan(Grid(suite="superglue", tasks=("rte",), methods=("prompt_tuning", "ptv2"), models=(source.path,),
+                     seeds=(0,), data=fixed_superglue, budget={"max_length": 32}))  # fmt: skip
+    assert [(skip.method, skip.reason) for skip in made.skips] == [
+        ("prompt_tuning", f"model '{family}' says no word for a verbalizer: {source.wordless}")
     ]
     assert {cell.method for cell in made.cells} == {"ptv2"}

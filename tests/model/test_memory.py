@@ -105,17 +105,25 @@ def test_sizes_are_read_from_headers_and_config(workshop) -> None:
     assert (sizes.layers, sizes.hidden, sizes.inner, sizes.heads, sizes.gated) == (2, 32, 64, 4, False)
 
 
+FED_THE_TEXT = ("bart", "mbart", "led", "pegasus")  # the decoder is
+FOUR_TIMES = ("gpt2", "bloom", "mpt", "gptj", "gpt_neo")  # as wide inside
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_sizes_of_every_family_are_those_of_the_loaded_model(family, folders, load) -> None:
     sizes, backbone = memory.model_sizes(memory.find_model(str(folders(family)))), load(family)
     assert sizes is not None
     tables = {each.weight.data_ptr() for each in backbone.model.modules() if isinstance(each, torch.nn.Embedding)}
     linear = {each.weight.data_ptr(): each for each in backbone.model.modules() if isinstance(each, torch.nn.Linear)}
-    assert sizes.matrices == sum(each.weight.numel() for at, each in linear.items() if at not in tables)
-    buffers = 86 if family == "bart" else 0  # a bias that is in the file and no parameter
-    assert sizes.parameters == backbone.geometry.parameters + buffers
-    layers = 4 if family == "bart" else 2  # BART's decoder is fed the text too
-    inner = 128 if family == "gpt2" else 64
+    projections = {"longformer": 6, "led": 6, "big_bird": 1}.get(
+        family, 0
+    )  # in the file, and left out when it is loaded
+    matrices = sum(each.weight.numel() for at, each in linear.items() if at not in tables)
+    assert sizes.matrices == matrices + projections * 32 * 32
+    buffers = 86 if family in FED_THE_TEXT else 0  # a bias that is in the file and no parameter
+    assert sizes.parameters == backbone.geometry.parameters + buffers + projections * 33 * 32
+    layers = 4 if family in (*FED_THE_TEXT, "t5gemma") else 2
+    inner = 128 if family in FOUR_TIMES else 64
     assert (sizes.layers, sizes.hidden, sizes.inner, sizes.heads) == (layers, 32, inner, 4)
 
 

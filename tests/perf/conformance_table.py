@@ -1,8 +1,9 @@
 """Methods × families on tiny random checkpoints, ours as the conformance test runs them, and PEFT's prompts beside.
 
-    python tests/perf/conformance_table.py [--families bert,t5] [--methods ptv2] [--ours | --peft]
+    python tests/perf/conformance_table.py [--families bert,t5] [--methods ptv2] [--ours | --peft | --stock]
 
-Prints Markdown. Ours: each method with a linear and a verbalizer head (tests/model/conformance.py says what must hold).
+Prints Markdown. Stock: how far a family's states are from those of transformers' own attention, of real tokens in a
+padded batch. Ours: each method with a linear and a verbalizer head (tests/model/conformance.py says what must hold).
 PEFT: its prefix tuning, prompt tuning and p-tuning around transformers' classifier, the bare model and the one with a
 language-model head (PEFT has no type for masked words), each built, run forwards on two rows of unequal length and
 backwards; it passes when every prompt tensor has a gradient that is not 0. What fails with PEFT's defaults is tried
@@ -24,11 +25,13 @@ import transformers
 from transformers.utils import logging
 
 from bench.model.backbone import load_backbone
-from bench.model.source import find_model
+from bench.model.families import family_of
+from bench.model.source import find_model, read_config
 from bench.registry import methods
 from tests.conftest import Workshop, write_superglue
 from tests.model.conformance import Skipped, check
 from tests.model.families import FAMILIES
+from tests.model.test_written import difference
 
 LENGTH = 4
 PEFT_METHODS: dict[str, Callable[..., Any]] = {
@@ -130,12 +133,21 @@ def peft_table(families: list[str], root: Path) -> list[str]:
     return [*lines, "", *notes.lines()]
 
 
+def stock_table(families: list[str], root: Path) -> list[str]:
+    lines = ["| family | attention | largest difference of a state |", "| --- | --- | --- |"]
+    for family in families:
+        way = family_of(read_config(find_model(str(root / family)))).attention
+        lines.append(f"| {family} | {way} | {difference(root / family):.1e} |")
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--methods", default=",".join(methods()))
     parser.add_argument("--ours", action="store_true", help="only ours")
     parser.add_argument("--peft", action="store_true", help="only PEFT's")
+    parser.add_argument("--stock", action="store_true", help="only the distance from transformers' own attention")
     asked = parser.parse_args()
     families = asked.families.split(",")
     warnings.simplefilter("ignore")
@@ -144,6 +156,9 @@ def main() -> None:
         root = Path(folder)
         for family in families:
             FAMILIES[family](root / family)
+        if asked.stock:
+            print("\n".join(stock_table(families, root)))
+            return
         if not asked.peft:
             print(
                 f"Ours (transformers {transformers.__version__}, torch {torch.__version__}); linear head / verbalizer\n"

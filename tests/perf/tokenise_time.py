@@ -24,7 +24,7 @@ from pathlib import Path
 from bench.data.encode import Encoder
 from bench.data.examples import examples
 from bench.data.tokens import TokenStore
-from bench.model.backbone import load_tokenizer
+from bench.model.loading import load_tokenizer
 from bench.model.source import find_model
 from bench.registry import find_suite
 from bench.spec import Slots

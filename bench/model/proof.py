@@ -1,0 +1,130 @@
+"""What a loaded model has shown of itself, and where that is kept. No torch here: the plan reads it.
+
+`bench.model.proving` makes a proof. It is kept in the cache folder under the model's fingerprint, the kind of device,
+the packages' versions and the harness's own code, so that a second run does not pay for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.data.tokens import cache_folder
+
+Need = Literal["lm_head", "mask", "prefixes", "slots"]  # what a method may need of a model
+Way = Literal["interface", "written", "own"]
+PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
+CODE = ("**/*.py", "../data/batches.py", "../data/specials.py")  # what a proof depends on, from this folder
+
+
+@dataclass(frozen=True)
+class Proof:
+    """`attention`: whose is run, see `bench.model.families.Family`; "own" is the family's, as transformers has it,
+    which takes no prefixes. `direction`: what a token sees. `refused`: why the model cannot be used at all, else empty.
+
+    `fails` gives the reason for each need that it cannot serve. `layers` are those that take a prefix, of `num_layers`,
+    each with `kv_heads` keys of `head_size`. `differences` are the largest of a state (of a word's score), in units of
+    the states' (the scores') root mean square: what should be nothing, and what should be something.
+    """
+
+    attention: Way
+    direction: Literal["both", "left"]
+    refused: str = ""
+    fails: dict[str, str] = field(default_factory=dict)
+    layers: tuple[int, ...] = ()
+    num_layers: int = 0
+    kv_heads: int = 0
+    head_size: int = 0
+    differences: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def limits(self) -> bool:
+        """Whether there is anything that the model cannot do."""
+        return bool(self.refused or self.fails or len(self.layers) < self.num_layers)
+
+    def record(self) -> dict[str, Any]:
+        """As a record has it: JSON values."""
+        return {**asdict(self), "layers": list(self.layers)}
+
+
+_MADE: dict[tuple[str, str], Proof] = {}  # in this process, or read by it
+
+
+def known_proof(fingerprint: str, device: str) -> Proof | None:
+    """The proof of a model that is kept; None when there is none that can be used."""
+    key = (fingerprint, device)
+    if key not in _MADE:
+        found = _read(fingerprint, device)
+        if found is None:
+            return None
+        _MADE[key] = found
+    return _MADE[key]
+
+
+def proof_in_use(fingerprint: str) -> Proof | None:
+    """The proof that this process goes by, on whatever device; None before there is one."""
+    return next((proof for (known, _), proof in _MADE.items() if known == fingerprint), None)
+
+
+def _read(fingerprint: str, device: str) -> Proof | None:
+    try:
+        found = json.loads(_path(fingerprint, device).read_text(encoding="utf-8"))
+        proof = Proof(**{**found, "layers": tuple(found["layers"])})
+        return proof if _is_whole(proof) else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def keep_proof(fingerprint: str, device: str, proof: Proof) -> None:
+    """Keep a proof, whole or not at all; a folder that cannot be written costs time, not results."""
+    _MADE[fingerprint, device] = proof
+    path = _path(fingerprint, device)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(proof.record(), file, indent=1, sort_keys=True)
+        os.replace(name, path)
+    except OSError:
+        return
+
+
+def _is_whole(proof: Proof) -> bool:
+    """Whether what was read has the types it should; anything may stand in a file that somebody damaged."""
+    texts = all(isinstance(each, str) for each in (proof.refused, *proof.fails, *proof.fails.values()))
+    numbers = all(isinstance(each, int) for each in (proof.num_layers, proof.kv_heads, proof.head_size, *proof.layers))
+    measured = all(isinstance(each, int | float) for each in (proof.seconds, *proof.differences.values()))
+    return (
+        texts and numbers and measured
+        and proof.attention in ("interface", "written", "own") and proof.direction in ("both", "left")
+    )  # fmt: skip
+
+
+def _path(fingerprint: str, device: str) -> Path:
+    key = hashlib.sha256(f"{fingerprint}\n{device}\n{_made_by()}".encode()).hexdigest()[:32]
+    return cache_folder() / "proofs" / f"{key}.json"
+
+
+@cache
+def _made_by() -> str:
+    """The versions, and a hash of the code that loads and examines a model."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent
+    for path in sorted(path for pattern in CODE for path in folder.glob(pattern)):
+        digest.update(path.name.encode() + path.read_bytes())
+    return "\n".join([*(f"{name} {_version(name)}" for name in PACKAGES), digest.hexdigest()])
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
