@@ -39,7 +39,8 @@ def run_grid(flags: dict[str, Any]) -> int:
     """Measure what is missing of a grid. 0 when all of it is done, 1 when a cell failed or diverged."""
     console = Console()
     file = settings.read_grid_file(flags["config"]) if "config" in flags else {}
-    asked = {**file, **{key: value for key, value in flags.items() if key not in ("set_", "config", "plan")}}
+    own = {key: value for key, value in flags.items() if key not in ("set_", "config", "plan")}
+    asked = {**file, **settings.with_home(own)}
     for path in asked.get("plugin", []):
         load_plugin(Path(path))
     asked["set"] = settings.method_settings(flags.get("set_", []), file.get("set", {}))

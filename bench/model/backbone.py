@@ -21,11 +21,10 @@ from bench.errors import UnfitModel, UsageError
 from bench.model import attention
 from bench.model.attachment import Prompts
 from bench.model.checkpointing import checkpoint_layers
-from bench.model.dropout import keep_mask
 from bench.model.families import Family, family_of, first_position, most_positions
 from bench.model.geometry import geometry_of
 from bench.model.loading import family_for, load_config, load_model, load_tokenizer, loading, reader_for, reading
-from bench.model.prefixes import row_prefixes
+from bench.model.prefixes import row_prefixes, slot_vectors
 from bench.model.proof import Proof, keep_proof, known_proof
 from bench.model.proving import examine
 from bench.model.source import ModelSource, refusal
@@ -68,6 +67,10 @@ class Backbone:
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
+        self.fixed_shapes = device.type == "cuda"  # how rows of many lanes share micro-batches (bench.data.cutting)
+        self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
+        most = most_positions(config)
+        self.positions = most - first_position(config) if most else 0  # of the longest sequence; 0: no limit
 
     @property
     def causal(self) -> bool:
@@ -89,17 +92,15 @@ class Backbone:
 
         `prompts[i]` and `rates[i]` (dropout on prompt vectors) are lane i's; all rates 0 when not training.
         """
-        seeds = batch.row_seeds
-        row_rates = [rates[lane] for lane in batch.row_lanes]
         inputs: dict[str, Any] = {"attention_mask": batch.mask}
         if self.has_types:
             inputs["token_type_ids"] = batch.types
         if self.causal:
             inputs["use_cache"] = False
-        positions = self._positions(batch, prompts) if any(prompt.offset for prompt in prompts) else None
+        positions = self._positions(batch, prompts) if any(prompts[lane].offset for lane in batch.rows_of) else None
         if positions is not None and self.family.positions == "argument":
             inputs["position_ids"] = positions
-        embedded = self._fill_slots(batch, prompts, seeds, row_rates)
+        embedded = self._fill_slots(batch, prompts, rates)
         if self.family.mixes_neighbours:
             embedded = (self.embeddings(batch.ids) if embedded is None else embedded) * batch.mask[..., None]
         if embedded is None:
@@ -108,7 +109,7 @@ class Backbone:
             inputs["inputs_embeds"] = embedded
         asked = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= asked.inputs(batch) if asked else {}
-        with attention.prefixes(row_prefixes(prompts, batch.row_lanes, seeds, row_rates)), self._placed(positions):
+        with attention.prefixes(row_prefixes(batch, prompts, rates)), self._placed(positions):
             found = self.encoder(**inputs)
         states: Tensor = asked.states(found) if asked else found.last_hidden_state
         return self._decoded(batch, states) if len(batch.decoder_rows) else states
@@ -151,10 +152,11 @@ class Backbone:
         if self.family.positions == "relative":
             return None
         config: Any = self.model.config
-        offsets = torch.tensor([prompts[lane].offset for lane in batch.row_lanes], device=self.device)
+        offsets = [prompts[lane].offset for lane in batch.row_lanes] + [0] * (len(batch.ids) - len(batch.rows))
         found = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
         most = most_positions(config.to_dict())
-        return (found + offsets[:, None]).clamp(max=most - 1 if most else None)
+        found = found + torch.tensor(offsets, device=self.device)[:, None]
+        return found.clamp(max=most - 1 if most else None)
 
     def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
         """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""
@@ -163,23 +165,14 @@ class Backbone:
         table: Any = self.encoder.embed_positions
         return _answering(table, nn.functional.embedding(positions + getattr(table, "offset", 0), table.weight))
 
-    def _fill_slots(
-        self, batch: MicroBatch, prompts: Sequence[Prompts], seeds: Sequence[int], rates: Sequence[float]
-    ) -> Tensor | None:
+    def _fill_slots(self, batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor | None:
         """Word embeddings with the prompt vectors at their slots, or None when no row has any.
 
         They enter as word embeddings: position and type embeddings and the LayerNorm come on top, once.
         """
         if not len(batch.slot_rows):
             return None
-        lengths = [0 if prompt.slots is None else prompt.slots.shape[0] for prompt in prompts]
-        table = torch.cat([prompt.slots for prompt in prompts if prompt.slots is not None])  # (sum of P, H)
-        starts = torch.tensor([sum(lengths[:lane]) for lane in range(len(lengths))], device=self.device)
-        vectors = table[starts[batch.lanes[batch.slot_rows]] + batch.slot_numbers]  # (S, H)
-        if any(rates):
-            shapes = [(len(row.slots), table.shape[1]) for row in batch.rows]
-            draws = zip(seeds, rates, shapes, strict=True)
-            vectors = vectors * torch.cat([keep_mask(*draw, self.device) for draw in draws])
+        vectors = slot_vectors(batch, prompts, rates)  # (S, H)
         vectors = vectors * getattr(self.embeddings, "embed_scale", 1.0)  # some tables scale what they give
         embedded: Tensor = self.embeddings(batch.ids)
         scale = getattr(self.encoder, "embed_scale", 1.0)  # and some encoders what they look up themselves

@@ -11,7 +11,8 @@ from transformers import AttentionInterface, AutoModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.bert import modeling_bert
 
-from bench.data.batches import Ticket, collate
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.errors import UnfitModel, UsageError
 from bench.model import attention, proof
