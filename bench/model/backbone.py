@@ -92,6 +92,10 @@ class Backbone:
 
         `prompts[i]` and `rates[i]` (dropout on prompt vectors) are lane i's; all rates 0 when not training.
         """
+        if self.proof and not {layer for prompt in prompts for layer in prompt.layers} <= set(self.geometry.prefixed):
+            raise UsageError(
+                "the model takes no prefixes in some of these layers; a method that has any says that it `needs` them"
+            )
         inputs: dict[str, Any] = {"attention_mask": batch.mask}
         if self.has_types:
             inputs["token_type_ids"] = batch.types

@@ -232,3 +232,11 @@ def test_attention_of_the_family_is_right_with_activations_made_again_and_in_bf1
     torch.testing.assert_close(found[True], found[False], atol=0, rtol=0)
     exact = states(load_backbone(source, CPU, "fp32", True), [2, 20, 3])[0]
     assert (found[True][0] - exact).abs().mean() < (1e-5 if precision == "fp32" else 0.05)
+
+
+def test_a_prefix_where_the_model_takes_none_is_an_error_and_not_ignored(animals):
+    backbone = load_backbone(find_model(str(animals("squeezebert"))), CPU, "fp32", True)
+    item = Item(0, (Row([2, 20, 3], [0, 0, 0], [], [0]),), [0], [0], False)
+    prompts = Prompts(prefixes=torch.zeros(1, 2, 4, 3, 8), layers=(0,))
+    with pytest.raises(UsageError, match="the model takes no prefixes in some of these layers"):
+        backbone.hidden(collate([Ticket(0, item)], 0, CPU), [prompts], [0.0])
