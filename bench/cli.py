@@ -27,7 +27,8 @@ def run(
     seeds: Annotated[str | None, typer.Option(help="A number of seeds (5), or seeds (11,44).")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.SETTING=VALUE; repeatable.")] = None,
     sweep: Annotated[
-        list[str] | None, typer.Option(help="METHOD.SETTING=VALUE,VALUE: a line for each; repeatable.")
+        list[str] | None,
+        typer.Option(help="METHOD.SETTING=VALUE,VALUE, or budget.epochs=…: a line for each; repeatable."),
     ] = None,
     trials: Annotated[int | None, typer.Option(help="Choose among so many settings of each method's space.")] = None,
     vary: Annotated[str | None, typer.Option(help="Seeds to vary alone too: init,order,split,dropout.")] = None,

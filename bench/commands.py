@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from bench import settings
 from bench.errors import UsageError, unknown
+from bench.lineup import unproved_notes
 from bench.model.scales import SCALES, expand, listed_size
 from bench.model.source import find_model, weight_shapes
 from bench.plan import Grid, plan
@@ -37,7 +39,8 @@ def run_grid(flags: dict[str, Any]) -> int:
     """Measure what is missing of a grid. 0 when all of it is done, 1 when a cell failed or diverged."""
     console = Console()
     file = settings.read_grid_file(flags["config"]) if "config" in flags else {}
-    asked = {**file, **{key: value for key, value in flags.items() if key not in ("set_", "config", "plan")}}
+    own = {key: value for key, value in flags.items() if key not in ("set_", "config", "plan")}
+    asked = {**file, **settings.with_home(own)}
     for path in asked.get("plugin", []):
         load_plugin(Path(path))
     asked["set"] = settings.method_settings(flags.get("set_", []), file.get("set", {}))
@@ -97,8 +100,11 @@ def _proved(whole: Plan, grid: Grid, found: Store | None, device: Any, fetch: bo
 
     trials, choice, missing = _to_run(whole, found)
     ahead = [*trials, *missing, *choice.waiting]
-    proofs = proofs_of((find_model(cell.model_path) for cell in ahead), device, fetch)
-    return plan(grid, proofs) if any(proof.limits for proof in proofs.values()) else whole
+    models = [find_model(cell.model_path) for cell in ahead]
+    proofs = proofs_of(models, device, fetch)
+    if any(proof.limits for proof in proofs.values()):
+        whole = plan(grid, proofs)
+    return replace(whole, notes=(*whole.notes, *unproved_notes(models, proofs)))
 
 
 def _close(console: Console, records: list[Record], choice: Choice, path: Path) -> int:

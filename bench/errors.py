@@ -8,6 +8,14 @@ class UsageError(ValueError):
     """What was asked, what was found, what to do: the command line prints it as one line and exits with code 2."""
 
 
+class WordError(ValueError):
+    """What a task's rows raise where a word of a sentence, counted from 0, does not fit: the user reads its line."""
+
+    def __init__(self, word: int, message: str) -> None:
+        super().__init__(message)
+        self.word = word
+
+
 class UnfitModel(UsageError):
     """A model that no change of files would make usable: in a grid its cells are left out, and others run."""
 

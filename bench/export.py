@@ -16,7 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bench.data.batches import Ticket, collate
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.data.specials import Special, special
 from bench.errors import UsageError
@@ -121,6 +122,8 @@ def _adapter(
         return peft.PromptTuningConfig(num_virtual_tokens=length, **fields), {
             "prompt_embeddings": prompts.slots * scale
         }
+    if method.slots().place == "pattern":
+        raise _refused(cell, "its prompt stands inside the task's pattern, PEFT's in front of the whole text")
     raise _refused(cell, "PEFT has no adapter of this kind")
 
 

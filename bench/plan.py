@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from bench.budgets import BUDGET, budgets
 from bench.data.sources import fingerprint, hub_revision
 from bench.errors import UsageError, unknown
+from bench.lineup import chosen_models, layer_notes
 from bench.model.proof import Proof
-from bench.model.scales import expand
-from bench.model.source import ModelSource, find_model, refusal
-from bench.registry import build, find_method, find_suite
+from bench.model.source import ModelSource
+from bench.registry import find_suite
 from bench.seeds import VARIED
-from bench.selection import draw, settings_text
 from bench.spec import (
     TRIAL_SEED,
     Budget,
     Cell,
     Frozen,
-    Joint,
     JointTask,
     Method,
     Plan,
@@ -33,6 +28,7 @@ from bench.spec import (
     Suite,
     Task,
 )
+from bench.variants import Variant, fitting, notes, variants
 
 
 class Grid(Frozen):
@@ -44,29 +40,13 @@ class Grid(Frozen):
     models: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     settings: dict[str, dict[str, Any]] = {}  # method -> setting -> value
-    sweep: dict[str, dict[str, tuple[Any, ...]]] = {}  # method -> setting -> values, each a line of its own
+    sweep: dict[str, dict[str, tuple[Any, ...]]] = {}  # method or "budget" -> setting -> values, a line each
     trials: int = 0  # settings per method to choose from; 0: none are drawn
     vary: tuple[str, ...] = ()  # random streams to vary alone
     budget: dict[str, Any] = {}  # fields of Budget
     data: Path | None = None
     protocol: Protocol = "holdout"
     precision: Precision = "fp32"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One line of the tables: a method with the settings somebody gave, and those its trials have, the first one first.
-
-    Without trials there is just the one.
-    """
-
-    given: dict[str, Any]
-    methods: tuple[Method, ...]
-
-    @property
-    def label(self) -> str:
-        marks = ", ".join(f"{name}={value}" for name, value in sorted(self.given.items()))
-        return f"{self.methods[0].name} ({marks})" if marks else self.methods[0].name
 
 
 def plan(grid: Grid, proofs: Mapping[str, Proof] | None = None) -> Plan:
@@ -81,9 +61,9 @@ def plan(grid: Grid, proofs: Mapping[str, Proof] | None = None) -> Plan:
     seeds = tuple(dict.fromkeys(grid.seeds or range(suite.seeds)))
     _check_seeds(grid, seeds)
     names = grid.methods or suite.methods
-    variants = _variants(grid, suite, names)
-    models, skips = _chosen_models(suite, grid.models or suite.models, proofs or {})
-    budgets = {task.name: _budget(suite, task, grid.budget) for task in suite.tasks}
+    lines = variants(suite, names, grid.settings, grid.sweep, grid.trials)
+    models, skips = chosen_models(suite, grid.models or suite.models, proofs or {})
+    every_budget = budgets(suite, grid.budget, grid.sweep.get(BUDGET, {}))
     if grid.data and not any(task.source.local for task in tasks):
         raise UsageError(f"--data {grid.data}: no chosen task of suite {suite.name!r} reads local data; leave it out")
     prints = {task.name: fingerprint(task, grid.data, task.splits(grid.protocol)) for task in tasks}
@@ -92,24 +72,22 @@ def plan(grid: Grid, proofs: Mapping[str, Proof] | None = None) -> Plan:
     joint_tasks: dict[str, JointTask] = {}
     for model in models:
         for task in tasks:
-            for variant in variants:
-                fitted, unfit = _fitting(variant, task, model, suite, budgets)
+            for variant in lines:
+                fitted, unfit = fitting(variant, task, model, suite, every_budget[0])
                 skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
-                if not fitted:
-                    continue
-                joint = _joint(grid, fitted[0], task, suite, budgets, joint_tasks)
-                first = _cell(
-                    grid, suite, task, model, fitted[0], variant, budgets[task.name], prints[task.name], joint
-                )
-                tried = [_trial(first, method, variant) for method in fitted] if grid.trials else []
-                trials += tried
-                cells += _seeded(first, seeds, grid.vary, len(variant.methods), tried)
+                for of_task in every_budget if fitted else ():
+                    joint = _joint(grid, fitted[0], task, suite, of_task, joint_tasks)
+                    budget, data = of_task[task.name], prints[task.name]
+                    first = _cell(grid, suite, task, model, fitted[0], variant, budget, data, joint)
+                    tried = [_trial(first, method, variant) for method in fitted] if grid.trials else []
+                    trials += tried
+                    cells += _seeded(first, seeds, grid.vary, variant.num_settings, tried)
     if not cells:
         lacking = [name for name, named in (("methods", names), ("models", grid.models or suite.models)) if not named]
         reasons = sorted({skip.reason for skip in skips})
         reasons += [f"suite {suite.name!r} names no {name}; give --{name}" for name in lacking]
         raise UsageError("nothing can be run: " + "; ".join(reasons))
-    return Plan(_once(cells), tuple(skips), _once(trials), (*_notes(grid, variants), *_layer_notes(models, cells)))
+    return Plan(_once(cells), tuple(skips), _once(trials), (*notes(lines), *layer_notes(models, cells)))
 
 
 def _once(cells: list[Cell]) -> tuple[Cell, ...]:
@@ -129,63 +107,9 @@ def _check_seeds(grid: Grid, seeds: tuple[int, ...]) -> None:
         raise UsageError("--vary split: under --protocol paper nothing is held out of train; vary other streams")
 
 
-def _variants(grid: Grid, suite: Suite, names: tuple[str, ...]) -> list[Variant]:
-    """Per method its lines: one, or one for each combination of the values it is swept over."""
-    kinds = {name: find_method(name) for name in names}
-    for flag, asked in (("set", grid.settings), ("sweep", grid.sweep)):
-        for name in asked:
-            if name not in kinds:
-                find_method(name)
-                raise UsageError(f"--{flag} {name}.…: method {name!r} is not in this run; add it to --methods")
-    found = []
-    for name, kind in kinds.items():
-        fixed, swept = grid.settings.get(name, {}), grid.sweep.get(name, {})
-        for setting in swept:
-            if setting in fixed:
-                raise UsageError(f"{name}.{setting} is given by --set and by --sweep; leave one of them out")
-        for values in product(*swept.values()):
-            given = {**fixed, **dict(zip(swept, values, strict=True))}
-            base = {**suite.settings.get(name, {}), **given}
-            methods = draw(kind, base, given, grid.trials) if grid.trials else [build(kind, base)]
-            found.append(Variant(given, tuple(methods)))
-    return found
-
-
-def _fitting(
-    variant: Variant, task: Task, model: ModelSource, suite: Suite, budgets: dict[str, Budget]
-) -> tuple[list[Method], list[tuple[str, str]]]:
-    """The variant's methods that can serve a task on a model; and of the others the label and the reason.
-
-    UsageError when the settings that were given do not fit the model's positions; of settings drawn that is a reason.
-    """
-    fitted: list[Method] = []
-    reasons: list[tuple[str, str]] = []
-    for place, drawn in enumerate(variant.methods):
-        method = _fitted(drawn, task, variant.given)
-        first = method.joint(task, suite)
-        reason = method.unfit(task, model) or _alone(first, task, suite)
-        needed = first.tasks if first else (task,)
-        found = (_beyond_positions(method, model, each, budgets[each.name]) for each in needed)
-        beyond = next(filter(None, found), None)
-        if beyond and not reason and place == 0:
-            raise UsageError(beyond)
-        if reason or beyond:
-            reasons.append((f"{variant.label} as {settings_text(_drawn(method, variant))}", reason or beyond or ""))
-        elif method not in fitted:
-            fitted.append(method)
-    if not fitted:  # the first reason says it all
-        reasons = [(variant.label, reasons[0][1])]
-    return fitted, reasons
-
-
-def _drawn(method: Method, variant: Variant) -> dict[str, Any]:
-    settings = method.model_dump(mode="json")
-    return {name: settings[name] for name in method.space if name not in variant.given}
-
-
 def _trial(first: Cell, method: Method, variant: Variant) -> Cell:
     settings = method.model_dump(mode="json")
-    return first.changed(stage="trial", seed=TRIAL_SEED, settings=settings, drawn=_drawn(method, variant))
+    return first.changed(stage="trial", seed=TRIAL_SEED, settings=settings, drawn=variant.drawn(method))
 
 
 def _seeded(
@@ -199,29 +123,6 @@ def _seeded(
     for stream in vary:
         for seed in seeds[1:]:
             yield first.changed(seed=seeds[0], streams={stream: seed})
-
-
-def _notes(grid: Grid, variants: list[Variant]) -> tuple[str, ...]:
-    return tuple(
-        f"{variant.label}: its space holds {len(variant.methods)} of the {grid.trials} settings that were asked for"
-        for variant in variants
-        if len(variant.methods) < grid.trials
-    )
-
-
-def _layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:
-    """Where prefixes do not enter every layer."""
-    for model in models:
-        proof = model.proof
-        if not proof or not proof.layers or len(proof.layers) == proof.num_layers:
-            continue
-        own = [cell for cell in cells if cell.model_fingerprint == model.fingerprint]
-        if any("prefixes" in build(find_method(cell.method), cell.settings).needs for cell in own):
-            layers = ", ".join(str(layer + 1) for layer in proof.layers)
-            yield (
-                f"model {model.name!r}: prefixes enter {len(proof.layers)} of its {proof.num_layers} layers "
-                f"({layers}); the others have no attention that takes one"
-            )
 
 
 def _joint(
@@ -243,78 +144,12 @@ def _joint(
     return tuple(known[each.name] for each in first.tasks) if first else ()
 
 
-def _alone(first: Joint | None, task: Task, suite: Suite) -> str | None:
-    if first is None or len(first.tasks) > 1:
-        return None
-    return f"suite {suite.name!r} has no other {task.kind} task to train on together with {task.name!r} first"
-
-
 def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
     known = {task.name: task for task in suite.tasks}
     for name in names:
         if name not in known:
             raise unknown(f"task of suite {suite.name!r}", name, known)
     return [known[name] for name in names] if names else list(suite.tasks)
-
-
-def _chosen_models(
-    suite: Suite, names: tuple[str, ...], proofs: Mapping[str, Proof]
-) -> tuple[list[ModelSource], list[Skip]]:
-    """The models named, each once, with their proofs, and those that cannot be loaded or used."""
-    references: dict[str, str] = {}  # each with the reason why it is left out, or none
-    for name in names:
-        members = expand(name)
-        if members is None:
-            references[_model_reference(suite, name)] = ""
-        else:
-            references.update({member.reference: member.remark for member in members})
-    models = [find_model(reference) for reference, reason in references.items() if not reason]
-    skips = [Skip("every task", each, "every method", reason) for each, reason in references.items() if reason]
-    proved = [replace(model, proof=proofs.get(model.fingerprint)) for model in models]
-    refused = [(model, model.proof) for model in proved if model.proof and model.proof.refused]
-    skips += [Skip("every task", model.name, "every method", refusal(model, proof)) for model, proof in refused]
-    return [model for model in proved if not (model.proof and model.proof.refused)], skips
-
-
-def _model_reference(suite: Suite, name: str) -> str:
-    """A suite's own model may be called by its folder's name."""
-    return next((path for path in suite.models if Path(path).name == name and Path(path).is_dir()), name)
-
-
-def _budget(suite: Suite, task: Task, changes: dict[str, Any]) -> Budget:
-    """What the suite says, but the text length the task wants, and before either what was asked for."""
-    own = {"max_length": task.max_length} if task.max_length else {}
-    asked = {**suite.budget.model_dump(), **own, **changes}
-    if "epochs" in changes and "steps" not in changes:
-        asked["steps"] = None
-    try:
-        return Budget(**asked)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0]).replace("_", "-")
-        raise UsageError(f"--{name} {problem['input']!r} is not possible: {problem['msg']}") from None
-
-
-def _fitted(method: Method, task: Task, given: dict[str, Any]) -> Method:
-    """A task without a cloze form gets the linear head, unless somebody asked for the verbalizer by name."""
-    if method.head == "verbalizer" and not task.has_cloze and "head" not in given:
-        return method.model_copy(update={"head": "linear"})
-    return method
-
-
-def _beyond_positions(method: Method, model: ModelSource, task: Task, budget: Budget) -> str | None:
-    """Why prompt and text do not fit the model's absolute positions, or None."""
-    slots = method.positions()
-    needed = slots + budget.max_length
-    if model.positions and needed > model.positions:
-        text = f"{budget.max_length} text tokens"
-        asked = f"{slots} prompt positions + {text} = {needed}" if slots else text
-        mend = f"{method.name}.length or --max-length" if slots else "--max-length"
-        return (
-            f"{method.name} on {task.name}: {asked}, but model {model.name!r} has {model.positions} positions; "
-            f"lower {mend}"
-        )
-    return None
 
 
 def _cell(

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.report.power import seeds_can_show
+from bench.report.wording import budget_text
 from bench.selection import Choice, settings_text
 from bench.spec import Cell, Plan, Skip
 
@@ -27,10 +28,18 @@ def print_plan(console: Console, whole: Plan, choice: Choice, num_trials: int, n
     for note in whole.notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     _print_skips(console, [*whole.skips, *choice.skips])
-    num_seeds = len(
-        {cell.seed for cell in whole.cells} | {seed for cell in whole.cells for seed in cell.streams.values()}
-    )
-    console.print(seeds_can_show(num_seeds), highlight=False, soft_wrap=True)
+    if whole.cells:
+        console.print(_reach(whole.cells), highlight=False, soft_wrap=True)
+
+
+def _reach(cells: Sequence[Cell]) -> str:
+    """What so many seeds can show of the averages, whose family has a comparison for each line and model."""
+    num_seeds = len({cell.seed for cell in cells} | {seed for cell in cells for seed in cell.streams.values()})
+    lines: dict[str, set[tuple[str, str]]] = {}
+    for cell in cells:
+        lines.setdefault(cell.suite, set()).add((cell.model, cell.label))
+    num_tests = max(len(own) - len({model for model, _ in own}) for own in lines.values())  # one line is the reference
+    return seeds_can_show(num_seeds, max(1, num_tests))
 
 
 def _print_skips(console: Console, skips: Sequence[Skip]) -> None:
@@ -46,9 +55,15 @@ def _counted(cells: Sequence[Cell], noun: str) -> str:
     parts = [f"{len({getattr(cell, name) for cell in whole})} {name}s" for name in names]
     lines = {cell.label for cell in whole}
     if noun == "trials":
-        parts[0] = f"{len({(cell.method, settings_text(cell.settings)) for cell in whole})} settings of {parts[0]}"
+        places: dict[tuple[str, str, str], set[tuple[str, str]]] = {}  # trials differ from task to task
+        for cell in whole:
+            place = places.setdefault((cell.task, cell.model, budget_text(cell.budget)), set())
+            place.add((cell.method, settings_text(cell.settings)))
+        parts[0] = f"{max(map(len, places.values()))} settings of {parts[0]}"
     elif len(lines) > len({cell.method for cell in whole}):
         parts[0] = f"{len(lines)} settings of {parts[0]}"
+    lengths = {budget_text(cell.budget) for cell in whole}
+    parts += [f"{len(lengths)} budgets"] if len(lengths) > 1 else []
     streams = sorted({stream for cell in cells for stream in cell.streams})
     varied = f"; {len(cells) - len(whole)} more vary {', '.join(streams)} alone" if streams else ""
     return f"{len(whole)} {noun}: {' × '.join(parts)}{varied}"
@@ -58,18 +73,25 @@ def print_cells(console: Console, cells: Sequence[Cell], missing: set[str]) -> N
     """A table of these cells; `missing` are the ids of those still to be run."""
     table = Table()
     table.add_column("cell", no_wrap=True, min_width=16)  # whole ids also on a narrow terminal
-    for name in ("model", "task", "method", "head", "seed", "state"):
+    with_budget = len({budget_text(cell.budget) for cell in cells}) > 1
+    for name in ("model", "task", "method", *(["budget"] if with_budget else []), "head", "seed", "state"):
         table.add_column(name)
     for cell in cells:
         state = "to run" if cell.id in missing else "over" if cell.stage == "trial" else "done"
         seed = cell.seed_label.removeprefix("seed ")
-        table.add_row(cell.id, cell.model, cell.task, cell.label, str(cell.settings["head"]), seed, state)
+        budget = [budget_text(cell.budget)] if with_budget else []
+        table.add_row(cell.id, cell.model, cell.task, cell.label, *budget, str(cell.settings["head"]), seed, state)
     console.print(table)
 
 
 def print_choice(console: Console, choice: Choice) -> None:
     """The settings that were chosen, each once, and what could not be chosen."""
-    for cell in {(cell.task, cell.model, cell.label): cell for cell in choice.cells if cell.tried}.values():
-        line = f"chosen: {cell.label} on {cell.task} with {cell.model}: {settings_text(cell.drawn)}"
+    chosen = {
+        (cell.task, cell.model, cell.label, budget_text(cell.budget)): cell for cell in choice.cells if cell.tried
+    }
+    with_budget = len({budget for *_, budget in chosen}) > 1
+    for (task, model, label, budget), cell in chosen.items():
+        where = f"{label} on {task} with {model}" + (f" for {budget}" if with_budget else "")
+        line = f"chosen: {where}: {settings_text(cell.drawn)}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     _print_skips(console, choice.skips)

@@ -112,7 +112,7 @@ def prepare(cells: Sequence[Cell], room: DataRoom) -> None:
         room.lane_data(cell, task, method, tokenizer, reader)
         for each in joint_cells(cell):
             room.train_data(each, find_suite(each.suite).task(each.task), method, tokenizer, reader)
-        if method.head == "verbalizer":
+        if method.head == "verbalizer" and not method.num_label_words:
             for name in task.classes:
                 word_tokens(tokenizer, task.words[name])
 
@@ -155,17 +155,19 @@ class Backbones:
 
 
 def groups(cells: Iterable[Cell], max_lanes: int) -> Iterator[list[Cell]]:
-    """Cells that may share a loop: same model and precision, weights frozen, no backbone dropout; else one by one.
+    """Cells that may share a loop: same model, precision and backbone dropout, weights frozen; else one by one.
 
     Frozen cells of a model come first, so that its backbone is loaded for them once.
     """
     for _, same_model in groupby(cells, key=lambda cell: (cell.model_path, cell.precision)):
         alone: list[Cell] = []
-        together: list[Cell] = []
+        together: dict[bool, list[Cell]] = {}
         for cell in same_model:
-            (alone if _method(cell).changes_weights or cell.budget.backbone_dropout else together).append(cell)
-        for start in range(0, len(together), max_lanes):
-            yield together[start : start + max_lanes]
+            place = alone if _method(cell).changes_weights else together.setdefault(cell.budget.backbone_dropout, [])
+            place.append(cell)
+        for alike in together.values():
+            for start in range(0, len(alike), max_lanes):
+                yield alike[start : start + max_lanes]
         yield from ([cell] for cell in alone)
 
 

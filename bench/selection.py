@@ -1,4 +1,4 @@
-"""Equal-budget selection: which settings a method's trials have, which trials must run, and what they choose.
+"""Equal-budget selection: which trials must run, and what they choose. Which settings they have: bench.design.
 
 Every method gets the same number of settings, each trained once with the budget, the batches and the selection slice
 that all trials of a task share, at one seed that no reported number comes from (TRIAL_SEED). The scored split has no
@@ -8,45 +8,13 @@ needs the same tuning budget for every method: Dodge et al. 2019 (arXiv:1909.030
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
-from bench.errors import UsageError, unknown
-from bench.registry import build
-from bench.seeds import derive
-from bench.spec import Cell, Method, Plan, Skip
+from bench.spec import Cell, Plan, Skip
 from bench.store.record import Record
 from bench.store.store import Store
-
-
-def draw(kind: type[Method], base: Mapping[str, Any], fixed: Collection[str], number: int) -> list[Method]:
-    """At most `number` methods: the settings `base` first, then others of the method's space, none of them twice.
-
-    The rule: the product of the space, without the settings that are `fixed`, in the order in which the method declares
-    it, shuffled by Python's `random` with the seed derive("trials", method's name). So the first settings of more
-    trials are those of fewer. Combinations that a rule between settings forbids are passed over; a space with fewer
-    than `number` combinations gives what it has.
-    """
-    free = {name: values for name, values in kind.space.items() if name not in fixed}
-    for name in free:
-        if name not in kind.model_fields:
-            raise unknown(f"setting in the space of {kind.name}", name, kind.model_fields)
-    found = [build(kind, dict(base))]
-    combinations = list(product(*free.values()))
-    random.Random(derive("trials", kind.name)).shuffle(combinations)
-    for values in combinations:
-        if len(found) == number:
-            break
-        try:
-            method = build(kind, {**base, **dict(zip(free, values, strict=True))})
-        except UsageError:
-            continue
-        if method not in found:
-            found.append(method)
-    return found
 
 
 @dataclass(frozen=True)

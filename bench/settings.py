@@ -16,6 +16,7 @@ NUMBERS = (
     "epochs", "steps", "batch_size", "max_length", "evaluations", "train_rows", "scored_rows", "limit", "lanes",
     "token_budget", "trials",
 )  # fmt: skip
+PATHS = ("data", "out", "plugin", "models")  # keys in which a ~ at the beginning is the home folder
 SWITCHES = ("backbone_dropout", "save_tuned", "checkpointing")
 FORMS: dict[str, tuple[str, tuple[type, ...]]] = {
     **dict.fromkeys(LISTS, ("a list of names", (list, str))),
@@ -31,7 +32,7 @@ FORMS: dict[str, tuple[str, tuple[type, ...]]] = {
 def read_grid_file(path: Path) -> dict[str, Any]:
     """The keys of a grid file, named as the flags are (`_` for `-`). UsageError for a bad file, key or value."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -47,7 +48,26 @@ def read_grid_file(path: Path) -> dict[str, Any]:
             raise UsageError(f"{path}: {key} = {json.dumps(value, default=str)} is not possible: it must be {form}")
     if "plugin" in keys:
         keys["plugin"] = names(keys["plugin"])
-    return keys
+    return with_home(keys)
+
+
+def with_home(keys: dict[str, Any]) -> dict[str, Any]:
+    """The keys, with `~` at the beginning of each path made the home folder, as a shell does; also within lists."""
+    return {key: _expanded(value) if key in PATHS else value for key, value in keys.items()}
+
+
+def _expanded(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(map(_expanded, value))
+    if not isinstance(value, str | Path) or "~" not in str(value):
+        return value
+    try:
+        if isinstance(value, Path):
+            return value.expanduser()
+        parts = (part.strip() for part in value.split(","))
+        return ",".join(str(Path(part).expanduser()) if part.startswith("~") else part for part in parts)
+    except RuntimeError as error:
+        raise UsageError(f"{str(value)!r}: {str(error).lower().rstrip('.')}; give the whole path") from None
 
 
 def names(text: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -94,6 +114,8 @@ def method_settings(flags: Iterable[str], file: dict[str, Any]) -> dict[str, dic
 
 def swept_settings(flags: Iterable[str], file: dict[str, Any]) -> dict[str, dict[str, tuple[Any, ...]]]:
     """`--sweep METHOD.NAME=VALUE,VALUE,…` on top of the file's `[sweep.METHOD]` tables, which hold lists.
+
+    In a method's place `budget` stands for what all methods get alike (bench.budgets).
 
     A value is read as `--set` reads it. A comma always divides values: one that has a comma itself needs the file.
     UsageError for another form, and for no values.

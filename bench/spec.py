@@ -48,9 +48,10 @@ class Source(Frozen):
     """Where a task's rows come from: the hub, a local folder in its authors' layout, or a generator.
 
     `local` are paths under `--data` with `{split}` in them, the first that is there is read; `*` and `**` stand for
-    many files read as one. The ending tells the format: `.jsonl`, `.json` (a list), `.tsv` (with a header line); any
-    other is a column file (blank lines between sentences). A further `.gz` is unpacked. `hub_splits` and
-    `local_splits` translate the harness's split names to theirs; local ones may have several names.
+    many files read as one. Content and ending tell the format: JSON in any form, `.csv` and `.tsv` (with a header
+    line), parquet, a folder of `save_to_disk`; any other is a column file (blank lines between sentences). Rows with
+    named fields are looked for under the same names with another of these endings too. A further `.gz` is unpacked.
+    `hub_splits` and `local_splits` translate the harness's split names to theirs; local ones may have several names.
     """
 
     hub: str | None = None
@@ -66,17 +67,23 @@ class Task(Frozen):
     """A data source, how a row becomes Examples, and how predictions are scored. The first metric is the main one.
 
     `rows` turns a row of the source into any number of rows in the harness's fields, listed here for each kind; without
-    it the source has them already. It may raise ValueError, KeyError or TypeError: the user then reads file and line.
+    it the source has them already. It may raise ValueError, KeyError or TypeError: the user then reads file and line, of a
+    bench.errors.WordError the word's own line. Sentences of column files have `columns` and `word_column`, the place of
+    the words among them; `tag_column`, where one holds tags of `classes`; `document`, where the file marks documents.
 
     | kind | fields |
     | --- | --- |
     | classification | those of `plain` and `pattern`, and `label`: one of `classes` |
     | choice | those of the forms; `choices`: a list of candidates, each a dict of more fields, `choice` among them (its text); `label`: the number of the right one, or a list of numbers |
-    | tagging | `words`; `tags`: BIO, IOB1, BIOES or BILOU, made BIO when read; `marks`: numbers of words to mark by position |
+    | tagging | `words`; `tags`: IOB1, IOB2, BIOES or BILOU, made BIO (IOB2) when read as conlleval reads them; `marks`: numbers of words to mark by position |
     | span | `question`, `context`, `answers`: a list of {"text", "start"}, empty when the context has no answer |
 
     Any row may also have `idx` (its id), `group` (what must stay together when rows are divided or resampled: passage,
-    document) and `query` (the question that several rows answer together).
+    document; `clusters` is the word for it), `part` (what of a group stays together where groups are too few to be
+    divided, `parts` the word for it: a passage of an article), `query` (the question that several rows answer together)
+    and `repaired` (a list: what was mended in it, a short text for each repair). Rows of equal texts that have no group
+    are one. A row that has `no_example` (why) is none: it stands for a part of the source that makes no example, such
+    as a sentence without a predicate. Both are counted by their texts and told once a split.
 
     `plain` is the form a linear head reads, `pattern` the cloze form: text with `{field}`, `[P]` (prompt slots), at most
     one `[SEP]` and, in `pattern`, `[MASK]`. `words` maps each class to the word that stands for it at `[MASK]`; a
@@ -96,7 +103,10 @@ class Task(Frozen):
     max_length: int | None = None  # tokens of text this task wants; a budget's own number goes before it
     stride: int = 128  # span: tokens by which neighbouring windows of a long context overlap
     answerless: bool = False  # span: some questions have no answer
-    sizes: dict[str, int] = {}  # official numbers of examples per split; for tagging, of sentences
+    clusters: str = ""  # what a row's group is (passage, document …); empty where its source names none
+    parts: str = ""  # what a row's part is (passage, sentence …)
+    sizes: dict[str, int] = {}  # official numbers per split of rows, before any is left out of train
+    sizes_of: Literal["rows", "sentences"] = "rows"  # or of sentences in columns, of which several rows may be
     licence: str = ""
     citation: str = ""
     obtain: str = ""  # one line on how to get the data, for errors
@@ -180,6 +190,7 @@ class Example(Frozen):
     answers: tuple[Answer, ...] = ()
     labels: tuple[int, ...]
     group: str | None = None
+    part: str | None = None
     query: str | None = None
 
 
@@ -256,6 +267,16 @@ class Method(Frozen):
     def trains(self) -> bool:
         """False when nothing does: a cell then takes no step and is evaluated once."""
         return True
+
+    @property
+    def passes_per_step(self) -> int:
+        """How many batches a step puts through the backbone; it has one backward pass, whatever the number."""
+        return 1
+
+    @property
+    def num_label_words(self) -> int:
+        """How many words per class a verbalizer searches for on the train rows; 0: it has those of the task."""
+        return 0
 
     def joint(self, task: Task, suite: Suite) -> Joint | None:
         """The first stage that comes before the cell's own training, if any; not for methods that change weights."""

@@ -23,7 +23,7 @@ class FineTuning(Method):
     warmup: float = 0.06
 
     # beyond 5e-5 as small models want it (Turc et al. 2019, arXiv:1908.08962, go up to 3e-4)
-    space = {"learning_rate": (2e-5, 1e-5, 5e-5, 1e-4, 3e-4), "warmup": (0.06, 0.1)}
+    space = {"learning_rate": (2e-5, 1e-5, 5e-5, 1e-4, 3e-4)}
 
     @property
     def changes_weights(self) -> bool:

@@ -21,19 +21,20 @@ class PTuningV1(Method):
     """Slots at the pattern's `[P]` marks (in front where there is no pattern), verbalizer head.
 
     The backbone is frozen, as in the P-tuning v2 paper's column "PT"; `tune_backbone` trains it too, at
-    `backbone_learning_rate`, as the first paper does on SuperGLUE.
+    `backbone_learning_rate`, as the first paper's code does on SuperGLUE. The `lstm` has the width of the embeddings
+    each way, as that code has it; an `encoder_hidden` of half of it is what the same authors' code has for LAMA.
     """
 
     length: int = Field(6, ge=1)  # prompt vectors, shared out over the pattern's [P] marks
     encoder: Literal["lstm", "mlp", "none"] = "lstm"
-    encoder_hidden: int | None = Field(None, ge=1)  # default: half the hidden size each way (lstm), all of it (mlp)
+    encoder_hidden: int | None = Field(None, ge=1)  # default: the width of the embeddings, each way for the lstm
     tune_backbone: bool = False
     backbone_learning_rate: float = Field(1e-5, gt=0)
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-4
     dropout: float = Field(0.0, ge=0, lt=1)
     head: HeadKind = "verbalizer"
 
-    space = {"learning_rate": (1e-3, 1e-4, 5e-3, 1e-2, 3e-2), "length": (6, 3, 12), "encoder": ("lstm", "mlp")}
+    space = {"learning_rate": (1e-4, 1e-3, 5e-3, 1e-2, 3e-2), "length": (6, 3, 12), "encoder": ("lstm", "mlp")}
 
     @model_validator(mode="after")
     def _long_enough(self) -> PTuningV1:
@@ -58,7 +59,7 @@ class PTuningV1(Method):
         width = backbone.geometry.embedding
         encoder: nn.Module | None = None
         if self.encoder == "lstm":
-            encoder = BiLSTM(width, self.encoder_hidden or max(1, width // 2))
+            encoder = BiLSTM(width, self.encoder_hidden or width)
         elif self.encoder == "mlp":
             encoder = relu_mlp(width, self.encoder_hidden or width)
         # without an encoder to scale them, vectors start at the size of the reference code's other initial values

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bench.data.values import label_text
 from bench.spec import Source, Suite, Task
 from suites.rows.fields import Row, text
 
@@ -10,8 +11,9 @@ NAMES = {"0": "negative", "1": "positive"}
 
 def sst2(row: Row) -> Iterator[Row]:
     """The label is a number in GLUE's tables, a name on the hub."""
-    label = str(row["label"]).strip()
-    yield {**row, "sentence": text(row, "sentence"), "label": NAMES.get(label, label)}
+    label = label_text(row["label"])
+    named = {"idx": row["idx"]} if "idx" in row else {}
+    yield {**named, "sentence": text(row, "sentence"), "label": NAMES.get(label, label)}
 
 
 SST2 = Task(

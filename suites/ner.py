@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from bench.spec import Source, Suite, Task, bio
-from suites.rows.columns import columns, document, gold_entities, gold_words, is_gold_conll
-from suites.rows.fields import Row, number, tables, text, texts
+from suites.rows.columns import columns, document, gold_entities, gold_words, is_gold_conll, words_and_tags
+from suites.rows.fields import Row, number, passage_id, tables, text, texts
 
 DOCUMENT_START = "-DOCSTART-"
 NOT_ANNOTATED = "pt/"  # OntoNotes' pivot text (the New Testament) has no entities marked
@@ -19,11 +19,11 @@ ONTONOTES_TYPES = (
 
 
 def conll03(row: Row) -> Iterator[Row]:
-    """Word first, entity tag last; a document's first line is no sentence."""
-    found = columns(row)
-    kept = [(word, tag) for word, tag in zip(found[0], found[-1], strict=True) if word != DOCUMENT_START]
+    """Word first and tag last, where the file does not show them elsewhere; a document's first line is no sentence."""
+    kept = [(word, tag) for word, tag in zip(*words_and_tags(row), strict=True) if word != DOCUMENT_START]
     if kept:
-        yield {"words": [word for word, _ in kept], "tags": [tag for _, tag in kept]}
+        words = [word for word, _ in kept]
+        yield {"words": words, "tags": [tag for _, tag in kept], **_document(row.get("document"), words)}
 
 
 def conll04(row: Row) -> Iterator[Row]:
@@ -42,12 +42,20 @@ def conll04(row: Row) -> Iterator[Row]:
 
 
 def ontonotes(row: Row) -> Iterator[Row]:
-    """CoNLL-2012's columns, or word first and tag last."""
-    found = columns(row)
+    """CoNLL-2012's columns, or as conll03's."""
+    found = columns(row) if "columns" in row else []
     if not is_gold_conll(found):
-        yield {"words": found[0], "tags": found[-1]}
-    elif not document(found).startswith(NOT_ANNOTATED):
-        yield {"words": gold_words(found), "tags": gold_entities(found)}
+        yield from conll03(row)
+    elif document(found).startswith(NOT_ANNOTATED):
+        yield {"no_example": "a sentence of the pivot text, which has no entities marked"}
+    else:
+        words = gold_words(found)
+        yield {"words": words, "tags": gold_entities(found), **_document(document(found), words)}
+
+
+def _document(name: str | None, words: list[str]) -> Row:
+    """The group of a sentence whose file marks documents, and the sentence as its part."""
+    return {"group": name, "part": passage_id(" ".join(words))} if name else {}
 
 
 CONLL03 = Task(
@@ -62,10 +70,13 @@ CONLL03 = Task(
     metrics=("entity_f1",),
     scored="test",
     max_length=MAX_LENGTH,
+    clusters="document",
+    parts="sentence",
     sizes={"train": 14041, "dev": 3250, "test": 3453},
     licence="Reuters Corpus: NIST's agreement, research use",
     citation="Tjong Kim Sang & De Meulder 2003, arXiv:cs/0306050",
     obtain="NIST gives the Reuters Corpus on agreement; clips.uantwerpen.be/conll2003/ner builds eng.* from it.",
+    version=2,
 )
 
 CONLL04 = Task(
@@ -95,10 +106,13 @@ ONTONOTES = Task(
     metrics=("entity_f1",),
     scored="test",
     max_length=MAX_LENGTH,
+    clusters="document",
+    parts="sentence",
     sizes={"train": 59924, "dev": 8528, "test": 8262},
     licence="LDC User Agreement (LDC2013T19)",
     citation="Pradhan et al. 2013",
     obtain="The LDC has OntoNotes 5.0 (LDC2013T19); conll.cemantix.org/2012/data.html makes *_gold_conll files of it.",
+    version=2,
 )
 
 NER = Suite(

@@ -3,31 +3,50 @@
 from collections.abc import Iterator
 
 from bench.spec import Source, Suite, Task
-from suites.rows.fields import Row, number, passage_id, tables, text
+from suites.rows.fields import Row, name_of, number, passage_id, tables, text, truth
 
 LICENCE = "CC BY-SA 4.0"
 MAX_LENGTH, STRIDE = 384, 128  # tokens, as in the official baselines
 
 
 def squad(row: Row) -> Iterator[Row]:
-    """A row per question, from an article of the official files or a flat row of the hub."""
+    """A row per question, from an article of the official files or a flat row of the hub.
+
+    What stays together is an article, by its title; where articles are too few, or have no titles, a passage.
+    """
+    title = row.get("title")
+    article = title if isinstance(title, str) and title.strip() else None
     if "paragraphs" not in row:
-        yield _question(text(row, "context"), row)
+        yield _question(article, text(row, "context"), row)
         return
-    for paragraph in tables(row, "paragraphs"):
+    paragraphs = tables(row, "paragraphs")
+    if not paragraphs:
+        yield {"no_example": "an article without paragraphs"}
+    for paragraph in paragraphs:
         context = text(paragraph, "context")
-        for asked in tables(paragraph, "qas"):
-            yield _question(context, asked)
+        questions = tables(paragraph, "qas")
+        if not questions:
+            yield {"no_example": "a paragraph without questions"}
+        for asked in questions:
+            yield _question(article, context, asked)
 
 
-def _question(context: str, asked: Row) -> Row:
-    answers = [] if asked.get("is_impossible") else tables(asked, "answers")
+def _question(article: str | None, context: str, asked: Row) -> Row:
+    """ValueError where `is_impossible` and the answers contradict each other: nobody can tell which is wrong."""
+    passage, idx, impossible = passage_id(context), name_of(asked, "id"), truth(asked, "is_impossible")
+    said = tables(asked, "answers") if asked.get("answers") is not None or not impossible else []
+    answers: list[Row] = [{"text": text(one, "text"), "start": number(one, "answer_start")} for one in said]
+    answered = any(answer["text"].strip() for answer in answers)
+    if impossible is not None and impossible == answered:
+        found = "but has an answer" if answered else "but has no answer"
+        raise ValueError(f"question {idx!r} says is_impossible: {str(impossible).casefold()}, {found}")
     return {
-        "idx": asked["id"],
-        "group": passage_id(context),
+        "idx": idx,
+        "group": passage if article is None else article,
+        "part": passage,
         "question": text(asked, "question"),
         "context": context,
-        "answers": [{"text": text(answer, "text"), "start": number(answer, "answer_start")} for answer in answers],
+        "answers": answers,
     }
 
 
@@ -44,10 +63,13 @@ SQUAD1 = Task(
     metrics=("f1", "em"),
     max_length=MAX_LENGTH,
     stride=STRIDE,
+    clusters="article",
+    parts="passage",
     sizes={"train": 87599, "dev": 10570},
     licence=LICENCE,
     citation="arXiv:1606.05250",
     obtain="train-v1.1.json and dev-v1.1.json are at rajpurkar.github.io/SQuAD-explorer/dataset.",
+    version=2,
 )
 
 SQUAD2 = Task(
@@ -59,10 +81,13 @@ SQUAD2 = Task(
     max_length=MAX_LENGTH,
     stride=STRIDE,
     answerless=True,
+    clusters="article",
+    parts="passage",
     sizes={"train": 130319, "dev": 11873},
     licence=LICENCE,
     citation="arXiv:1806.03822",
     obtain="train-v2.0.json and dev-v2.0.json are at rajpurkar.github.io/SQuAD-explorer/dataset.",
+    version=2,
 )
 
 QA = Suite(

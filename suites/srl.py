@@ -8,37 +8,50 @@ from collections.abc import Iterator, Sequence
 
 from bench.spec import Source, Suite, Task, bio
 from suites.ner import GOLD
-from suites.rows.columns import columns, gold_words, is_gold_conll, propositions
+from suites.rows.columns import columns, document, gold_words, is_gold_conll, propositions
 from suites.rows.fields import Row, number, passage_id, tables, text, texts
 
 METRICS = ("argument_f1", "argument_f1_with_v")
+WITHOUT_PREDICATE = "a sentence without a predicate"
 MAX_LENGTH = 256  # tokens, so that next to no sentence is cut
 
 
 def conll(row: Row) -> Iterator[Row]:
-    """A row per predicate, from a sentence in columns or from one predicate's line with words and tags."""
+    """A row per predicate, from a sentence in columns or from one predicate's line with words and tags.
+
+    What stays together is a document where the columns name it, else a sentence.
+    """
     if "columns" not in row:
         yield _proposition(texts(row, "words"), texts(row, "tags"), number(row, "predicate"))
         return
     found = columns(row)
-    words = gold_words(found) if is_gold_conll(found) else found[0]
-    for tags in propositions(found):
-        yield _proposition(words, tags, tags.index("B-V"))
+    word_column = row.get("word_column", 0)
+    words = gold_words(found) if is_gold_conll(found) else found[word_column]
+    group = {"group": document(found)} if is_gold_conll(found) else {}
+    for tags in (made := propositions(found, word_column)):
+        yield {**_proposition(words, tags, tags.index("B-V")), **group}
+    if not made:
+        yield {"no_example": WITHOUT_PREDICATE}
 
 
 def ewt(row: Row) -> Iterator[Row]:
     """A row per frame of a sentence: {doc, sent, tokens, frames: [{predicate, tags, ...}]}."""
     words = texts(row, "tokens")
-    for frame in tables(row, "frames"):
+    frames = tables(row, "frames")
+    if not frames:
+        yield {"no_example": WITHOUT_PREDICATE}
+    for frame in frames:
         predicate = number(frame, "predicate")
-        idx = f"{text(row, 'doc')}-{number(row, 'sent')}-{predicate}"
-        yield {"idx": idx, **_proposition(words, texts(frame, "tags"), predicate)}
+        group = text(row, "doc")
+        idx = f"{group}-{number(row, 'sent')}-{predicate}"
+        yield {"idx": idx, **_proposition(words, texts(frame, "tags"), predicate), "group": group}
 
 
 def _proposition(words: list[str], tags: list[str], predicate: int) -> Row:
     if not 0 <= predicate < len(words):
         raise ValueError(f"the predicate is word {predicate} of a sentence of {len(words)} words, counted from 0")
-    return {"words": words, "tags": tags, "marks": [predicate], "group": passage_id(" ".join(words))}
+    sentence = passage_id(" ".join(words))
+    return {"words": words, "tags": tags, "marks": [predicate], "group": sentence, "part": sentence}
 
 
 def roles(numbered: Sequence[str], modifiers: str, prefix: str) -> tuple[str, ...]:
@@ -63,8 +76,8 @@ CONLL05_PLACES = tuple(
 )
 
 
-def _conll05(name: str, text_name: str, sentences: int) -> Task:
-    """CoNLL-2005 with the test set of that name."""
+def _conll05(name: str, text_name: str, propositions: int) -> Task:
+    """CoNLL-2005 with the test set of that name; sizes are table 1 of its paper's."""
     return Task(
         name=name,
         kind="tagging",
@@ -77,15 +90,16 @@ def _conll05(name: str, text_name: str, sentences: int) -> Task:
         metrics=METRICS,
         scored="test",
         max_length=MAX_LENGTH,
-        sizes={"train": 39832, "dev": 1346, "test": sentences},
+        clusters="sentence",  # the columns name no documents
+        sizes={"train": 90750, "dev": 3248, "test": propositions},
         licence="LDC User Agreement (Penn Treebank, LDC99T42)",
         citation="Carreras & Màrquez 2005",
         obtain="cs.upc.edu/~srlconll has the annotation; its scripts add the words of the LDC's LDC99T42.",
     )
 
 
-CONLL05_WSJ = _conll05("conll05_wsj", "wsj", sentences=2416)
-CONLL05_BROWN = _conll05("conll05_brown", "brown", sentences=426)
+CONLL05_WSJ = _conll05("conll05_wsj", "wsj", propositions=5267)
+CONLL05_BROWN = _conll05("conll05_brown", "brown", propositions=804)
 
 CONLL12 = Task(
     name="conll12",
@@ -99,10 +113,14 @@ CONLL12 = Task(
     metrics=METRICS,
     scored="test",
     max_length=MAX_LENGTH,
+    clusters="document",
+    parts="sentence",
     sizes={"train": 75187, "dev": 9603, "test": 9479},
+    sizes_of="sentences",
     licence="LDC User Agreement (LDC2013T19)",
     citation="Pradhan et al. 2012",
     obtain="The LDC has OntoNotes 5.0 (LDC2013T19); conll.cemantix.org/2012/data.html makes *_gold_conll files of it.",
+    version=2,
 )
 
 SRL_EWT = Task(
@@ -114,10 +132,13 @@ SRL_EWT = Task(
     metrics=METRICS,
     scored="test",
     max_length=MAX_LENGTH,
-    sizes={"train": 12491, "dev": 1959, "test": 2049},
+    clusters="document",
+    parts="sentence",
+    sizes={"train": 40384, "dev": 4956, "test": 4791},
     licence="as PropBank's authors state; text: LDC User Agreement (LDC2012T13)",
     citation="Bonial et al. 2014; Silveira et al. 2014",
     obtain="github.com/propbank/propbank-release adds the words of LDC2012T13; suites/srl.py says how its lines look.",
+    version=2,
 )
 
 SRL = Suite(

@@ -5,7 +5,7 @@ and whole tokens of cased and uncased vocabularies.
 """
 
 from bench.spec import Source, Suite, Task
-from suites.rows.superglue import copa, multirc, record, wic, wsc
+from suites.rows.superglue import boolq, copa, multirc, record, rte, wic, wsc
 
 HUB = "aps/super_glue"
 LICENCE = "as its authors state; research use"
@@ -21,16 +21,19 @@ BOOLQ = Task(
     name="boolq",
     kind="classification",
     source=_source("BoolQ", "boolq"),
+    rows=boolq,
     plain="{passage}[SEP]{question}",
     classes=("false", "true"),
     pattern="{passage}. [P] Question: {question}? Answer: [MASK].",
     words={"false": "no", "true": "yes"},
     metrics=("accuracy",),
     max_length=256,
+    clusters="passage",
     sizes={"train": 9427, "dev": 3270},
     licence="CC BY-SA 3.0",
     citation="arXiv:1905.10044",
     obtain=OBTAIN,
+    version=2,
 )
 
 CB = Task(
@@ -73,6 +76,7 @@ MULTIRC = Task(
     words={"0": "no", "1": "yes"},
     metrics=("f1a", "em"),
     max_length=384,
+    clusters="passage",
     sizes={"train": 27243, "dev": 4848},  # answers
     licence=LICENCE,
     citation="Khashabi et al. 2018",
@@ -88,25 +92,30 @@ RECORD = Task(
     pattern="{passage}[SEP]{before} [P] [MASK]{glued} {after}",
     metrics=("f1", "em"),
     max_length=384,
+    clusters="passage",
     sizes={"train": 100730, "dev": 10000},  # queries
     licence=LICENCE,
     citation="arXiv:1810.12885",
     obtain=OBTAIN,
+    version=2,
 )
 
 RTE = Task(
     name="rte",
     kind="classification",
     source=_source("RTE", "rte"),
+    rows=rte,
     plain="{premise}[SEP]{hypothesis}",
     classes=("entailment", "not_entailment"),
     pattern="{premise} Question: {hypothesis}? [P] Answer: [MASK].",
     words={"entailment": "yes", "not_entailment": "no"},
     metrics=("accuracy",),
+    clusters="premise",
     sizes={"train": 2490, "dev": 277},
     licence=LICENCE,
     citation=CITATION,
     obtain=OBTAIN,
+    version=2,
 )
 
 WIC = Task(
@@ -119,10 +128,12 @@ WIC = Task(
     pattern="{sentence1}[SEP]{sentence2} [P] {word}? [MASK]",
     words={"false": "no", "true": "yes"},
     metrics=("accuracy",),
+    clusters="word",
     sizes={"train": 5428, "dev": 638},
     licence=LICENCE,
     citation="arXiv:1808.09121",
     obtain=OBTAIN,
+    version=2,
 )
 
 # With a linear head on [CLS] every method sits at the majority class here. P-tuning v1 writes the noun at [MASK] and
@@ -138,6 +149,7 @@ WSC = Task(
     pattern="{text} [P] In the sentence the pronoun '{pronoun}' refers to {noun}? [MASK].",
     words={"false": "no", "true": "yes"},
     metrics=("accuracy",),
+    clusters="text",
     sizes={"train": 554, "dev": 104},
     licence=LICENCE,
     citation="Levesque et al. 2012",

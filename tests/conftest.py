@@ -17,7 +17,7 @@ import torch
 
 from bench.plan import Grid, plan
 from bench.registry import find_suite
-from bench.spec import Cell
+from bench.spec import Cell, Precision
 from tests.suites.layouts import LAYOUTS
 
 if TYPE_CHECKING:
@@ -62,6 +62,12 @@ def write_tiny_bert(
             weight.add_(torch.randn_like(weight) * 0.1)
     model.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tokens and proofs of tests are nobody else's."""
+    os.environ["TUNING_BENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")
@@ -129,11 +135,11 @@ class Workshop:
                  settings=asked, **grid)
         ).cells  # fmt: skip
 
-    def backbone(self, frozen: bool = True) -> Backbone:
+    def backbone(self, frozen: bool = True, device: str = "cpu", precision: Precision = "fp32") -> Backbone:
         from bench.model.backbone import load_backbone
         from bench.model.source import find_model
 
-        return load_backbone(find_model(str(self.model)), torch.device("cpu"), "fp32", frozen)
+        return load_backbone(find_model(str(self.model)), torch.device(device), precision, frozen)
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
         from bench.registry import build, find_method
@@ -153,6 +159,7 @@ class Workshop:
 SMALL = {
     "prompt_tuning": {"length": 5},
     "ptuning_v1": {"length": 4},
+    "autoprompt": {"length": 3, "candidates": 4},
     "ptv2": {"length": 6, "learning_rate": 1e-2},
     "mpt2": {"length": 6, "learning_rate": 1e-2, "tasks": "rte,cb"},
     "finetune": {"learning_rate": 1e-3},

@@ -125,7 +125,7 @@ SPOILED_DATA = {
     "an empty file": (lambda data: (data / "RTE/val.jsonl").write_text("\n"), "RTE/val.jsonl has no rows"),
     "a single train row": (
         lambda data: (data / "RTE/train.jsonl").write_text((data / "RTE/val.jsonl").read_text().splitlines()[0]),
-        "nothing can be held out of 1 train rows",
+        "nothing can be held out of 1 train row; give it more",
     ),
 }  # fmt: skip
 

@@ -142,6 +142,24 @@ def test_a_grid_file_says_the_same_as_flags(bench: Bench, tiny_bert: Path, super
     assert planned(bench, "-c", "grid.toml", *length) != cells
 
 
+def test_budgets_are_swept_by_flag_and_file_and_the_plan_counts_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    at = bench.base.index("--steps")
+    base = [*bench.base[:at], *bench.base[at + 2 :], "--methods", "ptv2,linear_probe"]
+    Path("grid.toml").write_text("[sweep.budget]\nsteps = [3, 6]\nbatch_size = [4]\n")
+    del base[base.index("--batch-size") : base.index("--batch-size") + 2]
+    flags = ("--sweep", "budget.steps=3,6", "--sweep", "budget.batch_size=4")
+    cells = planned(bench, *base, *flags)
+    assert planned(bench, *base, "-c", "grid.toml") == cells
+    code, out, _ = bench("run", "--plan", *base, *flags)
+    words = " ".join(out.split())
+    assert (code, len(cells)) == (0, 4)
+    assert "4 cells: 2 methods × 1 tasks × 1 models × 1 seeds × 2 budgets; 4 to run" in words
+    assert "3 steps × batch 4" in words
+
+
 def test_a_grid_file_sweeps_varies_and_tries_as_flags_do(bench: Bench) -> None:
     Path("grid.toml").write_text(
         'trials = 2\nvary = ["init", "order"]\nseeds = 2\n[sweep.ptv2]\nlength = [2, 8]\nlayers = ["1-2", 1]\n'

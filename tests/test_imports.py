@@ -18,16 +18,29 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 LEVELS = (
     {"cell", "errors", "seeds", "settings", "spec"},
     {"data", "model", "registry", "score", "store", "train"},
-    {"export", "plan", "preview", "progress", "report", "runner", "selection"},
+    {
+        "budgets",
+        "design",
+        "export",
+        "lineup",
+        "plan",
+        "preview",
+        "progress",
+        "report",
+        "runner",
+        "selection",
+        "variants",
+    },
     {"commands"},
     {"cli"},
 )
 LIGHT = {
-    "cell", "cli", "commands", "errors", "plan", "preview", "progress", "registry", "report", "seeds", "selection",
-    "settings", "spec", "store",
+    "budgets", "cell", "cli", "commands", "design", "errors", "lineup", "plan", "preview", "progress", "registry",
+    "report", "seeds", "selection", "settings", "spec", "store", "variants",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
-    "cell", "plan", "preview", "report", "seeds", "selection", "settings", "spec", "store",
+    "budgets", "cell", "design", "lineup", "plan", "preview", "report", "seeds", "selection", "settings", "spec",
+    "store", "variants",
 }  # fmt: skip
 
 MODULES = {

@@ -107,7 +107,7 @@ def test_a_cell_names_the_commit_of_its_hub_data(tiny_bert, monkeypatch):
 
 def test_a_family_is_its_models_in_order_and_what_cannot_be_loaded_is_skipped(planned, tiny_bert, monkeypatch):
     tiny = find_model(str(tiny_bert))
-    monkeypatch.setattr("bench.plan.find_model", lambda name: replace(tiny, name=name, path=name, fingerprint=name))
+    monkeypatch.setattr("bench.lineup.find_model", lambda name: replace(tiny, name=name, path=name, fingerprint=name))
     found = planned(models=("paper", "roberta-large", "pythia:14m..31m"))
     assert [cell.model for cell in found.cells] == [
         "bert-large-cased", "roberta-large", "EleutherAI/pythia-14m", "EleutherAI/pythia-31m",
@@ -180,6 +180,68 @@ def test_heads_are_swept_and_a_task_without_a_cloze_form_skips_the_verbalizer(pl
     assert [skip.method for skip in tagging.skips] == ["ptv2 (head=verbalizer)"]
 
 
+# --- budgets
+
+
+def lengths(cells: Any) -> list[tuple[Any, ...]]:
+    return [(cell.method, cell.budget.epochs, cell.budget.steps) for cell in cells]
+
+
+def test_a_swept_budget_is_every_methods_and_each_value_a_cell_of_its_own(planned: Any) -> None:
+    found = planned(methods=("ptv2", "finetune"), sweep={"budget": {"steps": (100, 200)}, "ptv2": {"length": (2, 8)}})
+    assert lengths(found.cells) == [
+        ("ptv2", 10, 100), ("ptv2", 10, 200), ("ptv2", 10, 100), ("ptv2", 10, 200),
+        ("finetune", 10, 100), ("finetune", 10, 200),
+    ]  # fmt: skip
+    assert len({cell.id for cell in found.cells}) == 6
+    assert {cell.label for cell in found.cells} == {"ptv2 (length=2)", "ptv2 (length=8)", "finetune"}
+    (alone,) = planned(sweep={"budget": {"steps": (100,)}}).cells
+    (plain,) = planned(budget={"max_length": 32, "steps": 100}).cells
+    assert alone.id == plain.id
+
+
+def test_swept_epochs_take_the_place_of_the_suites_steps(planned: Any) -> None:
+    smoke = {"suite": "smoke", "tasks": ("sentiment",), "models": ("tiny",), "data": None, "budget": {}}
+    assert lengths(planned(**smoke, sweep={"budget": {"epochs": (2, 3)}}).cells) == [
+        ("ptv2", 2, None),
+        ("ptv2", 3, None),
+    ]
+
+
+def test_several_fields_of_a_budget_are_swept_as_their_product(planned: Any) -> None:
+    cells = planned(sweep={"budget": {"steps": (5, 9), "batch_size": (8, 16)}}).cells
+    assert [(cell.budget.steps, cell.budget.batch_size) for cell in cells] == [(5, 8), (5, 16), (9, 8), (9, 16)]
+
+
+def test_each_budget_has_trials_of_its_own_with_the_same_settings(planned: Any) -> None:
+    found = planned(trials=3, sweep={"budget": {"steps": (5, 9)}})
+    of = {steps: [trial for trial in found.trials if trial.budget.steps == steps] for steps in (5, 9)}
+    assert [trial.settings for trial in of[5]] == [trial.settings for trial in of[9]]
+    assert len({trial.id for trial in found.trials}) == 6
+    assert {(cell.budget.steps, cell.tried) for cell in found.cells} == {
+        (steps, tuple(trial.id for trial in trials)) for steps, trials in of.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("sweep", "budget", "said"),
+    [
+        ({"epoch": (1, 2)}, {}, "unknown field of the budget to sweep 'epoch'; did you mean 'epochs'"),
+        ({"max_length": (64, 128)}, {}, "unknown field of the budget to sweep 'max_length'"),
+        ({"steps": (1, 2)}, {"steps": 3}, "the budget's steps are given by --steps and by --sweep"),
+        ({"epochs": (1, 2)}, {"steps": 3}, "steps go before epochs"),
+        ({"epochs": (1, 2), "steps": (5, 9)}, {}, "steps go before epochs"),
+        ({"steps": (5, 0)}, {}, "budget.steps=0 is not possible: Input should be greater than or equal to 1"),
+        ({"steps": ("many",)}, {}, "budget.steps='many' is not possible"),
+        ({"steps": (True,)}, {}, "budget.steps=True is not possible: it is no switch"),
+    ],
+)
+def test_a_budget_that_cannot_be_swept_is_refused(planned: Any, sweep: Any, budget: Any, said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        planned(sweep={"budget": sweep}, budget={"max_length": 32, **budget})
+    assert said in str(error.value)
+
+
 # --- trials
 
 
@@ -227,3 +289,28 @@ def test_a_space_that_holds_too_little_is_noted(planned: Any) -> None:
 def test_a_trial_is_the_same_cell_however_many_there_are_and_whoever_asks(planned: Any) -> None:
     few, many = planned(trials=2), planned(trials=5, seeds=(7, 8), methods=("finetune", "ptv2"))
     assert {trial.id for trial in few.trials} < {trial.id for trial in many.trials}
+
+
+def test_trials_come_in_another_order_on_another_task_or_model(
+    planned: Any, tiny_bert: Path, tiny_encoder: Path
+) -> None:
+    found = planned(
+        methods=("finetune",), trials=5, tasks=("rte", "cb", "boolq"), models=(str(tiny_bert), str(tiny_encoder))
+    )
+    orders: dict[tuple[str, str], list[float]] = {}
+    for trial in found.trials:
+        orders.setdefault((trial.model, trial.task), []).append(trial.settings["learning_rate"])
+    assert {tuple(sorted(order)) for order in orders.values()} == {(1e-5, 2e-5, 5e-5, 1e-4, 3e-4)}
+    assert {order[0] for order in orders.values()} == {2e-5}
+    assert len(set(map(tuple, orders.values()))) >= 4
+
+
+def test_settings_that_do_not_fit_a_model_give_their_trial_to_others(
+    planned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = find_suite("superglue").model_copy(update={"settings": {"prompt_tuning": {"length": 20}}})
+    monkeypatch.setattr("bench.plan.find_suite", lambda _: suite)
+    found = planned(methods=("prompt_tuning",), trials=4)
+    assert (len(found.trials), found.skips) == (4, ())
+    assert sorted(trial.settings["learning_rate"] for trial in found.trials) == [0.01, 0.03, 0.1, 0.3]
+    assert {trial.settings["length"] for trial in found.trials} == {20}

@@ -1,77 +1,17 @@
-"""Equal-budget selection: what is drawn, and what is chosen."""
+"""Equal-budget selection: which trials must run, and what is chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from bench.errors import UsageError
-from bench.registry import methods
-from bench.selection import choose, contests, draw, trials_to_run
-from bench.spec import TRIAL_SEED, Budget, Cell, Method, Plan
+from bench.selection import choose, contests, trials_to_run
+from bench.spec import TRIAL_SEED, Budget, Cell, Plan
 from bench.store.record import Record
 from bench.store.store import Store
-
-
-class Spaced(Method):
-    name: ClassVar[str] = "spaced"
-    space: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "learning_rate": (1e-3, 1e-2, 1e-1), "warmup": (0.0, 0.1), "clip": (1.0, 2.0),
-    }  # fmt: skip
-
-
-# --- what is drawn
-
-
-def settings_of(found: list[Method]) -> list[tuple[Any, ...]]:
-    return [tuple(getattr(method, name) for name in Spaced.space) for method in found]
-
-
-def test_the_first_setting_is_the_one_without_trials_and_none_comes_twice() -> None:
-    found = settings_of(draw(Spaced, {"learning_rate": 0.5}, (), 99))
-    assert found[0] == (0.5, 0.0, 1.0)  # a suite's own value need not be in the space
-    assert sorted(found[1:]) == [(rate, warmup, clip) for rate in (1e-3, 1e-2, 1e-1) for warmup in (0, 0.1)
-                                 for clip in (1, 2)]  # fmt: skip
-    default = settings_of(draw(Spaced, {}, (), 99))
-    assert (len(default), len(set(default))) == (12, 12)
-
-
-def test_fewer_settings_are_the_first_of_more() -> None:
-    assert settings_of(draw(Spaced, {}, (), 9))[:4] == settings_of(draw(Spaced, {}, (), 4))
-
-
-def test_what_is_drawn_stays_what_it_is() -> None:
-    """The rule is part of what `--trials` means: a change makes other choices."""
-    assert settings_of(draw(Spaced, {}, (), 4)) == [
-        (1e-3, 0.0, 1.0), (1e-2, 0.0, 1.0), (1e-1, 0.1, 1.0), (1e-2, 0.1, 1.0),
-    ]  # fmt: skip
-
-
-def test_fixed_settings_are_not_drawn_over() -> None:
-    found = settings_of(draw(Spaced, {"warmup": 0.3}, ("warmup",), 99))
-    assert {warmup for _, warmup, _ in found} == {0.3}
-    assert len(found) == 6
-
-
-def test_combinations_that_a_rule_forbids_are_passed_over() -> None:
-    kind = methods()["prompt_tuning"]
-    found = draw(kind, {"init": "text", "init_text": "yes"}, ("init", "init_text"), 99)
-    assert {getattr(method, "init") for method in found} == {"text"}  # noqa: B009
-    assert len(draw(kind, {"init_text": "yes", "init": "text"}, (), 99)) == 1  # another init clashes with the text
-
-
-def test_a_space_with_an_unknown_setting_is_an_error() -> None:
-    class Misspelt(Spaced):
-        space: ClassVar[dict[str, tuple[Any, ...]]] = {"learning_rat": (1, 2)}
-
-    with pytest.raises(UsageError, match="unknown setting in the space of spaced 'learning_rat'; did you mean"):
-        draw(Misspelt, {}, (), 2)
-
-
-# --- what is chosen
 
 
 def make_trial(number: int, task: str = "rte") -> Cell:

@@ -288,6 +288,11 @@ def test_the_plan_shows_the_trials_and_says_how_many_cells_follow(
     assert not Path("out").exists()
 
 
+def test_trials_that_differ_from_task_to_task_are_counted_as_what_each_task_has(bench: Bench) -> None:
+    code, out, _ = bench.run("--tasks", "rte,cb,boolq", "--trials", "4", "--plan")
+    assert (code, "12 trials: 4 settings of 1 methods × 3 tasks × 1 models; 12 to run" in out) == (0, True)
+
+
 def test_trials_of_a_swept_method_draw_from_the_rest_of_its_space(bench: Bench) -> None:
     assert bench.run("--sweep", "ptv2.length=4,6", "--trials", "2")[0] == 0
     trials, scored = records()
@@ -296,3 +301,21 @@ def test_trials_of_a_swept_method_draw_from_the_rest_of_its_space(bench: Bench) 
     assert [record.cell.label for record in scored] == [
         "ptv2 (length=4, chosen of 2 trials)", "ptv2 (length=6, chosen of 2 trials)",
     ]  # fmt: skip
+
+
+def test_each_swept_budget_chooses_by_trials_of_its_own(bench: Bench) -> None:
+    asked = ["--sweep", "budget.steps=1,2", "--trials", "2"]
+    at = bench.base.index("--steps")
+    del bench.base[at : at + 2]
+    code, out, _ = bench.run(*asked)
+    assert code == 0
+    assert len([line for line in out.splitlines() if line.startswith("chosen: ") and "steps × batch 4" in line]) == 2
+    trials, scored = records()
+    assert sorted(trial.cell.budget.steps for trial in trials) == [1, 1, 2, 2]
+    of = {trial.id: trial.cell.budget.steps for trial in trials}
+    assert [(record.cell.budget.steps, {of[each] for each in record.cell.tried}) for record in scored] == [
+        (1, {1}), (2, {2}),
+    ]  # fmt: skip
+    code, out, _ = bench("report", "out", "--format", "md")
+    assert code == 0
+    assert all(f"ptv2 [{steps} steps × batch 4]" in out for steps in (1, 2))

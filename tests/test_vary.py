@@ -11,6 +11,7 @@ import torch
 from bench.errors import UsageError
 from bench.seeds import VARIED
 from bench.spec import Cell
+from bench.train.loop import Watches, take_step
 
 
 def seeds_of(cells: tuple[Cell, ...]) -> list[tuple[int, dict[str, int]]]:
@@ -91,7 +92,17 @@ def test_an_adapters_own_dropout_is_of_the_dropout_stream(workshop: Any) -> None
     pytest.importorskip("peft")
     settings = {"lora": {"adapter_dropout": 0.5}}
     base, _, init, dropout = workshop.cells("lora", settings=settings, seeds=(0, 1), vary=("init", "dropout"))
-    seeds = [workshop.lane(cell, workshop.backbone(frozen=False)).attachment._seed for cell in (base, init, dropout)]
+    losses = []
+    for cell in (base, base.changed(streams={"order": 0}), dropout):
+        backbone = workshop.backbone(frozen=False)
+        lane = workshop.lane(cell, backbone)
+        take_step(backbone, [lane], 10_000, Watches(backbone, [lane]))
+        losses.append(lane.last_loss)
+    assert losses[0] == losses[1] != losses[2]
+    seeds = [
+        [ticket.seed for ticket in workshop.lane(cell, workshop.backbone(frozen=False)).next_tickets(0)]
+        for cell in (base, init, dropout)
+    ]
     assert seeds[0] == seeds[1] != seeds[2]
 
 

@@ -1,28 +1,20 @@
-"""A step's items, from whichever lanes, as a sorted queue cut into micro-batches of at most N tokens.
+"""A micro-batch on the device: rows of tokens padded to one length, and what heads read of them.
 
-Shape legend: B rows, T tokens (slots included), R positions that heads read, S slots in the whole micro-batch, D rows
-with a decoder, U tokens it is fed.
+Shape legend: B rows, T tokens (slots included), K positions read of a row, R positions that one lane's head reads, S
+slots in the whole micro-batch, D rows with a decoder, U tokens it is fed, H hidden size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from bench.data.rows import Item, Row
+from bench.data.cutting import Shape, Ticket, row_places
+from bench.data.rows import Row
 from bench.seeds import derive
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """An item on its way through the backbone: whose it is and which draw of dropout belongs to it."""
-
-    lane: int  # index among the lanes of the loop
-    item: Item
-    seed: int = 0  # of this item's dropout in this step
 
 
 @dataclass(frozen=True)
@@ -30,43 +22,66 @@ class Reading:
     """What one lane's head reads in a micro-batch: its tickets, and their positions one after another."""
 
     tickets: list[Ticket]
-    states: Tensor  # (R, H)
+    rows: Tensor  # (R,) of the micro-batch
+    numbers: Tensor  # (R,) which of its row's positions
     tokens: Tensor  # (R,) the token wanted at each position, 0 where none is asked for
     per_row: list[int]  # how many of the R positions belong to each row
     per_item: list[int]  # how many to each ticket
 
+    def of(self, values: Tensor) -> Tensor:
+        """Of values at every position read (B, K, …) the lane's own: (R, …)."""
+        return values[self.rows, self.numbers]
+
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Rows padded to one length, the tickets' one after another. Row b belongs to lane `row_lanes[b]`."""
+    """Rows padded to one length, the tickets' one after another, then empty ones that belong to no lane.
+
+    Row b belongs to lane `row_lanes[b]`; `rows`, `row_lanes` and `row_seeds` are of rows that are not empty.
+    """
 
     tickets: Sequence[Ticket]
     rows: Sequence[Row]
     row_lanes: Sequence[int]
     row_seeds: Sequence[int]
     ids: Tensor  # (B, T)
-    mask: Tensor  # (B, T), 1 at real tokens and slots
+    mask: Tensor  # (B, T), 1 at real tokens and slots; an empty row has one token, so that attention has something
     types: Tensor  # (B, T)
-    lanes: Tensor  # (B,)
     slot_rows: Tensor  # (S,)
     slot_columns: Tensor  # (S,)
     slot_numbers: Tensor  # (S,) which prompt vector of the row's lane
+    read_columns: Tensor  # (B, K) the positions that heads read, 0 where a row has fewer
     decoder_rows: Tensor  # (D,) the rows that a decoder reads on
     decoder_ids: Tensor  # (D, U) what it is fed, padded on the right, where it looks to the left alone
 
-    def read(self, hidden: Tensor, lane: int) -> Reading | None:
-        """What a lane's head reads of the hidden states (B, T, H); None when it has no row here."""
+    @property
+    def rows_of(self) -> dict[int, list[int]]:
+        """By lane, in the order of their first rows, the numbers of its rows."""
+        found: dict[int, list[int]] = {}
+        for at, lane in enumerate(self.row_lanes):
+            found.setdefault(lane, []).append(at)
+        return found
+
+    def gathered(self, hidden: Tensor) -> Tensor:
+        """(B, T, H) -> (B, K, H), the states at the positions that heads read."""
+        places = torch.arange(len(hidden), device=hidden.device)
+        return hidden[places[:, None], self.read_columns]
+
+    def reading(self, lane: int) -> Reading | None:
+        """What a lane's head reads; None when it has no row here."""
         own = [(at, row) for at, row in enumerate(self.rows) if self.row_lanes[at] == lane]
         if not own:
             return None
-        at = [number for number, row in own for _ in row.read]
-        columns = [column for _, row in own for column in row.read]
+        device = self.ids.device
+        places = [(at, number) for at, row in own for number in range(len(row.read))]
         tokens = [token for _, row in own for token in (row.tokens or [0] * len(row.read))]
         tickets = [ticket for ticket in self.tickets if ticket.lane == lane]
+        where = torch.tensor(places, dtype=torch.long).view(-1, 2).to(device)
         return Reading(
             tickets=tickets,
-            states=hidden[at, columns],
-            tokens=torch.tensor(tokens, device=hidden.device),
+            rows=where[:, 0],
+            numbers=where[:, 1],
+            tokens=torch.tensor(tokens, dtype=torch.long).to(device),
             per_row=[len(row.read) for _, row in own],
             per_item=[ticket.item.num_read for ticket in tickets],
         )
@@ -76,52 +91,40 @@ class MicroBatch:
         return sum(row.num_tokens for row in self.rows)
 
 
-def micro_batches(tickets: Sequence[Ticket], token_budget: int) -> Iterator[list[Ticket]]:
-    """Cut the tickets, longest first, so that rows x longest stays within the budget; one item always passes whole."""
-    queue = sorted(tickets, key=lambda ticket: -ticket.item.longest)
-    batch: list[Ticket] = []
-    rows = 0
-    for ticket in queue:
-        more = len(ticket.item.rows)
-        if batch and (rows + more) * batch[0].item.longest > token_budget:
-            yield batch
-            batch, rows = [], 0
-        batch.append(ticket)
-        rows += more
-    if batch:
-        yield batch
-
-
-def collate(tickets: Sequence[Ticket], pad_id: int, device: torch.device) -> MicroBatch:
-    """Pad on the right and move to the device."""
-    owned = [(ticket, number, row) for ticket in tickets for number, row in enumerate(ticket.item.rows)]
+def collate(tickets: Sequence[Ticket], pad_id: int, device: torch.device, shape: Shape | None = None) -> MicroBatch:
+    """Pad on the right, to the longest row or to a fixed shape, and move to the device."""
+    owned = row_places(tickets)
     rows = [row for _, _, row in owned]
-    row_lanes = [ticket.lane for ticket, _, _ in owned]
-    width = max(len(row.ids) for row in rows)
-    ids = [row.ids + [pad_id] * (width - len(row.ids)) for row in rows]
-    mask = [[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in rows]
-    types = [row.types + [0] * (width - len(row.types)) for row in rows]
+    shape = shape or Shape(
+        rows=len(rows),
+        length=max(len(row.ids) for row in rows),
+        fed=max(len(row.decoder) for row in rows),
+        read=max(len(row.read) for row in rows),
+    )
+    empty = Row([pad_id], [0], [], [0], decoder=[pad_id] if rows[0].decoder else [])
+    whole = [*rows, *[empty] * (shape.rows - len(rows))]
     slots = [(at, column, number) for at, row in enumerate(rows) for number, column in enumerate(row.slots)]
 
     def tensor(values: Sequence[object]) -> Tensor:
         return torch.tensor(values, dtype=torch.long).to(device, non_blocking=True)
 
+    def padded(parts: Sequence[list[int]], width: int, filler: int) -> Tensor:
+        return tensor([part + [filler] * (width - len(part)) for part in parts]).view(len(parts), width)
+
     where = tensor(slots).view(-1, 3)
-    decoded = [at for at, row in enumerate(rows) if row.decoder]
-    longest = max((len(rows[at].decoder) for at in decoded), default=0)
-    fed = [rows[at].decoder + [pad_id] * (longest - len(rows[at].decoder)) for at in decoded]
+    decoded = [at for at, row in enumerate(whole) if row.decoder]
     return MicroBatch(
         tickets=tickets,
         rows=rows,
-        row_lanes=row_lanes,
+        row_lanes=[ticket.lane for ticket, _, _ in owned],
         row_seeds=[derive(ticket.seed, "row", number) if number else ticket.seed for ticket, number, _ in owned],
-        ids=tensor(ids),
-        mask=tensor(mask),
-        types=tensor(types),
-        lanes=tensor(row_lanes),
+        ids=padded([row.ids for row in whole], shape.length, pad_id),
+        mask=padded([[1] * len(row.ids) for row in whole], shape.length, 0),
+        types=padded([row.types for row in whole], shape.length, 0),
         slot_rows=where[:, 0],
         slot_columns=where[:, 1],
         slot_numbers=where[:, 2],
+        read_columns=padded([row.read for row in whole], shape.read, 0),
         decoder_rows=tensor(decoded),
-        decoder_ids=tensor(fed).view(len(decoded), longest),
+        decoder_ids=padded([whole[at].decoder for at in decoded], shape.fed, pad_id),
     )

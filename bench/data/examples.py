@@ -1,60 +1,81 @@
-"""Rows become Examples, each kind in its way; what does not fit is an error with the row's place.
+"""The rows of a split become Examples; what does not fit is an error with the row's place.
 
 From a train split rows may be left out from which nothing can be learned; they are counted and reported. Of a split
-that is scored nothing is left out.
+that is scored nothing is left out. What was mended in reading, and what of the source stands for no example, is counted
+and reported of every split.
 """
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from bench.data.files import Located
+from bench.data.characters import REPAIR, whole_characters
+from bench.data.content import with_equal_texts_grouped
+from bench.data.kinds import READERS, in_bio, without_blank_answers
+from bench.data.layout import with_layout
+from bench.data.located import Located
 from bench.data.sources import load, local_files
-from bench.data.tags import to_bio
-from bench.errors import UsageError
-from bench.spec import Answer, Example, Split, Task
+from bench.data.tally import Tally
+from bench.errors import UsageError, WordError
+from bench.spec import Example, Split, Task
+
+REPAIRED, NO_EXAMPLE = "repaired", "no_example"  # what a task's rows say of themselves (see bench.spec.Task)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The examples of a split, and how many of its rows were left out, by the reason."""
+    """The examples of a split, and three counts by the reason: rows left out, repairs made, and parts of the source
+    (a sentence, a question) that stand for no example.
+    """
 
     examples: list[Example]
     left_out: dict[str, int]
+    repaired: dict[str, int] = field(default_factory=dict)
+    no_example: dict[str, int] = field(default_factory=dict)
 
 
 def examples(task: Task, split: Split, data: Path | None) -> Reading:
-    """All examples of a split, in the source's order. Warns when the official split has another size."""
-    located = load(task, split, data)
-    rows = [flat for row in located for flat in _flat(task, row)]
+    """All examples of a split, in the source's order. Warns of what is counted, and of a size that is not official."""
+    located = [_with_whole_characters(row) for row in load(task, split, data)]
     if task.kind == "tagging":
-        rows = _in_bio(task, rows)
-    left_out: Counter[str] = Counter()
-    kept: Counter[str] = Counter()
+        located = with_layout(located, task.classes)
+    repaired, no_example, left_out, kept = Tally(), Tally(), Tally(), Tally()
+    rows = list(_flat(task, located, repaired, no_example))
+    if task.kind == "tagging":
+        rows = in_bio(task, rows, repaired)
     found: list[Example] = []
-    read = _READERS[task.kind](task)
+    read = READERS[task.kind](task)
     for index, row in enumerate(rows):
         reason, example = read(row, index)
         if reason:
-            (left_out if split == "train" else kept)[reason] += 1
+            (left_out if split == "train" else kept).note(reason, row.place)
         if not reason or split != "train":
             found.append(example)
     if not found:
         place = local_files(task, split, data)[0] if data and not task.source.generate else f"the {split} split"
-        raise UsageError(f"task {task.name!r}: {place} has no rows that can be used{_told(left_out)}")
-    if left_out:
-        rows_left = "1 row" if left_out.total() == 1 else f"{left_out.total()} rows"
-        warnings.warn(f"{task.name} {split}: {rows_left} left out{_told(left_out)}", stacklevel=2)
-    if kept:
-        warnings.warn(f"{task.name} {split}: kept and scored although{_told(kept)}", stacklevel=2)
-    _check_size(task, split, len(located) if task.kind == "tagging" else len(rows))
-    return Reading(_with_own_ids(task, split, found), dict(left_out))
+        why = "; ".join(tally.listed() for tally in (left_out, no_example) if tally.total)
+        raise UsageError(f"task {task.name!r}: {place} has no rows that can be used{f': {why}' if why else ''}")
+    _tell(task, split, repaired, no_example, left_out, kept)
+    _check_size(task, split, located if task.sizes_of == "sentences" else rows)
+    counts = (dict(tally.counts) for tally in (left_out, repaired, no_example))
+    return Reading(with_equal_texts_grouped(_with_own_ids(task, split, found)), *counts)
+
+
+def _tell(task: Task, split: Split, repaired: Tally, no_example: Tally, left_out: Tally, kept: Tally) -> None:
+    """A warning for each that has something counted."""
+    rows_left = "1 row" if left_out.total == 1 else f"{left_out.total} rows"
+    for tally, told in (
+        (repaired, f"repaired: {repaired.listed(with_places=True)}"),
+        (no_example, f"what makes no example: {no_example.listed()}"),
+        (left_out, f"{rows_left} left out: {left_out.listed()}"),
+        (kept, f"kept and scored although: {kept.listed()}"),
+    ):
+        if tally.total:
+            warnings.warn(f"{task.name} {split}: {told}", stacklevel=3)
 
 
 def _with_own_ids(task: Task, split: Split, found: list[Example]) -> list[Example]:
@@ -77,200 +98,63 @@ def _with_own_ids(task: Task, split: Split, found: list[Example]) -> list[Exampl
     return own
 
 
-def _told(counts: Counter[str]) -> str:
-    return ": " + ", ".join(f"{count} × {reason}" for reason, count in sorted(counts.items())) if counts else ""
-
-
-def _check_size(task: Task, split: Split, size: int) -> None:
+def _check_size(task: Task, split: Split, counted: Sequence[Located]) -> None:
     declared = task.sizes.get(split)
-    if declared is not None and declared != size:
-        what = "sentences" if task.kind == "tagging" else "rows"
+    if task.sizes_of == "sentences" and not all("columns" in row.fields for row in counted):
+        return  # a line for each predicate
+    if declared is not None and declared != len(counted):
+        sentences = "propositions" if any("marks" in row.fields for row in counted) else "sentences"
         warnings.warn(
-            f"{task.name} {split}: {size} {what}, the official split has {declared}; "
-            "scores are not comparable with published ones",
+            f"{task.name} {split}: {len(counted)} {sentences if task.kind == 'tagging' else 'rows'}, "
+            f"the official split has {declared}; scores are not comparable with published ones",
             stacklevel=3,
         )
 
 
-def _flat(task: Task, row: Located) -> Iterator[Located]:
-    """The rows in the harness's fields that a source's row stands for."""
-    if task.rows is None:
-        yield row
-        return
+def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: Tally) -> Iterator[Located]:
+    """The rows in the harness's fields that a source's rows stand for; counts what they say of themselves."""
+    for row in located:
+        for reason in row.repaired:
+            repaired.note(reason, row.place)
+        for flat in (replace(row, repaired=()),) if task.rows is None else _rows_of(task, row):
+            if task.rows is not None and isinstance(why := flat.fields.get(NO_EXAMPLE), str):
+                no_example.note(why, row.place)
+                continue
+            made = _with_whole_characters(flat) if _holds_escapes(row) else flat
+            made = without_blank_answers(made) if task.kind == "span" else made
+            for reason in made.repaired:
+                repaired.note(reason, row.place)
+            yield made
+
+
+def _holds_escapes(row: Located) -> bool:
+    """Whether a cell may be JSON that has half characters of its own, which come out when an adapter reads it."""
+    return any(isinstance(value, str) and "\\u" in value for value in row.fields.values())
+
+
+def _with_whole_characters(row: Located) -> Located:
+    try:
+        fields, halves = whole_characters(row.fields)
+    except ValueError as error:
+        raise UsageError(f"{row.place}: {error}") from None
+    return replace(row, fields=fields, repaired=(*row.repaired, *[REPAIR] * halves)) if halves else row
+
+
+def _rows_of(task: Task, row: Located) -> Iterator[Located]:
+    """What the task's adapter makes of a source's row, with the repairs it says it made."""
+    assert task.rows is not None
     try:
         for fields in task.rows(row.fields):
-            yield Located(row.place, fields)
+            if not isinstance(fields, dict):
+                raise TypeError(f"the task's rows must be dicts, found {type(fields).__name__}")
+            repaired = fields.get(REPAIRED)
+            reasons = tuple(map(str, repaired)) if isinstance(repaired, list | tuple) else ()
+            rest = {name: value for name, value in fields.items() if name != REPAIRED}
+            yield Located(row.place, rest, reasons, row.lines)
     except KeyError as error:
         found = ", ".join(sorted(map(str, row.fields))) or "nothing"
         raise UsageError(f"{row.place}: field {error} is missing (task {task.name!r}); the row has {found}") from None
+    except WordError as error:
+        raise UsageError(f"{row.of_word(error.word)}: {error} (task {task.name!r})") from None
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise UsageError(f"{row.place}: {error} (task {task.name!r})") from None
-
-
-Read = Callable[[Located, int], tuple[str, Example]]  # why nothing can be learned from it, or ""; and the example
-
-
-def _fields_of(*forms: str | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(re.findall(r"\{(\w+)\}", "".join(form or "" for form in forms))))
-
-
-def _classification(task: Task) -> Read:
-    names, needed = _fields_of(task.plain, task.pattern), _fields_of(task.plain)
-    places = {name.casefold(): index for index, name in enumerate(task.classes)}
-
-    def read(row: Located, index: int) -> tuple[str, Example]:
-        texts = {name: _text(task, row, name) for name in names}
-        label = str(_field(task, row, "label"))
-        place = places.get(label.casefold())  # JSON's `true` and the hub's "True" are one label
-        if place is None:
-            raise _unknown(task, row, "label", label, task.classes)
-        return _blank(texts, needed), _example(row, index, texts=texts, labels=(place,))
-
-    return read
-
-
-def _choice(task: Task) -> Read:
-    names, needed = _fields_of(task.plain, task.pattern), _fields_of(task.plain)
-
-    def read(row: Located, index: int) -> tuple[str, Example]:
-        choices = _field(task, row, "choices")
-        if not isinstance(choices, list) or len(choices) < 2 or not all(isinstance(one, dict) for one in choices):
-            raise UsageError(f"{row.place}: a choice needs a list of at least two candidates (task {task.name!r})")
-        own = {name for one in choices for name in one} | {"choice"}
-        texts = {name: _text(task, row, name) for name in names if name not in own}
-        of_each = ("choice", *(name for name in names if name in own))  # what one candidate has, each must have
-        candidates = tuple(
-            {name: _text(task, Located(row.place, one), name) for name in dict.fromkeys((*of_each, *one))}
-            for one in choices
-        )
-        label = _field(task, row, "label")
-        right = label if isinstance(label, list) else [label]
-        if not all(_is_number(at) and 0 <= at < len(choices) for at in right):
-            raise _unknown(task, row, "label", str(label), list(map(str, range(len(choices)))))
-        said = row.fields.get("answers", [])
-        if not isinstance(said, list) or not all(isinstance(one, str) for one in said):
-            raise UsageError(f"{row.place}: a choice's 'answers' must be a list of texts (task {task.name!r})")
-        answers = tuple(Answer.model_construct(text=one, start=-1) for one in said)
-        labels = tuple(dict.fromkeys(right))
-        made = _example(row, index, texts=texts, choices=candidates, labels=labels, answers=answers)
-        blank = _blank(texts, needed) or next(filter(None, (_blank(one, ("choice",)) for one in candidates)), "")
-        return blank or ("" if right else "no candidate is right"), made
-
-    return read
-
-
-def _tagging(task: Task) -> Read:
-    places = {name: index for index, name in enumerate(task.classes)}
-
-    def read(row: Located, index: int) -> tuple[str, Example]:
-        words, tags, marks = row.fields["words"], row.fields["tags"], row.fields.get("marks", [])
-        if not isinstance(marks, list) or not all(_is_number(at) and 0 <= at < len(words) for at in marks):
-            raise UsageError(f"{row.place}: marks {marks!r} are not all words of a sentence of {len(words)}")
-        try:
-            labels = tuple([places[tag] for tag in tags])
-        except KeyError as error:
-            raise _unknown(task, row, "tag", error.args[0], task.classes) from None
-        return "", _example(row, index, words=tuple(words), labels=labels, marks=tuple(marks))
-
-    return read
-
-
-def _span(task: Task) -> Read:
-    def read(row: Located, index: int) -> tuple[str, Example]:
-        texts = {name: _text(task, row, name) for name in ("question", "context")}
-        if not texts["context"].strip():
-            raise UsageError(f"{row.place}: the context is empty (task {task.name!r})")
-        given = _answers(task, row)
-        if not given and not task.answerless:
-            raise UsageError(f"{row.place}: the question has no answer, which task {task.name!r} does not allow")
-        answers = tuple(_placed(texts["context"], *answer) for answer in given)
-        made = _example(row, index, texts=texts, answers=answers, labels=(int(bool(answers)),))
-        lost = bool(answers) and all(answer.start < 0 for answer in answers)
-        return _blank(texts, ("question",)) or ("an answer is not in its context" if lost else ""), made
-
-    return read
-
-
-def _answers(task: Task, row: Located) -> list[tuple[str, int]]:
-    """Texts and starts, as the source gives them."""
-    given = _field(task, row, "answers")
-    if not isinstance(given, list) or not all(
-        isinstance(one, dict) and isinstance(one.get("text"), str) and _is_number(one.get("start")) for one in given
-    ):
-        expected = 'a list of {"text": …, "start": a number of a character}'
-        raise UsageError(f"{row.place}: 'answers' must be {expected} (task {task.name!r})")
-    return [(one["text"], one["start"]) for one in given]
-
-
-def _placed(context: str, text: str, start: int) -> Answer:
-    """The answer at the place nearest to the given one where its text stands; -1 where it stands nowhere."""
-    if not text.strip():
-        return Answer.model_construct(text=text, start=-1)
-    if start < 0 or not context.startswith(text, start):
-        places = [found.start() for found in re.finditer(f"(?={re.escape(text)})", context)]
-        start = min(places, key=lambda place: abs(place - start), default=-1)
-    return Answer.model_construct(text=text, start=start)
-
-
-_READERS: dict[str, Callable[[Task], Read]] = {
-    "classification": _classification,
-    "choice": _choice,
-    "tagging": _tagging,
-    "span": _span,
-}
-
-
-# Every field's default: model_construct() would deep-copy those that are not given, again and again.
-_EMPTY: dict[str, Any] = {"texts": {}, "choices": (), "words": (), "marks": (), "answers": ()}
-
-
-def _in_bio(task: Task, rows: list[Located]) -> list[Located]:
-    """The rows with their tags in BIO, after a look at the lists of words and tags."""
-    for row in rows:
-        words, tags = _field(task, row, "words"), _field(task, row, "tags")
-        for name, value in (("words", words), ("tags", tags)):
-            if not isinstance(value, list) or set(map(type, value)) != {str}:  # faster than isinstance() of each
-                raise UsageError(f"{row.place}: {name!r} must be a list of texts that is not empty")
-        if len(words) != len(tags):
-            raise UsageError(f"{row.place}: {len(words)} words but {len(tags)} tags")
-    tags = to_bio([row.fields["tags"] for row in rows], [row.place for row in rows])
-    return [Located(row.place, {**row.fields, "tags": own}) for row, own in zip(rows, tags, strict=True)]
-
-
-def _example(row: Located, index: int, **fields: Any) -> Example:
-    """An Example of values that have been checked; validating them again would take most of the time."""
-    idx, group, query = row.fields.get("idx"), row.fields.get("group"), row.fields.get("query")
-    named: dict[str, Any] = {
-        "id": str(index if idx is None else idx),
-        "group": None if group is None else str(group),
-        "query": None if query is None else str(query),
-    }
-    return Example.model_construct(**(_EMPTY | named | fields))
-
-
-def _blank(texts: dict[str, str], needed: Sequence[str]) -> str:
-    """Which of the texts is empty, as a reason to leave the row out; "" when none is. A cloze may have empty fields."""
-    return next((f"an empty {name!r}" for name in needed if name in texts and not texts[name].strip()), "")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _field(task: Task, row: Located, name: str) -> Any:
-    if name not in row.fields:
-        found = ", ".join(sorted(map(str, row.fields))) or "nothing"
-        raise UsageError(f"{row.place}: field {name!r} is missing (task {task.name!r}); the row has {found}")
-    return row.fields[name]
-
-
-def _text(task: Task, row: Located, name: str) -> str:
-    value = _field(task, row, name)
-    if not isinstance(value, str):
-        raise UsageError(f"{row.place}: field {name!r} must be text, found {type(value).__name__}")
-    return value
-
-
-def _unknown(task: Task, row: Located, what: str, value: str, known: Sequence[str]) -> UsageError:
-    shown = ", ".join(known[:40]) + (", …" if len(known) > 40 else "")
-    return UsageError(f"{row.place}: unknown {what} {value!r} for task {task.name!r}; known: {shown}")

@@ -140,7 +140,11 @@ class Form:
             if piece.kind == "slots":
                 part = [special.placeholder] * piece.count
                 slots += range(len(ids), len(ids) + piece.count)
-            elif piece.kind == "mask" and special.causal:
+            elif piece.kind == "mask" and self.candidate and not part:
+                part = [special.placeholder]  # a candidate of which the tokenizer makes nothing is one token
+            if piece.kind == "mask" and special.causal:
+                if not ids and any(piece.kind == "field" for piece in self.pieces):
+                    ids, types = [special.placeholder], [kind]  # the tokenizer makes nothing of them
                 if not ids:
                     raise UsageError("nothing stands before [MASK] from which the next token could be told")
                 tokens = part  # each is told from the position before it; the last one itself is not needed
@@ -160,6 +164,8 @@ class Form:
         if not (read and special.causal):  # what ends a text would come after the token that is scored
             ids += rest[-1]
             types += self.end_types
+        if not ids:  # nor has the tokenizer anything to put around
+            ids, types = [special.placeholder], [kind]
         whole = len(decoder) - 1 if decoder else special.whole(self.front, len(ids))
         return Row(ids, types, slots, read or [whole], tokens, decoder)
 

@@ -19,7 +19,8 @@ def tagged(special: Special, store: TokenStore, front: int, examples: Sequence[E
     """One item per example: the head reads each word's first subword (its last, where a token sees only those before).
 
     A sentence longer than `room` tokens is cut at its end; one with a marked word begins late enough for the mark to
-    stand in the middle of what is read. Words that are not read keep no target.
+    stand in the middle of what is read. Words that are not read keep no target; nor do those of which the tokenizer
+    makes nothing (a zero-width space), and a sentence of such words alone has no position to read.
     """
     before, after = special.single
     room -= len(before) + len(after)
@@ -28,6 +29,9 @@ def tagged(special: Special, store: TokenStore, front: int, examples: Sequence[E
     offset = front + len(before)
     for number, example in enumerate(examples):
         ids, words = found.ids_of(number), found.words_of(number)
+        if not ids:
+            yield Item(number, (_nothing(special, front),), [], [], True)
+            continue
         firsts = [at for at in range(len(ids)) if at == 0 or words[at] != words[at - 1]]
         if example.marks:
             ids, firsts = _marked(ids, firsts, [words[at] for at in firsts], example.marks, mark)
@@ -50,6 +54,14 @@ def tagged(special: Special, store: TokenStore, front: int, examples: Sequence[E
         targets = [example.labels[place] for _, place in kept]
         cut = len(ids) > room or len(kept) < len(example.words)
         yield Item(number, (row,), targets, [place for _, place in kept], cut)
+
+
+def _nothing(special: Special, front: int) -> Row:
+    """The row of a sentence without tokens: what stands around one, and never no position at all."""
+    before, after = special.single
+    whole = [special.placeholder] * front + before + after or [special.placeholder]
+    types = [special.types[0]] * (len(whole) - len(after)) + special.ends[0]
+    return Row(whole, types, list(range(front)), [])
 
 
 def _lasts(read: list[int], firsts: list[int], words: list[int], end: int) -> list[int]:
@@ -97,8 +109,9 @@ def windows(
         start = 0
         while True:
             part = spans[start : start + size]
-            whole = head + ids[start : start + size] + after
+            whole = head + ids[start : start + size] + after or [special.placeholder]
             types = [special.types[0]] * len(head) + [special.types[1]] * len(part) + special.ends[1]
+            types += [special.types[0]] * (len(whole) - len(types))  # of a question and a context without tokens
             read = [special.whole(front, len(whole)), *range(len(head), len(head) + len(part))]
             row = Row(whole, types, list(range(front)), read)
             targets = _span_targets(example, part)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from glob import escape
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from bench.data.arrow import SAVED, prepared_rows, table_rows
 from bench.data.files import Located, read
 from bench.errors import UsageError
 from bench.spec import Split, Task
+
+TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")  # endings of files whose rows have named fields
 
 
 def load(task: Task, split: Split, data: Path | None) -> list[Located]:
@@ -33,17 +37,19 @@ def fingerprint(task: Task, data: Path | None, splits: Sequence[Split]) -> str:
         for split, paths in _files(task, splits, data).items():
             digest.update(f"{split} {len(paths)}".encode())
             for path in paths:
-                try:  # a digest of each, so that the same bytes divided elsewhere are other data
-                    digest.update(hashlib.sha256(path.read_bytes()).digest())
-                except OSError as error:
-                    raise UsageError(f"cannot read {path}: {error}") from None
+                for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+                    try:  # a digest of each, so that the same bytes divided elsewhere are other data
+                        digest.update(hashlib.sha256(file.read_bytes()).digest())
+                    except OSError as error:
+                        raise UsageError(f"cannot read {file}: {error}") from None
     else:
         digest.update(f"{task.source.hub}/{task.source.config}@{hub_revision(task)}".encode())
     return digest.hexdigest()[:16]
 
 
 def local_files(task: Task, split: Split, data: Path) -> list[Path]:
-    """Where a split lies under a local data folder: one file, or all that a pattern finds, in the order of names.
+    """Where a split lies under a local data folder: one file, or all that a pattern finds, in the order of names; a
+    folder where `save_to_disk` wrote it.
 
     UsageError when the folder or the split is not there.
     """
@@ -73,13 +79,35 @@ def _files(task: Task, splits: Sequence[Split], data: Path) -> dict[Split, list[
 
 
 def _found(task: Task, split: Split, data: Path) -> list[Path]:
-    """What lies where the first pattern says, with the first of the split's names that is there; else the next."""
+    """What lies where the first pattern says, with the first of the split's names that is there; else the next.
+
+    Where no pattern finds anything, the same places are looked at for the other forms that rows may have.
+    """
+    names = task.source.local_splits[split]
     for place in task.source.local:
-        for name in task.source.local_splits[split]:
+        for name in names:
             paths = sorted(path for path in data.glob(place.format(split=name)) if path.is_file())
             if paths:
                 return paths
+    for each in map(PurePosixPath, task.source.local):
+        stem = each.with_suffix("") if each.suffix == ".gz" else each
+        if stem.suffix in (*TABLES, ".txt") and "*" not in str(each):
+            for name in dict.fromkeys((*names, task.source.hub_splits.get(split, split))):
+                paths = _in_another_form(data / str(stem.with_suffix("")).format(split=name))
+                if paths:
+                    return paths
     return []
+
+
+def _in_another_form(stem: Path) -> list[Path]:
+    """A file of that name with another ending, a folder that was saved, or the parts of a table as the hub has them."""
+    forms = [stem.with_name(stem.name + ending + packed) for packed in ("", ".gz") for ending in TABLES]
+    for path in forms:
+        if path.is_file():
+            return [path]
+    if (stem / SAVED).is_file():
+        return [stem]
+    return sorted(stem.parent.glob(f"{escape(stem.name)}-[0-9]*-of-[0-9]*.parquet"))
 
 
 def _tried(task: Task, split: Split) -> list[str]:
@@ -100,41 +128,44 @@ def hub_revision(task: Task) -> str:
     source = task.source
     if source.hub is None:
         raise UsageError(f"task {task.name!r} is not on the hub: give --data DIR. {task.obtain}".strip())
-    return resolve(source.hub, source.revision, kind="dataset", offline_hint=_offline_hint(task))
+    hint = _offline_hint(task)
+    return resolve(source.hub, source.revision, kind="dataset", offline_hint=hint, config=source.config)
 
 
 def _load_hub(task: Task, split: Split) -> list[Located]:
-    import datasets
-
-    source = task.source
-    revision = hub_revision(task)
+    """The rows of a split of the hub's data set: of the commit that is meant, never of another in the cache."""
+    source, revision = task.source, hub_revision(task)
     if split not in source.hub_splits:
         raise UsageError(f"task {task.name!r} has no {split} split on the hub, only {', '.join(source.hub_splits)}")
+    place = f"{source.hub}/{source.config} {split}"
+    return [
+        Located(f"{place}[{at}]", row) for at, row in enumerate(_hub_rows(task, source.hub_splits[split], revision))
+    ]
+
+
+def _hub_rows(task: Task, split: str, revision: str) -> Iterable[dict[str, Any]]:
+    """Rows as the cache has them of this commit, else fetched."""
+    import datasets
+
+    from bench.data.hub import prepared
+
+    source = task.source
+    assert source.hub is not None
+    folder = prepared(source.hub, revision, source.config)
+    kept = prepared_rows(folder, split) if folder else None
+    if kept is not None:
+        return kept
     datasets.disable_progress_bars()
     try:
-        table = datasets.load_dataset(source.hub, source.config, split=source.hub_splits[split], revision=revision)
+        table = datasets.load_dataset(source.hub, source.config, split=split, revision=revision)
     except Exception as error:  # the library raises a dozen kinds, of several packages, for one cause: out of reach
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"cannot load {source.hub} ({source.config}): {reason}. {_offline_hint(task)}") from error
-    classes = {name: _class_names(kind) for name, kind in table.features.items()}
-    rows = []
-    for index, row in enumerate(table):
-        fields = {name: _named(classes[name], value) if classes[name] else value for name, value in row.items()}
-        rows.append(Located(f"{source.hub}/{source.config} {split}[{index}]", fields))
-    return rows
-
-
-def _class_names(kind: Any) -> list[str]:
-    """The names of a column's class numbers, alone or in a list; empty for other columns."""
-    names = getattr(getattr(kind, "feature", kind), "names", None)
-    return list(names) if isinstance(names, list | tuple) else []
-
-
-def _named(names: list[str], value: Any) -> Any:
-    """The name of a class number; -1, the hub's mark of a hidden label, stays for the reader to refuse."""
-    if isinstance(value, list):
-        return [_named(names, each) for each in value]
-    return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
+    made_of = {Path(each["filename"]).parent.name for each in table.cache_files}
+    if made_of - {revision}:  # when the hub breaks off, the library takes the newest it has
+        found = ", ".join(sorted(made_of))
+        raise UsageError(f"{source.hub} ({source.config}) came as {found}, not as {revision}. {_offline_hint(task)}")
+    return table_rows(table)
 
 
 def _offline_hint(task: Task) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from bench.data.content import EQUAL, content
+from bench.errors import UsageError
 from bench.seeds import derive
 from bench.spec import Example, Task
 
@@ -16,25 +19,82 @@ HELD_OUT_MOST = 1000
 def held_out(task: Task, examples: Sequence[Example], seed: int | None = None) -> tuple[list[Example], list[Example]]:
     """Divide train into (train, selection): 10 %, at most 1000, stratified by label, whole groups, fixed per task.
 
-    Another `seed` is another division, to tell how much hangs on it.
-    Systematic sampling: groups are ordered by their most common label, shuffled within it by the task's own
-    stream, and one is taken whenever the slice falls behind its share, so each label gives its share to within one.
+    Another `seed` is another division, to tell how much hangs on it. Groups that are larger on average than the slice
+    are divided into their parts, if they have any. What says the same as a row of train is not selected on either;
+    where all rows say the same, it is, with a warning. UsageError when nothing can be held out.
     """
-    groups: dict[str, list[int]] = defaultdict(list)
+    wanted = min(max(1, round(HELD_OUT_SHARE * len(examples))), HELD_OUT_MOST)
+    groups = _members(examples, lambda example: example.group)
+    if len(groups) * wanted < len(examples):
+        parts = _members(examples, lambda example: example.part or example.group)
+        groups = parts if len(parts) > len(groups) else groups
+    all_alike = len(groups) == 1 < len(examples) and next(iter(groups)).startswith(EQUAL)
+    if all_alike:
+        alike = f"all {len(examples)} train rows have the same texts; so do those held out"
+        warnings.warn(f"task {task.name!r}: {alike}", stacklevel=2)
+        groups = {str(index): [index] for index in range(len(examples))}
+    if len(groups) < 2:
+        raise UsageError(f"task {task.name!r}: nothing can be held out of {_one_group(task, examples)}")
+    selected = _sampled(task, examples, groups, wanted, seed)
+    train = [example for index, example in enumerate(examples) if index not in selected]
+    unseen = sorted(selected) if all_alike else _unseen(examples, selected)
+    if not unseen:
+        rows = f"the {len(selected)} of {len(examples)} train rows that could be held out"
+        raise UsageError(f"task {task.name!r}: {rows} say what others of them say; give it rows with other texts")
+    return train, [examples[index] for index in unseen]
+
+
+def _unseen(examples: Sequence[Example], selected: set[int]) -> list[int]:
+    """Those selected that say nothing that a row of train says, in their order."""
+    declared = [group is not None and not group.startswith(EQUAL) for group in (each.group for each in examples)]
+    if not any(declared[index] for index in selected):
+        return sorted(selected)  # equal texts are whole groups
+    learned = {content(example) for index, example in enumerate(examples) if index not in selected} - {None}
+    return [index for index in sorted(selected) if content(examples[index]) not in learned]
+
+
+def _members(examples: Sequence[Example], key: Callable[[Example], str | None]) -> dict[str, list[int]]:
+    """The numbers of each group's rows; a row without a group is one."""
+    members: dict[str, list[int]] = defaultdict(list)
     for index, example in enumerate(examples):
-        groups[example.group if example.group is not None else f"\0{index}"].append(index)
+        name = key(example)
+        members[f"\0{index}" if name is None else name].append(index)
+    return members
+
+
+def _sampled(
+    task: Task, examples: Sequence[Example], groups: dict[str, list[int]], wanted: int, seed: int | None
+) -> set[int]:
+    """The rows of the groups to be held out, at least of one and never of all.
+
+    Systematic sampling: groups are ordered by their most common label, shuffled within it by the task's own stream,
+    and one is taken whenever the slice lacks half of it or more, so each label gives its share to within one. A group
+    larger than the slice is not taken, nor more than half of the others' rows; where all are, the smallest is.
+    """
     order = list(groups)
     random.Random(derive("split", task.name, *(() if seed is None else (seed,)))).shuffle(order)
     order.sort(key=lambda group: _stratum(examples[index] for index in groups[group]))
-    wanted = min(max(1, round(HELD_OUT_SHARE * len(examples))), HELD_OUT_MOST)
+    order = [group for group in order if len(groups[group]) <= wanted] or [min(order, key=lambda at: len(groups[at]))]
+    rows = sum(len(groups[group]) for group in order)
+    wanted = min(wanted, max(1, rows // 2))
     selected: set[int] = set()
     seen = 0
     for group in order:
         seen += len(groups[group])
-        if round(seen * wanted / len(examples)) > len(selected):
+        if 2 * (round(seen * wanted / rows) - len(selected)) >= len(groups[group]):
             selected.update(groups[group])
-    train = [example for index, example in enumerate(examples) if index not in selected]
-    return train, [examples[index] for index in sorted(selected)]
+    return selected or set(groups[min(order, key=lambda at: len(groups[at]))])
+
+
+def _one_group(task: Task, examples: Sequence[Example]) -> str:
+    """`40 train rows: all are of …`, for rows that cannot be divided."""
+    rows = f"{len(examples)} train rows" if len(examples) != 1 else "1 train row"
+    if len(examples) < 2:
+        return f"{rows}; give it more"
+    (group,) = {example.group for example in examples}
+    kind, part = task.clusters or "group", examples[0].part
+    parts = f" and one {task.parts or 'part'} of it" if part not in (None, group) else ""
+    return f"{rows}: all are of one {kind} ({group!r}){parts}, which stays together; give it rows of others"
 
 
 def first_rows(task: Task, examples: Sequence[Example], most: int | None, name: str) -> list[Example]:

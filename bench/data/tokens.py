@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from bench.data.cache import cache_folder
+
 VERSION = 1  # raise it when what a file holds changes
 WORTH_KEEPING = 100_000  # characters; fewer are tokenised again sooner than a file is read
 CHUNK = 4096  # texts handed to the tokenizer at once
@@ -93,14 +95,6 @@ class TokenStore:
 
 Arrays = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 NAMES = ("starts", "ids", "words", "spans")
-
-
-def cache_folder() -> Path:
-    """Where things are kept that can be made anew."""
-    own = os.environ.get("TUNING_BENCH_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuning-bench"
 
 
 def _parts(text: Text) -> tuple[str, ...]:

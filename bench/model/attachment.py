@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,7 @@ class Attachment(nn.Module):
 
     layers: tuple[int, ...] = ()
     offset: int = 0
+    drops_inside: bool = False  # whether it has put dropout of its own into the backbone, beside `Method.dropout`
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,9 +64,6 @@ class Attachment(nn.Module):
         """The learning rate of `weights` where it is another than the method's."""
         return None
 
-    def seed_dropout(self, seed: int) -> None:
-        """The seed of dropout that is the attachment's own, where it has any beside `Method.dropout`."""
-
     def begin(self, num_steps: int) -> None:
         """Called once before training, with the number of steps it will take; UsageError when they cannot be right."""
 
@@ -75,6 +73,10 @@ class Attachment(nn.Module):
 
     def after_step(self, step: int) -> None:
         """Called after every optimizer step, the first being 1, while the step's gradients are still there."""
+
+    def found(self) -> dict[str, Any]:
+        """What a person can read of the result, for the record; nothing where it is vectors."""
+        return {}
 
     def stored(self) -> dict[str, Tensor]:
         """What must be kept to use the result: finished prompts (no reparameterisation), changed weights."""

@@ -3,7 +3,7 @@
 While prefixes are active, every self-attention call puts its layer's prefix in front of keys and values and extends
 the mask; queries, positions and outputs keep their length, so [CLS] stays where it was. Otherwise it is plain SDPA.
 
-Shape legend: B rows, T tokens, A key/value heads, P prompt length (longest among the rows), D head size.
+Shape legend: B rows, T tokens, A key/value heads, P prompt length, D head size.
 """
 
 from __future__ import annotations
@@ -28,38 +28,28 @@ class RowPrefixes:
 
     keys: dict[int, Tensor]  # layer -> (B, A, P, D)
     values: dict[int, Tensor]  # layer -> (B, A, P, D)
-    valid: dict[int, Tensor | None]  # layer -> (B, P) bool, or None where every row uses all of P
     calls: int = 0  # layers that know no index of their own are counted as they are called
-    masks: dict[tuple[int, int], Tensor | None] = field(default_factory=dict)
+    masks: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)  # by id, with the mask that has the id
 
     def layer_of(self, module: nn.Module) -> int:
         index = getattr(module, "layer_idx", None)
         self.calls += 1
         return self.calls - 1 if index is None else int(index)
 
-    def extended(self, layer: int, mask: Tensor | None, query: Tensor) -> Tensor | None:
-        """The attention mask (B, 1, T, P + T) with the prefix's columns in front; None when nothing is hidden.
+    def extended(self, layer: int, mask: Tensor | None) -> Tensor | None:
+        """The attention mask (B, 1, T, P + T) with the prefix's columns in front, which every token sees.
 
-        Made once for all layers that share a mask and a pattern of valid columns.
+        None when nothing is hidden. Made once for all layers that share a mask and a prompt length.
         """
-        valid = self.valid[layer]
-        if mask is None and valid is None:
-            return None
-        key = (id(mask), id(valid))
-        if key not in self.masks:
-            self.masks[key] = self._extend(layer, mask, valid, query)
-        return self.masks[key]
-
-    def _extend(self, layer: int, mask: Tensor | None, valid: Tensor | None, query: Tensor) -> Tensor:
-        rows, _, length, _ = self.keys[layer].shape
-        tokens = query.shape[2]
         if mask is None:
-            mask = query.new_ones((rows, 1, 1, tokens), dtype=torch.bool).expand(rows, 1, tokens, tokens)
-        front = mask.new_ones((rows, length)) if valid is None else valid.to(mask.dtype)
-        if mask.dtype != torch.bool:  # an additive mask: 0 lets through
-            front = (1 - front) * torch.finfo(mask.dtype).min
-        front = front[:, None, None, :].expand(rows, mask.shape[1], mask.shape[2], length)
-        return torch.cat([front, mask.expand(rows, -1, -1, -1)], dim=-1)
+            return None
+        rows, _, length, _ = self.keys[layer].shape
+        if id(mask) not in self.masks:
+            front = mask.new_ones((rows, mask.shape[1], mask.shape[2], length))
+            if mask.dtype != torch.bool:  # an additive mask: 0 lets through
+                front = torch.zeros_like(front)
+            self.masks[id(mask)] = mask, torch.cat([front, mask.expand(rows, -1, -1, -1)], dim=-1)
+        return self.masks[id(mask)][1]
 
 
 _active: RowPrefixes | None = None
@@ -90,12 +80,12 @@ def reopened(forward: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def active_prefix(module: nn.Module) -> tuple[Tensor, Tensor, Tensor | None] | None:
-    """Keys (B, A, P, D), values, and which of their columns (B, P) count, of the layer a module stands in; or None."""
+def active_prefix(module: nn.Module) -> tuple[Tensor, Tensor] | None:
+    """Keys (B, A, P, D) and values of the layer a module stands in; or None."""
     if _active is None:
         return None
     layer = _active.layer_of(module)
-    return (_active.keys[layer], _active.values[layer], _active.valid[layer]) if layer in _active.keys else None
+    return (_active.keys[layer], _active.values[layer]) if layer in _active.keys else None
 
 
 def _attend(
@@ -106,12 +96,13 @@ def _attend(
     if active is not None:
         layer = active.layer_of(module)
         if layer in active.keys:
-            attention_mask = active.extended(layer, attention_mask, query)
+            attention_mask = active.extended(layer, attention_mask)
             key = torch.cat([active.keys[layer].to(key.dtype), key], dim=2)
             value = torch.cat([active.values[layer].to(value.dtype), value], dim=2)
     if bias is not None:
         attention_mask = _biased(attention_mask, bias, query, key)
-    if options.get("softcap") or (query.device.type == "cpu" and query.dtype == torch.bfloat16):
+    slow = query.device.type == "cpu" and query.dtype == torch.bfloat16
+    if slow or options.get("softcap") or options.get("dropout"):
         return _matmul_attention(query, key, value, attention_mask, **options)
     output, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     return output, weights
@@ -137,8 +128,8 @@ def _matmul_attention(
     softcap: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """Attention written out: for scores with a soft cap, which the fused kernel does not know, and for bf16 on a CPU,
-    where its backward pass takes four times as long.
+    """Attention written out: for scores with a soft cap, which the fused kernel does not know; for dropout, which it
+    would draw for all rows together; and for bf16 on a CPU, where its backward pass takes four times as long.
 
     Causal calls come with a written-out mask (`_mask`), so `is_causal` needs no care here.
     """
@@ -160,8 +151,10 @@ def _matmul_attention(
 
 
 def _mask(*arguments: Any, **options: Any) -> Tensor | None:
-    """SDPA's mask, a causal one always written out: `is_causal` would hide the prefix."""
-    options["allow_is_causal_skip"] = False
+    """SDPA's mask, always written out: `is_causal` would hide the prefix, and whether rows of a fixed shape happen to
+    need no mask must not choose the kernel.
+    """
+    options["allow_is_causal_skip"] = options["allow_is_bidirectional_skip"] = False
     mask: Tensor | None = sdpa_mask(*arguments, **options)
     return mask
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,10 +21,10 @@ from bench.errors import UnfitModel, UsageError
 from bench.model import attention
 from bench.model.attachment import Prompts
 from bench.model.checkpointing import checkpoint_layers
-from bench.model.dropout import keep_mask
-from bench.model.families import Family, family_of, first_position, most_positions, num_kv_heads
+from bench.model.families import Family, family_of, first_position, most_positions
+from bench.model.geometry import geometry_of
 from bench.model.loading import family_for, load_config, load_model, load_tokenizer, loading, reader_for, reading
-from bench.model.prefixes import row_prefixes
+from bench.model.prefixes import row_prefixes, slot_vectors
 from bench.model.proof import Proof, keep_proof, known_proof
 from bench.model.proving import examine
 from bench.model.source import ModelSource, refusal
@@ -40,24 +40,6 @@ class _States(BaseModelOutputWithPastAndCrossAttentions):
     def __getattr__(self, name: str) -> None:
         if name.startswith("__"):
             raise AttributeError(name)
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Sizes that methods need. `parameters` counts the backbone as loaded, tied weights once.
-
-    `embedding` is the width of word embeddings, which some families widen to `hidden` afterwards. Of an encoder–decoder
-    `layers`, `kv_heads` and `head_size` are the encoder's, where prompts enter. `prefixed` are the layers, from 0, that
-    take a prefix: all, but of hybrids those that have attention.
-    """
-
-    layers: int
-    prefixed: tuple[int, ...]
-    kv_heads: int
-    head_size: int
-    hidden: int
-    embedding: int
-    parameters: int
 
 
 class Backbone:
@@ -83,8 +65,12 @@ class Backbone:
         self.decoder: nn.Module | None = getattr(self.base, self.family.decoder) if self.family.decoder else None
         self.embeddings: nn.Module = self.encoder.get_input_embeddings()  # type: ignore[operator]
         self.pad_id = int(tokenizer.pad_token_id or 0)
-        self.geometry = _geometry(model, self.encoder.config, proof)
+        self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
+        self.fixed_shapes = device.type == "cuda"  # how rows of many lanes share micro-batches (bench.data.cutting)
+        self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
+        most = most_positions(config)
+        self.positions = most - first_position(config) if most else 0  # of the longest sequence; 0: no limit
 
     @property
     def causal(self) -> bool:
@@ -106,17 +92,19 @@ class Backbone:
 
         `prompts[i]` and `rates[i]` (dropout on prompt vectors) are lane i's; all rates 0 when not training.
         """
-        seeds = batch.row_seeds
-        row_rates = [rates[lane] for lane in batch.row_lanes]
+        if self.proof and not {layer for prompt in prompts for layer in prompt.layers} <= set(self.geometry.prefixed):
+            raise UsageError(
+                "the model takes no prefixes in some of these layers; a method that has any says that it `needs` them"
+            )
         inputs: dict[str, Any] = {"attention_mask": batch.mask}
         if self.has_types:
             inputs["token_type_ids"] = batch.types
         if self.causal:
             inputs["use_cache"] = False
-        positions = self._positions(batch, prompts) if any(prompt.offset for prompt in prompts) else None
+        positions = self._positions(batch, prompts) if any(prompts[lane].offset for lane in batch.rows_of) else None
         if positions is not None and self.family.positions == "argument":
             inputs["position_ids"] = positions
-        embedded = self._fill_slots(batch, prompts, seeds, row_rates)
+        embedded = self._fill_slots(batch, prompts, rates)
         if self.family.mixes_neighbours:
             embedded = (self.embeddings(batch.ids) if embedded is None else embedded) * batch.mask[..., None]
         if embedded is None:
@@ -125,7 +113,7 @@ class Backbone:
             inputs["inputs_embeds"] = embedded
         asked = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= asked.inputs(batch) if asked else {}
-        with attention.prefixes(row_prefixes(prompts, batch.row_lanes, seeds, row_rates)), self._placed(positions):
+        with attention.prefixes(row_prefixes(batch, prompts, rates)), self._placed(positions):
             found = self.encoder(**inputs)
         states: Tensor = asked.states(found) if asked else found.last_hidden_state
         return self._decoded(batch, states) if len(batch.decoder_rows) else states
@@ -168,10 +156,11 @@ class Backbone:
         if self.family.positions == "relative":
             return None
         config: Any = self.model.config
-        offsets = torch.tensor([prompts[lane].offset for lane in batch.row_lanes], device=self.device)
+        offsets = [prompts[lane].offset for lane in batch.row_lanes] + [0] * (len(batch.ids) - len(batch.rows))
         found = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
         most = most_positions(config.to_dict())
-        return (found + offsets[:, None]).clamp(max=most - 1 if most else None)
+        found = found + torch.tensor(offsets, device=self.device)[:, None]
+        return found.clamp(max=most - 1 if most else None)
 
     def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
         """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""
@@ -180,23 +169,14 @@ class Backbone:
         table: Any = self.encoder.embed_positions
         return _answering(table, nn.functional.embedding(positions + getattr(table, "offset", 0), table.weight))
 
-    def _fill_slots(
-        self, batch: MicroBatch, prompts: Sequence[Prompts], seeds: Sequence[int], rates: Sequence[float]
-    ) -> Tensor | None:
+    def _fill_slots(self, batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor | None:
         """Word embeddings with the prompt vectors at their slots, or None when no row has any.
 
         They enter as word embeddings: position and type embeddings and the LayerNorm come on top, once.
         """
         if not len(batch.slot_rows):
             return None
-        lengths = [0 if prompt.slots is None else prompt.slots.shape[0] for prompt in prompts]
-        table = torch.cat([prompt.slots for prompt in prompts if prompt.slots is not None])  # (sum of P, H)
-        starts = torch.tensor([sum(lengths[:lane]) for lane in range(len(lengths))], device=self.device)
-        vectors = table[starts[batch.lanes[batch.slot_rows]] + batch.slot_numbers]  # (S, H)
-        if any(rates):
-            shapes = [(len(row.slots), table.shape[1]) for row in batch.rows]
-            draws = zip(seeds, rates, shapes, strict=True)
-            vectors = vectors * torch.cat([keep_mask(*draw, self.device) for draw in draws])
+        vectors = slot_vectors(batch, prompts, rates)  # (S, H)
         vectors = vectors * getattr(self.embeddings, "embed_scale", 1.0)  # some tables scale what they give
         embedded: Tensor = self.embeddings(batch.ids)
         scale = getattr(self.encoder, "embed_scale", 1.0)  # and some encoders what they look up themselves
@@ -291,21 +271,6 @@ def _answering(module: nn.Module, answer: object) -> Iterator[None]:
         yield
     finally:
         module.forward = forward
-
-
-def _geometry(model: Any, config: Any, proof: Proof | None) -> Geometry:
-    """`config` is of the part that reads the text."""
-    heads = getattr(config, "num_attention_heads", None) or 1  # state-space models have none
-    layers = config.num_hidden_layers
-    return Geometry(
-        layers=layers,
-        prefixed=proof.layers if proof else tuple(range(layers)),
-        kv_heads=(proof.kv_heads if proof else 0) or num_kv_heads(config) or heads,
-        head_size=(proof.head_size if proof else 0) or getattr(config, "head_dim", None) or config.hidden_size // heads,
-        hidden=config.hidden_size,
-        embedding=model.base_model.get_input_embeddings().weight.shape[1],
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-    )
 
 
 def _has_types(config: Any) -> bool:

@@ -1,8 +1,8 @@
 """Activation checkpointing: a layer's activations are made again in the backward pass instead of being kept.
 
 transformers' own switch wants layers in training mode, which turns their dropout on; the backbone stays in eval mode
-here. Prefixes enter through a context (bench.model.attention), which is gone by the time of the backward pass, so that
-each layer's second run opens it again.
+here. Prefixes and draws of dropout come from contexts (bench.model.attention, inner_dropout), which are gone by the
+time of the backward pass, so that each layer's second run opens them again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from bench.model import attention
+from bench.model import attention, inner_dropout
 
 
 def checkpoint_layers(model: nn.Module) -> int:
@@ -46,6 +46,8 @@ def _recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any, **options: Any) -> Any:
         if not torch.is_grad_enabled():
             return forward(*arguments, **options)
-        return checkpoint(attention.reopened(forward), *arguments, use_reentrant=False, **options)
+        return checkpoint(
+            inner_dropout.reopened(attention.reopened(forward)), *arguments, use_reentrant=False, **options
+        )
 
     return run

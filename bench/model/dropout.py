@@ -1,14 +1,80 @@
-"""Dropout that belongs to a row: drawn from the row's own seed, so that it does not depend on who shares the batch."""
+"""Dropout that belongs to a row: a function of the row's own seed and of where in the row it falls.
+
+So a row's dropout is the same in any company, however its micro-batch is cut and padded, and on any device. Draws come
+from a counter-based generator (the finalizer of SplitMix64, Steele et al. 2014): element i of a row is mixed from the
+row's seed and i alone, for all rows at once.
+
+Shape legend: B rows.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from bench.seeds import derive
 
-def keep_mask(seed: int, rate: float, shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Multipliers of the given shape: 0 with probability `rate`, else 1 / (1 - rate)."""
-    if not rate:
-        return torch.ones(shape, device=device)
-    generator = torch.Generator(device=device).manual_seed(seed)
-    return torch.empty(shape, device=device).bernoulli_(1 - rate, generator=generator).div_(1 - rate)
+_GAMMA, _FIRST, _SECOND = -7_046_029_254_386_353_131, -4_658_895_280_553_007_687, -7_723_592_293_110_705_685
+_LEVELS = 1 << 16  # a draw has 16 bits: four to a mixed number, and rates are rounded to 1 / 65,536
+
+
+def keep_mask(
+    seeds: Sequence[int], rates: Sequence[float], shape: tuple[int, ...], device: torch.device, stream: str = ""
+) -> Tensor:
+    """Multipliers (B, *shape) of rows with these seeds and rates: 0 with probability `rate`, else 1 / (1 - rate).
+
+    Draws of one row under two names of a `stream` are independent.
+    """
+    count = 1
+    for size in shape:
+        count *= size
+    mixed = _mixed(row_keys(seeds, stream, device)[:, None] + _counters(-(-count // 4), device))  # (B, count / 4)
+    draws = mixed.view(torch.int16)[:, :count].view(len(seeds), *shape)  # -32,768 … 32,767
+    return _kept(draws, rates)
+
+
+def keep_places(keys: Tensor, rate: float, shape: tuple[int, ...]) -> Tensor:
+    """Multipliers (B, *shape) of at most three dimensions, each element's draw a function of its row and its indices.
+
+    So a shape that is padded has the same draws where the smaller one has any. `keys` (B,) are `row_keys`.
+    """
+    places = torch.arange(1, -(-shape[-1] // 4) + 1, device=keys.device)  # of four elements each
+    for size in shape[-2::-1]:
+        before = torch.arange(size, device=keys.device).view(size, *[1] * places.dim())
+        places = places + (before << (20 * places.dim()))
+    states = keys.view(-1, *[1] * places.dim()) + places * _GAMMA
+    draws = _mixed(states).view(torch.int16)[..., : shape[-1]]
+    return _kept(draws, [rate] * len(keys))
+
+
+def row_keys(seeds: Sequence[int], stream: str, device: torch.device) -> Tensor:
+    """What the draws of rows with these seeds begin from: (B,)."""
+    return _mixed(torch.tensor(seeds, dtype=torch.int64, device=device) ^ derive("dropout stream", stream))
+
+
+def _counters(count: int, device: torch.device) -> Tensor:
+    return torch.arange(1, count + 1, dtype=torch.int64, device=device) * _GAMMA
+
+
+def _kept(draws: Tensor, rates: Sequence[float]) -> Tensor:
+    levels = [round(rate * _LEVELS) for rate in rates]
+    if len(set(levels)) == 1:
+        return (draws >= levels[0] - _LEVELS // 2).float().mul_(_LEVELS / (_LEVELS - levels[0]))
+    by_row = (len(rates), *[1] * (draws.dim() - 1))
+    thresholds = torch.tensor([level - _LEVELS // 2 for level in levels], device=draws.device).view(by_row)
+    scales = torch.tensor([_LEVELS / (_LEVELS - level) for level in levels], device=draws.device).view(by_row)
+    return (draws >= thresholds).float() * scales
+
+
+def _mixed(state: Tensor) -> Tensor:
+    """64 well-mixed bits of 64 bits; integer products wrap round on every device."""
+    state = (state ^ _shifted(state, 30)) * _FIRST
+    state = (state ^ _shifted(state, 27)) * _SECOND
+    return state ^ _shifted(state, 31)
+
+
+def _shifted(state: Tensor, bits: int) -> Tensor:
+    """A shift to the right that fills with zeros; torch's fills with the sign."""
+    return (state >> bits) & ((1 << (64 - bits)) - 1)

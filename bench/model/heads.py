@@ -1,18 +1,25 @@
 """Heads: hidden states to scores, the same code for every method.
 
-Shape legend: R positions read, H hidden size, C classes or columns, V vocabulary.
+Shape legend: B rows, K positions read of a row, R positions that one lane reads, H hidden size, C classes or columns,
+V vocabulary.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bench.data.batches import MicroBatch, Reading
 from bench.errors import UsageError
 from bench.model.backbone import Backbone
+from bench.model.dropout import keep_mask
+from bench.model.label_words import LabelWords
 from bench.model.reparam import INIT_STD, normal_
+from bench.model.rows import assembled, repeated
+from bench.model.word_head import WordHead
 from bench.spec import HeadKind, Task
 
 
@@ -36,47 +43,95 @@ class LinearHead(nn.Module):
         return scores
 
 
-class VerbalizerHead(nn.Module):
-    """The language-model head's scores of the classes' words at [MASK]; adds no parameters.
-
-    A word of several subwords scores the mean of their scores.
-    """
+class VerbalizerHead(WordHead):
+    """The scores of the classes' words at [MASK]. A word of several subwords scores the mean of their scores."""
 
     def __init__(self, backbone: Backbone, word_ids: list[list[int]]) -> None:
-        super().__init__()
-        self._backbone = [backbone]  # in a list, so that the backbone's parameters do not become this module's
+        super().__init__(backbone)
         self.word_ids = word_ids
         self.single = torch.tensor([ids[0] for ids in word_ids]) if all(len(ids) == 1 for ids in word_ids) else None
 
-    def forward(self, hidden: Tensor, tokens: Tensor) -> Tensor:
-        """(R, H) -> (R, C); the words are the same for every row, so `tokens` is not asked."""
-        logits = self._backbone[0].lm_logits(hidden)  # (R, V)
+    def chosen(self, logits: Tensor, tokens: Tensor) -> Tensor:
+        """(R, V) -> (R, C); the words are the same for every row, so `tokens` is not asked."""
         if self.single is not None:
             return logits[:, self.single.to(logits.device)]
-        return torch.stack([logits[:, ids].mean(dim=1) for ids in self.word_ids], dim=1)
+        return torch.stack([sum(logits[:, each] for each in ids) / len(ids) for ids in self.word_ids], dim=1)
 
 
-class CandidateHead(nn.Module):
-    """The language-model head's log-probability of the token wanted at each position: a choice scores its candidates
-    by the mean over their tokens, all masked at once or said one after the other. Adds no parameters.
+class CandidateHead(WordHead):
+    """The log-probability of the token wanted at each position: a choice scores its candidates by the mean over their
+    tokens, all masked at once or said one after the other.
     """
 
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self._backbone = [backbone]
-
-    def forward(self, hidden: Tensor, tokens: Tensor) -> Tensor:
-        """(R, H), (R,) -> (R, 1)."""
-        logits = self._backbone[0].lm_logits(hidden).float()  # (R, V)
-        return logits.gather(1, tokens[:, None]) - logits.logsumexp(dim=1, keepdim=True)
+    def chosen(self, logits: Tensor, tokens: Tensor) -> Tensor:
+        """(R, V), (R,) -> (R, 1)."""
+        return logits.float().log_softmax(dim=1).gather(1, tokens[:, None])
 
 
-def build_head(kind: HeadKind, backbone: Backbone, task: Task) -> nn.Module:
-    """The head of a cell; a linear one draws its initial values from torch's default generator."""
+def lane_scores(
+    backbone: Backbone, batch: MicroBatch, hidden: Tensor, heads: Sequence[nn.Module], rates: Sequence[float]
+) -> dict[int, tuple[Reading, Tensor]]:
+    """By lane of a micro-batch what its head reads, and the scores (R, C).
+
+    `heads` and `rates` (dropout on a linear head's input, drawn by row) go by lane; heads that meet are of one shape.
+    Products run over all rows at once, so that their shape does not depend on how many are whose.
+    """
+    states = batch.gathered(hidden)  # (B, K, H)
+    lanes = list(batch.rows_of)
+    readings = {lane: reading for lane in lanes if (reading := batch.reading(lane)) is not None}
+    first = heads[lanes[0]]
+    if isinstance(first, LinearHead):
+        scores = _linear_scores(batch, states * _head_dropout(batch, states, rates), heads)  # (B, K, C)
+        return {lane: (reading, reading.of(scores)) for lane, reading in readings.items()}
+    logits = backbone.lm_logits(states.flatten(0, 1)).unflatten(0, states.shape[:2])  # (B, K, V)
+    found = {}
+    for lane, reading in readings.items():
+        head = heads[lane]
+        assert isinstance(head, WordHead), "heads of other shapes share no micro-batch"
+        found[lane] = reading, head.chosen(reading.of(logits), reading.tokens)
+    return found
+
+
+def head_kind(head: nn.Module) -> tuple[object, ...]:
+    """Heads with this in common may meet in a micro-batch."""
+    if isinstance(head, LinearHead):
+        return (type(head).__name__, head.linear.out_features, head.linear.bias is not None)
+    return (type(head).__name__,)
+
+
+def _linear_scores(batch: MicroBatch, states: Tensor, heads: Sequence[nn.Module]) -> Tensor:
+    """Each row through its own lane's linear layer: (B, K, H) -> (B, K, C)."""
+    rows_of = batch.rows_of
+
+    def by_row(name: str) -> Tensor:
+        parts = [(heads[lane].get_parameter(f"linear.{name}"), rows) for lane, rows in rows_of.items()]
+        return assembled([repeated(each, len(rows)) for each, rows in parts], [*rows_of.values()], len(states))
+
+    scores = torch.matmul(states, by_row("weight").transpose(1, 2))
+    first = heads[batch.row_lanes[0]]
+    return scores + by_row("bias")[:, None] if first.get_submodule("linear").bias is not None else scores
+
+
+def _head_dropout(batch: MicroBatch, states: Tensor, rates: Sequence[float]) -> Tensor | float:
+    by_row = [rates[lane] for lane in batch.row_lanes]
+    if not any(by_row):
+        return 1.0
+    empty = len(states) - len(by_row)
+    seeds, shape = [*batch.row_seeds, *[0] * empty], tuple(states.shape[1:])
+    return keep_mask(seeds, [*by_row, *[0.0] * empty], shape, states.device, "head")
+
+
+def build_head(kind: HeadKind, backbone: Backbone, task: Task, num_label_words: int = 0) -> nn.Module:
+    """The head of a cell; a linear one draws its initial values from torch's default generator.
+
+    With `num_label_words` a verbalizer's words are so many for each class, and still to be searched for.
+    """
     if kind == "linear":
         return LinearHead(backbone.geometry.hidden, task.columns, bias=not task.positions_compete)
     if task.kind == "choice":
         return CandidateHead(backbone)
+    if num_label_words:
+        return LabelWords(backbone, task.classes, num_label_words)
     return VerbalizerHead(backbone, [word_tokens(backbone.tokenizer, task.words[name]) for name in task.classes])
 
 

@@ -14,7 +14,6 @@ from bench.errors import UsageError
 from bench.model.attachment import Attachment, Prompts
 from bench.model.backbone import Backbone
 from bench.model.families import is_reached
-from bench.seeds import derive
 from bench.spec import Task
 
 ADAPTER = "default"  # PEFT's name for the only adapter of a model
@@ -30,8 +29,8 @@ class Injected(Attachment):
     `config` is a PeftConfig, which PEFT completes for the model (`target_modules`). UsageError with PEFT's reason when
     it cannot be injected into this model, for instance because no module is named as it wants.
 
-    An adapter's own dropout is on while a step's prompts are made with gradients, and drawn from the cell's seed and
-    the step's number; like the backbone's own dropout it depends on how the batch is cut into micro-batches.
+    An adapter's own dropout is on while a step's prompts are made with gradients, and drawn by row, like the backbone's
+    (bench.model.inner_dropout).
     """
 
     def __init__(self, backbone: Backbone, task: Task, config: Any) -> None:
@@ -52,8 +51,8 @@ class Injected(Attachment):
         added = {name: tensor for name, tensor in _tensors(backbone.model) if id(tensor) not in before}
         self._kept: dict[str, Tensor] = {**added, **self._weights}
         self._parts = list(_adapter_parts(root))
-        self._draws = any(type(each).__name__.endswith("Dropout") for part in self._parts for each in part.modules())
-        self._seed, self._step = 0, 0
+        parts = (each for part in self._parts for each in part.modules())
+        self.drops_inside = any(type(each).__name__.endswith("Dropout") for each in parts)
 
     @property
     def exportable(self) -> bool:
@@ -64,13 +63,7 @@ class Injected(Attachment):
         training = torch.is_grad_enabled()
         for part in self._parts:
             part.train(training)
-        if training and self._draws:
-            torch.manual_seed(derive(self._seed, self._step))
-            self._step += 1
         return Prompts()
-
-    def seed_dropout(self, seed: int) -> None:
-        self._seed = seed
 
     def weights(self) -> dict[str, nn.Parameter]:
         return self._weights

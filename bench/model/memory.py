@@ -159,7 +159,7 @@ def estimate(
     """
     trains, loaded = method.changes_weights, sizes.parameters * FLOAT
     weights = loaded - (sizes.matrices * (FLOAT - HALF) if precision == "bf16" and not trains else 0)
-    moments = 2 if method.optimizer == "adamw" else 0  # Adafactor's are rows and columns
+    moments = 2 if method.optimizer == "adamw" else 0  # Adafactor's of large ones are rows and columns
     training = sizes.parameters * FLOAT * (2 + moments) if trains else 0
     # Kept for the backward pass of a token in a layer, as saved_tensors_hooks counts it on BERT, GPT-NeoX and Llama:
     # frozen linear layers keep no inputs, a gated feed-forward part keeps two more of its width.

@@ -1,6 +1,9 @@
-"""From lanes' key/value prefixes to those of every row of a micro-batch.
+"""From lanes' prompts to what every row of a micro-batch has: key/value prefixes, and vectors in its slots.
 
-Shape legend: B rows, L layers that any lane prefixes, A key/value heads, P longest prompt length, D head size.
+Rows that share a micro-batch have prefixes of one shape, or have none (bench.data.cutting).
+
+Shape legend: B rows, N rows of a lane, L layers with a prefix, A key/value heads, P prompt length, D head size, H
+embedding size.
 """
 
 from __future__ import annotations
@@ -8,70 +11,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from bench.data.batches import MicroBatch
 from bench.model.attachment import Prompts
 from bench.model.attention import RowPrefixes
 from bench.model.dropout import keep_mask
+from bench.model.rows import assembled, repeated
 
 
-def row_prefixes(
-    prompts: Sequence[Prompts], lanes: Sequence[int], seeds: Sequence[int], rates: Sequence[float]
-) -> RowPrefixes | None:
-    """Each row's prefixes by layer, shorter ones padded in front and marked; None when no lane has any.
+def row_prefixes(batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> RowPrefixes | None:
+    """Each row's prefixes by layer, dropped out by its own seed; None when no row has any.
 
-    `prompts` goes by lane; `lanes`, `seeds` and `rates` by row. Dropout is drawn in the shape of the row's own
-    prefix, before padding, so that it does not depend on the neighbours.
+    `prompts` and `rates` go by lane. ValueError when rows with prefixes of different shapes, or with and without, meet.
     """
-    present = tuple(sorted({layer for prompt in prompts for layer in prompt.layers}))
-    given = [prompt.prefixes for prompt in prompts if prompt.prefixes is not None]
-    if not given:
+    lanes = list(batch.rows_of)
+    shapes = {(_shape(prompts[lane].prefixes), prompts[lane].layers) for lane in lanes}
+    if len(shapes) > 1:
+        raise ValueError("rows of a micro-batch must have prefixes of one shape, or none")
+    given = [prompts[lane].prefixes for lane in lanes]
+    if given[0] is None:
         return None
-    longest = max(prefix.shape[3] for prefix in given)
-    blocks, order, valid = [], [], []
-    for lane, prompt in enumerate(prompts):
-        rows = [row for row, owner in enumerate(lanes) if owner == lane]
-        if not rows:
-            continue
-        prefixes = prompt.prefixes
-        if prefixes is None:
-            prefixes = given[0].new_zeros((0, *given[0].shape[1:3], 0, given[0].shape[4]))
-        repeated = prefixes.expand(len(rows), *prefixes.shape)  # (rows, its L, 2, A, its P, D)
-        if rates[rows[0]]:
-            shape, device = tuple(prefixes.shape), prefixes.device
-            repeated = repeated * torch.stack([keep_mask(seeds[row], rates[row], shape, device) for row in rows])
-        blocks.append(_aligned(repeated, prompt.layers, present, longest))
-        valid += [_columns(prompt, prefixes.shape[3], present, longest)] * len(rows)
-        order += rows
-    columns = torch.stack(valid)  # (B, L, P), on the CPU
-    all_valid = bool(columns.all())
-    where = torch.tensor(order).argsort()
-    values = torch.cat(blocks)
-    values = values[where.to(values.device)] if order != sorted(order) else values
-    columns = columns[where].to(values.device)
+    values = _by_row(batch, {lane: each for lane, each in zip(lanes, given, strict=True) if each is not None}, rates)
     return RowPrefixes(
-        keys={layer: values[:, at, 0] for at, layer in enumerate(present)},
-        values={layer: values[:, at, 1] for at, layer in enumerate(present)},
-        valid={layer: None if all_valid else columns[:, at] for at, layer in enumerate(present)},
+        keys={layer: values[:, at, 0] for at, layer in enumerate(prompts[lanes[0]].layers)},
+        values={layer: values[:, at, 1] for at, layer in enumerate(prompts[lanes[0]].layers)},
     )
 
 
-def _aligned(rows: Tensor, layers: tuple[int, ...], present: tuple[int, ...], longest: int) -> Tensor:
-    """Pad a lane's rows to the layers and the length that the micro-batch has: (rows, L, 2, A, P, D)."""
-    if rows.shape[4] < longest:
-        rows = nn.functional.pad(rows, (0, 0, longest - rows.shape[4], 0))
-    if layers == present:
-        return rows
-    full = rows.new_zeros((rows.shape[0], len(present), *rows.shape[2:]))
-    if not layers:
-        return full
-    return full.index_copy(1, torch.tensor([present.index(layer) for layer in layers], device=rows.device), rows)
+def slot_vectors(batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor:
+    """The vector at every slot of a micro-batch: (S, H)."""
+    vectors = {lane: slots for lane in batch.rows_of if (slots := prompts[lane].slots) is not None}
+    longest = max(len(each) for each in vectors.values())
+    padded = {
+        lane: each if len(each) == longest else torch.cat([each, each.new_zeros(longest - len(each), each.shape[1])])
+        for lane, each in vectors.items()
+    }
+    return _by_row(batch, padded, rates)[batch.slot_rows, batch.slot_numbers]
 
 
-def _columns(prompt: Prompts, length: int, present: tuple[int, ...], longest: int) -> Tensor:
-    """Which prefix columns a lane's rows may see, by layer: (L, P)."""
-    columns = torch.zeros((len(present), longest), dtype=torch.bool)
-    for at, layer in enumerate(present):
-        if layer in prompt.layers:
-            columns[at, longest - length :] = True
-    return columns
+def _by_row(batch: MicroBatch, tensors: dict[int, Tensor], rates: Sequence[float]) -> Tensor:
+    """(B, *shape): each row's lane's tensor with the row's dropout; zeros where a row is empty or its lane has none."""
+    rows_of = {lane: rows for lane, rows in batch.rows_of.items() if lane in tensors}
+    blocks = []
+    for lane, rows in rows_of.items():
+        block = repeated(tensors[lane], len(rows))
+        if rates[lane]:
+            seeds = [batch.row_seeds[row] for row in rows]
+            shape = tuple(tensors[lane].shape)
+            block = block * keep_mask(seeds, [rates[lane]] * len(rows), shape, block.device, "prompt")
+        blocks.append(block)
+    return assembled(blocks, list(rows_of.values()), len(batch.ids))
+
+
+def _shape(prefixes: Tensor | None) -> tuple[int, ...] | None:
+    return None if prefixes is None else tuple(prefixes.shape)

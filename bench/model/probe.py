@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from bench.data.batches import MicroBatch, Ticket, collate
+from bench.data.batches import MicroBatch, collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.data.specials import special
 from bench.errors import UsageError

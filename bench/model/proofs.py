@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import torch
 
+from bench.model import memory
 from bench.model.backbone import prove
-from bench.model.memory import FLOAT, MARGIN, available_bytes, model_sizes
 from bench.model.proof import Proof, known_proof
 from bench.model.source import ModelSource, is_fetched
 
@@ -28,6 +28,6 @@ def proofs_of(models: Iterable[ModelSource], device: torch.device, fetch: bool) 
 
 
 def _fits(model: ModelSource, device: torch.device) -> bool:
-    sizes = model_sizes(model)
-    free = min(available_bytes(device), available_bytes(torch.device("cpu")))
-    return sizes is None or sizes.parameters * FLOAT <= free * (1 - MARGIN)
+    sizes = memory.model_sizes(model)
+    free = min(memory.available_bytes(device), memory.available_bytes(torch.device("cpu")))
+    return sizes is None or sizes.parameters * memory.FLOAT <= free * (1 - memory.MARGIN)

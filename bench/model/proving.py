@@ -1,8 +1,8 @@
 """What a loaded model must show before it is used, whatever its family, on a few short rows, without gradients.
 
 All goes through `Backbone.hidden`, as training does. Two states are the same when no number of theirs differs by more
-than TOLERANCE of the states' root mean square: rounding stays below a hundredth of that, and what is wrong is above it
-a hundredfold (tests/perf/proof_table.py shows both for every family).
+than TOLERANCE of the states' root mean square: rounding stays below a tenth of that, and what is wrong is above it a
+hundredfold (tests/perf/proof_table.py shows both for every family).
 
 Shape legend: B rows, T tokens, L layers that take a prefix, A key/value heads, P prompt length, D head size, H hidden
 size, V vocabulary.
@@ -115,7 +115,7 @@ class _Trial:
         self._note(calls)
         if self.way == "interface" and not self.layers:
             raise Refused(NOT_REPLACEABLE)  # what is run is its own attention, perhaps with a mask made for ours
-        beside = probe.states([probe.short, probe.long])[0]
+        beside, self.long = probe.states([probe.short, probe.long])
         moved = self.measure("padding", beside, alone)
         self._look(alone)
         if moved > TOLERANCE:
@@ -131,13 +131,12 @@ class _Trial:
         """Our attention gives what the family's gives, as transformers has it: its eager one or, where that is another
         (Falcon's adds ALiBi twice), the one it chooses itself.
         """
-        rows = [self.probe.short, self.probe.long]
-        ours, differs = self.probe.states(rows)[1], 0.0
+        rows, differs = [self.probe.short, self.probe.long], 0.0
         model: Any = self.backbone.model
         for kind in ("eager", "sdpa") if getattr(model, "_supports_sdpa", False) else ("eager",):
             with _own_attention(model, self.way, kind):
                 stock = self.probe.states(rows)[1]
-            differs = self.measure("own_attention", ours, stock)
+            differs = self.measure("own_attention", self.long, stock)
             if differs <= TOLERANCE:
                 return
         raise Refused(f"its attention is more than queries, keys and values: it differs by {differs:.1g}")
@@ -184,7 +183,7 @@ class _Trial:
         """A slot that holds a token's embedding is that token."""
         probe = self.probe
         row, vectors = probe.slotted()
-        differs = self.measure("slots", probe.states([row], [Prompts(slots=vectors)])[0], probe.states([probe.long])[0])
+        differs = self.measure("slots", probe.states([row], [Prompts(slots=vectors)])[0], self.long)
         if differs > TOLERANCE:
             raise Refused(
                 f"a vector that is a word's embedding does not act as the word: states differ by {differs:.1g}"

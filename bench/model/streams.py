@@ -27,7 +27,7 @@ class Queries:
         count, width = batch.ids.shape
         hidden = torch.zeros((count, width, width), device=batch.ids.device)
         hidden[self.rows, :, self.columns] = 1
-        targets = torch.zeros((count, max(self.numbers) + 1, width), device=batch.ids.device)
+        targets = torch.zeros((count, batch.read_columns.shape[1], width), device=batch.ids.device)
         targets[self.rows, self.numbers, self.columns] = 1
         return {"perm_mask": hidden, "target_mapping": targets, "output_hidden_states": True}
 

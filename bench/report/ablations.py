@@ -70,14 +70,14 @@ def ablations(variants: Sequence[Variant], tasks: Sequence[str], overlay: pd.Dat
             choices.append(setting)
             continue
         drawn_as_lines |= {name for line in lines for name, _ in line.others}
-        found.append(_lines(setting, _ordered(lines, tasks), overlay))
+        found.append(along_lines(setting, ordered(lines, tasks), overlay))
     for setting in choices:
         if setting == HEAD or setting not in drawn_as_lines:
-            found.append(_pairs(setting, _ordered(sweeps[setting], tasks), overlay))
+            found.append(_pairs(setting, ordered(sweeps[setting], tasks), overlay))
     return sorted((one for one in found if one.panels or one.pairs), key=lambda ablation: ablation.setting)
 
 
-def _ordered(lines: Iterable[Sweep], tasks: Sequence[str]) -> list[Sweep]:
+def ordered(lines: Iterable[Sweep], tasks: Sequence[str]) -> list[Sweep]:
     """By task, the named ones first, then by the model's size, method and name of the line."""
     place = {task: number for number, task in enumerate(tasks)}
 
@@ -96,7 +96,8 @@ def _ordered(lines: Iterable[Sweep], tasks: Sequence[str]) -> list[Sweep]:
     return sorted(lines, key=key)
 
 
-def _lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:
+def along_lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:
+    """The figure of a setting whose values are numbers or ranges of layers: a panel per task and model."""
     by_place: dict[tuple[str, str], list[Sweep]] = defaultdict(list)
     for line in lines:
         by_place[line.first.task, line.first.model].append(line)

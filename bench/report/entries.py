@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,8 @@ class Entry:
     """Finished seeds of one line on one task, or of its average. S seeds, B draws.
 
     `scores` (S,); `draws` (S, B), None where there are no predictions to draw from; `num_units` the groups of examples
-    drawn from, the fewest of any task; `examples` names them: entries with the same ones are paired.
+    drawn from, the fewest of any task; `examples` names them: entries with the same ones are paired. `trivial` is the
+    task's trivial score, NaN where nobody knows it; `diverged` and `failed` are seeds that came to no score.
     """
 
     seeds: tuple[int, ...]
@@ -30,19 +32,24 @@ class Entry:
     draws: Array | None = None
     num_units: int = 0
     examples: frozenset[str] = frozenset()
+    trivial: float = math.nan
+    diverged: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
 
     def take(self, seeds: Sequence[int]) -> Entry:
-        """These seeds alone, in this order."""
+        """These finished seeds alone, in this order."""
         at = [self.seeds.index(seed) for seed in seeds]
         draws = self.draws[at] if self.draws is not None else None
-        return Entry(tuple(seeds), self.scores[at], draws, self.num_units, self.examples)
+        return replace(self, seeds=tuple(seeds), scores=self.scores[at], draws=draws)
 
-    def minus(self, other: Entry) -> Entry:
-        """The difference seed by seed and draw by draw; both have the same seeds."""
-        assert self.seeds == other.seeds
-        draws = None if self.draws is None or other.draws is None else self.draws - other.draws
-        examples = self.examples | other.examples
-        return Entry(self.seeds, self.scores - other.scores, draws, min(self.num_units, other.num_units), examples)
+    @property
+    def every_run(self) -> Array:
+        """The scores of all runs that came to an end: one that diverged or failed counts as the trivial score.
+
+        Where that is not known, those that finished.
+        """
+        lost = len(self.diverged) + len(self.failed)
+        return np.append(self.scores, np.full(0 if math.isnan(self.trivial) else lost, self.trivial))
 
 
 def entries(
@@ -57,9 +64,16 @@ def entries(
     done = frame[frame["score"].notna()].sort_values("seed", kind="stable")
     found: dict[Key, Entry] = {}
     mains: dict[tuple[str, str, str], dict[str, Entry]] = {}
+    lost = _lost(frame)
     for key, rows in done.groupby(["suite", "task", "model", "label", "metric"], sort=True):
         suite, task, model, label, metric = map(str, key)
-        found[suite, task, model, label, metric] = entry = _entry(rows, metric, evidence)
+        entry = replace(
+            _entry(rows, metric, evidence),
+            trivial=float(rows["trivial"].mean()),
+            diverged=lost.get((suite, task, model, label, metric, "diverged"), ()),
+            failed=lost.get((suite, task, model, label, metric, "failed"), ()),
+        )
+        found[suite, task, model, label, metric] = entry
         if rows["main"].iloc[0] and task in chosen.get(suite, ()):
             mains.setdefault((suite, model, label), {})[task] = entry
     for (suite, model, label), of_tasks in mains.items():
@@ -68,6 +82,20 @@ def entries(
             if average.seeds:
                 found[suite, AVERAGE, model, label, MAIN] = average
     return found
+
+
+def main_metrics(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """The main metric by (suite, task)."""
+    rows = frame[frame["main"].astype(bool) & (frame["metric"] != "")].drop_duplicates(["suite", "task"])
+    return {(str(suite), str(task)): str(metric) for suite, task, metric in zip(
+        rows["suite"], rows["task"], rows["metric"], strict=True)}  # fmt: skip
+
+
+def _lost(frame: pd.DataFrame) -> dict[tuple[str, ...], tuple[int, ...]]:
+    """The seeds that diverged or failed, by entry and status."""
+    rows = frame[frame["status"].isin(["diverged", "failed"])]
+    keys = ["suite", "task", "model", "label", "metric", "status"]
+    return {tuple(map(str, key)): tuple(sorted(map(int, own))) for key, own in rows.groupby(keys)["seed"]}
 
 
 def _entry(rows: pd.DataFrame, metric: str, evidence: Evidence) -> Entry:

@@ -36,12 +36,14 @@ class Evidence:
     """What the predictions of some cells say about examples.
 
     `draws` are (B,) scores by (cell id, metric); `units` the number of groups and `examples` a digest of which they
-    were and what was right, by cell id. A cell whose predictions cannot be used has none, and `problems` say why.
+    were and what was right, by cell id; `grouped` are the cells whose examples, or some of them, are in groups. A cell
+    whose predictions cannot be used has none, and `problems` say why.
     """
 
     draws: dict[tuple[str, str], Draws] = field(default_factory=dict)
     units: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
+    grouped: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
 
@@ -96,6 +98,8 @@ def _add(evidence: Evidence, cell_id: str, task: Task, scores: dict[str, float],
         found[cell_id, name] = bootstrap(by_unit(terms, number, num_units), metric.combine, digest, num_draws)
     evidence.draws |= found
     evidence.units[cell_id] = num_units
+    if {*rows.groups} != {None}:
+        evidence.grouped.add(cell_id)
     evidence.examples[cell_id] = digest
 
 

@@ -12,7 +12,8 @@ from bench.report.tables import Table
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"{\char34}", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "–": "--",
+    "|": r"\textbar{}", '"': r"{\char34}", "±": r"$\pm$", "≤": r"$\leq$", "−": r"$-$", "×": r"$\times$",
+    "·": r"$\cdot$", "–": "--",
 }  # fmt: skip
 LEFT = 3  # the first columns are words, the others numbers
 NO_PROBLEMS = "Every cell that was asked for is finished."
@@ -71,8 +72,10 @@ def numbers(parts: Sequence[pd.DataFrame], suite: str) -> str:
 
 
 def compared_numbers(compared: pd.DataFrame, suite: str) -> str:
-    """A suite's comparisons as CSV, a line each."""
-    return compared[compared["suite"] == suite].to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    """A suite's comparisons as CSV, a line each, notes as one text."""
+    own = compared[compared["suite"] == suite]
+    own = own.assign(note=["; ".join(note) for note in own["note"]])
+    return own.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def _markdown_cell(text: str) -> str:

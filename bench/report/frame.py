@@ -23,8 +23,8 @@ COLUMNS = (
     "id", "suite", "task", "model", "method", "label", "head", "seed", "protocol", "budget", "max_length", "precision",
     "metric", "main", "score", "trivial", "status", "reason",
     "backbone_parameters", "backbone_layers", "trained_parameters", "stored_parameters",
-    "train_seconds", "tokens_per_second", "peak_bytes", "steps", "joint_steps", "scored_rows", "scored_cut", "results",
-    "trials", "settings", "given",
+    "train_seconds", "tokens_per_second", "peak_bytes", "steps", "forward_passes", "joint_steps", "scored_rows",
+    "scored_cut", "results", "trials", "settings", "given",
 )  # fmt: skip
 NAN = math.nan
 
@@ -203,6 +203,7 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "tokens_per_second": done.costs.tokens_per_second if done else NAN,
         "peak_bytes": float(done.costs.peak_bytes) if done else NAN,
         "steps": float(done.costs.steps) if done else NAN,
+        "forward_passes": float(done.costs.forward_passes or NAN) if done else NAN,
         "joint_steps": float(done.costs.joint_steps) if done else NAN,
         "scored_rows": float(done.counts.scored) if done else NAN,
         "scored_cut": float(done.counts.scored_cut) if done else NAN,

@@ -47,7 +47,6 @@ from bench.report.entries import Entry
 LEVEL = 0.95
 NUM_HALVINGS = 40  # of the logarithm: a p-value to 10 digits
 SMALLEST_TAIL = 1e-12
-ROUNDING = 1e-10  # of a variance, what is left of a difference between equals
 FEW_SEEDS = 2  # with so many the interval is the tests' own
 Array = NDArray[np.float64]
 
@@ -67,61 +66,15 @@ class Estimate:
 
 
 def estimate(entry: Entry) -> Estimate:
-    """Of the mean of one entry, which may be a difference of paired ones."""
+    """Of the mean of one entry."""
     mean = float(entry.scores.mean()) if entry.seeds else float("nan")
     if len(entry.seeds) < 2:
         return Estimate(mean)
     variances, degrees = [_seeds_variance(entry)], [len(entry.seeds) - 1.0]
     if entry.draws is not None and entry.num_units > 1:
-        variances.append(_examples_variance(entry.draws.mean(axis=0), _shared(entry), entry.num_units))
+        variances.append(_examples_variance(entry.draws.mean(axis=0), shared_variance(entry), entry.num_units))
         degrees.append(entry.num_units - 1.0)
     return Estimate(mean, tuple(variances), tuple(degrees))
-
-
-def estimate_unpaired(one: Entry, other: Entry) -> Estimate:
-    """Of the difference of two entries whose seeds have nothing to do with each other (Welch 1947), examples paired."""
-    mean = float(one.scores.mean() - other.scores.mean()) if one.seeds and other.seeds else float("nan")
-    if min(len(one.seeds), len(other.seeds)) < 2:
-        return Estimate(mean)
-    variances = [_seeds_variance(one), _seeds_variance(other)]
-    degrees = [len(one.seeds) - 1.0, len(other.seeds) - 1.0]
-    num_units = min(one.num_units, other.num_units)
-    if one.draws is not None and other.draws is not None and num_units > 1:
-        means = one.draws.mean(axis=0) - other.draws.mean(axis=0)
-        variances.append(_examples_variance(means, _shared(one) + _shared(other), num_units))
-        degrees.append(num_units - 1.0)
-    return Estimate(mean, tuple(variances), tuple(degrees))
-
-
-def estimate_pairs(lines: Sequence[Entry]) -> list[list[Estimate]]:
-    """`estimate(lines[i].minus(lines[j]))` at [i][j], of lines with the same seeds, two or more, and the same examples.
-
-    From covariances: the variance of a difference is that of both less twice their covariance.
-    """
-    num_seeds, num_units = len(lines[0].seeds), min(line.num_units for line in lines)
-    scores = np.array([line.scores for line in lines])
-    of_seeds = _differences_variance(scores) / num_seeds
-    parts, degrees = [of_seeds], [num_seeds - 1.0]
-    if num_units > 1:
-        draws = np.array([line.draws for line in lines])
-        of_means = _differences_variance(draws.mean(axis=1))
-        by_seed = np.mean([_differences_variance(draws[:, at]) for at in range(num_seeds)], axis=0)
-        shared = np.maximum(by_seed - of_means, 0) / (num_seeds - 1)
-        parts.append(np.maximum(of_means - shared, 0) * num_units / (num_units - 1))
-        degrees.append(num_units - 1.0)
-    means, variances = scores.mean(axis=1), np.stack(parts, axis=-1)
-    return [
-        [Estimate(float(one - other), tuple(own), tuple(degrees)) for other, own in zip(means, row, strict=True)]
-        for one, row in zip(means, variances.tolist(), strict=True)
-    ]
-
-
-def _differences_variance(rows: Array) -> Array:
-    """(L, N) -> (L, L): the sample variance of each row less each other."""
-    covariance = np.atleast_2d(np.cov(rows))
-    own = np.diag(covariance)
-    found: Array = np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0)
-    return np.where(found < ROUNDING * own.max(initial=0), 0, found)
 
 
 def interval(found: Estimate, level: float = LEVEL) -> tuple[float, float]:
@@ -138,6 +91,14 @@ def interval(found: Estimate, level: float = LEVEL) -> tuple[float, float]:
     return found.mean - half, found.mean + half
 
 
+def held(found: Estimate, level: float) -> tuple[float, float]:
+    """The interval of what a test at this one-sided level does not reject; NaN where there is none."""
+    if not found.known or not level > 0:
+        return float("nan"), float("nan")
+    half = margins(np.array([found.variances]), np.array([found.degrees]), np.array([level]))
+    return found.mean - float(half[0]), found.mean + float(half[0])
+
+
 def margins(variances: Array, degrees: Array, tails: Array) -> Array:
     """(N,): what the error exceeds with at most the probability `tails` (N,), from (N, parts)."""
     quantiles: Array = stdtrit(degrees, 1 - tails[:, None])
@@ -146,34 +107,36 @@ def margins(variances: Array, degrees: Array, tails: Array) -> Array:
 
 
 def tails(found: Sequence[Estimate], at: float) -> Array:
-    """(N,): the one-sided p-value of each estimate against its mean being `at` or less; NaN where there is no spread.
-
-    It is the level at which mean - margin is `at`, found by halving; from 1e-12 to 1 - 1e-12.
-    """
-    distances = np.array([one.mean for one in found]) - at
+    """(N,): the one-sided p-value of each estimate against its mean being `at` or less; NaN without a spread."""
     width = max((len(one.variances) for one in found), default=0)
+    distances = np.array([one.mean for one in found]) - at
     variances = np.array([[*one.variances, *[0.0] * (width - len(one.variances))] for one in found])
     degrees = np.array([[*one.degrees, *[1.0] * (width - len(one.degrees))] for one in found])
-    if not width:
-        return np.full(len(found), np.nan)
-    low = np.full(len(found), np.log(SMALLEST_TAIL))
-    high = np.full(len(found), np.log(0.5))
+    return one_sided(distances, variances, degrees) if width else np.full(len(found), np.nan)
+
+
+def one_sided(distances: Array, variances: Array, degrees: Array) -> Array:
+    """(N,): p of each distance (N,) from what is tested, with its parts (N, parts); NaN where nothing varies.
+
+    It is the level at which the margin is the distance, found by halving; from 1e-12 to 1 - 1e-12.
+    """
+    low = np.full(len(distances), np.log(SMALLEST_TAIL))
+    high = np.full(len(distances), np.log(0.5))
     for _ in range(NUM_HALVINGS):
         middle = (low + high) / 2
         beyond = np.abs(distances) > margins(variances, degrees, np.exp(middle))
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-    one_sided = np.exp(high)
-    known = np.array([one.known for one in found])
-    return np.where(known, np.where(distances >= 0, one_sided, 1 - one_sided), np.nan)
+    p = np.exp(high)
+    return np.where(variances.sum(axis=1) > 0, np.where(distances >= 0, p, 1 - p), np.nan)
 
 
 def _seeds_variance(entry: Entry) -> float:
     return float(entry.scores.var(ddof=1)) / len(entry.seeds)
 
 
-def _shared(entry: Entry) -> float:
-    """V_both of the module's docstring, times (G - 1) / G: what both levels count."""
-    if entry.draws is None:
+def shared_variance(entry: Entry) -> float:
+    """V_both of the module's docstring, times (G - 1) / G: what both levels count. 0 of one run: it is not known."""
+    if entry.draws is None or len(entry.seeds) < 2:
         return 0.0
     of_seeds = float(entry.draws.var(axis=1, ddof=1).mean())
     of_mean = float(entry.draws.mean(axis=0).var(ddof=1))

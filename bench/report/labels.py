@@ -17,11 +17,14 @@ from bench.spec import Cell
 SETTING = "setting "
 
 
-def labels(cells: Sequence[Cell]) -> list[str]:
-    """One label per cell, in their order; equal (suite, task, model, label) means: differs by the seed alone."""
+def labels(cells: Sequence[Cell], with_budget: bool = True) -> list[str]:
+    """One label per cell, in their order; equal (suite, task, model, label) means: differs by the seed alone.
+
+    Without `with_budget` it means: by the seed and the budget alone.
+    """
     names = _most_explicit(cells)
     found: dict[Hashable, set[str]] = defaultdict(set)
-    facets = [_facets(cell, name) for cell, name in zip(cells, names, strict=True)]
+    facets = [_facets(cell, name, with_budget) for cell, name in zip(cells, names, strict=True)]
     for cell_facets in facets:
         for _, place, value in cell_facets:
             found[place].add(value)
@@ -63,15 +66,14 @@ def _settings_key(cell: Cell) -> str:
     return json.dumps(cell.given if cell.trials else cell.settings, sort_keys=True, default=str)
 
 
-def _facets(cell: Cell, name: str) -> list[tuple[str, Hashable, str]]:
+def _facets(cell: Cell, name: str, with_budget: bool) -> list[tuple[str, Hashable, str]]:
     """(facet, the place within which it must be the same, its value) for all that is in a cell's id but its seed."""
     line = (cell.suite, name)  # one protocol along a whole line of the figure
     row = (*line, cell.model)  # one budget along a row of the table
     entry = (*row, cell.task)  # one everything in an entry
-    facets: list[tuple[str, Hashable, str]] = [
-        ("protocol", ("protocol", *line), f"protocol {cell.protocol}"),
-        ("budget", ("budget", *row), budget_text(cell.budget)),  # but for the length of texts, which is the task's
-    ]
+    budget = budget_text(cell.budget)  # but for the length of texts, which is the task's
+    facets: list[tuple[str, Hashable, str]] = [("protocol", ("protocol", *line), f"protocol {cell.protocol}")]
+    facets += [("budget", ("budget", *row), budget)] if with_budget else []
     within_entry = {
         "text": f"{cell.budget.max_length} tokens",
         "precision": cell.precision,
@@ -80,5 +82,7 @@ def _facets(cell: Cell, name: str) -> list[tuple[str, Hashable, str]]:
         "weights": f"weights {cell.model_fingerprint[-12:]}",
         "results version": f"results version {cell.results_version}",
     }
-    within_entry |= {f"{SETTING}{key}": f"{key}={value}" for key, value in cell.settings.items()}
-    return facets + [(facet, (facet, *entry), value) for facet, value in within_entry.items()]
+    facets += [(facet, (facet, *entry), value) for facet, value in within_entry.items()]
+    chosen_for = (*entry, budget) if cell.trials else entry  # another budget's trials may have come to another choice
+    settings = {f"{SETTING}{key}": f"{key}={value}" for key, value in cell.settings.items()}
+    return facets + [(facet, (facet, *chosen_for), value) for facet, value in settings.items()]

@@ -125,7 +125,9 @@ def _best(
             if len(means) > 1:
                 top = {label for label, mean in means.items() if mean == max(means.values())}
                 if ranks is not None and rows[model, min(top), task, metric]["main"]:
-                    own = ranks[(ranks["task"] == task) & (ranks["model"] == model) & ranks["label"].isin(list(means))]
+                    budgets = {label: rows[model, label, task, metric]["budget"] for label in means}
+                    alike = [label for label in means if budgets[label] == budgets[min(top)]]
+                    own = ranks[(ranks["task"] == task) & (ranks["model"] == model) & ranks["label"].isin(alike)]
                     top |= set(own.loc[own["group"] == own["group"].min(), "label"])
                 best |= {(model, label, task, metric) for label in top}
     return best

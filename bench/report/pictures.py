@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.report import curves, figures
 from bench.report.ablations import Ablation, ablations
+from bench.report.budgets import against_budgets, orders
 from bench.report.dumbbells import draw_pairs
 from bench.report.fronts import draw_fronts
 from bench.report.page import PageFigure
@@ -18,7 +19,7 @@ from bench.report.pareto import cost_panels
 from bench.report.published import CITED, sources
 from bench.report.sweeps import shown_lines, variants
 from bench.report.tables import trials_text
-from bench.report.wording import seeds_text
+from bench.report.wording import natural, seeds_text
 
 if TYPE_CHECKING:
     from bench.report.write import Report
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MOST_NAMED = 4  # gaps named in a figure's note; the table names all
 NARROW = (3.7, 3.5)  # inches, of a figure for a phone
 FEW_LINES = 12  # as many a phone's figure can hold
+TRAINED_ANEW = "Each point is a training of its own, with a schedule that ends where its budget does."
 INTERVALS = "Mean over seeds, bars and bands: 95 % interval over seeds and examples."
 
 
@@ -52,7 +54,7 @@ class Picture:
 
 
 def pictures(report: Report, overlay: pd.DataFrame | None = None) -> list[Picture]:
-    """Per suite: score against model size, the ablation of each swept setting, score against cost.
+    """Per suite: score against model size, the ablation of each swept setting, score against budget and cost.
 
     The published numbers in `overlay` are laid over the figures of model size, whole. Ablation figures always show
     those of the report that agree in task, metric, model and method.
@@ -65,6 +67,8 @@ def pictures(report: Report, overlay: pd.DataFrame | None = None) -> list[Pictur
         drawn += _scale(suite, tasks, frame, summary, averages, overlay)
         for ablation in ablations(variants(frame, summary), tasks, report.published):
             drawn.append(_ablation(suite, ablation, frame, report.published))
+        for figure in against_budgets(report.outcomes, frame, summary, averages, tasks):
+            drawn.append(_budgets(suite, figure, frame))
         drawn += _costs(suite, tasks, frame, averages)
     if not report.chosen:
         empty = curves.Panel("score", (), {}, (), 0)
@@ -136,6 +140,16 @@ def _ablation(suite: str, ablation: Ablation, frame: pd.DataFrame, published: pd
     return Picture(name, partial(draw_pairs, ablation.pairs, ablation.setting, heading, notes), heading, tuple(notes))
 
 
+def _budgets(suite: str, figure: Ablation, frame: pd.DataFrame) -> Picture:
+    labels = {variant.label for variant in figure.variants}
+    notes = [*_gaps(figure.panels), f"Along a line nothing but the budget's {figure.setting} differ. {TRAINED_ANEW}"]
+    notes += (
+        ["With more epochs there are more evaluations to choose a step from."] if figure.setting == "epochs" else []
+    )
+    notes += [*orders(figure), *_conditions(frame[frame["label"].isin(labels)], ""), *figure.notes]
+    return _lines(f"budget-{suite}-{figure.setting}", figure.panels, f"{suite}: {figure.heading}", notes)
+
+
 def _costs(suite: str, tasks: Sequence[str], frame: pd.DataFrame, averages: pd.DataFrame) -> list[Picture]:
     panels = cost_panels(frame, averages, tasks)
     if not panels:
@@ -162,7 +176,7 @@ def _gaps(panels: Sequence[curves.Panel]) -> list[str]:
 
 
 def _conditions(rows: pd.DataFrame, x: str) -> list[str]:
-    protocols, budgets = ("; ".join(sorted(set(rows[name]))) for name in ("protocol", "budget"))
+    protocols, budgets = ("; ".join(sorted(set(rows[name]), key=natural)) for name in ("protocol", "budget"))
     return [
         f"{f'x: {x}. ' if x else ''}{INTERVALS} Seeds {seeds_text(rows['seed'])}.",
         f"Protocol: {protocols}. {trials_text(rows)}Budget: {budgets}.",

@@ -1,37 +1,43 @@
-"""What a number of seeds can show at all, said before a run rather than after it."""
+"""What a number of seeds can show at all by the tests of the verdicts, said before a run as well as after it.
+
+The test is that of bench.report.judging: a difference is held against its margin (bench.report.intervals.margins),
+where each of two lines has the degrees of freedom of its own runs and those it borrows from other cells
+(bench.report.moderation). How many those are shows in the runs alone; here are the two ends, none and all of them.
+"""
 
 from __future__ import annotations
 
 import math
 
-LEVEL = 0.05
+import numpy as np
+
+from bench.report.collapse import most
+from bench.report.intervals import LEVEL, margins
+
+MANY = 1e6  # degrees of freedom: as good as a spread that is known
 
 
-def smallest_p(pairs: int) -> float:
-    """The least two-sided p an exact Wilcoxon signed-rank test can give on so many pairs without ties: 2 / 2^n.
+def errors_needed(num_seeds: int, num_tests: int, borrowed: float = 0.0) -> float:
+    """Standard errors that a difference must have for the first of `num_tests` two-sided tests to reject at 5 %.
 
-    Under the null all 2^n patterns of signs are equally likely, and two of them are the most extreme: every difference
-    positive, and every one negative (Wilcoxon 1945, "Individual comparisons by ranking methods").
+    Of two lines with `num_seeds` runs each, equal spreads, and `borrowed` degrees of freedom each, where nothing but
+    runs varies; it takes less where examples do too. Infinite for one seed.
     """
-    return min(1.0, 2.0 / 2.0**pairs)
+    if num_seeds < 2:
+        return math.inf
+    degrees = np.full((1, 2), num_seeds - 1 + borrowed)
+    return float(margins(np.full((1, 2), 0.5), degrees, np.array([(1 - LEVEL) / (2 * max(num_tests, 1))]))[0])
 
 
-def pairs_needed(level: float = LEVEL) -> int:
-    """The fewest pairs of which some outcome has p < level."""
-    pairs = max(1, math.ceil(math.log2(2 / level)))
-    return pairs if smallest_p(pairs) < level else pairs + 1
-
-
-def seeds_can_show(num_seeds: int, level: float = LEVEL) -> str:
-    """One line on what a comparison of two methods over these seeds can come to."""
-    needed = pairs_needed(level)
-    least = smallest_p(num_seeds)
-    test = "an exact two-sided Wilcoxon signed-rank test"
-    enough = f"{smallest_p(needed):.3g}"
-    if num_seeds == 1:
-        no_spread = "1 seed: no spread and no interval can be given"
-        return f"{no_spread}; {test} can reach p < {level:g} from {needed} seeds on ({enough})"
-    if num_seeds < needed:
-        no_reach = f"{num_seeds} seeds: {test} cannot reach p < {level:g} (smallest p {least:.3g})"
-        return f"{no_reach}; {needed} seeds can ({enough})"
-    return f"{num_seeds} seeds: {test} can reach p < {level:g} (smallest p {least:.3g})"
+def seeds_can_show(num_seeds: int, num_tests: int) -> str:
+    """One line on what so many seeds can come to where so many comparisons are one family."""
+    bound = f"{100 * most(0, num_seeds):.0f} %"
+    if num_seeds < 2:
+        return "1 seed: no spread, no interval and no verdict can be given; 2 seeds can be compared, 3 to 5 are usual"
+    low, high = (errors_needed(num_seeds, num_tests, borrowed) for borrowed in (MANY, 0.0))
+    what = "comparison" if num_tests == 1 else "comparisons"
+    return (
+        f"{num_seeds} seeds: the first verdict of {num_tests} {what} takes a difference of {low:.1f} standard errors "
+        f"where many cells are spread alike, of {high:.1f} where no spread can be borrowed; no collapse in {num_seeds} "
+        f"runs rules out no rate under {bound}"
+    )

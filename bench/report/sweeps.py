@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from bench.report.wording import natural
+
 Kind = Literal["number", "layers", "choice"]
 CONDITIONS = ("protocol", "trials", "budget", "max_length", "precision")  # what else must be equal along a line
 ALL = "all"
@@ -118,7 +120,8 @@ def shown_lines(frame: pd.DataFrame, most: int = MOST_LINES) -> tuple[list[str],
     """The lines of a suite that a figure of all methods shows, and a note on the others, or "".
 
     All of them up to `most`; otherwise each method keeps one: the line with the method's default settings, or that
-    with the most cells, or the first by name. Scores do not choose: the best of many lines is no fair picture of one.
+    with the most cells, or the first by name; of several budgets the largest. Scores do not choose: the best of many
+    lines is no fair picture of one.
     """
     cells = frame.drop_duplicates("id")
     labels = sorted(set(cells["label"]))
@@ -128,7 +131,8 @@ def shown_lines(frame: pd.DataFrame, most: int = MOST_LINES) -> tuple[list[str],
     for method, own in cells.groupby("method", sort=True):
         given = own.groupby("label")["given"].agg(lambda marks: min(map(len, marks)))
         count = own["label"].value_counts()
-        kept.append(str(min(given.index, key=lambda label: (given[label] > 0, -count[label], label))))
+        by_budget = sorted(given.index, key=lambda label: natural(label.partition(" [")[2]), reverse=True)
+        kept.append(str(min(by_budget, key=lambda label: (given[label] > 0, -count[label], label.partition(" [")[0]))))
         several += [f"{method} ({len(given)})"] if len(given) > 1 else []
     if not several:
         return kept, ""

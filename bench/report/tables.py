@@ -181,7 +181,7 @@ def _trivial_row(summary: pd.DataFrame, averages: pd.DataFrame, columns: list[tu
 def conditions(frame: pd.DataFrame) -> str:
     """Under which protocol, trials, budget and seeds the numbers of a frame were measured."""
     protocols = [PROTOCOLS.get(name, name) for name in sorted(set(frame["protocol"]))]
-    budgets = sorted(set(frame["budget"]))
+    budgets = sorted(set(frame["budget"]), key=natural)
     lengths = lengths_text({str(task): rows for task, rows in frame.groupby("task")["max_length"]})
     return (
         f"Protocol: {'; '.join(protocols)}. {trials_text(frame)}Budget: {'; '.join(budgets)}; "
@@ -210,7 +210,8 @@ def _notes(
         "a class, a candidate's number, no entity, no answer."
     )
     near = _near_trivial(summary)
-    return (conditions(frame), *_joint(frame), *_cut(frame), ENTRIES_TEXT, average, " ".join((trivial, *near)))
+    costs = (*_passes(frame), *_joint(frame))
+    return (conditions(frame), *costs, *_cut(frame), ENTRIES_TEXT, average, " ".join((trivial, *near)))
 
 
 def _near_trivial(summary: pd.DataFrame) -> tuple[str, ...]:
@@ -231,6 +232,16 @@ def _near_trivial(summary: pd.DataFrame) -> tuple[str, ...]:
     return (
         (f"Not shown to be above it (by the interval, or without one the mean): {'; '.join(parts)}.",) if parts else ()
     )
+
+
+def _passes(frame: pd.DataFrame) -> tuple[str, ...]:
+    """A line on the lines that put more sequences through the backbone than others with the same budget."""
+    rows = frame[frame["forward_passes"] > 0]
+    least = rows.groupby(["task", "model", "budget"])["forward_passes"].transform("min")
+    times = (rows["forward_passes"] / least).groupby(rows["label"]).max()
+    parts = [f"{label} {many:.3g} times" for label, many in times.items() if many > 1]
+    text = "Sequences through the backbone while training, against the line with the fewest in the same steps"
+    return (f"{text}: {', '.join(parts)}.",) if parts else ()
 
 
 def _joint(frame: pd.DataFrame) -> tuple[str, ...]:

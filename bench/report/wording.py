@@ -80,6 +80,19 @@ def score_text(mean: float, sd: float, num_done: int, num_expected: int) -> str:
     return text if num_done == num_expected else f"{text} ({num_done}/{num_expected})"
 
 
+def percent_text(share: float) -> str:
+    """A level of an interval: 0.95 is "95 %", 0.99896 is "99.90 %"; as many figures as tell it from 100 %."""
+    if math.isnan(share):
+        return "?"
+    digits = 0 if share <= 0.99 else 1 if share <= 0.999 else 2 if share <= 0.9999 else 3
+    return f"{math.floor(100 * share * 10**digits + 1e-6) / 10**digits:.{digits}f} %"
+
+
+def rate_text(runs: float, collapsed: float, bound: float) -> str:
+    """A rate of collapse with its upper bound: "1 of 5, ≤ 66 %"; NaN runs are those of a line at the trivial score."""
+    return "all at the trivial score" if math.isnan(runs) else f"{collapsed:.0f} of {runs:.0f}, ≤ {100 * bound:.0f} %"
+
+
 def natural(text: str) -> str:
     """A key that sorts texts with numbers in them as a reader would: "length=8" before "length=16"."""
     return re.sub(r"\d+(\.\d+)?(e[+-]?\d+)?", lambda number: f"{float(number.group()):030.15f}", text)

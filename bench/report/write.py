@@ -10,9 +10,11 @@ import pandas as pd
 
 from bench.errors import UsageError, unknown
 from bench.registry import methods
-from bench.report import published, stats, tables, verdict_table, verdicts
+from bench.report import published, ranking, rising, stats, tables, verdict_table, verdicts
+from bench.report.clusters import clusters_text
 from bench.report.consistency import differences
-from bench.report.entries import entries
+from bench.report.entries import entries, main_metrics
+from bench.report.equal_budgets import comparable, within_budgets
 from bench.report.evidence import gather
 from bench.report.formats import compared_numbers, latex, markdown, numbers
 from bench.report.frame import Outcome, outcomes, scored, varied
@@ -77,10 +79,22 @@ def collect(
     summary, averages = stats.summarise(rows, of_entries), stats.averages(rows, chosen, of_entries)
     every = pd.concat([part for part in (summary, averages) if len(part)] or [summary], ignore_index=True)
     compared_with, unclear = references(rows, reference, _reference_methods())
-    compared = verdicts.comparisons(every, of_entries, chosen, compared_with, margin)
+    known = verdicts.sides_of(of_entries, chosen, main_metrics(rows))
+    alike, unequal = comparable(every, compared_with)
+    compared = verdicts.comparisons(alike, chosen, known, compared_with, margin)
+    rises = rising.rising(found, rows)
+    compared = rising.noted(compared, rises, chosen)
     sizes = {str(model): size for model, size in rows.groupby("model")["backbone_parameters"].max().dropna().items()}
-    crossings, ranks = verdicts.crossings(compared, sizes), verdicts.ranks(every, of_entries)
-    warned = (*problems, *differences(found), *evidence.problems, *unclear)
+    crossings = ranking.crossings(compared, sizes)
+    ranked = [
+        ranking.ranks(suite, own, chosen[suite])
+        for suite, sides in known.items()
+        for own in within_budgets(sides, rows[rows["suite"] == suite])
+    ]
+    ranks = pd.concat(
+        [part for part in ranked if len(part)] or [pd.DataFrame(columns=ranking.RANKS)], ignore_index=True
+    )
+    warned = (*problems, *differences(found), *evidence.problems, *unclear, *unequal)
     papers = published.known()
     agreeing = [published.beside(papers, summary[summary["suite"] == suite], tasks) for suite, tasks in chosen.items()]
     beside = pd.concat([part for part in agreeing if len(part)] or [summary.head(0)], ignore_index=True)
@@ -88,12 +102,18 @@ def collect(
         tables.build(rows, summary, averages, suite, tasks, suites_average.get(suite, ()), beside)
         for suite, tasks in chosen.items()
     ) or (tables.nothing([str(path) for path in paths]),)
-    built = tuple(replace(table, warnings=tuple(" ".join(warning.split()) for warning in warned)) for table in built)
+    warnings = tuple(" ".join(warning.split()) for warning in warned)
+    built = tuple(
+        replace(table, warnings=warnings, notes=(*table.notes, *rising.text(rises, table.suite))) for table in built
+    )
     judged = tuple(
-        verdict_table.build(suite, rows, compared, crossings, ranks, tasks)
+        verdict_table.build(
+            suite, rows, compared, crossings, ranks, tasks, known[suite], clusters_text(rows, evidence, suite)
+        )
         for suite, tasks in chosen.items()
         if (compared["suite"] == suite).any()
     )
+    judged = tuple(replace(table, notes=(*table.notes, *_meant(compared, table.suite))) for table in judged)
     apart = shares(varied(found), rows)
     sections = {suite: (chosen_section(found, rows, suite), variance_section(apart, suite)) for suite in suites}
     shown = {suite: tuple(filter(None, own)) for suite, own in sections.items()}
@@ -101,6 +121,12 @@ def collect(
         tuple(paths), tuple(found), rows, summary, averages, chosen, built, papers, beside, shown, apart,
         compared, crossings, ranks, judged, warned,
     )  # fmt: skip
+
+
+def _meant(compared: pd.DataFrame, suite: str) -> list[str]:
+    """What a verdict table's notes on rising curves mean, where there are some."""
+    notes = compared.loc[compared["suite"] == suite, "note"]
+    return [rising.MEANING] if any("still rising" in text for note in notes for text in note) else []
 
 
 def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:
@@ -150,10 +176,11 @@ def write(
     """Write table-SUITE, verdicts-SUITE (.md, .csv, .tex), paper-SUITE.tex, figures (.png, .svg), report.html.
 
     Chosen settings and seeds taken apart stand under the table in Markdown, and in chosen-SUITE and variance-SUITE .csv
-    and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, and ablation-SUITE-SETTING per swept setting. All
-    go to the folder `to`, by default report/ in the first results folder. With `published` the papers' numbers are laid
-    over the scale figures. The page shows at most `samples` predictions of a cell. UsageError for an unknown format, a
-    folder that cannot be written to, or when the published numbers are not there.
+    and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, ablation-SUITE-SETTING per swept setting, and
+    budget-SUITE-FIELD per swept field of the budget. All go to the folder `to`, by default report/ in the first results
+    folder. With `published` the papers' numbers are laid over the scale figures. The page shows at most `samples`
+    predictions of a cell. UsageError for an unknown format, a folder that cannot be written to, or when the published
+    numbers are not there.
     """
     check(formats)
     folder = to or report.folders[0] / "report"

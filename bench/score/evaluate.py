@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.data.batches import Ticket, collate, micro_batches
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item
 from bench.model.backbone import Backbone
+from bench.model.company import micro_batches
+from bench.model.heads import lane_scores
 from bench.score.answers import Found, Scores, answer, with_threshold
 from bench.score.metrics import Prediction, score
-from bench.score.objective import item_scores, num_terms, summed_loss
+from bench.score.objective import item_losses, item_scores, num_terms
 from bench.score.texts import best_null_threshold
 from bench.spec import Example
 
@@ -48,24 +51,24 @@ def predict(
     are chosen on the selection slice.
     """
     prompts = [lane.attachment.prompts() for lane in lanes]
-    tickets = [Ticket(index, item) for index, own in enumerate(items) for item in own]
+    heads = [lane.head for lane in lanes]
+    tickets = [Ticket(index, item) for index, mine in enumerate(items) for item in mine]
     found: list[dict[int, Scores]] = [{} for _ in lanes]
-    losses = [0.0] * len(lanes)
-    for micro in micro_batches(tickets, token_budget):
-        batch = collate(micro, backbone.pad_id, backbone.device)
+    losses: list[dict[int, float]] = [{} for _ in lanes]
+    for cut in micro_batches(backbone, tickets, token_budget, prompts, heads):
+        batch = collate(cut.tickets, backbone.pad_id, backbone.device, cut.shape)
+        none = [0.0] * len(lanes)
         with backbone.autocast():
-            hidden = backbone.hidden(batch, prompts, [0.0] * len(lanes))
-            for index, lane in enumerate(lanes):
-                reading = batch.read(hidden, index)
-                if reading is None:
-                    continue
-                own = [ticket.item for ticket in reading.tickets]
-                scores, counts = item_scores(lane.task, reading, lane.head(reading.states, reading.tokens))
-                losses[index] += float(summed_loss(lane.task, scores, own, counts))
+            hidden = backbone.hidden(batch, prompts, none)
+            for index, (reading, given) in lane_scores(backbone, batch, hidden, heads, none).items():
+                mine = [ticket.item for ticket in reading.tickets]
+                scores, counts = item_scores(lanes[index].task, reading, given)
+                own_losses = item_losses(lanes[index].task, scores, counts, mine).tolist()
                 parts = torch.split(scores.cpu(), counts)
-                found[index].update({id(item): part.numpy() for item, part in zip(own, parts, strict=True)})
+                for item, part, loss in zip(mine, parts, own_losses, strict=True):
+                    found[index][id(item)], losses[index][id(item)] = part.numpy(), loss
     return [
-        _predictions(lane, own, known, scores, loss)
+        _predictions(lane, own, known, scores, math.fsum(loss.values()))
         for lane, own, known, scores, loss in zip(lanes, items, examples, found, losses, strict=True)
     ]
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from bench.data.batches import Reading
+from bench.data.cutting import bucket
 from bench.data.rows import Item
 from bench.spec import Task
 
@@ -31,33 +32,61 @@ def item_scores(task: Task, reading: Reading, scores: Tensor) -> tuple[Tensor, l
     if task.kind != "choice":
         return scores, reading.per_item
     counts = torch.tensor(reading.per_row, device=scores.device)
-    owner = torch.repeat_interleave(torch.arange(len(counts), device=scores.device), counts)
-    means = scores.new_zeros(len(counts), scores.shape[1]).index_add(0, owner, scores) / counts[:, None]
-    return means, [len(ticket.item.rows) for ticket in reading.tickets]
+    return _added(scores, counts) / counts[:, None], [len(ticket.item.rows) for ticket in reading.tickets]
+
+
+def item_losses(task: Task, scores: Tensor, counts: list[int], items: list[Item]) -> Tensor:
+    """Cross-entropy of each item, summed over its terms (see num_terms): (N,); `scores`, `counts` are item_scores'."""
+    wanted = [target for item in items for target in item.targets]
+    targets = torch.tensor(wanted, dtype=torch.long, device=scores.device)  # long where there are none too
+    if task.positions_compete:
+        return _competing(scores, targets, counts)
+    losses = cross_entropy(scores, targets, reduction="none")
+    if all(count == 1 for count in counts):
+        return losses
+    return _added(losses, torch.tensor(counts, device=scores.device))
 
 
 def summed_loss(task: Task, scores: Tensor, items: list[Item], counts: list[int]) -> Tensor:
-    """Cross-entropy, summed over the items' terms (see num_terms); `scores` and `counts` are item_scores'."""
-    targets = torch.tensor([target for item in items for target in item.targets], device=scores.device)
-    if not task.positions_compete:
-        return cross_entropy(scores, targets, reduction="sum")
-    return _competing(scores, targets, counts)
+    """The items' losses together."""
+    return item_losses(task, scores, counts, items).sum()
 
 
 def _competing(scores: Tensor, targets: Tensor, counts: list[int]) -> Tensor:
-    """Minus the log of the probability of all positions that are right, mean over columns, summed over items.
+    """Minus the log of the probability of all positions that are right, mean over columns, of each item: (N,).
 
     `scores` (R, K). An item with no right position in a column (possible only where nothing trains on it) adds 0.
+    Items of one width at a time, and by softmax over the last dimension, whose kernels take a row as a row: a sum over
+    a padded dimension is rounded as the longest neighbour has it.
     """
-    device, columns = scores.device, scores.shape[1]
-    sizes = torch.tensor(counts, device=device)
-    item = torch.repeat_interleave(torch.arange(len(counts), device=device), sizes)
-    place = torch.arange(len(item), device=device) - (sizes.cumsum(0) - sizes)[item]
-    empty = scores.new_full((len(counts), int(max(counts)), columns), -torch.inf)
-    log_all = empty.index_put((item, place), scores).logsumexp(dim=1)  # (N, K)
-    right = (targets[:, None] >> torch.arange(columns, device=device)) & 1  # (R, K)
-    wanted = empty.index_put((item, place), scores.masked_fill(right == 0, -torch.inf))
-    known = wanted.amax(dim=1) > -torch.inf  # (N, K)
-    # where nothing is right, the sum over all stands in, so that no infinity meets a gradient
-    log_right = torch.where(known[:, None, :], wanted, empty.index_put((item, place), scores)).logsumexp(dim=1)
-    return (log_all - log_right).mean(dim=1).sum()
+    starts = [sum(counts[:at]) for at in range(len(counts))]
+    widths: dict[int, list[int]] = {}
+    for at, count in enumerate(counts):
+        widths.setdefault(bucket(count, 4), []).append(at)
+    losses: list[Tensor] = []
+    for width, alike in widths.items():
+        places = torch.tensor([[starts[at] + min(each, counts[at] - 1) for each in range(width)] for at in alike])
+        beyond = torch.tensor([[each >= counts[at] for each in range(width)] for at in alike])
+        losses += _of_width(scores, targets, places.to(scores.device), beyond.to(scores.device)).unbind()
+    order = [at for alike in widths.values() for at in alike]
+    return torch.stack([losses[order.index(at)] for at in range(len(counts))] if len(widths) > 1 else losses)
+
+
+def _of_width(scores: Tensor, targets: Tensor, places: Tensor, beyond: Tensor) -> Tensor:
+    """The losses of n items: places (n, W) of their positions among the R, beyond (n, W) where there is none."""
+    columns = scores.shape[1]
+    own = scores[places].masked_fill(beyond[..., None], -torch.inf).transpose(1, 2)  # (n, K, W)
+    right = (targets[places][..., None] >> torch.arange(columns, device=scores.device)) & 1 & ~beyond[..., None]
+    right = right.transpose(1, 2) == 1  # (n, K, W)
+    known = right.any(dim=2, keepdim=True)
+    first = right.int().argmax(dim=2, keepdim=True)
+    among_right = own.masked_fill(~right & known, -torch.inf)  # where nothing is right all stand in: the loss is then 0
+    # log of the sum over right positions, minus that over all: both relative to the first right one's score
+    found = among_right.log_softmax(dim=2).gather(2, first) - own.log_softmax(dim=2).gather(2, first)  # (n, K, 1)
+    return torch.stack(found[..., 0].unbind(dim=1)).mean(dim=0)
+
+
+def _added(values: Tensor, counts: Tensor) -> Tensor:
+    """Sums of `counts[i]` values each, in their order: (N,) of (R, …). index_add has no fixed order on a GPU."""
+    owner = torch.repeat_interleave(counts)
+    return values.new_zeros(len(counts), *values.shape[1:]).index_put((owner,), values, accumulate=True)

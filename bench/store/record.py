@@ -36,6 +36,8 @@ class Counts(Part):
     train_cut: int = 0
     scored_cut: int = 0
     train_left_out: int = 0  # rows of the whole train split from which nothing can be learned
+    train_repaired: int = 0  # repairs made in reading the whole train split, whatever their kind
+    scored_repaired: int = 0  # the same of the whole scored split
     demonstrations: int = 0  # solved train examples that stood before every example
     demonstrations_cut: int = 0  # of these, those of whose text some was left out
     demonstrations_dropped: int = 0  # those asked for that found no room in the model's positions, or no train row
@@ -44,7 +46,7 @@ class Counts(Part):
 class Parameters(Part):
     """Numbers of scalars."""
 
-    trained: int = 0  # what the optimizer moved, reparameterisation included
+    trained: int = 0  # what the optimizer moved or a search chose, reparameterisation included
     stored: int = 0  # what must be kept to use the result
     head: int = 0  # of the stored, those of the task head
     backbone: int = 0  # the model without what the method added
@@ -59,6 +61,7 @@ class Costs(Part):
     steps: int = 0
     tokens: int = 0  # real tokens and prompt slots through the backbone while training, padding not counted
     tokens_per_second: float = 0.0
+    forward_passes: int = 0  # sequences through the backbone while training, each time they went through
     peak_bytes: int = 0  # of the process (CPU) or of the allocator (GPU) during the loop
     lanes: int = 1  # cells that shared the loop
     joint_steps: int = 0  # of a first stage over several data sets, on top of the budget; not in the numbers above
@@ -80,6 +83,7 @@ class Record(Part):
     selected_step: int | None = None
     selection_score: float | None = None
     null_threshold: float | None = None  # a span is answered unless "no answer" scores better by more than this
+    found: dict[str, Any] = {}  # what a search came to, as text: a trigger's tokens, label words per class
     curve: list[CurvePoint] = []
     counts: Counts = Counts()
     parameters: Parameters = Parameters()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from bench.data.batches import Ticket
 from bench.data.context import Context
+from bench.data.cutting import Ticket
 from bench.data.rows import Item
 from bench.model.attachment import Attachment, Prompts
 from bench.model.backbone import Backbone
 from bench.model.heads import build_head
+from bench.model.label_words import LabelWords
+from bench.model.searched import Searched
 from bench.score.evaluate import Predictions
 from bench.seeds import derive
 from bench.spec import Cell, Example, Method, Task
@@ -37,6 +39,8 @@ class LaneData:
     selection_examples: Sequence[Example]
     scored_examples: Sequence[Example]
     train_left_out: int = 0
+    train_repaired: int = 0
+    scored_repaired: int = 0
     context: Context = field(default_factory=Context)
 
 
@@ -45,6 +49,7 @@ class Ledger:
     """What a lane has used so far."""
 
     tokens: int = 0
+    forward_passes: int = 0  # sequences through the backbone while training
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
     joint_steps: int = 0
@@ -86,8 +91,7 @@ class Lane:
             torch.manual_seed(derive("init", cell.stream_seed("init"), "attachment"))
             self.attachment: Attachment = attachment or method.attach(backbone, task).to(backbone.device)
             torch.manual_seed(derive("init", cell.stream_seed("init"), "head"))
-            self.head: nn.Module = build_head(method.head, backbone, task).to(backbone.device)
-        self.attachment.seed_dropout(derive("adapter dropout", cell.stream_seed("dropout"), cell.task))
+            self.head: nn.Module = build_head(method.head, backbone, task, method.num_label_words).to(backbone.device)
         self.status: Literal["running", "done", "failed", "diverged"] = "running"
         self.reason: str | None = None
         self.step = 0
@@ -96,6 +100,7 @@ class Lane:
         self.num_steps = (budget.steps or budget.epochs * self.steps_per_epoch) if method.trains else 0
         if method.trains:
             self.attachment.begin(self.num_steps)
+        if method.trains and not self.searches:
             self.optimizer = build_optimizer(method, self.attachment, self.head)
             self.schedule = build_schedule(method, self.optimizer, self.num_steps)
         self.ledger = Ledger()
@@ -112,6 +117,11 @@ class Lane:
     @property
     def running(self) -> bool:
         return self.status == "running"
+
+    @property
+    def searches(self) -> bool:
+        """Whether its prompts are searched for (bench.train.search), without an optimizer."""
+        return isinstance(self.attachment, Searched)
 
     @property
     def epoch(self) -> float:
@@ -138,7 +148,8 @@ class Lane:
 
     def open_step(self) -> Prompts:
         """Make this step's prompts; micro-batches add up gradients in the leaves that are returned."""
-        self.optimizer.zero_grad(set_to_none=True)
+        if not self.searches:
+            self.optimizer.zero_grad(set_to_none=True)
         self._graph = self.attachment.prompts()
         self._leaves = self._graph.leaves()
         return self._leaves
@@ -151,6 +162,11 @@ class Lane:
         self._graph = Prompts()
         self._losses.append(loss)
         self.last_loss = loss
+
+    @property
+    def slot_gradient(self) -> Tensor | None:
+        """(P, H) the gradient at the slots of the step that was closed last; None without slots."""
+        return self._leaves.slots.grad if self._leaves.slots is not None else None
 
     def apply(self) -> None:
         """Clip and step."""
@@ -184,6 +200,10 @@ class Lane:
             for name, value in self.training_tensors().items():
                 value.copy_(self.best.values[name])
         self.null_threshold = self.best.null_threshold
+
+    def found(self) -> dict[str, Any]:
+        """What a person can read of the result: a trigger's tokens, label words that were searched for."""
+        return self.attachment.found() | (self.head.found() if isinstance(self.head, LabelWords) else {})
 
     def stored(self) -> dict[str, Tensor]:
         """What must be kept: finished prompts or changed weights, and the head."""

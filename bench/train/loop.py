@@ -1,8 +1,8 @@
 """The training loop: many lanes over one backbone.
 
-A step gathers each lane's batch, sorts all rows by length, cuts micro-batches of at most N tokens, and runs the
-backbone once per micro-batch with each row's own prompt; each row's hidden states go to its own lane's head. The
-gradients are those of each lane's undivided batch.
+A step gathers each lane's batch, cuts all rows into micro-batches (bench.data.cutting), and runs the backbone once per
+micro-batch with each row's own prompt; each row's hidden states go to its own lane's head. The gradients are those of
+each lane's undivided batch, and a lane's numbers have the same bits in any company.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.data.batches import MicroBatch, Reading, collate, micro_batches
+from bench.data.batches import MicroBatch, collate
+from bench.data.cutting import Ticket
 from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
-from bench.model.dropout import keep_mask
+from bench.model.company import micro_batches
+from bench.model.determinism import deterministic, lacks_kernel
+from bench.model.heads import lane_scores
+from bench.model.inner_dropout import RowDropout, row_dropout
 from bench.score.evaluate import predict
-from bench.score.objective import item_scores, num_terms, summed_loss
-from bench.seeds import derive
+from bench.score.objective import item_losses, item_scores, num_terms
 from bench.train.lane import Lane
+from bench.train.search import find_label_words, search_step
 from bench.train.trained import NotTrained, Watch
 
 CHECK_AFTER = 3  # steps; by then every tensor must have had a gradient and moved
@@ -49,6 +53,7 @@ def fit(
     watches = Watches(backbone, lanes)
     _evaluate([lane for lane in lanes if lane.running and not lane.num_steps], backbone, token_budget)
     _finish(lanes)
+    find_label_words(lanes, backbone, token_budget)
     while active := [lane for lane in lanes if lane.running]:
         started = time.perf_counter()
         tokens = take_step(backbone, active, token_budget, watches)
@@ -108,78 +113,87 @@ def _fail_unless(watch: Watch, lanes: Sequence[Lane]) -> None:
 def take_step(backbone: Backbone, lanes: Sequence[Lane], token_budget: int, watches: Watches) -> list[int]:
     """One step of every lane; returns each lane's tokens."""
     tickets = [ticket for at, lane in enumerate(lanes) for ticket in lane.next_tickets(at)]
-    prompts = [lane.open_step() for lane in lanes]
-    terms = [0] * len(lanes)
     tokens = [0] * len(lanes)
     for ticket in tickets:
-        terms[ticket.lane] += num_terms(lanes[ticket.lane].task, ticket.item)
         tokens[ticket.lane] += ticket.item.num_tokens
-    losses = torch.zeros(len(lanes), device=backbone.device)
-    _seed_backbone_dropout(backbone, lanes)
-    for micro in micro_batches(tickets, token_budget):
-        batch = collate(micro, backbone.pad_id, backbone.device)
-        sums = _losses(backbone, batch, lanes, prompts)
-        scaled = sums / torch.tensor([max(1, count) for count in terms], device=sums.device)
-        scaled.sum().backward()  # type: ignore[no-untyped-call]
-        losses += scaled.detach()
+        lanes[ticket.lane].ledger.forward_passes += len(ticket.item.rows)
+    try:
+        sums = _gradients(backbone, lanes, tickets, token_budget)
+    except RuntimeError as error:
+        if not (backbone.deterministic and lacks_kernel(error)):
+            raise
+        backbone.deterministic = False  # one of the model's operations has no such kernel: the step is taken again
+        sums = _gradients(backbone, lanes, tickets, token_budget)
+    for index, loss in enumerate(torch.stack(sums).tolist()):  # the step's one wait for the device
+        tokens[index] += _update(lanes[index], backbone, loss, token_budget, watches)
+    return tokens
+
+
+def _gradients(backbone: Backbone, lanes: Sequence[Lane], tickets: Sequence[Ticket], token_budget: int) -> list[Tensor]:
+    """Put the step's gradients where the optimizers find them; returns each lane's loss, a scalar on the device."""
+    prompts = [lane.open_step() for lane in lanes]
+    terms = [0] * len(lanes)
+    for ticket in tickets:
+        terms[ticket.lane] += num_terms(lanes[ticket.lane].task, ticket.item)
+    parts: list[list[Tensor]] = [[] for _ in lanes]
+    if any(lane.cell.budget.backbone_dropout for lane in lanes):  # of such a group all lanes have it
+        backbone.model.train()
+    for cut in micro_batches(backbone, tickets, token_budget, prompts, [lane.head for lane in lanes]):
+        batch = collate(cut.tickets, backbone.pad_id, backbone.device, cut.shape)
+        with deterministic(backbone.device, backbone.deterministic):
+            losses = _losses(backbone, batch, lanes, prompts, terms)
+            torch.cat(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        for index, each in losses.items():
+            parts[index].append(each.detach())
+    sums = [torch.cat(each).sum() for each in parts]  # of the items in the lane's order, however they were cut
     for index, lane in enumerate(lanes):
         penalty = lane.attachment.penalty()
         if penalty is not None:
             penalty.backward()  # type: ignore[no-untyped-call]
-            losses[index] += penalty.detach()
+            sums[index] = sums[index] + penalty.detach()
     backbone.model.eval()
-    for lane, loss in zip(lanes, losses.tolist(), strict=True):  # the step's one wait for the device
-        _update(lane, loss, watches)
-    return tokens
+    return sums
 
 
-def _losses(backbone: Backbone, batch: MicroBatch, lanes: Sequence[Lane], prompts: Sequence[Prompts]) -> Tensor:
-    """Each lane's loss, summed over its terms in this micro-batch: (lanes,)."""
+def _losses(
+    backbone: Backbone, batch: MicroBatch, lanes: Sequence[Lane], prompts: Sequence[Prompts], terms: Sequence[int]
+) -> dict[int, Tensor]:
+    """By lane of a micro-batch its items' shares of the lane's mean loss: (items,) each."""
+    rates, heads = [lane.method.dropout for lane in lanes], [lane.head for lane in lanes]
+    found = {}
     with backbone.autocast():
-        hidden = backbone.hidden(batch, prompts, [lane.method.dropout for lane in lanes])
-        sums = []
-        for index, lane in enumerate(lanes):
-            reading = batch.read(hidden, index)
-            if reading is None:
-                sums.append(hidden.new_zeros((), dtype=torch.float32))
-                continue
-            found = lane.head(_dropped(reading, lane), reading.tokens)
-            scores, counts = item_scores(lane.task, reading, found)
-            sums.append(summed_loss(lane.task, scores, [ticket.item for ticket in reading.tickets], counts))
-    return torch.stack(sums)
+        with row_dropout(_draws(backbone, batch, lanes)):
+            hidden = backbone.hidden(batch, prompts, rates)
+        for index, (reading, scores) in lane_scores(backbone, batch, hidden, heads, rates).items():
+            items = [ticket.item for ticket in reading.tickets]
+            losses = item_losses(lanes[index].task, *item_scores(lanes[index].task, reading, scores), items)
+            found[index] = losses / max(1, terms[index])
+    return found
 
 
-def _dropped(reading: Reading, lane: Lane) -> Tensor:
-    """Dropout on a linear head's input, drawn per item; a verbalizer reads the states as they are."""
-    rate, states = lane.method.dropout, reading.states
-    if not rate or lane.method.head != "linear":
-        return states
-    width = states.shape[-1]
-    draws = zip(reading.tickets, reading.per_item, strict=True)
-    masks = [keep_mask(derive(ticket.seed, "head"), rate, (read, width), states.device) for ticket, read in draws]
-    return states * torch.cat(masks)
+def _draws(backbone: Backbone, batch: MicroBatch, lanes: Sequence[Lane]) -> RowDropout | None:
+    """Where the backbone or an adapter in it drops out while training, the rows' draws."""
+    if not any(lane.cell.budget.backbone_dropout or lane.attachment.drops_inside for lane in lanes):
+        return None
+    return RowDropout(batch, backbone.family.query_stream)
 
 
-def _seed_backbone_dropout(backbone: Backbone, lanes: Sequence[Lane]) -> None:
-    """Turn on the backbone's own dropout where the budget asks for it; such a lane has the loop to itself."""
-    if not any(lane.cell.budget.backbone_dropout for lane in lanes):
-        return
-    assert len(lanes) == 1, "backbone dropout draws from one stream: lanes would depend on their neighbours"
-    backbone.model.train()
-    cell, step = lanes[0].cell, lanes[0].step
-    torch.manual_seed(derive("backbone dropout", cell.stream_seed("dropout"), cell.task, step))
+def _update(lane: Lane, backbone: Backbone, loss: float, token_budget: int, watches: Watches) -> int:
+    """The optimizer's or the search's step of one lane, or the note that it diverged.
 
-
-def _update(lane: Lane, loss: float, watches: Watches) -> None:
-    """The optimizer's step of one lane, or the note that it diverged."""
+    Returns the tokens that went through the backbone for it.
+    """
     lane.close_step(loss)
     if not math.isfinite(loss):
         lane.fail("diverged", f"the loss was {loss} at step {lane.step + 1}")
-        return
+        return 0
+    if lane.searches:
+        return search_step(lane, backbone, token_budget)
     watches.saw_gradients(lane)
     lane.apply()
     watches.saw_moves(lane)
     lane.attachment.after_step(lane.step)
+    return 0
 
 
 def _evaluate(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from transformers.optimization import (
-    Adafactor,
-    get_constant_schedule_with_warmup,
-    get_linear_schedule_with_warmup,
-)
+from transformers.optimization import get_constant_schedule_with_warmup, get_linear_schedule_with_warmup
 
 from bench.model.attachment import Attachment
 from bench.spec import Method
+from bench.train.adafactor import Adafactor
 
 
 def build_optimizer(method: Method, attachment: Attachment, head: nn.Module) -> Optimizer:
-    """AdamW (betas 0.9 / 0.999, eps 1e-8), or Adafactor without parameter scaling as in Lester et al. 2021."""
+    """AdamW (betas 0.9 / 0.999, eps 1e-8), or Adafactor as in Lester et al. 2021."""
     own = [parameter for part in (attachment, head) for parameter in part.parameters() if parameter.requires_grad]
     weights = list(attachment.weights().values())
     taken = {id(parameter) for parameter in weights}
@@ -26,8 +23,7 @@ def build_optimizer(method: Method, attachment: Attachment, head: nn.Module) -> 
     ]
     groups = [group for group in groups if group["params"]]
     if method.optimizer == "adafactor":
-        fixed = {"scale_parameter": False, "relative_step": False, "warmup_init": False}
-        return Adafactor(groups, lr=method.learning_rate, weight_decay=method.weight_decay, **fixed)
+        return Adafactor(groups, lr=method.learning_rate, weight_decay=method.weight_decay)
     return AdamW(groups, lr=method.learning_rate, weight_decay=method.weight_decay)
 
 

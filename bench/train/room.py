@@ -32,6 +32,8 @@ class Parts:
     selection: list[Example]
     scored: list[Example]
     train_left_out: int = 0  # rows of the whole split
+    train_repaired: int = 0  # repairs in the whole split
+    scored_repaired: int = 0
 
     def __iter__(self) -> Iterator[list[Example]]:
         return iter((self.train, self.selection, self.scored))
@@ -63,7 +65,9 @@ class DataRoom:
         scored = self._first(cell, task, task.scored) if cell.stage == "score" else []
         if cell.protocol == "paper":
             selection = self._first(cell, task, "dev")
-        return Parts(rest, selection, scored, left_out)
+        repaired = self._repaired(cell, task, "train")
+        scored_repaired = self._repaired(cell, task, task.scored) if cell.stage == "score" else 0
+        return Parts(rest, selection, scored, left_out, repaired, scored_repaired)
 
     def _train(self, cell: Cell, task: Task) -> tuple[list[Example], list[Example], int]:
         """The train rows of a cell, what is held out of them (under `paper` nothing), and how many were left out."""
@@ -72,13 +76,13 @@ class DataRoom:
         left_out = sum(reading.left_out.values())
         if cell.protocol == "paper":
             return train, [], left_out
-        rest, selection = held_out(task, train, cell.streams.get("split"))
-        if not rest or not selection:
-            raise UsageError(f"task {task.name!r}: nothing can be held out of {len(train)} train rows; give it more")
-        return rest, selection, left_out
+        return *held_out(task, train, cell.streams.get("split")), left_out
 
     def _first(self, cell: Cell, task: Task, split: Split) -> list[Example]:
         return first_rows(task, self._read(cell, task, split).examples, cell.budget.scored_rows, split)
+
+    def _repaired(self, cell: Cell, task: Task, split: Split) -> int:
+        return sum(self._read(cell, task, split).repaired.values())
 
     def _read(self, cell: Cell, task: Task, split: Split) -> Reading:
         key = (cell.suite, task.name, split, cell.data_path)
@@ -94,7 +98,8 @@ class DataRoom:
         selection = self._encoded(cell, task, method, "selection", parts.selection, *read)
         scored = self._encoded(cell, task, method, "scored", parts.scored, *read)
         rows = (parts.train, parts.selection, parts.scored)
-        return LaneData(train, selection, scored, *rows, parts.train_left_out, context)
+        counts = (parts.train_left_out, parts.train_repaired, parts.scored_repaired)
+        return LaneData(train, selection, scored, *rows, *counts, context)
 
     def train_data(self, cell: Cell, task: Task, method: Method, tokenizer: Any, reader: Reader) -> LaneData:
         """Of a cell the items it trains on alone; no other split is read."""

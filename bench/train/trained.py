@@ -22,10 +22,15 @@ def checksum(tensor: Tensor) -> int:
 
 
 class Watch:
-    """Watches tensors by name from before the first step to the check."""
+    """Watches tensors by name from before the first step to the check.
+
+    Whole numbers that train are chosen by a search, which may find nothing better than what it begins with and looks
+    itself whether it has a gradient (bench.train.search): they are not asked to move.
+    """
 
     def __init__(self, training: Mapping[str, Tensor], still: Mapping[str, Tensor]) -> None:
-        self.training, self.still = dict(training), dict(still)
+        self.training = {name: tensor for name, tensor in training.items() if tensor.is_floating_point()}
+        self.still = dict(still)
         self._before = {name: checksum(tensor) for name, tensor in {**self.still, **self.training}.items()}
         self._reached: set[str] = set()
         self._moved: set[str] = set()

@@ -2,19 +2,22 @@
 
 CoNLL-2012 (Pradhan et al. 2012): document, part, word number, word, part of speech, parse, lemma, frameset, sense,
 speaker, entities, a column of arguments per predicate, coreference. CoNLL-2005 (Carreras & Màrquez 2005): word first,
-a column of arguments per predicate last.
+then others, the last of which has the predicates' lemmas and - elsewhere, then a column of arguments per predicate.
 """
 
 from __future__ import annotations
 
 import re
 
+from bench.errors import WordError
 from suites.rows.fields import Row, texts
 
 Column = list[str]
-_DOCUMENT, _NUMBER, _WORD, _ENTITIES = 0, 2, 3, 10
+_DOCUMENT, _NUMBER, _WORD, _LEMMA, _FRAMESET, _ENTITIES = 0, 2, 3, 6, 7, 10
 _CELL = re.compile(r"(?:\(([^()*]+))?\*?(\))?")  # (A0*  *  *)  (V*)  (GPE)
+_BRACKETS = re.compile(r"[^()*]*[()*][^()*]*[()*]*")  # the like of them, whether it fits or not
 _PREDICATE = "(V*"
+_NONE = "-"  # in a column of lemmas or framesets
 
 
 def columns(row: Row) -> list[Column]:
@@ -25,9 +28,38 @@ def columns(row: Row) -> list[Column]:
     return found
 
 
+def words_and_tags(row: Row) -> tuple[Column, Column]:
+    """The words and the tags of a plain sentence. ValueError where one of either is blank, or there are none.
+
+    Tables name them: `words` or `tokens`, and `tags` or, as on the hub, `ner_tags`.
+    """
+    if "columns" in row:
+        found = columns(row)
+        words, tags = found[row.get("word_column", 0)], found[row.get("tag_column", -1)]
+    else:
+        words = texts(row, "words" if "words" in row else "tokens")
+        tags = texts(row, "tags" if "tags" in row else "ner_tags")
+    if len(words) != len(tags):
+        raise ValueError(f"{len(words)} words but {len(tags)} tags")
+    for name, column in (("word", words), ("tag", tags)):
+        if "" in column:
+            raise WordError(column.index(""), f"the {name} is blank; a word outside of any entity has the tag O")
+    return words, tags
+
+
 def is_gold_conll(found: list[Column]) -> bool:
-    """Whether the columns are those of CoNLL-2012, which numbers the words of a sentence."""
-    return len(found) > _ENTITIES + 1 and found[_NUMBER] == [str(at) for at in range(len(found[_NUMBER]))]
+    """Whether the columns are those of CoNLL-2012, which numbers the words of a sentence from 0.
+
+    ValueError where the numbers are others.
+    """
+    if len(found) <= _ENTITIES + 1 or not all(map(str.isdecimal, found[_NUMBER])):
+        return False
+    if len(set(found[_DOCUMENT])) > 1:
+        return False  # numbers of another kind
+    for at, number in enumerate(found[_NUMBER]):
+        if number != str(at):
+            raise WordError(at, f"word {at} of its sentence, counted from 0, has the number {number}")
+    return True
 
 
 def document(found: list[Column]) -> str:
@@ -48,31 +80,65 @@ def gold_entities(found: list[Column]) -> list[str]:
     return bio_tags(found[_ENTITIES])
 
 
-def propositions(found: list[Column]) -> list[list[str]]:
-    """BIO tags of each predicate's arguments, of CoNLL-2012 and of CoNLL-2005 sentences."""
-    if is_gold_conll(found):
-        return [bio_tags(column) for column in found[_ENTITIES + 1 : -1] if _has_predicate(column)]
-    last = len(found)
-    while last > 1 and _has_predicate(found[last - 1]):
-        last -= 1
-    return [bio_tags(column) for column in found[last:]]
+def propositions(found: list[Column], word_column: int = 0) -> list[list[str]]:
+    """BIO tags of each predicate's arguments, of CoNLL-2012 and of CoNLL-2005 sentences.
+
+    ValueError where a column has no predicate, where its brackets do not fit, and where there are not as many columns
+    as predicates are marked.
+    """
+    arguments, marks = _gold_arguments(found) if is_gold_conll(found) else _last_arguments(found, word_column)
+    marked = [at for at, mark in enumerate(marks) if mark != _NONE]
+    if marks and len(marked) != len(arguments):
+        at = marked[min(len(arguments), len(marked) - 1)] if marked else 0
+        raise WordError(at, f"{len(marked)} predicates are marked, but there are {len(arguments)} columns of arguments")
+    tags = [bio_tags(column) for column in arguments]
+    for number, own in enumerate(tags):
+        if "B-V" not in own:
+            at = marked[number] if marked else 0
+            raise WordError(at, f"column {number + 1} of the arguments has no predicate, {_PREDICATE}…")
+    return tags
 
 
-def _has_predicate(column: Column) -> bool:
-    return any(cell.startswith(_PREDICATE) for cell in column)
+def _gold_arguments(found: list[Column]) -> tuple[list[Column], Column]:
+    """The arguments' columns of a CoNLL-2012 sentence, and the column that marks predicates: those with a frameset.
+
+    Lemmas stand beside some other words too; where there are as many of them as columns, they are the marks.
+    """
+    arguments, lemmas = found[_ENTITIES + 1 : -1], found[_LEMMA]
+    by_lemma = len(lemmas) - lemmas.count(_NONE) == len(arguments)
+    return arguments, lemmas if by_lemma else found[_FRAMESET]
+
+
+def _last_arguments(found: list[Column], word_column: int) -> tuple[list[Column], Column]:
+    """The columns of brackets that a CoNLL-2005 sentence ends with, and the column before, which marks predicates.
+
+    Files that have no such column mark them by the arguments' columns alone.
+    """
+    first = len(found)
+    while first > word_column + 1 and any(map(_BRACKETS.fullmatch, found[first - 1])):
+        first -= 1
+    arguments, marks = found[first:], found[first - 1]
+    before = found[first - 2] if first - 2 > word_column else []
+    if set(marks) == {_NONE} and _NONE in before and set(before) != {_NONE}:
+        at = next(at for at, mark in enumerate(before) if mark != _NONE)
+        raise WordError(at, f"column {first} is neither the predicates' nor one of arguments: it has - alone")
+    unmarked = first - 1 == word_column or (_NONE not in marks and len(marks) != len(arguments))
+    return arguments, [] if unmarked else marks
 
 
 def bio_tags(cells: Column) -> list[str]:
     """BIO tags of a column of brackets, one level deep: `(A0* *) (V*)` is B-A0 I-A0 B-V."""
     tags = []
-    inside = ""
-    for cell in cells:
+    inside, opened = "", 0
+    for at, cell in enumerate(cells):
         match = _CELL.fullmatch(cell)
-        if match is None or (match[1] and inside) or (match[2] and not (match[1] or inside)):
-            raise ValueError(f"the brackets of {' '.join(cells)!r} do not fit at {cell!r}")
+        if not cell or match is None or (match[1] and inside) or (match[2] and not (match[1] or inside)):
+            raise WordError(at, f"the brackets of {' '.join(cells)!r} do not fit at {cell!r}")
+        if match[1]:
+            opened = at
         kind = match[1] or inside
         tags.append(f"{'B' if match[1] else 'I'}-{kind}" if kind else "O")
         inside = "" if match[2] else kind
     if inside:
-        raise ValueError(f"the bracket of {inside!r} is not closed in {' '.join(cells)!r}")
+        raise WordError(opened, f"the bracket of {inside!r} is not closed in {' '.join(cells)!r}")
     return tags

@@ -1,10 +1,16 @@
-"""Fields of a source's row with their types checked, and the name of a passage."""
+"""Fields of a source's row with their types checked, and the name of a passage.
+
+Numbers, lists and objects may also be given as text, as CSV has them: lists and objects then as JSON.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
+
+from bench.data import values
 
 Row = dict[str, Any]
 
@@ -19,15 +25,42 @@ def text(row: Mapping[str, Any], name: str) -> str:
 
 def number(row: Mapping[str, Any], name: str) -> int:
     """A field that must be a whole number. ValueError, or KeyError when it is missing."""
+    found = values.whole_number(row[name])
+    if found is None:
+        raise ValueError(f"field {name!r} must be a whole number, found {_shown(row[name])}")
+    return found
+
+
+def truth(row: Mapping[str, Any], name: str) -> bool | None:
+    """A field that is a truth, None where it is missing or says nothing. ValueError when it is anything else."""
+    value = row.get(name)
+    if values.name_of(value) is None:
+        return None
+    found = values.truth(value)
+    if found is None:
+        raise ValueError(f"field {name!r} must be true or false, found {_shown(value)}")
+    return found
+
+
+def name_of(row: Mapping[str, Any], name: str) -> str:
+    """A field that names its row, as text or number. ValueError when it says nothing, KeyError when it is missing."""
     value = row[name]
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"field {name!r} must be a whole number, found {type(value).__name__}")
-    return value
+    found = values.name_of(value)
+    if found is None or not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise ValueError(f"field {name!r} must be a text or a number, found {_shown(value)}")
+    return found
+
+
+def _shown(value: Any) -> str:
+    """A short value as it is, else its type."""
+    return (
+        repr(value) if isinstance(value, str | int | float | bool) and len(repr(value)) < 40 else type(value).__name__
+    )
 
 
 def table(row: Mapping[str, Any], name: str) -> Row:
     """A field that must be an object. ValueError, or KeyError when it is missing."""
-    value = row[name]
+    value = _from_json(row[name])
     if not isinstance(value, dict):
         raise ValueError(f"field {name!r} must be an object, found {type(value).__name__}")
     return value
@@ -35,7 +68,7 @@ def table(row: Mapping[str, Any], name: str) -> Row:
 
 def texts(row: Mapping[str, Any], name: str) -> list[str]:
     """A field that must be a list of texts. ValueError, or KeyError when it is missing."""
-    value = row[name]
+    value = _from_json(row[name])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError(f"field {name!r} must be a list of texts")
     return value
@@ -43,7 +76,7 @@ def texts(row: Mapping[str, Any], name: str) -> list[str]:
 
 def tables(row: Mapping[str, Any], name: str) -> list[Row]:
     """A field that must be a list of objects; the hub may give it as an object of lists. ValueError, or KeyError."""
-    value = row[name]
+    value = _from_json(row[name])
     if isinstance(value, dict) and all(isinstance(column, list) for column in value.values()):
         try:
             return [dict(zip(value, items, strict=True)) for items in zip(*value.values(), strict=True)]
@@ -51,6 +84,16 @@ def tables(row: Mapping[str, Any], name: str) -> list[Row]:
             raise ValueError(f"the lists of field {name!r} must be of one length") from None
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise ValueError(f"field {name!r} must be a list of objects")
+    return value
+
+
+def _from_json(value: Any) -> Any:
+    """What a text that is a JSON list or object stands for; anything else as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
     return value
 
 

@@ -6,12 +6,27 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from suites.rows.fields import Row, number, passage_id, table, tables, text, texts
+from bench.data.values import label_text
+from suites.rows.fields import Row, name_of, number, passage_id, table, tables, text, texts
 
 CONNECTIVES = {"cause": "because", "effect": "so"}
 PLACEHOLDER = "@placeholder"
 _HIGHLIGHT = re.compile(r"\s*@highlight\b\s*")
 _FINAL = ".!?\"'”’"  # what a sentence may end with
+
+
+def boolq(row: Row) -> Iterator[Row]:
+    """The rows as they are; questions about one passage stay together."""
+    passage = text(row, "passage")
+    fields = {"passage": passage, "question": text(row, "question"), "label": row["label"]}
+    yield {**_idx(row), "group": passage_id(passage), **fields}
+
+
+def rte(row: Row) -> Iterator[Row]:
+    """The rows as they are; hypotheses about one premise stay together."""
+    premise = text(row, "premise")
+    fields = {"premise": premise, "hypothesis": text(row, "hypothesis"), "label": row["label"]}
+    yield {**_idx(row), "group": passage_id(premise), **fields}
 
 
 def copa(row: Row) -> Iterator[Row]:
@@ -27,7 +42,7 @@ def copa(row: Row) -> Iterator[Row]:
         "choice1": _open_ended(offered[0]),
         "choice2": _open_ended(offered[1]),
         "choices": [{"choice": choice} for choice in offered],
-        "label": {"choice1": 0, "choice2": 1}.get(row["label"], row["label"]),  # the hub's names
+        "label": {"choice1": 0, "choice2": 1}.get(label_text(row["label"]), row["label"]),  # the hub's names
     }
 
 
@@ -35,26 +50,34 @@ def multirc(row: Row) -> Iterator[Row]:
     """A row per answer; the answers to one question share a `query`, the questions about one passage a `group`."""
     if "paragraph" in row:
         at = table(row, "idx")
-        found = (at["paragraph"], at["question"], at["answer"])
+        found = (name_of(at, "paragraph"), name_of(at, "question"), name_of(at, "answer"))
         yield _multirc_answer(text(row, "paragraph"), text(row, "question"), text(row, "answer"), row["label"], found)
         return
     passage = table(row, "passage")
-    for question in tables(passage, "questions"):
-        for answer in tables(question, "answers"):
-            found = (row["idx"], question["idx"], answer["idx"])
+    questions = tables(passage, "questions")
+    if not questions:
+        yield {"no_example": "a passage without questions"}
+    for question in questions:
+        answers = tables(question, "answers")
+        if not answers:
+            yield {"no_example": "a question without answers"}
+        for answer in answers:
+            found = (name_of(row, "idx"), name_of(question, "idx"), name_of(answer, "idx"))
             asked, said = text(question, "question"), text(answer, "text")
             yield _multirc_answer(text(passage, "text"), asked, said, answer["label"], found)
 
 
-def _multirc_answer(passage: str, question: str, answer: str, label: Any, idx: tuple[Any, Any, Any]) -> Row:
+def _multirc_answer(passage: str, question: str, answer: str, label: Any, idx: tuple[str, str, str]) -> Row:
+    """Passages are told apart by their texts: files put together number theirs alike."""
+    group = passage_id(passage)
     return {
-        "idx": "-".join(map(str, idx)),
-        "group": str(idx[0]),
-        "query": f"{idx[0]}-{idx[1]}",
+        "idx": "-".join(idx),
+        "group": group,
+        "query": f"{group}-{idx[1]}",
         "passage": passage,
         "question": question,
         "answer": answer,
-        "label": {"false": "0", "true": "1"}.get(str(label).casefold(), str(label)),
+        "label": label,
     }
 
 
@@ -62,12 +85,13 @@ def record(row: Row) -> Iterator[Row]:
     """A choice per query: one candidate for each distinct entity text of the passage, in order of appearance.
 
     `statement` is the query with the candidate in its place. For the cloze form the query is cut at the placeholder:
-    `before`, then `glued` (what follows without a space, as in "@placeholder's") and `after`; each may be empty.
+    `before`, then `glued` (what follows without a space, as in "@placeholder's") and `after`; each may be empty. Of
+    several placeholders the first is where the mask stands; the candidate fills the others.
     """
     if "qas" not in row:
         spans = sorted(tables(row, "entity_spans"), key=lambda span: number(span, "start"))
         idx = table(row, "idx")
-        found = (idx["passage"], idx["query"])
+        found = (name_of(idx, "passage"), name_of(idx, "query"))
         yield _record_query(
             text(row, "passage"), [text(span, "text") for span in spans], row, texts(row, "answers"), found
         )
@@ -75,33 +99,42 @@ def record(row: Row) -> Iterator[Row]:
     passage = table(row, "passage")
     read = text(passage, "text")
     entities = [_slice(read, start, end) for start, end in sorted(map(_span, tables(passage, "entities")))]
-    for asked in tables(row, "qas"):
+    queries = tables(row, "qas")
+    if not queries:
+        yield {"no_example": "a passage without queries"}
+    for asked in queries:
         golds = [text(answer, "text") for answer in tables(asked, "answers")]
-        yield _record_query(read, entities, asked, golds, (row["idx"], asked["idx"]))
+        yield _record_query(read, entities, asked, golds, (name_of(row, "idx"), name_of(asked, "idx")))
 
 
 def _span(entity: Row) -> tuple[int, int]:
     return number(entity, "start"), number(entity, "end") + 1  # the last character's place is published
 
 
-def _record_query(passage: str, entities: Sequence[str], asked: Row, golds: list[str], idx: tuple[Any, Any]) -> Row:
+def _record_query(passage: str, entities: Sequence[str], asked: Row, golds: list[str], idx: tuple[str, str]) -> Row:
     query = text(asked, "query")
     before, placeholder, rest = query.partition(PLACEHOLDER)
     if not placeholder:
         raise ValueError(f"the query has no {PLACEHOLDER}")
-    glued = re.match(r"\S*", rest)
+    glued = re.match(rf"(?:(?!{PLACEHOLDER})\S)*", rest)
     assert glued is not None
+    cloze = {"glued": glued[0], "after": rest[glued.end() :].strip()}
+    filled = [name for name, part in cloze.items() if PLACEHOLDER in part]
     candidates = list(dict.fromkeys(entity.strip() for entity in entities if entity.strip()))
     answers = list(dict.fromkeys(gold.strip() for gold in golds))
     return {
-        "idx": f"{idx[0]}-{idx[1]}",
-        "group": str(idx[0]),
+        "idx": "-".join(idx),
+        "group": passage_id(passage),
         "passage": sentences(passage),
         "before": before.strip(),
-        "glued": glued[0],
-        "after": rest[glued.end() :].strip(),
+        **{name: part for name, part in cloze.items() if name not in filled},
         "choices": [
-            {"choice": candidate, "statement": query.replace(PLACEHOLDER, candidate)} for candidate in candidates
+            {
+                "choice": candidate,
+                "statement": query.replace(PLACEHOLDER, candidate),
+                **{name: cloze[name].replace(PLACEHOLDER, candidate) for name in filled},
+            }
+            for candidate in candidates
         ],
         "answers": answers,
         "label": [at for at, candidate in enumerate(candidates) if candidate in answers],
@@ -116,14 +149,23 @@ def sentences(passage: str) -> str:
 
 
 def wic(row: Row) -> Iterator[Row]:
-    """Two sentences in which the word is marked, `* word *`, by its characters."""
+    """Two sentences in which the word is marked, `* word *`, by its characters; the pairs of a word stay together."""
     marked = {}
     for name in ("1", "2"):
         sentence, start, end = text(row, f"sentence{name}"), number(row, f"start{name}"), number(row, f"end{name}")
-        if not _slice(sentence, start, end).strip():
-            raise ValueError(f"there is no word at characters {start} to {end} of 'sentence{name}'")
+        _check_word(sentence, start, end, f"sentence{name}")
         marked[f"sentence{name}"] = _with_marks(sentence, [(start, end, "*")])
-    yield {**_idx(row), **marked, "word": text(row, "word"), "label": row["label"]}
+    word = text(row, "word")
+    yield {**_idx(row), "group": word, **marked, "word": word, "label": row["label"]}
+
+
+def _check_word(sentence: str, start: int, end: int, name: str) -> None:
+    """ValueError where a word does not begin and end there; the end may be within one, as of "does" in "doesn't"."""
+    found = _slice(sentence, start, end)
+    if not found.strip():
+        raise ValueError(f"there is no word at characters {start} to {end} of {name!r}")
+    if found != found.strip() or (start and sentence[start - 1].isalnum() and found[0].isalnum()):
+        raise ValueError(f"what stands at characters {start} to {end} of {name!r} is no word: {found!r}")
 
 
 def wsc(row: Row) -> Iterator[Row]:

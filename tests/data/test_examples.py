@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.data.examples import examples
+from bench.errors import UsageError
 from bench.spec import Answer, Split, Task
 from tests.data.rows import ANSWERLESS, CANDIDATES, CHOICE, CHOICES, PAIR, PAIRS, SPAN, SPANS, TAGGED, TAGS, Reader, Row
 
@@ -139,11 +140,51 @@ def test_one_line_tells_how_many_rows_are_left_out_and_why(read: Reader, tmp_pat
     assert told(PAIRS, "dev", tmp_path) == [f"pairs dev: kept and scored although: {reasons}"]
 
 
+def test_what_a_tasks_rows_say_of_themselves_is_counted_and_told_once(read: Reader, tmp_path: Path) -> None:
+    def rows(row: Row) -> list[Row]:
+        if not row["texts"]:
+            return [{"no_example": "a page without texts"}]
+        return [
+            {**PAIR, "premise": text.strip(), "repaired": ["a blank too many"] * text.count(" ")}
+            for text in row["texts"]
+        ]
+
+    task = PAIRS.model_copy(update={"rows": rows})
+    for split, name in (("train", "train"), ("dev", "val")):
+        reading = read(task, {"texts": ["a", " b "]}, {"texts": []}, {"texts": [" c"]}, {"texts": []}, split=split)
+        assert [example.texts["premise"] for example in reading.examples] == ["a", "b", "c"]
+        assert (reading.repaired, reading.no_example) == ({"a blank too many": 3}, {"a page without texts": 2})
+        assert reading.left_out == {}
+        assert told(task, split, tmp_path) == [
+            f"pairs {split}: repaired: 3 × a blank too many (first at {tmp_path}/{name}.jsonl:1)",
+            f"pairs {split}: what makes no example: 2 × a page without texts",
+        ]
+
+
+def test_a_split_of_which_nothing_makes_an_example_says_why(read: Reader) -> None:
+    task = PAIRS.model_copy(update={"rows": lambda row: [{"no_example": "a page without texts"}]})
+    with pytest.raises(UsageError, match=r"train\.jsonl has no rows that can be used: 2 × a page without texts$"):
+        read(task, PAIR, PAIR)
+
+
 def test_ids_are_those_of_the_source_or_running_numbers(read: Reader) -> None:
     rows = [{**PAIR, "idx": 7, "group": 3, "query": "q"}, {**PAIR, "idx": "x"}, PAIR, {**PAIR, "idx": None}]
     found = read(PAIRS, *rows).examples
     assert [example.id for example in found] == ["7", "x", "2", "3"]
-    assert (found[0].group, found[0].query, found[1].group, found[1].query) == ("3", "q", None, None)
+    assert (found[0].group, found[0].query, found[1].query) == ("3", "q", None)
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", float("nan")])
+def test_a_group_or_id_that_says_nothing_is_none(read: Reader, nothing: object) -> None:
+    (example,) = read(PAIRS, {**PAIR, "idx": nothing, "group": nothing}).examples
+    assert (example.id, example.group) == ("0", None)
+
+
+def test_equal_texts_are_one_group_of_every_split(read: Reader) -> None:
+    rows = [PAIR, {**PAIR, "premise": "other"}, {**PAIR, "premise": " P", "label": "false"}]
+    for split in ("train", "dev"):
+        found = read(PAIRS, *rows, split=split).examples
+        assert found[0].group == found[2].group != found[1].group is None
 
 
 def test_an_id_that_comes_again_is_made_another(read: Reader, tmp_path: Path) -> None:
@@ -168,7 +209,11 @@ def test_the_official_size_counts_what_is_left_out(read: Reader, tmp_path: Path)
     assert told(declared, "train", tmp_path) == ["pairs train: 1 row left out: 1 × an empty 'premise'"]
 
 
-def test_the_official_size_of_a_tagging_task_counts_sentences(read: Reader, tmp_path: Path) -> None:
-    task = TAGS.model_copy(update={"rows": lambda row: [row] * 3 if "tags" in row else [], "sizes": {"train": 2}})
+def test_the_official_size_of_a_tagging_task_counts_its_rows(read: Reader, tmp_path: Path) -> None:
+    rows = lambda row: [{**row, "marks": [0]}] * 3 if "tags" in row else [{"no_example": "no predicate"}]  # noqa: E731
+    task = TAGS.model_copy(update={"rows": rows, "sizes": {"train": 3}})
     assert len(read(task, TAGGED, {"words": ["no predicate"]}).examples) == 3
-    assert told(task, "train", tmp_path) == []
+    assert told(task, "train", tmp_path) == ["tags train: what makes no example: 1 × no predicate"]
+    assert told(task.model_copy(update={"sizes": {"train": 2}}), "train", tmp_path)[1:] == [
+        "tags train: 3 propositions, the official split has 2; scores are not comparable with published ones"
+    ]

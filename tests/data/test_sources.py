@@ -124,8 +124,8 @@ class Hub:
         monkeypatch.setattr(hub, "resolve", self._resolve)
         monkeypatch.setattr(datasets, "load_dataset", self._load)
 
-    def _resolve(self, repo: str, revision: str | None, kind: str, offline_hint: str) -> str:
-        self.resolved.append((repo, revision, kind))
+    def _resolve(self, repo: str, revision: str | None, kind: str, offline_hint: str, config: str | None) -> str:
+        self.resolved.append((repo, revision, kind, config))
         return COMMIT
 
     def _load(self, repo: str, config: str, **options: Any) -> Any:
@@ -152,7 +152,7 @@ def test_the_hub_is_asked_for_the_resolved_revision_and_its_own_name_of_the_spli
     fake_hub.answers(CLASSES, premise=["a"], label=[1])
     source = PAIRS.source.model_copy(update={"revision": "v2", "hub_splits": {"dev": "validation_matched"}})
     load(PAIRS.model_copy(update={"source": source}), "dev", None)
-    assert fake_hub.resolved == [("us/pairs", "v2", "dataset")]
+    assert fake_hub.resolved == [("us/pairs", "v2", "dataset", "p")]
     asked = {"repo": "us/pairs", "config": "p", "split": "validation_matched", "revision": COMMIT}
     assert fake_hub.loaded == [asked]
 
@@ -226,50 +226,6 @@ def test_a_hub_fingerprint_is_the_commit(fake_hub: Hub, monkeypatch: pytest.Monk
 def test_a_task_without_a_hub_asks_for_data() -> None:
     with pytest.raises(UsageError, match=r"task 'pairs' is not on the hub: give --data DIR\. Ask for it"):
         fingerprint(at("{split}"), None, ("train",))
-
-
-# --- which commit is meant
-
-
-@pytest.fixture
-def offline_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    hub.resolve.cache_clear()
-    return tmp_path
-
-
-def test_without_the_hub_the_cache_knows_the_commit(offline_cache: Path) -> None:
-    write(offline_cache, "datasets--aps--super_glue/refs/main", COMMIT)
-    assert hub.resolve("aps/super_glue", None, "dataset", "hint") == COMMIT
-    (offline_cache / "datasets--aps--super_glue/snapshots" / COMMIT).mkdir(parents=True)
-    assert hub.resolve("aps/super_glue", COMMIT, "dataset", "hint") == COMMIT
-
-
-def test_without_hub_and_cache_the_hint_is_given(offline_cache: Path) -> None:
-    with pytest.raises(UsageError) as error:
-        hub.resolve("aps/super_glue", None, "dataset", "Do this instead.")
-    assert str(error.value) == (
-        "cannot reach the hub for dataset 'aps/super_glue' (HF_HUB_OFFLINE is set), and it is not in the cache. "
-        "Do this instead."
-    )
-
-
-def test_an_unreachable_hub_falls_back_to_the_cache(offline_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub import HfApi, constants
-
-    def unreachable(*_: object, timeout: float, **__: object) -> None:
-        assert timeout <= 10
-        raise ConnectionError("Name or service not known")
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(HfApi, "repo_info", unreachable)
-    with pytest.raises(UsageError, match=r"\(Name or service not known\), and it is not in the cache"):
-        hub.resolve("aps/super_glue", None, "dataset", "")
-    write(offline_cache, "datasets--aps--super_glue/refs/main", COMMIT)
-    assert hub.resolve("aps/super_glue", None, "dataset", "") == COMMIT
 
 
 # --- a generator

@@ -9,7 +9,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from bench.data import tokens
-from bench.data.tokens import TokenStore, cache_folder
+from bench.data.cache import cache_folder
+from bench.data.tokens import TokenStore
 
 
 @pytest.fixture(scope="module")

@@ -72,8 +72,9 @@ def test_a_step_is_that_of_pefts_own_loop(workshop):
         other.optimizer.zero_grad()
         batch = collate(other.next_tickets(0), other_backbone.pad_id, other_backbone.device)
         other.step += 1
-        reading = batch.read(other_backbone.hidden(batch, [other.attachment.prompts()], [0.0]), 0)
-        scores, counts = item_scores(other.task, reading, other.head(reading.states, reading.tokens))
+        reading = batch.reading(0)
+        states = reading.of(batch.gathered(other_backbone.hidden(batch, [other.attachment.prompts()], [0.0])))
+        scores, counts = item_scores(other.task, reading, other.head(states, reading.tokens))
         loss = summed_loss(other.task, scores, [each.item for each in reading.tickets], counts) / len(batch.tickets)
         tuner.model.forward = lambda loss=loss: SimpleNamespace(loss=loss)
         tuner.forward().loss.backward()

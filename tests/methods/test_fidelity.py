@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.data.batches import Ticket, collate
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.model.attachment import Prompts
 from bench.model.backbone import load_backbone
@@ -94,22 +95,43 @@ def test_word_scores_with_prefixes_equal_those_of_the_language_model_head_on_pef
     torch.testing.assert_close(backbone.lm_logits(hidden), head(states), atol=1e-4, rtol=1e-5)
 
 
-# The prompt encoder of P-tuning v1, by the shapes of its state: width H, hidden H/2 each way, two layers.
-PUBLISHED_LSTM = {
-    **{f"lstm.weight_ih_l{at}{way}": (2048, 1024) for at in (0, 1) for way in ("", "_reverse")},
-    **{f"lstm.weight_hh_l{at}{way}": (2048, 512) for at in (0, 1) for way in ("", "_reverse")},
-    **{f"lstm.bias_{kind}_l{at}{way}": (2048,) for kind in ("ih", "hh") for at in (0, 1) for way in ("", "_reverse")},
-    "mlp.0.weight": (1024, 1024), "mlp.0.bias": (1024,), "mlp.2.weight": (1024, 1024), "mlp.2.bias": (1024,),
-}  # fmt: skip
+def published_lstm(width, each_way):
+    """The prompt encoder of P-tuning v1 by the shapes of its state, two layers: four gates of `each_way` units."""
+    ways = [f"l{at}{way}" for at in (0, 1) for way in ("", "_reverse")]
+    return {
+        **{f"lstm.weight_ih_{way}": (4 * each_way, width if "l0" in way else 2 * each_way) for way in ways},
+        **{f"lstm.weight_hh_{way}": (4 * each_way, each_way) for way in ways},
+        **{f"lstm.bias_{kind}_{way}": (4 * each_way,) for kind in ("ih", "hh") for way in ways},
+        "mlp.0.weight": (width, 2 * each_way), "mlp.0.bias": (width,),
+        "mlp.2.weight": (width, width), "mlp.2.bias": (width,),
+    }  # fmt: skip
 
 
-def test_ptuning_v1_encoder_has_the_published_layers_at_the_size_of_a_large_bert():
-    geometry = SimpleNamespace(hidden=1024, embedding=1024)
-    attachment = build(find_method("ptuning_v1"), {"length": 6}).attach(SimpleNamespace(geometry=geometry), RTE)
+@pytest.mark.parametrize(
+    ("settings", "each_way"), [({}, 1024), ({"encoder_hidden": 512}, 512)], ids=["SuperGLUE", "LAMA"]
+)
+def test_ptuning_v1_encoder_has_the_published_layers_at_the_size_of_a_large_bert(settings, each_way):
+    """In the code for SuperGLUE the LSTM is as wide as the embeddings each way, in that for LAMA half as wide."""
+    stand_in = SimpleNamespace(geometry=SimpleNamespace(hidden=4096, embedding=1024))
+    attachment = build(find_method("ptuning_v1"), {"length": 6, **settings}).attach(stand_in, RTE)
     assert attachment.vectors.shape == (6, 1024)
-    assert {name: tuple(each.shape) for name, each in attachment.encoder.named_parameters()} == PUBLISHED_LSTM
+    shapes = {name: tuple(each.shape) for name, each in attachment.encoder.named_parameters()}
+    assert shapes == published_lstm(1024, each_way)
     assert attachment.encoder.lstm.bidirectional
     assert isinstance(attachment.encoder.mlp[1], nn.ReLU)
+
+
+def test_ptuning_v1_mlp_encoder_has_the_published_layers():
+    stand_in = SimpleNamespace(geometry=SimpleNamespace(hidden=4096, embedding=1024))
+    attachment = build(find_method("ptuning_v1"), {"encoder": "mlp"}).attach(stand_in, RTE)
+    assert [type(part) for part in attachment.encoder] == [nn.Linear, nn.ReLU, nn.Linear]
+    assert {tuple(part.weight.shape) for part in attachment.encoder if isinstance(part, nn.Linear)} == {(1024, 1024)}
+
+
+def test_ptuning_v1_has_the_published_rates_and_schedule():
+    method = build(find_method("ptuning_v1"), {"tune_backbone": True})
+    assert (method.learning_rate, method.backbone_learning_rate) == (1e-4, 1e-5)
+    assert (method.schedule, method.warmup, method.weight_decay, method.clip) == ("linear", 0.0, 0.0, 1.0)
 
 
 def test_prompt_tuning_draws_different_words_from_the_first_5000():

@@ -180,11 +180,12 @@ def test_prompt_tuning_text_needs_a_text():
 
 
 def test_ptuning_v1_encodes_with_a_two_layer_bilstm_or_an_mlp(backbone):
-    half = HIDDEN // 2
-    lstm_layer = lambda inputs: 2 * 4 * (half * inputs + half * half + 2 * half)  # noqa: E731
-    mlp = (HIDDEN * HIDDEN + HIDDEN) * 2
+    lstm_layer = lambda inputs: 2 * 4 * (HIDDEN * inputs + HIDDEN * HIDDEN + 2 * HIDDEN)  # noqa: E731
+    square = HIDDEN * HIDDEN + HIDDEN
     lstm = attach(backbone, "ptuning_v1", length=6)
-    assert size(lstm) == 6 * HIDDEN + lstm_layer(HIDDEN) + lstm_layer(2 * half) + mlp
+    doubled = 2 * HIDDEN * HIDDEN + HIDDEN  # both ways come into the first linear layer
+    assert size(lstm) == 6 * HIDDEN + lstm_layer(HIDDEN) + lstm_layer(2 * HIDDEN) + doubled + square
+    mlp = 2 * square
     assert size(attach(backbone, "ptuning_v1", length=6, encoder="mlp")) == 6 * HIDDEN + mlp
     assert lstm.prompts().slots.shape == (6, HIDDEN)
     assert {name: tensor.shape for name, tensor in lstm.stored().items()} == {"slots": (6, HIDDEN)}
@@ -193,7 +194,7 @@ def test_ptuning_v1_encodes_with_a_two_layer_bilstm_or_an_mlp(backbone):
 def test_ptuning_v1_may_tune_the_backbone_at_its_own_rate(workshop):
     (cell,) = workshop.cells("ptuning_v1", settings={"ptuning_v1": {"tune_backbone": True}})
     lane = workshop.lane(cell, workshop.backbone(frozen=False))
-    assert [group["lr"] for group in lane.optimizer.param_groups] == [1e-3, 1e-5]
+    assert [group["lr"] for group in lane.optimizer.param_groups] == [1e-4, 1e-5]
     names = set(lane.training_tensors())
     assert {"attachment.slots.vectors", "backbone.bert.embeddings.word_embeddings.weight"} <= names
     assert any(name.startswith("backbone.cls") for name in names)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from bench.data.batches import Ticket, collate
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.errors import UsageError
 from bench.model.attachment import Prompts
 from bench.plan import Grid, plan

@@ -83,6 +83,10 @@ def expected(method: str, head: str | None, task: str, model: str) -> str:
         return "prompting trains nothing, so that a linear head would stay as it was drawn"
     if method == "linear_probe" and asked == "verbalizer":
         return "linear_probe trains a linear head only: with head=verbalizer there is nothing to train"
+    if method == "autoprompt" and not cloze:
+        return f"autoprompt searches words for a cloze form, and task {task!r} has none"
+    if method == "autoprompt" and asked == "linear":
+        return "autoprompt trains nothing but words, so that a linear head would stay as it was drawn"
     if asked == "verbalizer" and not cloze:
         if head is None:  # nobody asked for it by name
             return "runs with the linear head"

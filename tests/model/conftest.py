@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench.model import proof
 from bench.model.backbone import Backbone, load_backbone
 from bench.model.source import find_model
 from tests.model.families import FAMILIES
+from tests.perf import zoo
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +36,21 @@ def load(folders: Callable[[str], Path]) -> Callable[[str], Backbone]:
         return load_backbone(find_model(str(folders(family))), torch.device("cpu"), "fp32", True, checkpointing)
 
     return loader
+
+
+@pytest.fixture
+def nothing_is_known(tmp_path, monkeypatch):
+    """Every proof is made here."""
+    monkeypatch.setenv("TUNING_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(proof, "_MADE", {})
+
+
+@pytest.fixture(scope="session")
+def animals(tmp_path_factory) -> Callable[[str], Path]:
+    """The checkpoint of a family in tests/perf/zoo.py."""
+    root = tmp_path_factory.mktemp("zoo")
+
+    def animal(family: str) -> Path:
+        return root / family if (root / family).is_dir() else zoo.write(family, root / family)
+
+    return animal

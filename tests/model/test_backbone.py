@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.data.batches import Ticket, collate
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.model.attachment import Prompts
 
@@ -94,21 +95,33 @@ def test_padding_changes_nothing(backbone, kind):
     torch.testing.assert_close(alone, beside_a_longer_row, **EXACT)
 
 
-def test_lanes_of_other_lengths_layers_and_kinds_change_nothing(backbone):
-    prompts = [
-        prefix(backbone, 3), prefix(backbone, 7, seed=1), prefix(backbone, 4, seed=2, layers=(1,)), Prompts(),
-        Prompts(slots=torch.randn(2, backbone.geometry.hidden)),
-    ]  # fmt: skip
-    rows = [row([2, 20, 21, 3])] * 4 + [row([0, 0, 2, 20, 21, 3], (0, 1))]
-    order = [3, 1, 4, 0, 2]
+def test_lanes_with_prefixes_of_one_shape_change_nothing(backbone):
+    prompts = [prefix(backbone, 3), prefix(backbone, 3, seed=1), prefix(backbone, 3, seed=2)]
+    rows, order = [row([2, 20, 21, 3]), row([2, 20, 3]), row([2, 22, 21, 20, 3])], [2, 0, 1]
     together = hidden(backbone, [rows[lane] for lane in order], prompts, lanes=order)
     for place, lane in enumerate(order):
         alone = hidden(backbone, [rows[lane]], [prompts[lane]])
         torch.testing.assert_close(together[place : place + 1, : alone.shape[1]], alone, **EXACT)
 
 
+def test_lanes_with_and_without_slots_change_nothing(backbone):
+    prompts = [Prompts(slots=torch.randn(2, backbone.geometry.hidden)), Prompts()]
+    rows = [row([0, 0, 2, 20, 21, 3], (0, 1)), row([2, 20, 21, 3])]
+    together = hidden(backbone, rows, prompts, lanes=[0, 1])
+    for place, lane in enumerate((0, 1)):
+        alone = hidden(backbone, [rows[lane]], [prompts[lane]])
+        torch.testing.assert_close(together[place : place + 1, : alone.shape[1]], alone, **EXACT)
+
+
+@pytest.mark.parametrize(("length", "layers"), [(4, (0, 1)), (3, (1,)), (0, ())])
+def test_rows_with_prefixes_of_other_shapes_do_not_meet(backbone, length, layers):
+    other = prefix(backbone, length, layers=layers) if length else Prompts()
+    with pytest.raises(ValueError, match="one shape"):
+        hidden(backbone, [row([2, 20, 3])] * 2, [prefix(backbone, 3), other], lanes=[0, 1])
+
+
 def test_dropout_of_a_row_depends_on_its_seed_alone(backbone):
-    prompts = [prefix(backbone, 3), prefix(backbone, 7, seed=1)]
+    prompts = [prefix(backbone, 3), prefix(backbone, 3, seed=1)]
     rows = [row([2, 20, 21, 3])] * 3
     together = hidden(backbone, rows, prompts, lanes=[1, 0, 0], rates=[0.3, 0.0], seeds=[5, 6, 7])
     alone = hidden(backbone, rows[:1], prompts[:1], rates=[0.3], seeds=[7])

@@ -86,7 +86,8 @@ def test_whole_runs_end_in_the_same_weights(workshop):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_has_its_gradients(family, tmp_path):
     """The prefixes' own gradients, which reach the layers through a context that is gone in the backward pass."""
-    from bench.data.batches import Ticket, collate
+    from bench.data.batches import collate
+    from bench.data.cutting import Ticket
     from bench.data.rows import Item, Row
     from bench.model.attachment import Prompts
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.data.batches import Ticket, collate
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.errors import UsageError
 from bench.model import attention
@@ -68,7 +69,7 @@ def test_a_decoder_padded_on_the_left_gives_what_it_gives_padded_on_the_right(fa
     ids = torch.tensor([[backbone.pad_id] * gap + IDS, LONGER])
     mask = torch.tensor([[0] * gap + [1] * len(IDS), [1] * len(LONGER)])
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    with attention.prefixes(row_prefixes([prompts], [0, 0], [0, 0], [0.0, 0.0])):
+    with attention.prefixes(row_prefixes(batch_of(backbone, row(IDS), row(LONGER)), [prompts], [0.0])):
         left = backbone.encoder(
             input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
         ).last_hidden_state

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,8 @@ from transformers import AttentionInterface, AutoModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.bert import modeling_bert
 
-from bench.data.batches import Ticket, collate
+from bench.data.batches import collate
+from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.errors import UnfitModel, UsageError
 from bench.model import attention, proof
@@ -24,27 +24,13 @@ from bench.model.source import find_model
 from bench.plan import Grid, plan
 from tests.conftest import write_tiny_bert
 from tests.model.families import FAMILIES
-from tests.perf import zoo
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_known(tmp_path, monkeypatch):
+def _anew(nothing_is_known):
     """Every proof is made here."""
-    monkeypatch.setenv("TUNING_BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(proof, "_MADE", {})
-
-
-@pytest.fixture(scope="session")
-def animals(tmp_path_factory) -> Callable[[str], Path]:
-    """The checkpoint of a family in tests/perf/zoo.py."""
-    root = tmp_path_factory.mktemp("zoo")
-
-    def animal(family: str) -> Path:
-        return root / family if (root / family).is_dir() else zoo.write(family, root / family)
-
-    return animal
 
 
 def proved(folder: Path) -> Proof:
@@ -227,45 +213,6 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path, monkeypatch
     assert proved(write_tiny_bert(tmp_path / "bert")).layers == (0, 1)
 
 
-def test_the_plan_skips_what_a_fallen_back_model_cannot_do_and_leaves_out_what_is_refused(bench, animals, tiny_bert):
-    """Beside a model that is fine, neither ends the grid."""
-    models = f"{animals('squeezebert')},{animals('fnet')},{tiny_bert}"
-    for flags in (("--plan",), ()):
-        code, out, _ = bench.run("--models", models, "--methods", "ptv2,finetune,prompt_tuning,mpt2", *flags,
-                                 "--set", "prompt_tuning.length=3", "--set", "mpt2.tasks=rte,cb")  # fmt: skip
-        said = " ".join(out.split())
-        assert code == 0, said
-        reason = "model 'squeezebert' takes no prefixes: its family has no attention that a program can put them into"
-        assert f"skipped: ptv2 on rte with squeezebert: {reason}" in said
-        assert said.count(f"on rte with squeezebert: {reason}") == 2  # mpt2 as well
-        assert (
-            f"skipped: every method on every task with fnet: model {animals('fnet')} cannot be used: padding changes"
-        ) in said
-        assert "6 cells: " in said
-        assert attention.NAME not in said
-    assert "6 cells written" in said
-
-
-def test_the_only_model_that_is_refused_is_an_error_of_one_line(bench, animals):
-    said = bench.refuses("--models", animals("fnet"), "--plan")
-    assert said.startswith(f"error: nothing can be run: model {animals('fnet')} cannot be used: padding changes")
-    assert not Path("out").exists()
-
-
-def test_a_record_says_what_its_model_has_shown(bench, tmp_path):
-    bench.run("--save-tuned")
-    (path,) = Path("out").glob("cells/*/record.json")
-    shown = json.loads(path.read_text())["provenance"]["proof"]
-    assert (shown["attention"], shown["direction"], shown["fails"], shown["layers"]) == (
-        "interface",
-        "both",
-        {},
-        [0, 1],
-    )
-    assert shown["seconds"] > 0
-    assert shown["differences"]["padding"] < TOLERANCE
-
-
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_attention_of_the_family_is_right_with_activations_made_again_and_in_bf16(precision, animals):
     source = find_model(str(animals("squeezebert")))
@@ -285,3 +232,11 @@ def test_attention_of_the_family_is_right_with_activations_made_again_and_in_bf1
     torch.testing.assert_close(found[True], found[False], atol=0, rtol=0)
     exact = states(load_backbone(source, CPU, "fp32", True), [2, 20, 3])[0]
     assert (found[True][0] - exact).abs().mean() < (1e-5 if precision == "fp32" else 0.05)
+
+
+def test_a_prefix_where_the_model_takes_none_is_an_error_and_not_ignored(animals):
+    backbone = load_backbone(find_model(str(animals("squeezebert"))), CPU, "fp32", True)
+    item = Item(0, (Row([2, 20, 3], [0, 0, 0], [], [0]),), [0], [0], False)
+    prompts = Prompts(prefixes=torch.zeros(1, 2, 4, 3, 8), layers=(0,))
+    with pytest.raises(UsageError, match="the model takes no prefixes in some of these layers"):
+        backbone.hidden(collate([Ticket(0, item)], 0, CPU), [prompts], [0.0])

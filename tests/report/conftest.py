@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import random
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from bench.store.record import Costs, Parameters, Record
 from bench.store.store import Store
 
 SIZES = {"small": 20_000_000, "medium": 110_000_000, "large": 335_000_000}
+NUM_ROWS = 400  # of a grid
 TRIVIAL = {"rte": 52.7, "boolq": 62.2, "cb": 50.0}
 RTE = find_suite("superglue").task("rte")
 Predicted = tuple[Record, dict[str, list[Any]]]
@@ -108,5 +110,28 @@ def store(tmp_path: Path) -> MakeStore:
                 files = {} if rows is None else {"predictions.parquet": partial(write_predictions, table=rows)}
                 made.write(record, files)
         return made
+
+    return make
+
+
+@pytest.fixture
+def grid(cell: Any, predicted: Any, store: Any) -> Any:
+    """Make a results folder: per method the number of wrong answers of 400, drawn anew for each seed and model.
+
+    It is at most 4 more; at most 100 more for a method that is `noisy`.
+    """
+
+    def make(
+        wrong: Mapping[str, int | Sequence[int]], seeds: int = 5, models: Sequence[str] = ("small",), noisy: str = ""
+    ) -> Store:
+        cells = []
+        for place, model in enumerate(models):
+            for method, counts in wrong.items():
+                count = counts if isinstance(counts, int) else counts[place]
+                for seed in range(seeds):
+                    draw = random.Random(f"{model} {seed} {count}")
+                    mistakes = draw.sample(range(NUM_ROWS), count + draw.randrange(101 if method == noisy else 5))
+                    cells.append(predicted(cell(model=model, method=method, seed=seed), mistakes, NUM_ROWS))
+        return store(cells)
 
     return make

@@ -1,116 +1,141 @@
-"""Pairs, equivalence tests and Holm's procedure against scipy and against enumeration."""
+"""Differences of two lines against scipy, what limits them, and all that must not flatter a line."""
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
 import pytest
-from scipy.stats import mannwhitneyu, ttest_rel
+from scipy.stats import mannwhitneyu, t, ttest_ind
 
-from bench.report.comparing import ONE_SEED, difference, directions, holm, improvement
+from bench.report.comparing import ONE_SEED, Side, average, difference, directions, improvement, joined, sides
 from bench.report.entries import Entry
+from bench.report.intervals import shared_variance
+from tests.report.test_report_intervals import entry as of_answers
+from tests.report.test_report_intervals import right_or_wrong, slow_variance
+
+ONE, OTHER = {0: 61.0, 1: 65.0, 2: 63.5}, {0: 60.0, 1: 63.0, 2: 63.0}
 
 
 def entry(scores: dict[int, float]) -> Entry:
     return Entry(tuple(scores), np.array(list(scores.values())))
 
 
-def test_a_pair_with_the_same_seeds_is_paired_by_seed() -> None:
-    one, other = {0: 61.0, 1: 65.0, 2: 63.5}, {0: 60.0, 1: 63.0, 2: 63.0}
-    (p,) = directions([difference(entry(one), entry(other))], 10.0)
-    expected = ttest_rel(list(one.values()), list(other.values()), alternative="greater").pvalue
-    assert p[:2] == pytest.approx([expected, 1 - expected], abs=1e-6)
+def side(one: Entry) -> Side:
+    """Alone: nothing can be borrowed."""
+    return sides({("task", "model", "line"): one}, ["task"]).of["task", "model", "line"]
 
 
-def test_matching_is_two_one_sided_t_tests_at_the_margin() -> None:
-    one, other = {seed: 61.0 + 0.3 * (seed % 3) for seed in range(6)}, {seed: 60.7 + 0.2 * seed for seed in range(6)}
-    (p,) = directions([difference(entry(one), entry(other))], 1.5)
-    gaps = np.array(list(one.values())) - np.array(list(other.values()))
-    below = ttest_rel(gaps + 1.5, np.zeros(6), alternative="greater").pvalue
-    above = ttest_rel(gaps - 1.5, np.zeros(6), alternative="less").pvalue
-    assert p[2] == pytest.approx(max(below, above), abs=1e-6)
+def test_over_seeds_alone_the_variance_is_welch_s() -> None:
+    found = difference(side(entry(ONE)), side(entry(OTHER)))
+    welch = ttest_ind(list(ONE.values()), list(OTHER.values()), equal_var=False)
+    assert math.sqrt(sum(found.parts.variances)) == pytest.approx(found.parts.mean / welch.statistic)
+    assert (found.parts.degrees, found.notes) == ((2.0, 2.0), ("over seeds alone",))
 
 
-def test_seeds_that_one_of_a_pair_lacks_are_left_out() -> None:
-    found = difference(entry({0: 61.0, 1: 65.0, 2: 90.0}), entry({0: 60.0, 1: 63.0}))
-    assert (found.found.mean, found.num_seeds) == (1.5, 2)
-    assert found.note == "the 2 seeds that both have; over seeds alone"
+def test_what_seeds_are_called_changes_nothing() -> None:
+    """Other seeds for one method than for the other, or more of them: every run that there is counts."""
+    here = difference(side(entry(ONE)), side(entry(OTHER)))
+    there = difference(side(entry(ONE)), side(entry({seed + 7: score for seed, score in OTHER.items()})))
+    assert there == here
+    more = difference(side(entry(ONE)), side(entry(OTHER | {9: 61.0})))
+    assert more.parts.mean == pytest.approx(np.mean(list(ONE.values())) - (60 + 63 + 63 + 61) / 4)
+    assert more.parts.degrees == (2.0, 3.0)
 
 
-def test_entries_without_common_seeds_are_two_samples() -> None:
-    found = difference(entry({0: 61.0, 1: 65.0}), entry({5: 60.0, 6: 63.0, 7: 60.0}))
-    assert (found.found.mean, found.num_seeds) == (2.0, 2)
-    assert found.note == "not paired by seed; over seeds alone"
-    assert found.found.known
+def test_examples_are_paired() -> None:
+    """The part of examples is that of the two-way table of each line's answers, less the other's, at the same rows."""
+    one, other = right_or_wrong(5, 200, seed=1), right_or_wrong(5, 200, seed=2)
+    found = difference(side(of_answers(one)), side(of_answers(other)))
+    assert found.parts.variances[0] == pytest.approx(slow_variance(100 * one)[0])
+    assert found.parts.variances[1] == pytest.approx(slow_variance(100 * other)[0])
+    gaps = 100 * (one.mean(axis=0) - other.mean(axis=0))
+    own = [100 * (rows - rows.mean(axis=0) - rows.mean(axis=1, keepdims=True) + rows.mean()) for rows in (one, other)]
+    residual = sum((each**2).sum() / 4 / 199 for each in own) / 5
+    assert found.parts.variances[2] == pytest.approx((gaps.var(ddof=1) - residual) / 200, rel=0.1)
+    assert found.parts.degrees == (4.0, 4.0, 199.0)
 
 
-def test_one_seed_gives_a_difference_and_no_more() -> None:
-    found = difference(entry({0: 61.0}), entry({0: 60.0, 1: 63.0}))
-    assert (found.found.mean, found.num_seeds, found.note, found.found.known) == (1.0, 1, ONE_SEED, False)
+def test_the_same_runs_on_both_sides_do_not_make_a_difference_sure() -> None:
+    """Equal predictions leave no part of examples, but new runs of either line would differ."""
+    same = side(of_answers(right_or_wrong(5, 100)))
+    found = difference(same, same).parts
+    assert (found.mean, found.variances[2]) == (0.0, 0.0)
+    assert found.variances[0] == found.variances[1] > 0
+
+
+def test_equal_scores_everywhere_decide_nothing() -> None:
+    flat = side(entry({0: 60.0, 1: 60.0, 2: 60.0}))
+    found = difference(flat, side(entry({0: 50.0, 1: 50.0, 2: 50.0})))
+    assert found.notes[-1] == "no spread over seeds or examples: no interval"
+    assert np.isnan(directions([found], 1.0)).all()
+
+
+@pytest.mark.parametrize("few", [{0: 61.0}, {5: 61.0}])
+def test_one_seed_gives_a_difference_and_no_more(few: dict[int, float]) -> None:
+    found = difference(side(entry(few)), side(entry({0: 60.0, 1: 64.0})))
+    assert (found.parts.mean, found.num_seeds, found.notes, found.found.known) == (-1.0, 1, (ONE_SEED,), False)
 
 
 @pytest.mark.parametrize(("one", "other"), [(None, {0: 60.0}), ({0: 60.0}, None)])
 def test_a_missing_side_gives_no_difference(one: dict[int, float] | None, other: dict[int, float] | None) -> None:
-    found = difference(entry(one) if one else None, entry(other) if other else None)
-    assert math.isnan(found.found.mean)
-    assert found.note in ("no finished seed", "no reference here")
+    found = difference(side(entry(one)) if one else None, side(entry(other)) if other else None)
+    assert math.isnan(found.parts.mean)
+    assert found.notes in (("no finished seed",), ("no reference here",))
+
+
+def test_matching_is_two_one_sided_t_tests_at_the_margin() -> None:
+    found = difference(side(entry({seed: 61.0 + 0.3 * (seed % 3) for seed in range(8)})),
+                       side(entry({seed: 60.7 + 0.2 * seed for seed in range(8)})))  # fmt: skip
+    variance, degrees = sum(found.found.variances), found.found.degrees[0]
+    (p,) = directions([found], 1.5)
+    below, above = ((found.parts.mean + sign * 1.5) / math.sqrt(variance) for sign in (1, -1))
+    assert p[2] == pytest.approx(max(t.sf(below, degrees), t.cdf(above, degrees)), abs=1e-6)
+    assert p[0] == pytest.approx(t.sf(found.parts.mean / math.sqrt(variance), degrees), abs=1e-6)
+
+
+def test_two_spreads_that_are_known_well_are_one_part_by_satterthwaite() -> None:
+    total, free = joined(*(np.array([value]) for value in (2.0, 1.0, 8.0, 5.0)))
+    assert (total[0], free[0]) == (3.0, pytest.approx(9 / (4 / 8 + 1 / 5)))
+    assert joined(*(np.array([value]) for value in (2.0, 1.0, 8.0, 4.0)))[1][0] == 0.0
+
+
+def test_an_average_adds_up_the_tasks_parts() -> None:
+    parts = [
+        difference(side(of_answers(right_or_wrong(4, 90, seed=at), f"task {at}")),
+                   side(of_answers(right_or_wrong(4, 90, seed=9 + at), f"task {at}")))
+        for at in range(3)
+    ]  # fmt: skip
+    found = average(parts, 1.5).parts
+    assert found.mean == pytest.approx(np.mean([part.parts.mean for part in parts]))
+    for at, raised in enumerate((1.5, 1.5, 1.0)):
+        own = np.array([part.parts.variances[at] for part in parts])
+        free = np.array([part.parts.degrees[at] for part in parts])
+        assert found.variances[at] == pytest.approx(raised * own.sum() / 9)
+        assert found.degrees[at] == pytest.approx(own.sum() ** 2 / (own**2 / free).sum())
+
+
+def test_an_average_without_one_of_its_tasks_is_none() -> None:
+    part = difference(side(entry(ONE)), side(entry(OTHER)))
+    assert math.isnan(average([part, difference(None, side(entry(OTHER)))], 1.0).parts.mean)
+
+
+def test_seeds_that_rise_and_fall_together_on_all_tasks_raise_the_average_s_variance() -> None:
+    luck = np.random.default_rng(0).normal(0, 2, 40)
+    noise = np.random.default_rng(1).normal(0, 2, (4, 40))
+    for shared, expected in ((luck, 1 + 3 * 0.5), (np.zeros(40), 1.0)):
+        lines = {(f"task {at}", "model", "line"): Entry(tuple(range(40)), 70 + shared + noise[at]) for at in range(4)}
+        found = sides(lines, [f"task {at}" for at in range(4)]).together
+        assert found == pytest.approx(expected, rel=0.3)
+        assert found >= 1.0
+
+
+def test_one_run_that_trained_has_no_shared_part() -> None:
+    assert shared_variance(of_answers(right_or_wrong(1, 50))) == 0.0
 
 
 def test_the_probability_of_improvement_is_mann_whitneys() -> None:
-    one, other = {0: 61.0, 1: 65.0, 2: 63.0}, {0: 60.0, 1: 63.0, 2: 64.0, 3: 61.0}
-    u = mannwhitneyu(list(one.values()), list(other.values())).statistic
-    assert improvement([entry(one)], [entry(other)]) == pytest.approx(u / 12)
-    assert improvement([entry(one), entry(one)], [entry(other), entry({0: 99.0})]) == pytest.approx(u / 24)
-
-
-def test_holm_by_hand() -> None:
-    # two comparisons, four hypotheses may be true; after both of the first's are rejected only three may
-    p = np.array([[0.001, 0.999, 0.004], [0.015, 0.985, 0.9]])
-    assert holm(p) == pytest.approx(np.array([[0.004, 1, 0.016], [0.045, 1, 1]]))
-
-
-def test_one_comparison_alone_is_tested_two_sided() -> None:
-    assert holm(np.array([[0.01, 0.99, 0.7]]))[0, 0] == pytest.approx(0.02)
-
-
-def test_a_comparison_without_p_values_is_no_part_of_the_family() -> None:
-    nothing = [math.nan] * 3
-    adjusted = holm(np.array([nothing, [0.01, 0.99, 0.7], nothing]))
-    assert adjusted[1, 0] == pytest.approx(0.02)
-    assert np.isnan(adjusted[[0, 2]]).all()
-    assert np.isnan(holm(np.array([nothing]))).all()
-
-
-# The difference is at or above the margin, above 0, 0, below 0, at or below minus the margin.
-TRUE_NULLS = ({1, 2}, {1}, {0, 1}, {0}, {0, 2})
-
-
-def slow_holm(p: np.ndarray) -> np.ndarray:
-    """By going through all states of the world: how many hypotheses may be true, given which were rejected."""
-    num = len(p)
-    worlds = [
-        {(row, column) for row, nulls in enumerate(world) for column in nulls}
-        for world in itertools.product(TRUE_NULLS, repeat=num)
-    ]
-    adjusted, most, rejected = np.empty_like(p), 0.0, set()
-    for at in np.argsort(p, axis=None, kind="stable"):
-        key = divmod(int(at), 3)
-        possible = [len(world) for world in worlds if not world & rejected]
-        left = max(possible, default=0) or 1
-        most = max(most, min(1.0, p[key] * left))
-        adjusted[key] = most
-        rejected.add(key)
-    return adjusted
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_holm_counts_the_hypotheses_that_can_still_be_true(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    above = generator.beta(0.3, 3, 3)
-    p = np.stack([above, 1 - above, generator.beta(0.5, 4, 3)], axis=1)
-    expected, found = slow_holm(p), holm(p)
-    decided = expected < 0.5  # beyond it a direction and its contrary would both be rejected
-    assert found[decided] == pytest.approx(expected[decided])
-    assert (found[~decided] >= 0.5).all()
+    one, other = np.array([61.0, 65.0, 63.0]), np.array([60.0, 63.0, 64.0, 61.0])
+    u = mannwhitneyu(one, other).statistic
+    assert improvement([one], [other]) == pytest.approx(u / 12)
+    assert improvement([one, one], [other, np.array([99.0])]) == pytest.approx(u / 24)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 from scipy.stats import t as student
-from scipy.stats import ttest_1samp, ttest_ind
+from scipy.stats import ttest_1samp
 
 from bench.report.entries import Entry, mean_entry
 from bench.report.evidence import bootstrap
-from bench.report.intervals import Estimate, estimate, estimate_pairs, estimate_unpaired, interval, margins, tails
+from bench.report.intervals import Estimate, estimate, held, interval, margins, tails
 from bench.score.metrics import accuracy
+from tests.perf.verdict_worlds import paired
 
 
 def right_or_wrong(num_seeds: int, num_units: int, seed: int = 0) -> np.ndarray:
@@ -53,31 +54,15 @@ def test_the_parts_of_the_variance_are_those_of_the_two_way_table(num_seeds: int
 
 def test_a_paired_difference_has_the_parts_of_the_table_of_differences() -> None:
     one, other = right_or_wrong(5, 200, seed=1), right_or_wrong(5, 200, seed=2)
-    found = estimate(entry(one).minus(entry(other)))
+    found = estimate(paired(entry(one), entry(other)))
     expected = slow_variance(100 * (one - other))
     assert found.mean == pytest.approx(100 * (one - other).mean())
     assert found.variances == (pytest.approx(expected[0]), pytest.approx(expected[1], abs=0.1 * sum(expected)))
 
 
-@pytest.mark.parametrize("with_draws", [True, False])
-def test_all_pairs_at_once_are_the_pairs_one_by_one(with_draws: bool) -> None:
-    lines = [entry(right_or_wrong(4, 90, seed=seed), num_draws=300) for seed in range(4)]
-    lines.append(lines[0])
-    if not with_draws:
-        lines = [Entry(line.seeds, line.scores) for line in lines]
-    found = estimate_pairs(lines)
-    for i, one in enumerate(lines):
-        for j, other in enumerate(lines):
-            expected = estimate(one.minus(other))
-            assert found[i][j].mean == pytest.approx(expected.mean)
-            assert found[i][j].variances == pytest.approx(expected.variances, rel=1e-6)
-            assert found[i][j].degrees == expected.degrees
-            assert found[i][j].known == expected.known
-
-
 def test_the_same_predictions_on_both_sides_have_no_spread() -> None:
     same = entry(right_or_wrong(5, 100))
-    found = estimate(same.minus(same))
+    found = estimate(paired(same, same))
     assert (found.mean, found.variances, found.known) == (0.0, (0.0, 0.0), False)
     assert all(math.isnan(end) for end in interval(found))
     assert math.isnan(tails([found], 0.0)[0])
@@ -85,7 +70,7 @@ def test_the_same_predictions_on_both_sides_have_no_spread() -> None:
 
 def test_the_draws_of_other_examples_are_independent() -> None:
     right = right_or_wrong(4, 150)
-    apart = estimate(entry(right, "a").minus(entry(right, "b"))).variances[1]
+    apart = estimate(paired(entry(right, "a"), entry(right, "b"))).variances[1]
     alone = estimate(entry(right)).variances[1]
     assert apart == pytest.approx(2 * alone, rel=0.25)
 
@@ -137,13 +122,11 @@ def test_over_seeds_alone_a_p_value_is_student_s() -> None:
         assert tails([found], at)[0] == pytest.approx(ttest_1samp(gaps, at, alternative="greater").pvalue, rel=1e-6)
 
 
-def test_entries_of_other_seeds_have_welch_s_variance() -> None:
-    one, other = np.array([71.0, 74.0, 72.0]), np.array([70.0, 69.0, 73.0, 70.0])
-    found = estimate_unpaired(Entry((0, 1, 2), one), Entry((3, 4, 5, 6), other))
-    welch = ttest_ind(one, other, equal_var=False)
-    assert found.mean == pytest.approx(one.mean() - other.mean())
-    assert math.sqrt(sum(found.variances)) == pytest.approx(found.mean / welch.statistic)
-    assert found.degrees == (2, 3)
+def test_the_interval_of_a_test_ends_where_its_p_value_is_the_level() -> None:
+    found = Estimate(3.0, (1.0, 0.5), (4.0, 60.0))
+    low, high = held(found, 0.004)
+    assert tails([found], low)[0] == pytest.approx(0.004, rel=1e-6)
+    assert 1 - tails([found], high)[0] == pytest.approx(0.004, rel=1e-6)
 
 
 def test_estimates_with_and_without_a_spread_are_tested_together() -> None:

@@ -21,8 +21,10 @@ def comparison(report: Report, **changes: Any) -> dict[str, Any]:
     row = dict.fromkeys(report.comparisons.columns, float("nan"))
     row |= {
         "suite": "superglue", "task": "average", "metric": "main", "model": "small", "label": "ptv2", "method": "ptv2",
-        "reference": "finetune", "difference": 0.2, "low": -0.6, "high": 0.9, "margin": 1.0, "verdict": "matches",
-        "n_seeds": 6, "note": "",
+        "reference": "finetune", "difference": 0.2, "tested_low": -0.6, "tested_high": 0.9, "level": 0.99,
+        "margin": 1.0, "verdict": "matches", "about": "runs that trained", "n_seeds": 6, "note": (),
+        "runs": 6.0, "collapsed": 1.0, "collapse_bound": 0.582, "reference_runs": 6.0, "reference_collapsed": 0.0,
+        "reference_collapse_bound": 0.393,
     }  # fmt: skip
     return row | changes
 
@@ -32,9 +34,9 @@ def test_the_claim_stands_on_top_with_its_verdicts(cell: Any, record: Any, store
                   for method in ("ptv2", "finetune")])  # fmt: skip
     report = collect([made.path], {})
     rows = [
-        comparison(report, model="large", verdict="undecided", low=-3.0, high=2.0),
+        comparison(report, model="large", verdict="undecided", tested_low=-3.0, tested_high=2.0),
         comparison(report, model="small"),
-        comparison(report, model="medium", verdict="worse", difference=-4.0, low=-6.0, high=-2.0),
+        comparison(report, model="medium", verdict="worse", difference=-4.0, tested_low=-6.0, tested_high=-2.0),
     ]
     report = replace(report, comparisons=pd.DataFrame(rows, columns=report.comparisons.columns), warnings=("Beware.",))
     page = written(report, made.path)
@@ -42,6 +44,8 @@ def test_the_claim_stands_on_top_with_its_verdicts(cell: Any, record: Any, store
     claim = "matches finetune within ±1 at 1 of 3 sizes (small); worse at 1 (medium); undecided at 1 (large)."
     assert "<h1>Does ptv2 match finetune?</h1>" in page
     assert f"ptv2 {claim}" in text
+    assert "1 of 6, ≤ 58 %; 0 of 6, ≤ 39 %" in text
+    assert "by the runs that trained:" in text
     places = [page.index(part) for part in ("<h1>", "1 warning", "(small); worse", "−4.0 [−6.0, −2.0]", "<figure")]
     places += [page.index(f'id="{name}"') for name in ("scores", "lacking", "all-cells", "warnings", "provenance")]
     assert places == sorted(places)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from bench.report.formats import LATEX
 from bench.report.frame import frame, outcomes, scored, varied
-from bench.report.power import pairs_needed, seeds_can_show, smallest_p
+from bench.report.power import errors_needed, seeds_can_show
 from bench.report.sections import Section, section_csv, section_latex, section_markdown
 from bench.report.trials import chosen_section
 from bench.report.variance import shares, variance_section
@@ -215,33 +216,58 @@ def test_a_section_escapes_what_its_format_would_take_for_a_mark() -> None:
 # --- what seeds can show
 
 
-@pytest.mark.parametrize("pairs", range(1, 13))
-def test_the_smallest_p_is_that_of_scipys_exact_test(pairs: int) -> None:
-    from scipy.stats import wilcoxon
+@pytest.mark.parametrize(("seeds", "tests"), [(2, 1), (3, 9), (5, 45), (10, 1)])
+def test_the_errors_needed_are_the_sums_of_students_quantiles(seeds: int, tests: int) -> None:
+    from scipy.stats import norm, t
 
-    best = wilcoxon(np.arange(1, pairs + 1), alternative="two-sided", mode="exact").pvalue
-    assert smallest_p(pairs) == pytest.approx(best)
+    level = 0.05 / (2 * tests)
+    assert errors_needed(seeds, tests) == pytest.approx(t.isf(level, seeds - 1))
+    assert errors_needed(seeds, tests, borrowed=1e6) == pytest.approx(norm.isf(level), rel=1e-4)
 
 
-@pytest.mark.parametrize(("level", "pairs"), [(0.05, 6), (0.01, 8), (0.0625, 6), (0.07, 5), (1.5, 1)])
-def test_the_pairs_needed_are_the_first_below_the_level(level: float, pairs: int) -> None:
-    assert pairs_needed(level) == pairs
-    assert smallest_p(pairs) < level
-    assert pairs == 1 or smallest_p(pairs - 1) >= level
+def test_what_is_needed_is_what_the_tests_of_verdicts_need() -> None:
+    from bench.report.intervals import Estimate, tails
+
+    level = 0.05 / (2 * 9)
+    needed = 2.0 * errors_needed(3, 9)
+    just, short = (Estimate(factor * needed, (2.0, 2.0), (2.0, 2.0)) for factor in (1.001, 0.999))  # standard error 2
+    assert tails([just], 0.0)[0] < level < tails([short], 0.0)[0]
 
 
 @pytest.mark.parametrize(
-    ("seeds", "said"),
+    ("seeds", "tests", "said"),
     [
-        (1, "1 seed: no spread and no interval can be given; an exact two-sided Wilcoxon signed-rank test can reach "
-            "p < 0.05 from 6 seeds on (0.0312)"),
-        (5, "5 seeds: an exact two-sided Wilcoxon signed-rank test cannot reach p < 0.05 (smallest p 0.0625); "
-            "6 seeds can (0.0312)"),
-        (6, "6 seeds: an exact two-sided Wilcoxon signed-rank test can reach p < 0.05 (smallest p 0.0312)"),
+        (1, 4, "1 seed: no spread, no interval and no verdict can be given; 2 seeds can be compared, 3 to 5 are usual"),
+        (3, 9, "3 seeds: the first verdict of 9 comparisons takes a difference of 2.8 standard errors where many cells "
+            "are spread alike, of 13.4 where no spread can be borrowed; no collapse in 3 runs rules out no rate under "
+            "63 %"),
+        (5, 1, "5 seeds: the first verdict of 1 comparison takes a difference of 2.0 standard errors where many cells "
+            "are spread alike, of 2.8 where no spread can be borrowed; no collapse in 5 runs rules out no rate under "
+            "45 %"),
     ],
 )  # fmt: skip
-def test_a_number_of_seeds_is_told_what_it_can_show(seeds: int, said: str) -> None:
-    assert seeds_can_show(seeds) == said
+def test_a_number_of_seeds_is_told_what_it_can_show(seeds: int, tests: int, said: str) -> None:
+    assert seeds_can_show(seeds, tests) == said
+
+
+def test_a_plan_counts_the_comparisons_of_its_averages(cell: Any, tmp_path: Path) -> None:
+    """Three lines with two models: one line is the reference, which leaves four comparisons, whatever the tasks."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    from bench.preview import print_plan
+    from bench.selection import Choice
+    from bench.spec import Plan
+
+    cells = tuple(
+        cell(task, model, method, seed)
+        for task in ("rte", "cb") for model in ("small", "large") for method in ("finetune", "ptv2", "lora")
+        for seed in range(3)
+    )  # fmt: skip
+    shown = StringIO()
+    print_plan(Console(file=shown), Plan(cells), Choice(cells, (), ()), 0, len(cells), tmp_path)
+    assert shown.getvalue().splitlines()[-1] == seeds_can_show(3, 4)
 
 
 def test_lines_swept_with_trials_are_a_sweep_by_what_was_given(cell: Any, record: Any, store: Any) -> None:

@@ -6,9 +6,20 @@ from typing import Any
 
 import pytest
 
-from suites.rows.superglue import copa, multirc, record, sentences, wic, wsc
+from suites.rows.fields import passage_id
+from suites.rows.superglue import boolq, copa, rte, wic, wsc
 
 Row = dict[str, Any]
+
+
+# --- BoolQ and RTE
+
+
+def test_questions_about_one_passage_and_hypotheses_about_one_premise_are_groups() -> None:
+    (asked,) = boolq({"passage": "p", "question": "q", "label": True, "idx": 3, "more": 1})
+    assert asked == {"idx": 3, "group": passage_id("p"), "passage": "p", "question": "q", "label": True}
+    (entailed,) = rte({"premise": "p", "hypothesis": "h", "label": "entailment"})
+    assert entailed == {"group": passage_id("p"), "premise": "p", "hypothesis": "h", "label": "entailment"}
 
 
 # --- COPA
@@ -17,7 +28,7 @@ COPA_ROW = {"premise": "The cup fell.", "choice1": "It broke.", "choice2": "He h
 
 
 @pytest.mark.parametrize(("question", "connective"), [("cause", "because"), ("effect", "so")])
-@pytest.mark.parametrize("label", [1, "choice2"])
+@pytest.mark.parametrize("label", [1, "choice2", " choice2 "])
 def test_copa_offers_two_continuations(question: str, connective: str, label: int | str) -> None:
     (row,) = copa({**COPA_ROW, "question": question, "label": label})
     assert row == {
@@ -31,140 +42,6 @@ def test_copa_names_another_question() -> None:
         list(copa({**COPA_ROW, "question": "why"}))
 
 
-# --- MultiRC
-
-LOCAL_MULTIRC = {
-    "idx": 7,
-    "version": 1.1,
-    "passage": {
-        "text": "A cat sat.",
-        "questions": [
-            {
-                "question": "Who sat?",
-                "idx": 20,
-                "answers": [{"text": "A cat", "idx": 40, "label": 1}, {"text": "A dog", "idx": 41, "label": 0}],
-            },
-            {"question": "Where?", "idx": 21, "answers": [{"text": "here", "idx": 42, "label": 0}]},
-        ],
-    },
-}
-HUB_MULTIRC = [
-    {
-        "paragraph": "A cat sat.", "question": question, "answer": answer, "label": label,
-        "idx": {"paragraph": 7, "question": at[0], "answer": at[1]},
-    }
-    for question, answer, label, at in [
-        ("Who sat?", "A cat", "True", (20, 40)),
-        ("Who sat?", "A dog", "False", (20, 41)),
-        ("Where?", "here", "False", (21, 42)),
-    ]
-]  # fmt: skip
-
-
-def test_multirc_s_answers_know_their_question_and_passage() -> None:
-    found = list(multirc(LOCAL_MULTIRC))
-    assert found[0] == {
-        "idx": "7-20-40", "group": "7", "query": "7-20", "passage": "A cat sat.", "question": "Who sat?",
-        "answer": "A cat", "label": "1",
-    }  # fmt: skip
-    assert [(row["query"], row["label"]) for row in found] == [("7-20", "1"), ("7-20", "0"), ("7-21", "0")]
-
-
-def test_multirc_on_the_hub_is_the_same() -> None:
-    assert [row for flat in HUB_MULTIRC for row in multirc(flat)] == list(multirc(LOCAL_MULTIRC))
-
-
-# --- ReCoRD
-
-PASSAGE = "Ann met Bo\n@highlight\nBo, of Ulm, left\n@highlight\nAnn stayed"
-LOCAL_RECORD = {
-    "source": "none",
-    "idx": 5,
-    "passage": {
-        "text": PASSAGE,
-        "entities": [
-            {"start": start, "end": end} for start, end in ((22, 23), (0, 2), (8, 9), (29, 31), (50, 52))
-        ],
-    },
-    "qas": [
-        {
-            "query": "Later @placeholder's friends left.", "idx": 11,
-            "answers": [{"start": 8, "end": 9, "text": "Bo"}, {"start": 22, "end": 23, "text": "Bo"}],
-        },
-        {"query": "@placeholder wrote.", "idx": 12, "answers": [{"start": 0, "end": 2, "text": "Ann"}]},
-    ],
-}  # fmt: skip
-SPANS = {"text": ["Ann", "Bo", "Bo", "Ulm", "Ann"], "start": [0, 8, 22, 29, 50], "end": [3, 10, 24, 32, 53]}
-HUB_RECORD = [
-    {
-        "passage": PASSAGE, "query": asked["query"], "entities": ["Ulm", "Bo", "Ann"], "entity_spans": SPANS,
-        "answers": [asked["answers"][0]["text"]], "idx": {"passage": 5, "query": asked["idx"]},
-    }
-    for asked in LOCAL_RECORD["qas"]
-]  # fmt: skip
-
-
-def test_record_offers_each_entity_once_in_order_of_appearance() -> None:
-    first, second = record(LOCAL_RECORD)
-    assert first == {
-        "idx": "5-11", "group": "5", "passage": "Ann met Bo. Bo, of Ulm, left. Ann stayed",
-        "before": "Later", "glued": "'s", "after": "friends left.",
-        "choices": [
-            {"choice": "Ann", "statement": "Later Ann's friends left."},
-            {"choice": "Bo", "statement": "Later Bo's friends left."},
-            {"choice": "Ulm", "statement": "Later Ulm's friends left."},
-        ],
-        "answers": ["Bo"], "label": [1],
-    }  # fmt: skip
-    assert (second["before"], second["glued"], second["after"], second["label"]) == ("", "", "wrote.", [0])
-
-
-def test_record_on_the_hub_is_the_same() -> None:
-    assert [row for flat in HUB_RECORD for row in record(flat)] == list(record(LOCAL_RECORD))
-
-
-def test_record_may_have_several_right_candidates() -> None:
-    (row,) = record({**HUB_RECORD[0], "answers": ["Bo", "Ann"]})
-    assert (row["label"], row["answers"]) == ([0, 1], ["Bo", "Ann"])
-
-
-def test_a_record_answer_that_is_no_entity_leaves_no_candidate_right() -> None:
-    (row,) = record({**HUB_RECORD[0], "answers": ["Cy"]})
-    assert (row["label"], row["answers"]) == ([], ["Cy"])
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"query": "no hole"}, "the query has no @placeholder"),
-        ({"answers": "Bo"}, "field 'answers' must be a list of texts"),
-        ({"entity_spans": {**SPANS, "text": ["Ann"]}}, "the lists of field 'entity_spans' must be of one length"),
-    ],
-)
-def test_a_spoiled_record_row_says_why(change: Row, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        list(record({**HUB_RECORD[0], **change}))
-
-
-def test_a_record_entity_outside_of_its_passage_is_named() -> None:
-    passage = {"text": "Ann met Bo", "entities": [{"start": 8, "end": 10}]}
-    with pytest.raises(ValueError, match="characters 8 to 11 lie outside a text of 10 characters"):
-        list(record({**LOCAL_RECORD, "passage": passage}))
-
-
-@pytest.mark.parametrize(
-    ("passage", "expected"),
-    [
-        ("One\n@highlight\ntwo", "One. two"),
-        ("One.\n@highlight\ntwo!\n@highlight\nthree", "One. two! three"),
-        ("He said 'no.'\n@highlight\ntwo", "He said 'no.' two"),
-        ("mail a@highlights", "mail a@highlights"),
-    ],
-)
-def test_highlights_become_ends_of_sentences(passage: str, expected: str) -> None:
-    assert sentences(passage) == expected
-
-
 # --- WiC
 
 WIC_ROW = {
@@ -176,8 +53,14 @@ WIC_ROW = {
 def test_wic_marks_the_word_in_both_sentences() -> None:
     (row,) = wic(WIC_ROW)
     assert row == {
-        "idx": 2, "sentence1": "They * ran *.", "sentence2": "A * run * on it", "word": "run", "label": False,
+        "idx": 2, "group": "run", "sentence1": "They * ran *.", "sentence2": "A * run * on it", "word": "run",
+        "label": False,
     }  # fmt: skip
+
+
+def test_wic_s_numbers_may_be_text_or_floats_and_a_word_may_end_within_another() -> None:
+    (row,) = wic({**WIC_ROW, "sentence1": "It doesn't.", "start1": "3", "end1": 7.0})
+    assert row["sentence1"] == "It * does *n't."
 
 
 def test_wic_counts_characters_and_not_bytes() -> None:
@@ -191,7 +74,10 @@ def test_wic_counts_characters_and_not_bytes() -> None:
         ({"end1": 10}, "characters 5 to 10 lie outside a text of 9 characters"),
         ({"start1": -1}, "characters -1 to 8 lie outside"),
         ({"end1": 5}, "there is no word at characters 5 to 5 of 'sentence1'"),
-        ({"start2": "2"}, "field 'start2' must be a whole number, found str"),
+        ({"start2": "two"}, "field 'start2' must be a whole number, found 'two'"),
+        ({"start2": True}, "field 'start2' must be a whole number, found True"),
+        ({"start2": 1}, "what stands at characters 1 to 5 of 'sentence2' is no word: ' run'"),
+        ({"start2": 3}, "what stands at characters 3 to 5 of 'sentence2' is no word: 'un'"),
         ({"sentence2": None}, "field 'sentence2' must be text, found NoneType"),
     ],
 )

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from bench.errors import WordError
 from bench.registry import find_suite
 from suites.ner import conll03, conll04, ontonotes
 from suites.rows.columns import bio_tags
+from suites.rows.fields import passage_id
 from suites.srl import conll, ewt, roles
 
 Row = dict[str, Any]
@@ -87,9 +89,10 @@ def gold(document: str = "nw/made/00/made_0001", words: str = "Ann saw Bo run") 
     """Two predicates, two persons, coreference in the last column."""
     names, places = ("(PERSON)", "*", "(PERSON)", "*"), ("(0)", "-", "(1)", "-")
     first, second = ("(ARG0*)", "(V*)", "(ARG1*", "*)"), ("*", "*", "(ARG0*)", "(V*)")
+    frames = ("- -", "see 01", "- -", "run 02")
     return by_word(
         *(
-            f"{document} 0 {at} {word} NN * {word} 01 - - {names[at]} {first[at]} {second[at]} {places[at]}"
+            f"{document} 0 {at} {word} NN * {frames[at]} - - {names[at]} {first[at]} {second[at]} {places[at]}"
             for at, word in enumerate(words.split())
         )
     )
@@ -97,13 +100,14 @@ def gold(document: str = "nw/made/00/made_0001", words: str = "Ann saw Bo run") 
 
 def test_ontonotes_reads_the_gold_tree_and_plain_columns() -> None:
     expected = {"words": ["Ann", "saw", "Bo", "run"], "tags": ["B-PERSON", "O", "B-PERSON", "O"]}
-    assert list(ontonotes(gold())) == [expected]
+    own = {"group": "nw/made/00/made_0001", "part": passage_id("Ann saw Bo run")}
+    assert list(ontonotes(gold())) == [{**expected, **own}]
     assert list(ontonotes(by_word("Ann B-PERSON", "saw O", "Bo B-PERSON", "run O"))) == [expected]
 
 
 def test_the_pivot_text_has_no_entities_but_has_arguments() -> None:
     row = gold("pt/nt/40/nt_4001")
-    assert list(ontonotes(row)) == []
+    assert list(ontonotes(row)) == [{"no_example": "a sentence of the pivot text, which has no entities marked"}]
     assert len(list(conll(row))) == 2
 
 
@@ -121,7 +125,7 @@ FIRST = ["B-ARG0", "B-V", "B-ARG1", "I-ARG1"]
 
 def without_group(rows: Any) -> list[Row]:
     found = list(rows)
-    assert len({row.pop("group") for row in found}) <= 1  # predicates of one sentence stay together
+    assert len({(row.pop("group"), row.pop("part")) for row in found}) <= 1  # predicates of one sentence stay together
     return found
 
 
@@ -134,7 +138,14 @@ def test_conll12_gives_a_row_per_predicate() -> None:
 
 def test_a_line_per_predicate_is_the_same_sentence() -> None:
     (line,) = conll({"predicate": 1, "words": WORDS, "tags": FIRST})
-    assert line == next(iter(conll(gold())))
+    assert {**line, "group": "nw/made/00/made_0001"} == next(iter(conll(gold())))
+    assert line["group"] == line["part"] == passage_id("Ann saw Bo run")  # it does not say of which document it is
+
+
+def test_srl_s_documents_are_groups_where_the_columns_name_them() -> None:
+    assert {row["group"] for row in conll(gold("nw/made/00/made_0007"))} == {"nw/made/00/made_0007"}
+    (row,) = conll(by_word("Ann (A0*)", "left (V*)"))
+    assert row["group"] == row["part"] == passage_id("Ann left")
 
 
 def test_conll05_s_arguments_are_the_last_columns() -> None:
@@ -150,9 +161,100 @@ def test_conll05_s_arguments_are_the_last_columns() -> None:
     ]
 
 
-def test_a_sentence_without_a_predicate_gives_no_row() -> None:
-    assert list(conll(by_word("Yes UH (S1(INTJ* * - -", ". . *)) * - -"))) == []
-    assert list(ewt({"doc": "d", "sent": 0, "tokens": ["Yes"], "frames": []})) == []
+def test_a_sentence_without_a_predicate_is_counted_and_gives_no_row() -> None:
+    none = [{"no_example": "a sentence without a predicate"}]
+    assert list(conll(by_word("Yes UH (S1(INTJ* * - -", ". . *)) * - -"))) == none
+    assert list(ewt({"doc": "d", "sent": 0, "tokens": ["Yes"], "frames": []})) == none
+
+
+FIXED = ("Ann NNP (S* (PER*) - -", "saw VBD * * 01 see", "Bo NNP * (PER*) - -", "run VB *) * 01 run")
+MARKED = "2 predicates are marked, but there are"
+PROPOSITIONS = {  # the arguments' columns, the word that is named, and how
+    "no predicate in its column": (
+        ["(A0*) *", "(V*) *", "(A1* (A0*)", "*) *"], 3, "column 2 of the arguments has no predicate, (V*…",
+    ),
+    "no predicate in the first": (
+        ["(A0*) *", "* *", "(A1* (A0*)", "*) (V*)"], 1, "column 1 of the arguments has no predicate, (V*…",
+    ),
+    "a bracket left open": (
+        ["(A0*) *", "(V*) *", "(A1* (A0*)", "* (V*)"], 2, "bracket of 'A1' is not closed in '(A0*) (V*) (A1* *'",
+    ),
+    "a bracket not opened": (
+        ["*) *", "(V*) *", "(A1* (A0*)", "*) (V*)"], 0, "brackets of '*) (V*) (A1* *)' do not fit at '*)'",
+    ),
+    "a cell that is no bracket": (
+        ["(A0*) *", "(V*) *", "(A1* -", "*) (V*)"], 2, "brackets of '* * - (V*)' do not fit at '-'",
+    ),
+    "a column too few": (["(A0*)", "(V*)", "(A1*", "*)"], 3, f"{MARKED} 1 columns of arguments"),
+    "a column too many": (["* * *", "(V*) * (V*)", "* * *", "* (V*) *"], 3, f"{MARKED} 3 columns of arguments"),
+    "no brackets": (["-", "-", "-", "-"], 1, "neither the predicates' nor one of arguments: it has - alone"),
+    "no column": (["", "", "", ""], 1, f"{MARKED} 0 columns of arguments"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "word", "message"), PROPOSITIONS.values(), ids=PROPOSITIONS)
+def test_a_spoiled_proposition_of_conll05_names_its_word(arguments: list[str], word: int, message: str) -> None:
+    lines = [f"{fixed} {cells}" for fixed, cells in zip(FIXED, arguments, strict=True)]
+    with pytest.raises(WordError) as error:
+        list(conll(by_word(*lines)))
+    assert (error.value.word, str(error.value)[-len(message) :]) == (word, message)
+
+
+def test_a_spoiled_proposition_of_conll12_names_its_word() -> None:
+    row = gold()
+    lost = {"columns": [*row["columns"][:12], *row["columns"][13:]]}  # the second column of arguments
+    with pytest.raises(WordError, match="2 predicates are marked, but there are 1 columns of arguments") as error:
+        list(conll(lost))
+    assert error.value.word == 3
+    row["columns"][12] = ["*", "*", "(ARG0*)", "*"]
+    with pytest.raises(WordError, match="column 2 of the arguments has no predicate") as error:
+        list(conll(row))
+    assert error.value.word == 3
+
+
+def test_words_of_conll12_that_are_numbered_otherwise_are_named() -> None:
+    row = gold()
+    row["columns"][2][2] = "3"
+    for read in (ontonotes, conll):
+        with pytest.raises(WordError, match="word 2 of its sentence, counted from 0, has the number 3") as error:
+            list(read(row))
+        assert error.value.word == 2
+
+
+def test_many_columns_of_another_kind_are_no_conll12() -> None:
+    row = by_word("1 Ann 0 _ _ _ _ _ _ _ _ _ B-PERSON", "2 left 4 _ _ _ _ _ _ _ _ _ O")
+    assert list(ontonotes({**row, "word_column": 1})) == [{"words": ["Ann", "left"], "tags": ["B-PERSON", "O"]}]
+
+
+def test_lemmas_beside_words_that_are_no_predicates_mark_none() -> None:
+    row = gold()
+    row["columns"][6][0] = "ann"
+    assert len(list(conll(row))) == 2
+
+
+def test_conll05_without_the_other_columns_and_with_one_word_is_read() -> None:
+    assert without_group(conll(by_word("Go go (V*)"))) == [{"words": ["Go"], "tags": ["B-V"], "marks": [0]}]
+    (row,) = without_group(conll(by_word("Ann - (A0*)", "left leave (V*)")))
+    assert row == {"words": ["Ann", "left"], "tags": ["B-A0", "B-V"], "marks": [1]}
+    (row,) = without_group(conll(by_word("Ann (A0*)", "left (V*)")))
+    assert row == {"words": ["Ann", "left"], "tags": ["B-A0", "B-V"], "marks": [1]}
+
+
+def test_conll05_takes_its_words_from_the_column_that_holds_them() -> None:
+    row = {**by_word("1 Ann - (A0*)", "2 left leave (V*)"), "word_column": 1}
+    assert without_group(conll(row)) == [{"words": ["Ann", "left"], "tags": ["B-A0", "B-V"], "marks": [1]}]
+
+
+def test_the_documents_of_a_file_are_groups() -> None:
+    row = {**by_word("Ann O"), "document": "train-3"}
+    assert list(conll03(row)) == [{"words": ["Ann"], "tags": ["O"], "group": "train-3", "part": passage_id("Ann")}]
+
+
+@pytest.mark.parametrize(("name", "cells"), [("word", [["Ann", ""], ["O", "O"]]), ("tag", [["Ann", "Bo"], ["O", ""]])])
+def test_a_blank_word_or_tag_is_named_with_its_word(name: str, cells: list[list[str]]) -> None:
+    with pytest.raises(WordError, match=f"the {name} is blank; a word outside of any entity has the tag O") as error:
+        list(conll03({"columns": cells}))
+    assert error.value.word == 1
 
 
 def test_ewt_gives_a_row_per_frame() -> None:

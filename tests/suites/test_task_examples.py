@@ -73,7 +73,7 @@ BOTH = [
     (
         "boolq", "BoolQ/val.jsonl", {"passage": "p", "question": "q", "idx": 4, "label": True},
         {"passage": "p", "question": "q", "idx": 4, "label": "True"},
-        Example(id="4", texts={"passage": "p", "question": "q"}, labels=(1,)),
+        Example(id="4", texts={"passage": "p", "question": "q"}, labels=(1,), group=passage_id("p")),
     ),
     (
         "copa", "superglue/COPA/val.jsonl", {**COPA, "label": 1}, {**COPA, "label": "choice2"},
@@ -85,8 +85,8 @@ BOTH = [
     (
         "multirc", "MultiRC/val.jsonl", {"idx": 0, "passage": {"text": PASSAGE, "questions": [QUESTION]}}, MULTIRC_HUB,
         Example(
-            id="0-1-2", texts={"passage": PASSAGE, "question": "Who?", "answer": "Ann"}, labels=(1,), group="0",
-            query="0-1",
+            id="0-1-2", texts={"passage": PASSAGE, "question": "Who?", "answer": "Ann"}, labels=(1,),
+            group=passage_id(PASSAGE), query=f"{passage_id(PASSAGE)}-1",
         ),
     ),
     (
@@ -96,12 +96,12 @@ BOTH = [
             choices=(
                 {"choice": "Ann", "statement": "Then Ann left."}, {"choice": "Bo", "statement": "Then Bo left."}
             ),
-            labels=(1,), answers=(Answer(text="Bo", start=-1),), group="5",
+            labels=(1,), answers=(Answer(text="Bo", start=-1),), group=passage_id(PASSAGE),
         ),
     ),
     (
         "wic", "WiC/val.jsonl", {**WIC, "label": False}, {**WIC, "label": "False"},
-        Example(id="4", texts={"sentence1": "a * b *.", "sentence2": "* b * c", "word": "b"}, labels=(0,)),
+        Example(id="4", texts={"sentence1": "a * b *.", "sentence2": "* b * c", "word": "b"}, labels=(0,), group="b"),
     ),
     (
         "wsc", "WSC/val.jsonl", {"text": "Ann says she", "target": WSC, "idx": 4, "label": True},
@@ -116,7 +116,7 @@ BOTH = [
         {**SQUAD, "title": "t", "context": PASSAGE, "answers": {"text": ["Ann"], "answer_start": [0]}},
         Example(
             id="q1", texts={"question": "Who met Bo?", "context": PASSAGE}, labels=(1,),
-            answers=(Answer(text="Ann", start=0),), group=passage_id(PASSAGE),
+            answers=(Answer(text="Ann", start=0),), group="t", part=passage_id(PASSAGE),
         ),
     ),
 ]  # fmt: skip
@@ -128,6 +128,22 @@ def test_files_and_the_hub_give_the_same_example(
 ) -> None:
     assert from_file(tmp_path, name, place, json.dumps(local)) == [expected]
     assert from_rows(name, hub) == [expected]
+
+
+@pytest.mark.parametrize("name", ["conll03", "ontonotes"])
+@pytest.mark.parametrize(("words", "tags"), [("tokens", "ner_tags"), ("words", "tags")])
+def test_sentences_in_a_table_are_those_in_columns(name: str, words: str, tags: str, tmp_path: Path) -> None:
+    kind = {"conll03": "PER", "ontonotes": "PERSON"}[name]
+    (example,) = from_file(tmp_path, name, f"{name}/valid.txt", f"Ann B-{kind}\nleft O\n")
+    row = {words: ["Ann", "left"], tags: [f"B-{kind}", "O"]}
+    assert from_file(tmp_path / "json", name, f"{name}/dev.jsonl", json.dumps(row)) == [example]
+    cells = f'"{words}","{tags}"\n"[""Ann"", ""left""]","[""B-{kind}"", ""O""]"\n'
+    assert from_file(tmp_path / "csv", name, f"{name}/dev.csv", cells) == [example]
+
+
+def test_a_tag_too_few_in_a_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"dev\.jsonl:1: 2 words but 1 tags \(task 'conll03'\)"):
+        from_file(tmp_path, "conll03", "conll03/dev.jsonl", '{"tokens": ["Ann", "left"], "ner_tags": ["O"]}')
 
 
 def test_sst2_is_a_table_or_a_row_of_the_hub(tmp_path: Path) -> None:
@@ -198,7 +214,7 @@ SPOILED = [
     ("conll03", "conll03/eng.testa", "\nAnn", ":2: expected columns of one length, a word and a tag at least, found 1"),
     ("conll03", "conll03/eng.testa", "Ann I-GPE", ":1: unknown tag 'B-GPE' for task 'conll03'"),
     ("squad1", "squad/dev-v1.1.json", '{"data": [{"paragraphs": [{"qas": []}]}]}', "[0]: field 'context' is missing"),
-    ("conll05_wsj", "conll05/dev-set.gz", "a (A0*\nb (V*)", ":1: the brackets of"),
+    ("conll05_wsj", "conll05/dev-set.gz", "a (A0*\nb (V*)", ":2: the brackets of"),
     ("srl_ewt", "srl_ewt/dev.jsonl", '{"tokens": ["a"], "frames": 1}', ":1: field 'frames' must be a list of objects"),
 ]  # fmt: skip
 

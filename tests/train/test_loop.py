@@ -10,9 +10,6 @@ import torch
 from bench.score.evaluate import predict
 from bench.train.loop import fit
 
-MIXED = ("prompt_tuning", "ptuning_v1", "ptv2")
-NO_DROPOUT = {name: {"dropout": 0.0} for name in MIXED}
-
 
 def trained(workshop, cells, token_budget=200):
     backbone = workshop.backbone()
@@ -26,26 +23,6 @@ def trained(workshop, cells, token_budget=200):
 def assert_same(one, other):
     for first, second in zip(one.found, other.found, strict=True):
         assert first.probabilities == pytest.approx(second.probabilities, abs=1e-5)
-
-
-@pytest.mark.parametrize("settings", [NO_DROPOUT, {}], ids=["no dropout", "prompt and head dropout"])
-def test_three_lanes_together_equal_three_lanes_alone(workshop, settings):
-    cells = workshop.cells(*MIXED, settings=settings)
-    _, together = trained(workshop, cells)
-    for cell, beside in zip(cells, together, strict=True):
-        _, (alone,) = trained(workshop, [cell])
-        assert_same(alone, beside)
-
-
-def test_lanes_of_different_tasks_seeds_and_lengths_of_training_share_a_loop(workshop):
-    cells = (
-        *workshop.cells("ptv2", tasks=("rte",), seeds=(0, 1)),
-        *workshop.cells("ptv2", tasks=("cb",), budget={"steps": 3}),
-    )
-    lanes, together = trained(workshop, cells)
-    assert [lane.step for lane in lanes] == [6, 6, 3]
-    for cell, beside in zip(cells, together, strict=True):
-        assert_same(trained(workshop, [cell])[1][0], beside)
 
 
 @pytest.mark.parametrize("method", ["ptv2", "prompt_tuning", "finetune"])
@@ -80,7 +57,7 @@ def test_a_diverging_lane_leaves_and_its_neighbour_is_untouched(workshop):
     assert (lanes[1].status, lanes[1].reason) == ("diverged", "the loss was nan at step 1")
     assert lanes[0].status == "done"
     dev = [lanes[0].data.scored], [lanes[0].data.scored_examples]
-    assert_same(predict(backbone, lanes[:1], *dev, 200)[0], trained(workshop, [good])[1][0])
+    assert predict(backbone, lanes[:1], *dev, 200)[0].found == trained(workshop, [good])[1][0].found
 
 
 def test_epochs_are_evaluated_one_by_one_and_steps_evenly(workshop):

@@ -24,10 +24,8 @@ def attended(module: nn.Module, scores: Tensor, query: Tensor, value: Tensor, sc
     """
     found = attention.active_prefix(module)
     if found is not None:
-        keys, values, valid = found
+        keys, values = found
         front = torch.matmul(query, grouped(keys, query).to(query.dtype).transpose(-1, -2)) / scale  # (B, A, T, P)
-        if valid is not None:
-            front = front.masked_fill(~valid.bool()[:, None, None, :], torch.finfo(front.dtype).min)
         scores = torch.cat([front.to(scores.dtype), scores], dim=-1)
         value = torch.cat([grouped(values, value).to(value.dtype), value], dim=2)
     weights = nn.functional.dropout(scores.softmax(dim=-1).to(value.dtype), p=rate, training=module.training)

@@ -15,7 +15,7 @@ import pandas as pd
 from bench.report.entries import AVERAGE
 from bench.report.frame import Outcome
 from bench.report.page.samples import Samples, spaced
-from bench.report.wording import count_text, model_texts
+from bench.report.wording import count_text, model_texts, percent_text, rate_text
 from bench.store.record import Costs, Counts, Parameters, Part
 
 if TYPE_CHECKING:
@@ -168,10 +168,13 @@ def _statistics(row: dict[Hashable, Any], versus: dict[Hashable, Any] | None) ->
     stats = {name: short(row.get(name)) for name in names}
     if versus is not None:
         kept = (
-            "reference", "margin", "difference", "low", "high", "verdict", "improvement", "p_equivalent", "p_different",
-            "note",
+            "reference", "margin", "difference", "tested_low", "tested_high", "verdict", "improvement", "p_equivalent",
+            "p_different",
         )  # fmt: skip
-        stats["versus"] = {name: short(versus.get(name)) for name in kept}
+        stats["versus"] = {name: short(versus.get(name)) for name in kept} | {
+            "level": percent_text(float(versus["level"])), "about": versus["about"], "note": "; ".join(versus["note"]),
+            "collapsed": rate_text(*(float(versus[name]) for name in ("runs", "collapsed", "collapse_bound"))),
+        }  # fmt: skip
     return stats
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.report.entries import AVERAGE
+from bench.report.judging import TRAINED
 from bench.report.page.cells import Embedded, short
 from bench.report.page.drawing import forest
-from bench.report.wording import count_text, model_texts, natural
+from bench.report.wording import count_text, model_texts, natural, rate_text
 
 if TYPE_CHECKING:
     from bench.report.write import Report
@@ -95,7 +96,8 @@ def _claim(report: Report, embedded: Embedded, suite: str) -> Claim:
 def _lead(report: Report, suite: str, reference: str, margin: str) -> str:
     tasks = report.chosen[suite]
     what = f"On {tasks[0]}" if len(tasks) == 1 else f"On the mean of {len(tasks)} tasks ({', '.join(tasks)})"
-    return f"{what}, against {reference}, within a margin of ±{margin} point{'' if margin == '1' else 's'}:"
+    within = f"within a margin of ±{margin} point{'' if margin == '1' else 's'}"
+    return f"{what}, against {reference}, {within}, by the runs that trained:"
 
 
 def _line(label: str, rows: pd.DataFrame, margin: str, place: Mapping[str, int]) -> Line:
@@ -133,7 +135,12 @@ def verdict_text(found: Mapping[str, Sequence[str]], reference: str, margin: str
 
 def _rows(report: Report, embedded: Embedded, rows: pd.DataFrame, place: Mapping[str, int]) -> list[dict[str, Any]]:
     """Verdicts by method and size, with the drawing of their difference."""
-    ends = [abs(value) for name in ("difference", "low", "high") for value in rows[name] if math.isfinite(value)]
+    ends = [
+        abs(value)
+        for name in ("difference", "tested_low", "tested_high")
+        for value in rows[name]
+        if math.isfinite(value)
+    ]
     margin = max(rows["margin"], default=1.0)
     reach = min(max([*ends, 2 * margin]), max(20 * margin, 10.0)) * 1.05
     names = model_texts(place)
@@ -145,7 +152,12 @@ def _rows(report: Report, embedded: Embedded, rows: pd.DataFrame, place: Mapping
 def _row(
     row: Row, names: Mapping[str, str], sizes: pd.Series[float], embedded: Embedded, reach: float
 ) -> dict[str, Any]:
-    model, difference, low, high = row["model"], float(row["difference"]), float(row["low"]), float(row["high"])
+    model, difference, low, high = (
+        row["model"],
+        float(row["difference"]),
+        float(row["tested_low"]),
+        float(row["tested_high"]),
+    )
     size = float(sizes.get(model, math.nan))
     return {
         "suite": row["suite"],
@@ -161,10 +173,19 @@ def _row(
         "difference": "" if math.isnan(difference) else short(difference),
         "difference_text": difference_text(difference, low, high),
         "seeds": row["n_seeds"],
-        "note": row["note"] or "",
+        "collapsed": _collapsed(row),
+        "note": "; ".join(row["note"] if row["about"] == TRAINED else (f"of {row['about']}", *row["note"])),
         "forest": forest(difference, low, high, float(row["margin"]), reach),
         "entry": embedded.entries.get((row["suite"], model, row["label"], row["task"])),
     }
+
+
+def _collapsed(row: Row) -> str:
+    """The rate of collapse of a line and, after it, of its reference."""
+    return "; ".join(
+        rate_text(*(float(row[f"{of}{name}"]) for name in ("runs", "collapsed", "collapse_bound")))
+        for of in ("", "reference_")
+    )
 
 
 def difference_text(difference: float, low: float, high: float) -> str:
@@ -179,6 +200,7 @@ def difference_text(difference: float, low: float, high: float) -> str:
 
 def _drawn(margin: str) -> str:
     return (
-        "Drawn: the difference with its 95 % interval, left of the dotted line where it is below the reference; "
-        f"shaded: ±{margin}. An interval that reaches beyond the drawing ends at its edge."
+        "Drawn: the difference with its interval at the level that the verdict was tested at, left of the dotted line "
+        f"where it is below the reference; shaded: ±{margin}. An interval that reaches beyond the drawing ends at its "
+        "edge. Collapsed: runs of the line that did not train, and the most that the rate may be; then the reference's."
     )

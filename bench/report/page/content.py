@@ -213,7 +213,7 @@ def _mark_notes(reference: str, with_ranks: bool) -> list[str]:
         signs = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
         notes.append(f"Behind a number, against {reference}: {signs}.")
     if with_ranks:
-        notes.append("Bold: rank group 1 of its task and model, not significantly below the best mean there.")
+        notes.append("Bold: rank group 1 of its task, model and budget, not significantly below the best mean there.")
     return notes
 
 

@@ -267,9 +267,9 @@ function summary(entry, metric) {
   for (const stats of entry.stats || []) {
     const versus = stats.versus;
     if (!versus) continue;
-    const interval = known(versus.low) ? ` [${signed(versus.low)}, ${signed(versus.high)}]` : "";
+    const interval = known(versus.tested_low) ? ` [${signed(versus.tested_low)}, ${signed(versus.tested_high)}] at ${versus.level}` : "";
     parts.push(el("p", { class: "small" }, el("span", { class: `verdict ${versus.verdict}` }, versus.verdict),
-      ` against ${versus.reference}, margin ±${versus.margin}: difference ${signed(versus.difference)}${interval} in ${stats.metric}`,
+      ` against ${versus.reference}, margin ±${versus.margin}, of ${versus.about}: difference ${signed(versus.difference)}${interval} in ${stats.metric}; collapsed: ${versus.collapsed}`,
       known(versus.improvement) ? `; probability of improvement ${versus.improvement.toFixed(2)}` : "",
       known(versus.p_equivalent) ? `; p (equivalent) ${versus.p_equivalent.toPrecision(2)}, p (different) ${known(versus.p_different) ? versus.p_different.toPrecision(2) : NONE}` : "",
       versus.note ? `. ${versus.note}` : ""));

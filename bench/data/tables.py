@@ -1,0 +1,80 @@
+"""Rows of tables in text: cells divided by tabs, commas, semicolons or bars, whose first line names the columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.data.located import Located
+from bench.data.text import lines
+from bench.errors import UsageError
+
+DIVIDERS = ",;\t|"
+MOST_HEADER = 100_000  # characters
+_SEPARATOR = re.compile(r"\s*sep=([,;\t|])[^\S\n]*\n")  # the first line that Excel reads and writes
+
+
+def tabbed_rows(path: Path, text: str) -> Iterator[Located]:
+    """Cells divided by tabs and never quoted, as GLUE's are; a header without a tab is of a table divided otherwise."""
+    header: list[str] | None = None
+    for number, line in enumerate(lines(text, returns=False), start=1):
+        cells = line.split("\t")
+        if cells == [""]:
+            continue
+        if header is None:
+            if len(cells) == 1 and any(mark in line for mark in DIVIDERS):
+                yield from quoted_rows(path, text)
+                return
+            header = _header(path, number, cells)
+        else:
+            yield _row(path, number, header, cells)
+
+
+def quoted_rows(path: Path, text: str) -> Iterator[Located]:
+    """Cells that may be quoted, as spreadsheets write them; the first line tells what divides them."""
+    stated = _SEPARATOR.match(text)
+    blank = text[: stated.end()] if stated else ""
+    text = text[len(blank) :]
+    mark = stated[1] if stated else max(DIVIDERS, key=lambda one: _width(text, one))
+    header: list[str] | None = None
+    limit = csv.field_size_limit(len(text) + 1)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+    end = first = blank.count("\n")
+    try:
+        for cells in reader:
+            number, end = end + 1, first + reader.line_num
+            if not cells or (len(cells) == 1 and not cells[0].strip()):
+                continue
+            if header is None:
+                header = _header(path, number, cells)
+            else:
+                yield _row(path, number, header, cells)
+    except csv.Error as error:
+        raise UsageError(f"{path}:{first + reader.line_num}: not a valid table ({error})") from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _width(text: str, mark: str) -> int:
+    """How many columns the first line has if `mark` divides them."""
+    first = next((line for line in lines(text[:MOST_HEADER]) if line.strip()), "")
+    try:
+        return len(next(csv.reader([first], delimiter=mark), []))
+    except csv.Error:
+        return 0
+
+
+def _header(path: Path, number: int, cells: list[str]) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    if len(set(names)) < len(names):
+        raise UsageError(f"{path}:{number}: the header names a column twice: {', '.join(names)}")
+    return names
+
+
+def _row(path: Path, number: int, header: list[str], cells: list[str]) -> Located:
+    if len(cells) != len(header):
+        raise UsageError(f"{path}:{number}: {len(cells)} cells, but the header names {len(header)}")
+    return Located(f"{path}:{number}", dict(zip(header, cells, strict=True)))

@@ -1,0 +1,46 @@
+"""Values as files have them: CSV knows texts alone, JSON has several numbers and truths, tables have NaN for nothing.
+
+What stands for one value only is read as that value; everything else is nothing, for the reader to refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def whole_number(value: Any) -> int | None:
+    """A whole number given as one, as a float (`3.0`) or as text (`"3"`); of a truth or anything else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value.strip().partition(".")[0])
+    return None
+
+
+def truth(value: Any) -> bool | None:
+    """A truth given as one, as 0 or 1, or as text ("False", "1"); of anything else, `None` and "" included, None."""
+    return value if isinstance(value, bool) else _TRUTH.get(label_text(value).casefold())
+
+
+def label_text(value: Any) -> str:
+    """A label as text: truths as true and false, whole numbers without a point, texts without blanks around them."""
+    if isinstance(value, bool):
+        return str(value).casefold()
+    number = whole_number(value) if isinstance(value, int | float) else None
+    return str(value if number is None else number).strip()
+
+
+def name_of(value: Any) -> str | None:
+    """An id or the name of a group as text; None for nothing: `None`, a blank text, NaN."""
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
+        return None
+    number = whole_number(value) if isinstance(value, float) else None
+    return str(value if number is None else number)

@@ -1,0 +1,62 @@
+"""The models of a grid, with what they have shown of themselves. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bench.model.proof import Proof
+from bench.model.scales import expand
+from bench.model.source import ModelSource, find_model, refusal
+from bench.registry import build, find_method
+from bench.spec import Cell, Skip, Suite
+
+
+def chosen_models(
+    suite: Suite, names: tuple[str, ...], proofs: Mapping[str, Proof]
+) -> tuple[list[ModelSource], list[Skip]]:
+    """The models named, each once, with their proofs, and those that cannot be loaded or used."""
+    references: dict[str, str] = {}  # each with the reason why it is left out, or none
+    for name in names:
+        members = expand(name)
+        if members is None:
+            references[_model_reference(suite, name)] = ""
+        else:
+            references.update({member.reference: member.remark for member in members})
+    models = [find_model(reference) for reference, reason in references.items() if not reason]
+    skips = [Skip("every task", each, "every method", reason) for each, reason in references.items() if reason]
+    proved = [replace(model, proof=proofs.get(model.fingerprint)) for model in models]
+    refused = [(model, model.proof) for model in proved if model.proof and model.proof.refused]
+    skips += [Skip("every task", model.name, "every method", refusal(model, proof)) for model, proof in refused]
+    return [model for model in proved if not (model.proof and model.proof.refused)], skips
+
+
+def _model_reference(suite: Suite, name: str) -> str:
+    """A suite's own model may be called by its folder's name."""
+    return next((path for path in suite.models if Path(path).name == name and Path(path).is_dir()), name)
+
+
+def layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:
+    """Where prefixes do not enter every layer."""
+    for model in models:
+        proof = model.proof
+        if not proof or not proof.layers or len(proof.layers) == proof.num_layers:
+            continue
+        own = [cell for cell in cells if cell.model_fingerprint == model.fingerprint]
+        if any("prefixes" in build(find_method(cell.method), cell.settings).needs for cell in own):
+            layers = ", ".join(str(layer + 1) for layer in proof.layers)
+            yield (
+                f"model {model.name!r}: prefixes enter {len(proof.layers)} of its {proof.num_layers} layers "
+                f"({layers}); the others have no attention that takes one"
+            )
+
+
+def unproved_notes(models: Iterable[ModelSource], proofs: Mapping[str, Proof]) -> Iterator[str]:
+    """The models of which a plan cannot tell what they can do, since they are not here or do not fit."""
+    for model in dict.fromkeys(models):
+        if model.fingerprint not in proofs:
+            yield (
+                f"model {model.name!r} has not proved itself yet: it is examined when it is loaded, and what it cannot "
+                "do is skipped then"
+            )

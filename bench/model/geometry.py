@@ -1,0 +1,42 @@
+"""The sizes of a loaded model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bench.model.families import num_kv_heads
+from bench.model.proof import Proof
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes that methods need. `parameters` counts the backbone as loaded, tied weights once.
+
+    `embedding` is the width of word embeddings, which some families widen to `hidden` afterwards. Of an encoder–decoder
+    `layers`, `kv_heads` and `head_size` are the encoder's, where prompts enter. `prefixed` are the layers, from 0, that
+    take a prefix: all, but of hybrids those that have attention.
+    """
+
+    layers: int
+    prefixed: tuple[int, ...]
+    kv_heads: int
+    head_size: int
+    hidden: int
+    embedding: int
+    parameters: int
+
+
+def geometry_of(model: Any, config: Any, proof: Proof | None) -> Geometry:
+    """`config` is of the part that reads the text."""
+    heads = getattr(config, "num_attention_heads", None) or 1  # state-space models have none
+    layers = config.num_hidden_layers
+    return Geometry(
+        layers=layers,
+        prefixed=proof.layers if proof else tuple(range(layers)),
+        kv_heads=(proof.kv_heads if proof else 0) or num_kv_heads(config) or heads,
+        head_size=(proof.head_size if proof else 0) or getattr(config, "head_dim", None) or config.hidden_size // heads,
+        hidden=config.hidden_size,
+        embedding=model.base_model.get_input_embeddings().weight.shape[1],
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+    )

@@ -1,0 +1,142 @@
+"""The lines of a grid: a method with what somebody gave of its settings, and which of its settings serve a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from bench.budgets import BUDGET
+from bench.design import draw
+from bench.errors import UsageError
+from bench.model.source import ModelSource
+from bench.registry import build, find_method
+from bench.selection import settings_text
+from bench.spec import Budget, Joint, Method, Suite, Task
+
+Given = Mapping[str, Mapping[str, Any]]  # method -> setting -> value, or -> values of a sweep
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One line of the tables: a method with the settings somebody gave, and how many settings its trials have at most.
+
+    `first` are the settings without trials; `num_settings` is 1 where there are none.
+    """
+
+    given: dict[str, Any]
+    base: dict[str, Any]
+    first: Method
+    trials: int
+    num_settings: int
+
+    @property
+    def label(self) -> str:
+        marks = ", ".join(f"{name}={value}" for name, value in sorted(self.given.items()))
+        return f"{self.first.name} ({marks})" if marks else self.first.name
+
+    @property
+    def fixed(self) -> set[str]:
+        """The settings that trials leave alone: the given ones, and all where there are no trials."""
+        return set(self.given) | (set() if self.trials else set(self.first.space))
+
+    def drawn(self, method: Method) -> dict[str, Any]:
+        """What one of its methods has of the space."""
+        settings = method.model_dump(mode="json")
+        return {name: settings[name] for name in method.space if name not in self.given}
+
+
+def variants(suite: Suite, names: tuple[str, ...], settings: Given, sweep: Given, trials: int) -> list[Variant]:
+    """Per method its lines: one, or one for each combination of the values it is swept over."""
+    kinds = {name: find_method(name) for name in names}
+    for flag, asked in (("set", settings), ("sweep", sweep)):
+        for name in asked:
+            if name not in kinds and not (flag == "sweep" and name == BUDGET):
+                find_method(name)
+                raise UsageError(f"--{flag} {name}.…: method {name!r} is not in this run; add it to --methods")
+    found = []
+    for name, kind in kinds.items():
+        fixed, swept = settings.get(name, {}), sweep.get(name, {})
+        for setting in swept:
+            if setting in fixed:
+                raise UsageError(f"{name}.{setting} is given by --set and by --sweep; leave one of them out")
+        for values in product(*swept.values()):
+            given = {**fixed, **dict(zip(swept, values, strict=True))}
+            base = {**suite.settings.get(name, {}), **given}
+            number = len(draw(kind, base, given, trials)) if trials else 1
+            found.append(Variant(given, base, build(kind, base), trials, number))
+    return found
+
+
+def fitting(
+    variant: Variant, task: Task, model: ModelSource, suite: Suite, budgets: Mapping[str, Budget]
+) -> tuple[list[Method], list[tuple[str, str]]]:
+    """The variant's methods for a task on a model, the first one first; and what cannot serve there, with the reasons.
+
+    Trials pass over settings that do not serve there; they are named only where too few are left. UsageError when the
+    settings that were given do not fit the model's positions; of settings drawn that is a reason.
+    """
+    reasons: list[tuple[str, str]] = []
+
+    def fit(drawn: Method) -> Method | None:
+        method = _with_head(drawn, task, variant.given)
+        joint = method.joint(task, suite)
+        reason = method.unfit(task, model) or _alone(joint, task, suite)
+        needed = joint.tasks if joint else (task,)
+        beyond = next(filter(None, (_beyond_positions(method, model, one, budgets[one.name]) for one in needed)), None)
+        if beyond and not reason and drawn == variant.first:
+            raise UsageError(beyond)
+        if reason or beyond:
+            reasons.append((f"{variant.label} as {settings_text(variant.drawn(method))}", reason or beyond or ""))
+            return None
+        return method
+
+    drawn_for = (model.fingerprint, task.name)
+    found = draw(type(variant.first), variant.base, variant.fixed, variant.num_settings, drawn_for, fit)
+    if not found:  # the first reason says it all
+        return [], [(variant.label, reasons[0][1])]
+    return found, reasons if len(found) < variant.num_settings else []
+
+
+def notes(found: list[Variant]) -> tuple[str, ...]:
+    """What a user should know: lines with fewer trials than were asked for, and those whose steps are more work."""
+    lacking = tuple(
+        f"{variant.label}: its space holds {variant.num_settings} of the {variant.trials} settings that were asked for"
+        for variant in found
+        if variant.num_settings < variant.trials
+    )
+    passes = tuple(
+        f"{variant.label}: a step puts {count} batches through the backbone, and one back; other methods' steps one"
+        for variant in found
+        if (count := variant.first.passes_per_step) > 1
+    )
+    return lacking + passes
+
+
+def _alone(first: Joint | None, task: Task, suite: Suite) -> str | None:
+    if first is None or len(first.tasks) > 1:
+        return None
+    return f"suite {suite.name!r} has no other {task.kind} task to train on together with {task.name!r} first"
+
+
+def _with_head(method: Method, task: Task, given: Mapping[str, Any]) -> Method:
+    """A task without a cloze form gets the linear head, unless somebody asked for the verbalizer by name."""
+    if method.head == "verbalizer" and not task.has_cloze and "head" not in given:
+        return method.model_copy(update={"head": "linear"})
+    return method
+
+
+def _beyond_positions(method: Method, model: ModelSource, task: Task, budget: Budget) -> str | None:
+    """Why prompt and text do not fit the model's absolute positions, or None."""
+    slots = method.positions()
+    needed = slots + budget.max_length
+    if model.positions and needed > model.positions:
+        text = f"{budget.max_length} text tokens"
+        asked = f"{slots} prompt positions + {text} = {needed}" if slots else text
+        mend = f"{method.name}.length or --max-length" if slots else "--max-length"
+        return (
+            f"{method.name} on {task.name}: {asked}, but model {model.name!r} has {model.positions} positions; "
+            f"lower {mend}"
+        )
+    return None

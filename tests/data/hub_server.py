@@ -1,0 +1,134 @@
+"""A stand-in of the hub on the loopback interface: repositories of files at commits, and what was asked of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+Files = dict[str, bytes]
+
+
+class HubServer:
+    """`commits[kind, repo]` are (hash, files), the last of which is main; `asked` are the requests."""
+
+    def __init__(self) -> None:
+        self.commits: dict[tuple[str, str], list[tuple[str, Files]]] = {}
+        self.asked: list[str] = []
+        self.address = ""
+
+    def push(self, kind: str, repo: str, files: Files) -> str:
+        """A new commit on main; returns its hash."""
+        commits = self.commits.setdefault((kind, repo), [])
+        commits.append((hashlib.sha1(f"{kind} {repo} {len(commits)}".encode()).hexdigest(), files))
+        return commits[-1][0]
+
+    def find(self, kind: str, repo: str, revision: str) -> tuple[str, Files] | None:
+        commits = self.commits.get((kind, repo), [])
+        if revision == "main":
+            return commits[-1] if commits else None
+        return next((each for each in commits if each[0] == revision), None)
+
+
+@contextmanager
+def serving() -> Iterator[HubServer]:
+    """A server that answers until the block ends."""
+    hub = HubServer()
+
+    class Handler(_Handler):
+        server_hub = hub
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    hub.address = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """What the hub client asks: a repository's commit, its tree, facts of paths, and files."""
+
+    server_hub: HubServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None: ...
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_POST(self) -> None:
+        self._answer(body=True, asked=self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def _answer(self, body: bool, asked: bytes = b"") -> None:
+        path = unquote(urlsplit(self.path).path)
+        self.server_hub.asked.append(f"{self.command} {path}")
+        parts = path.strip("/").split("/")
+        if parts[0] == "api" and parts[1] in ("datasets", "models"):
+            self._facts(parts[1][:-1], "/".join(parts[2:4]), parts[4:], asked)
+            return
+        kind = "dataset" if parts[0] == "datasets" else "model"
+        first = int(kind == "dataset")
+        self._file(kind, "/".join(parts[first : first + 2]), parts[first + 2 :], body)
+
+    def _facts(self, kind: str, repo: str, rest: list[str], asked: bytes) -> None:
+        found = self.server_hub.find(kind, repo, rest[1] if len(rest) > 1 else "main")
+        if found is None:
+            self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+            return
+        commit, files = found
+        if rest[:1] == ["tree"]:
+            self._json(_tree("/".join([*rest[2:], ""]), files))
+        elif rest[:1] == ["paths-info"]:
+            wanted = json.loads(asked)["paths"]
+            self._json([_entry(name, files) for name in files if name in wanted])
+        else:
+            siblings = [{"rfilename": name} for name in files]
+            self._json({"id": repo, "sha": commit, "siblings": siblings, "private": False, "gated": False, "tags": []})
+
+    def _file(self, kind: str, repo: str, rest: list[str], body: bool) -> None:
+        found = self.server_hub.find(kind, repo, rest[1]) if rest[:1] == ["resolve"] else None
+        name = "/".join(rest[2:])
+        if found is None or name not in found[1]:
+            self._send(404, b"", {"X-Error-Code": "EntryNotFound" if found else "RepoNotFound"})
+            return
+        content = found[1][name]
+        headers = {"X-Repo-Commit": found[0], "ETag": f'"{hashlib.sha1(content).hexdigest()}"'}
+        self._send(200, content, headers, body)
+
+    def _json(self, found: Any) -> None:
+        self._send(200, json.dumps(found).encode(), {"Content-Type": "application/json"})
+
+    def _send(self, status: int, content: bytes, headers: dict[str, str], body: bool = True) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if body and self.command != "HEAD":
+            self.wfile.write(content)
+
+
+def _tree(folder: str, files: Files) -> list[dict[str, Any]]:
+    """What stands right in a folder, which is "" or ends with a slash."""
+    below = [name.removeprefix(folder) for name in files if name.startswith(folder)]
+    folders = sorted({name.partition("/")[0] for name in below if "/" in name})
+    return [
+        *({"type": "directory", "path": folder + name, "oid": "0" * 40, "size": 0} for name in folders),
+        *(_entry(folder + name, files) for name in below if "/" not in name),
+    ]
+
+
+def _entry(name: str, files: Files) -> dict[str, Any]:
+    return {"type": "file", "path": name, "size": len(files[name]), "oid": hashlib.sha1(files[name]).hexdigest()}

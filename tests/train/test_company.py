@@ -1,0 +1,109 @@
+"""A lane's numbers have the same bits in any company, in own micro-batches and in those of fixed shapes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bench.score.evaluate import predict
+from bench.train.loop import fit
+
+PROMPTS = ("prompt_tuning", "ptuning_v1", "ptv2")
+WAYS = pytest.mark.parametrize("fixed_shapes", [False, True], ids=["own", "fixed"])
+
+
+def trained(workshop, cells, fixed_shapes, precision="fp32", device="cpu", token_budget=200):
+    backbone = workshop.backbone(device=device, precision=precision)
+    backbone.fixed_shapes = fixed_shapes
+    lanes = [workshop.lane(cell, backbone) for cell in cells]
+    fit(backbone, lanes, token_budget)
+    assert [(lane.status, lane.reason) for lane in lanes] == [("done", None)] * len(lanes)
+    dev = [lane.data.scored for lane in lanes], [lane.data.scored_examples for lane in lanes]
+    return [
+        (lane.stored(), lane.ledger.curve, found.found, found.loss)
+        for lane, found in zip(lanes, predict(backbone, lanes, *dev, token_budget), strict=True)
+    ]
+
+
+def assert_equal_bits(one, other):
+    assert one[0].keys() == other[0].keys()
+    for name, tensor in one[0].items():
+        assert torch.equal(tensor, other[0][name]), name
+    assert one[1:] == other[1:]
+
+
+@WAYS
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_lanes_together_have_the_bits_of_lanes_alone(workshop, fixed_shapes, precision):
+    cells = (*workshop.cells(*PROMPTS), *workshop.cells("linear_probe"), *workshop.cells("ptv2", seeds=(1, 2)))
+    together = trained(workshop, cells, fixed_shapes, precision)
+    for cell, beside in zip(cells, together, strict=True):
+        assert_equal_bits(trained(workshop, [cell], fixed_shapes, precision)[0], beside)
+
+
+@WAYS
+def test_lanes_of_other_tasks_budgets_and_heads_have_the_bits_of_lanes_alone(workshop, fixed_shapes):
+    cells = (
+        *workshop.cells("ptv2", tasks=("rte",), seeds=(0, 1)),
+        *workshop.cells("ptv2", tasks=("cb", "copa"), budget={"steps": 3}),
+        *workshop.cells("ptv2", tasks=("copa",), settings={"ptv2": {"head": "verbalizer", "length": 3}}),
+        *workshop.cells("prompt_tuning", tasks=("cb", "rte")),
+    )
+    for cell, beside in zip(cells, trained(workshop, cells, fixed_shapes), strict=True):
+        assert_equal_bits(trained(workshop, [cell], fixed_shapes)[0], beside)
+
+
+@WAYS
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_lanes_with_the_backbones_dropout_on_have_the_bits_of_lanes_alone(workshop, fixed_shapes, precision):
+    cells = workshop.cells("ptv2", "prompt_tuning", seeds=(0, 1), budget={"backbone_dropout": True})
+    for cell, beside in zip(cells, trained(workshop, cells, fixed_shapes, precision), strict=True):
+        assert_equal_bits(trained(workshop, [cell], fixed_shapes, precision)[0], beside)
+    (plain,) = workshop.cells("ptv2")
+    off, on = (trained(workshop, [cell], fixed_shapes)[0][0] for cell in (plain, cells[0]))
+    assert not torch.equal(off["prefixes"], on["prefixes"])
+
+
+@pytest.mark.slow  # threads of a busy machine wait for one another
+@WAYS
+def test_on_two_threads_too(workshop, fixed_shapes):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        cells = workshop.cells("ptv2", "prompt_tuning", budget={"steps": 2})
+        for cell, beside in zip(cells, trained(workshop, cells, fixed_shapes), strict=True):
+            assert_equal_bits(trained(workshop, [cell], fixed_shapes)[0], beside)
+    finally:
+        torch.set_num_threads(before)
+
+
+@WAYS
+def test_the_order_of_lanes_changes_no_bit(workshop, fixed_shapes):
+    cells = workshop.cells("ptv2", "prompt_tuning", seeds=(0, 1))
+    forth, back = trained(workshop, cells, fixed_shapes), trained(workshop, cells[::-1], fixed_shapes)[::-1]
+    for one, other in zip(forth, back, strict=True):
+        assert_equal_bits(one, other)
+
+
+@pytest.mark.parametrize("method", ["ptv2", "prompt_tuning", "ptuning_v1", "finetune"])
+def test_both_ways_of_cutting_are_the_same_arithmetic(workshop, method):
+    (cell,) = workshop.cells(method)
+    own, fixed = (trained(workshop, [cell], each)[0] for each in (False, True))
+    for first, second in zip(own[2], fixed[2], strict=True):
+        assert first.probabilities == pytest.approx(second.probabilities, abs=1e-5)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("token_budget", [200, 2048])
+def test_on_a_gpu_lanes_together_have_the_bits_of_lanes_alone(workshop, precision, token_budget):
+    where = {"precision": precision, "device": "cuda", "token_budget": token_budget}
+    cells = (
+        *workshop.cells(*PROMPTS, "linear_probe", seeds=(0, 1), budget={"steps": 20}),
+        *workshop.cells("ptv2", budget={"steps": 20}, settings={"ptv2": {"length": 140}}),  # keys over two blocks
+        *workshop.cells("ptv2", tasks=("cb", "copa"), settings={"ptv2": {"head": "verbalizer"}}),
+    )
+    together = trained(workshop, cells, True, **where)
+    for cell, beside, again in zip(cells, together, trained(workshop, cells, True, **where), strict=True):
+        assert_equal_bits(again, beside)
+        assert_equal_bits(trained(workshop, [cell], True, **where)[0], beside)
