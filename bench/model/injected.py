@@ -39,10 +39,10 @@ class Injected(Attachment):
         before = {id(tensor) for _, tensor in _tensors(backbone.model)}
         reached = backbone.reached(task)
         root = reached[0] if len(reached) == 1 else backbone.base
+        unreached = [name for name, _ in root.named_modules() if not is_reached(backbone.family, f"{name}.weight")]
+        if unreached and not getattr(config, "exclude_modules", True):
+            config.exclude_modules = unreached
         tuner = _inject(root, config)
-        for name, each in backbone.model.named_parameters():
-            if not is_reached(backbone.family, name):
-                each.requires_grad_(False)
         self._tuner = [tuner]  # in a list, so that its parameters do not become this module's; some tuners hold state
         self._weights = {name: each for name, each in backbone.model.named_parameters() if each.requires_grad}
         if not self._weights:
