@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.data.tokens import cache_folder
+from bench.data.cache import cache_folder
 
 Need = Literal["lm_head", "mask", "prefixes", "slots"]  # what a method may need of a model
 Way = Literal["interface", "written", "own"]
