@@ -11,6 +11,7 @@ from torch.nn.functional import softmax
 
 from bench.model import attention
 from bench.model.attachment import Prompts
+from bench.model.attention import RowPrefixes
 from bench.model.backbone import load_backbone
 from bench.model.families import family_of
 from bench.model.source import find_model, read_config
@@ -69,18 +70,16 @@ def test_without_a_prefix_the_registered_function_gives_what_stock_transformers_
     assert difference(folders(family)) < 5e-6
 
 
-def test_a_prefix_is_a_part_of_the_softmax_as_the_formula_says(monkeypatch):
-    """Two key/value heads for four query heads, a row that uses the last of two columns alone."""
+def test_a_prefix_is_a_part_of_the_softmax_as_the_formula_says():
+    """Two key/value heads for four query heads."""
     torch.manual_seed(0)
     query, value, scores = torch.randn(2, 4, 3, 5), torch.randn(2, 2, 3, 5), torch.randn(2, 4, 3, 3)
     keys, values = torch.randn(2, 2, 2, 5), torch.randn(2, 2, 2, 5)
-    valid = torch.tensor([[True, True], [False, True]])
-    monkeypatch.setattr(attention, "active_prefix", lambda _: (keys, values, valid))
-    found = attended(torch.nn.Identity().eval(), scores, query, value, 1.7, 0.0)
+    with attention.prefixes(RowPrefixes({0: keys}, {0: values})):
+        found = attended(torch.nn.Identity().eval(), scores, query, value, 1.7, 0.0)
     for at in range(2):
         for head in range(4):
-            columns = valid[at].nonzero().flatten()
-            own, shown = keys[at, head // 2][columns], values[at, head // 2][columns]
+            own, shown = keys[at, head // 2], values[at, head // 2]
             weights = softmax(torch.cat([query[at, head] @ own.T / 1.7, scores[at, head]], dim=1), dim=1)
             expected = weights @ torch.cat([shown, value[at, head // 2]])
             torch.testing.assert_close(found[at, :, head], expected)
