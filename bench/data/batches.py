@@ -101,30 +101,35 @@ def collate(tickets: Sequence[Ticket], pad_id: int, device: torch.device, shape:
         fed=max(len(row.decoder) for row in rows),
         read=max(len(row.read) for row in rows),
     )
-    empty = Row([pad_id], [0], [], [0], decoder=[pad_id] if rows[0].decoder else [])
-    whole = [*rows, *[empty] * (shape.rows - len(rows))]
     slots = [(at, column, number) for at, row in enumerate(rows) for number, column in enumerate(row.slots)]
 
     def tensor(values: Sequence[object]) -> Tensor:
         return torch.tensor(values, dtype=torch.long).to(device, non_blocking=True)
 
-    def padded(parts: Sequence[list[int]], width: int, filler: int) -> Tensor:
-        return tensor([part + [filler] * (width - len(part)) for part in parts]).view(len(parts), width)
+    def padded(parts: Sequence[list[int]], size: tuple[int, int], filler: int) -> Tensor:
+        """(rows, width): what `parts` lack in length is filler, and so are the empty rows."""
+        count, width = size
+        filled = tensor([part + [filler] * (width - len(part)) for part in parts]).view(len(parts), width)
+        return torch.cat([filled, filled.new_full((count - len(parts), width), filler)])
 
     where = tensor(slots).view(-1, 3)
-    decoded = [at for at, row in enumerate(whole) if row.decoder]
+    decoded = [at for at, row in enumerate(rows) if row.decoder]
+    empty = range(len(rows), shape.rows)
+    fed = [*decoded, *empty] if decoded else []
+    mask = padded([[1] * len(row.ids) for row in rows], (shape.rows, shape.length), 0)
+    mask[len(rows) :, 0] = 1
     return MicroBatch(
         tickets=tickets,
         rows=rows,
         row_lanes=[ticket.lane for ticket, _, _ in owned],
         row_seeds=[derive(ticket.seed, "row", number) if number else ticket.seed for ticket, number, _ in owned],
-        ids=padded([row.ids for row in whole], shape.length, pad_id),
-        mask=padded([[1] * len(row.ids) for row in whole], shape.length, 0),
-        types=padded([row.types for row in whole], shape.length, 0),
+        ids=padded([row.ids for row in rows], (shape.rows, shape.length), pad_id),
+        mask=mask,
+        types=padded([row.types for row in rows], (shape.rows, shape.length), 0),
         slot_rows=where[:, 0],
         slot_columns=where[:, 1],
         slot_numbers=where[:, 2],
-        read_columns=padded([row.read for row in whole], shape.read, 0),
-        decoder_rows=tensor(decoded),
-        decoder_ids=padded([whole[at].decoder for at in decoded], shape.fed, pad_id),
+        read_columns=padded([row.read for row in rows], (shape.rows, shape.read), 0),
+        decoder_rows=tensor(fed),
+        decoder_ids=padded([rows[at].decoder for at in decoded], (len(fed), shape.fed), pad_id),
     )

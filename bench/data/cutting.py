@@ -20,6 +20,9 @@ from itertools import groupby
 
 from bench.data.rows import Item, Row
 
+MOST_ROWS = 64  # of a fixed micro-batch: a bucket of short rows would be mostly empty with more
+FEW = 4  # positions or tokens that are not worth a bucket
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
@@ -97,26 +100,25 @@ def _by_size(shape: Shape) -> tuple[int, ...]:
 
 
 def _shape(item: Item, token_budget: int, positions: int) -> Shape:
-    longest = max(len(row.ids) for row in item.rows)
+    longest, fed, read = (
+        max(len(each) for each in of_rows)
+        for of_rows in zip(*((row.ids, row.decoder, row.read) for row in item.rows), strict=True)
+    )
     length = max(longest, min(bucket(longest, 16), positions or longest * 2))
-    fed = max(len(row.decoder) for row in item.rows)
-    rows = max(1, token_budget // length, len(item.rows))
-    return Shape(rows, length, fed if fed <= 4 else max(fed, min(bucket(fed, 8), positions or fed * 2)), _read(item))
-
-
-def _read(item: Item) -> int:
-    """Positions to gather: as many as there are where each is a word to be said, else a power of two of them."""
-    most = max(len(row.read) for row in item.rows)
-    return most if most <= 4 else bucket(most, 8)
+    if fed > FEW:
+        fed = max(fed, min(bucket(fed, 8), positions or fed * 2))
+    if read > FEW:  # words to be said are few, and each costs the scores of a vocabulary; else every token is read
+        read = bucket(read, 8) if any(row.tokens for row in item.rows) else max(length, fed)
+    return Shape(max(1, min(MOST_ROWS, token_budget // length), len(item.rows)), length, fed, read)
 
 
 def bucket(length: int, least: int) -> int:
-    """The length that a row is padded to: powers of two and the middles between them, none below `least`."""
+    """The length that a row is padded to: powers of two from `least` on, and above 64 the middles between them."""
     size = least
     while size < length:
         size *= 2
     middle = size * 3 // 4
-    return middle if length <= middle and middle > least else size
+    return middle if length <= middle and middle > 64 else size
 
 
 def row_places(tickets: Sequence[Ticket]) -> list[tuple[Ticket, int, Row]]:

@@ -67,7 +67,7 @@ class Backbone:
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
-        self.fixed_shapes = device.type == "cuda"  # how rows of many lanes share micro-batches (bench.data.cutting)
+        self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
         self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
         most = most_positions(config)
         self.positions = most - first_position(config) if most else 0  # of the longest sequence; 0: no limit
@@ -203,6 +203,7 @@ def load_backbone(
         with loading(source):
             checkpoint_layers(model)
     backbone = Backbone(model.to(device), load_tokenizer(source), device, precision, family, proof)
+    backbone.fixed_shapes = frozen and device.type == "cuda"
     if frozen and precision == "bf16":
         for part in model.modules():
             if isinstance(part, nn.Linear):

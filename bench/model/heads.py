@@ -7,6 +7,7 @@ V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -55,7 +56,8 @@ class VerbalizerHead(WordHead):
         """(R, V) -> (R, C); the words are the same for every row, so `tokens` is not asked."""
         if self.single is not None:
             return logits[:, self.single.to(logits.device)]
-        return torch.stack([sum(logits[:, each] for each in ids) / len(ids) for ids in self.word_ids], dim=1)
+        sums = [reduce(torch.add, [logits[:, each] for each in ids]) / len(ids) for ids in self.word_ids]
+        return torch.stack(sums, dim=1)
 
 
 class CandidateHead(WordHead):

@@ -198,7 +198,7 @@ def default_token_budget(hidden: int, device: torch.device) -> int:
     rows of a length. So larger models, whose arithmetic fills the device sooner, have smaller ones.
     """
     if device.type == "cuda":
-        return min(16_384, max(1024, 1 << (6_300_000 // max(1, hidden)).bit_length() - 1))
+        return min(8192, max(1024, 1 << (6_300_000 // max(1, hidden)).bit_length() - 1))
     return max(512, 600_000 // max(1, hidden))
 
 

@@ -21,7 +21,12 @@ from bench.data.cache import cache_folder
 Need = Literal["lm_head", "mask", "prefixes", "slots"]  # what a method may need of a model
 Way = Literal["interface", "written", "own"]
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
-CODE = ("**/*.py", "../data/batches.py", "../data/specials.py")  # what a proof depends on, from this folder
+CODE = (
+    "**/*.py",
+    "../data/batches.py",
+    "../data/cutting.py",
+    "../data/specials.py",
+)  # what a proof depends on, from this folder
 
 
 @dataclass(frozen=True)

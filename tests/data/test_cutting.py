@@ -34,17 +34,20 @@ def test_the_rows_of_an_item_stay_together():
     assert [[len(one.item.rows) for one in each.tickets] for each in cut] == [[1], [2, 2], [2]]
 
 
-def test_buckets_are_powers_of_two_and_the_middles_between_them():
-    assert [bucket(length, 16) for length in (1, 16, 17, 24, 25, 48, 49, 65, 97, 129)] == [
-        16, 16, 24, 24, 32, 48, 64, 96, 128, 192,
-    ]  # fmt: skip
+def test_buckets_are_powers_of_two_and_above_64_the_middles_between_them():
+    assert [bucket(length, 16) for length in (1, 16, 17, 33, 49, 65, 97, 129)] == [16, 16, 32, 64, 64, 96, 128, 192]
 
 
 def test_a_bucket_fills_micro_batches_of_one_shape_with_rows_of_every_lane():
-    tickets = [ticket(20, lane=at % 2) for at in range(5)] + [ticket(30)]
-    cuts = list(fixed(tickets, 72, ["same", "same"], 0))
-    assert [cut.shape for cut in cuts] == [Shape(2, 32, 0, 1), *[Shape(3, 24, 0, 1)] * 2]
-    assert [[one.lane for one in cut.tickets] for cut in cuts] == [[0], [0, 1, 0], [1, 0]]
+    tickets = [ticket(20, lane=at % 2) for at in range(5)] + [ticket(40)]
+    cuts = list(fixed(tickets, 128, ["same", "same"], 0))
+    assert [cut.shape for cut in cuts] == [Shape(2, 64, 0, 1), *[Shape(4, 32, 0, 1)] * 2]
+    assert [[one.lane for one in cut.tickets] for cut in cuts] == [[0], [0, 1, 0, 1], [0]]
+
+
+def test_a_micro_batch_of_short_rows_has_64_and_a_tag_is_read_at_every_token():
+    (cut,) = fixed([ticket(10, read=9)], 8192, [0], 0)
+    assert cut.shape == Shape(64, 16, 0, 16)
 
 
 def test_lanes_of_other_kinds_share_nothing():
