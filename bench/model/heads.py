@@ -85,7 +85,7 @@ def lane_scores(
     if isinstance(first, LinearHead):
         scores = _linear_scores(batch, states * _head_dropout(batch, states, rates), heads)  # (B, K, C)
         return {lane: (reading, reading.of(scores)) for lane, reading in readings.items()}
-    logits = backbone.lm_logits(states.flatten(0, 1)).unflatten(0, states.shape[:2])  # (B, K, V)
+    logits = backbone.lm_logits(states.flatten(0, 1)).view(*states.shape[:2], -1)  # (B, K, V)
     found = {}
     for lane, reading in readings.items():
         head = heads[lane]

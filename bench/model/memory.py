@@ -194,8 +194,8 @@ def _tokens(
 def default_token_budget(hidden: int, device: torch.device) -> int:
     """Tokens per micro-batch: on a CPU what keeps activations near the caches, on a GPU what keeps it busy.
 
-    A GPU's micro-batches have fixed shapes (bench.data.cutting), and what fills them up is paid for: a lane alone has few
-    rows of a length. So larger models, whose arithmetic fills the device sooner, have smaller ones.
+    A GPU's micro-batches have fixed shapes (bench.data.cutting), and what fills them up is paid for: a lane alone has
+    few rows of a length. So larger models, whose arithmetic fills the device sooner, have smaller ones.
     """
     if device.type == "cuda":
         return min(8192, max(1024, 1 << (6_300_000 // max(1, hidden)).bit_length() - 1))

@@ -107,7 +107,7 @@ def noted(compared: pd.DataFrame, rises: Mapping[Line, Rise], chosen: Mapping[st
             if tasks:
                 parts.append(words + (f" on {', '.join(tasks)}" if task == AVERAGE else ""))
         notes.append((*row["note"], *parts))
-    return compared.assign(note=notes)
+    return compared.assign(note=pd.Series(notes, index=compared.index, dtype=object))
 
 
 def text(rises: Mapping[Line, Rise], suite: str) -> tuple[str, ...]:
