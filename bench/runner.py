@@ -278,7 +278,7 @@ def _write(record: Record, lane: Lane, predictions: Predictions | None, store: S
         files["predictions.parquet"] = lambda path: write_predictions(path, table)
         tensors = {name: tensor.cpu().contiguous() for name, tensor in lane.stored().items()}
         if options.save_tuned and tensors:
-            metadata = {"cell": record.id, "method": record.cell.method}
+            metadata = {"cell": record.id}  # one entry: several would be written in another order each time
             files["tuned.safetensors"] = lambda path: save_file(tensors, path, metadata=metadata)
     store.write(record, files)
     return record

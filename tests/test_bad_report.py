@@ -86,7 +86,7 @@ def test_a_record_that_cannot_be_read_is_named_and_its_cell_is_missing(
     assert "missing, seed" in page
     assert "(2/3)" in page
     assert set(verdicts["n_seeds"]) == {2}
-    assert set(verdicts["note"]) == {"the 2 seeds that both have"}
+    assert set(verdicts["note"]) == {"ptv2 may have collapsed: seed 1–2"}  # of the two that are left
 
 
 def change(path: Path, **fields: object) -> None:
@@ -116,7 +116,7 @@ def test_lost_predictions_leave_intervals_over_seeds(
     (warning,), _, verdicts = report(bench, results)
     assert warning.startswith("superglue · rte: ")
     assert warning.endswith("(1 cell); intervals are over seeds alone there")
-    assert set(verdicts["note"]) == {"over seeds alone"}
+    assert set(verdicts["note"]) == {"over seeds alone; ptv2 may have collapsed: seed 1–2"}
 
 
 def test_one_seed_has_no_interval(bench: Bench, results: Path) -> None:

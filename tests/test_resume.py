@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file, save_file
 
+from bench import runner
+from bench.model.backbone import Backbone
+from bench.model.source import ModelSource
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -163,16 +166,34 @@ def test_a_learning_rate_out_of_hand_diverges(bench: Bench) -> None:
     assert not Path("out/cells").exists()
 
 
-def test_a_model_that_does_not_load_fails_its_own_cells_only(bench: Bench, tiny_bert: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_that_lacks_a_tensor_is_refused_before_anything_trains(
+    bench: Bench, tiny_bert: Path, tmp_path: Path
+) -> None:
     model = Path(shutil.copytree(tiny_bert, tmp_path / "partial"))
     tensors = load_file(model / "model.safetensors")
     dropped = next(name for name in tensors if name.endswith("layer.1.output.dense.weight"))
     del tensors[dropped]
     save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
+    assert f"its weights lack {dropped}" in bench.refuses("--models", f"{model},{tiny_bert}")
+    assert not Path("out").exists()
+
+
+def test_a_model_that_can_no_longer_be_loaded_fails_its_own_cells_only(
+    bench: Bench, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = shutil.copytree(tiny_bert, tmp_path / "gone")
+    load = runner.load_backbone
+
+    def without(source: ModelSource, *arguments: Any) -> Backbone:
+        if source.name == "gone":  # between the proof and its turn
+            shutil.rmtree(model)
+        return load(source, *arguments)
+
+    monkeypatch.setattr(runner, "load_backbone", without)
     assert bench.run("--models", f"{model},{tiny_bert}")[0] == 1
     found = {record.cell.model: record for record in Store.open(Path("out")).records()}
-    assert {name: record.status for name, record in found.items()} == {"tiny-bert": "done", "partial": "failed"}
-    assert f"its weights lack {dropped}" in str(found["partial"].reason)
+    assert {name: record.status for name, record in found.items()} == {"tiny-bert": "done", "gone": "failed"}
+    assert "cannot be loaded" in str(found["gone"].reason)
 
 
 # --- kill -9

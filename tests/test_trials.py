@@ -92,10 +92,10 @@ def flip_labels(path: Path) -> None:
 
 
 def tell_labels(path: Path) -> None:
-    """Let the premise say the label, so that some settings learn it in a few steps and some do not."""
+    """Let the hypothesis say the label, so that some settings learn it in a few steps and some do not."""
     says = {"entailment": "great great", "not_entailment": "terrible terrible"}
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    path.write_text("".join(json.dumps(row | {"premise": says[row["label"]]}) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row | {"hypothesis": says[row["label"]]}) + "\n" for row in rows))
 
 
 def outcome_of(record: Record) -> tuple[Any, ...]:
