@@ -181,7 +181,9 @@ def test_a_checkpoint_that_lacks_a_tensor_is_refused_before_anything_trains(
 def test_a_model_that_can_no_longer_be_loaded_fails_its_own_cells_only(
     bench: Bench, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = shutil.copytree(tiny_bert, tmp_path / "gone")
+    model = Path(shutil.copytree(tiny_bert, tmp_path / "gone"))
+    tensors = load_file(model / "model.safetensors")
+    save_file({name: 2 * each for name, each in tensors.items()}, model / "model.safetensors", {"format": "pt"})
     load = runner.load_backbone
 
     def without(source: ModelSource, *arguments: Any) -> Backbone:
