@@ -266,7 +266,7 @@ def _train_group(
     for lane in lanes:
         lane.ledger.evaluate_seconds += evaluate_seconds if lane in read else 0.0
         own = predictions.get(id(lane))
-        record = outcome(lane, backbone, own, peak, overhead, len(lanes), started, options.device)
+        record = outcome(lane, backbone, own, peak, overhead, len(lanes), started, budget)
         yield _write(record, lane, own, store, options)
 
 

@@ -286,3 +286,10 @@ def test_a_report_draws_layers_that_were_swept_in_both_directions(bench: Bench) 
     text = Path("out/report/ablation-superglue-layers.svg").read_text()
     for words in ("ptv2, from the first layer up", "ptv2, from the last layer down", "number of layers"):
         assert words in text
+
+
+def test_a_record_says_what_its_roundings_depend_on(bench: Any) -> None:
+    assert bench.run("--token-budget", "96")[0] == 0
+    (record,) = Store.open(Path("out")).records()
+    shown = [record.provenance[name] for name in ("micro_batches", "token_budget", "deterministic")]
+    assert shown == ["own", 96, True]

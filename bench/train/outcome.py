@@ -29,7 +29,7 @@ def outcome(
     overhead: float,
     num_lanes: int,
     started: datetime,
-    device: torch.device,
+    token_budget: int,
 ) -> Record:
     """The record of a lane that has left its loop; `overhead` is the loop's time that belongs to no lane."""
     ledger, data, cell = lane.ledger, lane.data, lane.cell
@@ -80,14 +80,22 @@ def outcome(
             joint_tokens=ledger.joint_tokens,
             joint_seconds=ledger.joint_seconds,
         ),
-        provenance=provenance(device_name(device)) | {"layers": backbone.geometry.layers} | _proof(backbone),
+        provenance=provenance(device_name(backbone.device)) | _of_backbone(backbone, token_budget),
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _proof(backbone: Backbone) -> dict[str, Any]:
-    return {"proof": backbone.proof.record()} if backbone.proof else {}
+def _of_backbone(backbone: Backbone, token_budget: int) -> dict[str, Any]:
+    """What the model is and has shown, and how its rows were cut, which changes how a number is rounded."""
+    shown = {"proof": backbone.proof.record()} if backbone.proof else {}
+    return {
+        "layers": backbone.geometry.layers,
+        "micro_batches": "fixed" if backbone.fixed_shapes else "own",
+        "token_budget": token_budget,
+        "deterministic": backbone.deterministic,
+        **shown,
+    }
 
 
 def num_cut(items: Sequence[Item]) -> int:
