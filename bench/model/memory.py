@@ -184,11 +184,16 @@ def _tokens(
     device: torch.device,
     token_budget: int | None,
 ) -> int:
-    """Tokens of the largest micro-batch: the token budget, or all the rows of a step if that is less."""
+    """Tokens of the largest micro-batch: the token budget, or all the rows of a step if that is less.
+
+    Where cells share a GPU, micro-batches are filled up with empty rows (bench.data.cutting).
+    """
     row = cell.budget.max_length * (1 + method.demonstrations()) + method.slots().count
     row = min(row, positions or row)
-    step = lanes * cell.budget.batch_size * row
-    return max(row, min(token_budget or default_token_budget(sizes.hidden, device), step))
+    budget = token_budget or default_token_budget(sizes.hidden, device)
+    if device.type == "cuda" and not method.changes_weights:
+        return max(row, budget)
+    return max(row, min(budget, lanes * cell.budget.batch_size * row))
 
 
 def default_token_budget(hidden: int, device: torch.device) -> int:

@@ -95,6 +95,18 @@ def test_what_is_loaded_for_a_gpu_must_fit_main_memory_first(workshop, monkeypat
         check_memory(workshop.cells("ptv2"), GPU, 8, None, False)
 
 
+def test_the_empty_rows_of_a_gpus_micro_batches_are_counted(workshop, monkeypatch) -> None:
+    """A step of 8 rows of 32 tokens is filled up to the token budget, 2,048 at this width; not where weights train."""
+    free = need("finetune").total / (1 - memory.MARGIN)  # at 1,000 tokens
+    monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
+    monkeypatch.setattr(memory, "available_bytes", lambda device: free if device.type == "cuda" else 1e12)
+    check_memory(workshop.cells("finetune"), GPU, 8, None, False)
+    free = need("ptv2").total / (1 - memory.MARGIN)
+    check_memory(workshop.cells("ptv2"), GPU, 8, 1000, False)
+    with pytest.raises(UsageError, match="smaller --token-budget"):
+        check_memory(workshop.cells("ptv2"), GPU, 8, None, False)
+
+
 def test_sizes_are_read_from_headers_and_config(workshop) -> None:
     sizes = memory.model_sizes(memory.find_model(str(workshop.model)))
     assert sizes is not None
