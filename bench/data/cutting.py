@@ -9,7 +9,7 @@ ways, by what a device is good at:
 - `fixed`: rows of many lanes share micro-batches of fixed shapes. A row is padded to the bucket of its own length, and
   a bucket's micro-batches all have the same number of rows, empty ones filling the last. Large micro-batches keep a GPU
   busy. Only lanes whose prompts and heads have one shape share. That a row's bits do not depend on its place in a
-  micro-batch is tried out in tests/train/test_company.py, on a GPU too.
+  micro-batch, as they may on a processor, is tried out on a GPU in tests/train/test_company.py.
 """
 
 from __future__ import annotations
