@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -54,7 +55,7 @@ class MicroBatch:
     decoder_rows: Tensor  # (D,) the rows that a decoder reads on
     decoder_ids: Tensor  # (D, U) what it is fed, padded on the right, where it looks to the left alone
 
-    @property
+    @cached_property
     def rows_of(self) -> dict[int, list[int]]:
         """By lane, in the order of their first rows, the numbers of its rows."""
         found: dict[int, list[int]] = {}

@@ -79,23 +79,15 @@ def row_dropout(draws: RowDropout | None) -> Iterator[None]:
         _active = outer
 
 
-def active_draws() -> RowDropout | None:
-    """The draws of the rows that are under way."""
-    return _active
-
-
 def reopened(forward: Callable[..., Any]) -> Callable[..., Any]:
     """A function that runs `forward` with the draws that come next now, whenever and however often it is called."""
     draws = _active
     calls = 0 if draws is None else draws.calls
 
     def run(*arguments: Any, **options: Any) -> Any:
-        if draws is None or _active is draws:
-            if draws is not None:
-                draws.calls = calls
-            return forward(*arguments, **options)
-        draws.calls = calls  # a layer that is run again has the numbers it had
-        with row_dropout(draws):
+        if draws is not None:
+            draws.calls = calls  # a layer that is run again has the numbers it had
+        with row_dropout(None if _active is draws else draws):
             return forward(*arguments, **options)
 
     return run
