@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.cell import Budget
 from bench.errors import UsageError, unknown
-from bench.spec import Budget, Suite, Task
+from bench.task import Suite, Task
 
 BUDGET = "budget"  # the name by which --sweep takes it, where else a method's stands
 SWEPT = ("epochs", "steps", "batch_size", "train_rows")  # the fields that say how long, and on what, a method trains

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import settings
+from bench.cell import Cell, Plan, Protocol
 from bench.errors import UsageError, unknown
 from bench.lineup import unproved_notes
 from bench.model.scales import SCALES, expand, listed_size
@@ -23,9 +24,9 @@ from bench.preview import print_cells, print_choice, print_plan
 from bench.registry import load_plugin, methods, suites
 from bench.report.trials import trials_table
 from bench.selection import Choice, choose, possible, trials_to_run
-from bench.spec import Cell, Plan, Protocol, Task
 from bench.store.record import Record
 from bench.store.store import Store
+from bench.task import Task
 
 RESULTS = Path("results")
 LISTING_WIDTH = 200  # columns of `bench list` where no terminal says how many there are

@@ -18,7 +18,7 @@ from typing import Any
 from bench.errors import UsageError, unknown
 from bench.registry import build
 from bench.seeds import derive
-from bench.spec import Method
+from bench.tuning import Method
 
 FIRST = "learning_rate"  # matters most for every method that trains
 Place = tuple[int, ...]  # of a combination: the numbers of its values, an axis each

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from bench.cell import Cell
 from bench.data.batches import collate
 from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
@@ -27,8 +28,9 @@ from bench.model.heads import word_tokens
 from bench.model.injected import ADAPTER, MISSING, Injected
 from bench.model.source import find_model
 from bench.registry import build, find_method, find_suite
-from bench.spec import SEP_MARK, Cell, Method, Task
 from bench.store.store import Store
+from bench.task import SEP_MARK, Task
+from bench.tuning import Method
 
 TOLERANCE = 1e-4  # largest difference of a hidden state between PEFT's model and ours, both in fp32
 PROBE_TOKENS = 9

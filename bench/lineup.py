@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from bench.cell import Cell, Skip
 from bench.model.proof import Proof
 from bench.model.scales import expand
 from bench.model.source import ModelSource, find_model, refusal
 from bench.registry import build, find_method
-from bench.spec import Cell, Skip, Suite
+from bench.task import Suite
 
 
 def chosen_models(

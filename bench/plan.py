@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.budgets import BUDGET, budgets
+from bench.cell import TRIAL_SEED, Budget, Cell, Frozen, JointTask, Plan, Precision, Protocol, Skip
 from bench.data.sources import fingerprint, hub_revision
 from bench.errors import UsageError, unknown
 from bench.lineup import chosen_models, layer_notes
@@ -14,20 +15,8 @@ from bench.model.proof import Proof
 from bench.model.source import ModelSource
 from bench.registry import find_suite
 from bench.seeds import VARIED
-from bench.spec import (
-    TRIAL_SEED,
-    Budget,
-    Cell,
-    Frozen,
-    JointTask,
-    Method,
-    Plan,
-    Precision,
-    Protocol,
-    Skip,
-    Suite,
-    Task,
-)
+from bench.task import Suite, Task
+from bench.tuning import Method
 from bench.variants import Variant, fitting, notes, variants
 
 

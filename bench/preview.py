@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.cell import Cell, Plan, Skip
 from bench.report.power import seeds_can_show
 from bench.report.wording import budget_text
 from bench.selection import Choice, settings_text
-from bench.spec import Cell, Plan, Skip
 
 
 def print_plan(console: Console, whole: Plan, choice: Choice, num_trials: int, num_missing: int, path: Path) -> None:

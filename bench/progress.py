@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as Remaining
 
-from bench.spec import Cell
+from bench.cell import Cell
 from bench.store.record import Record
 
 if TYPE_CHECKING:

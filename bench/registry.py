@@ -19,7 +19,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from bench.errors import UsageError, unknown
-from bench.spec import Method, Suite
+from bench.task import Suite
+from bench.tuning import Method
 
 _METHODS: dict[str, type[Method]] = {}
 _SUITES: dict[str, Suite] = {}
@@ -43,13 +44,13 @@ def method(name: str) -> Callable[[Kind], Kind]:
 
 def methods() -> dict[str, type[Method]]:
     """Every known method by name."""
-    _load("methods", "tuning_bench.methods")
+    _load("bench.methods", "tuning_bench.methods")
     return dict(sorted(_METHODS.items()))
 
 
 def suites() -> dict[str, Suite]:
     """Every known suite by name."""
-    _load("suites", "tuning_bench.suites")
+    _load("bench.suites", "tuning_bench.suites")
     return dict(sorted(_SUITES.items()))
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 from safetensors.torch import save_file
 
+from bench.cell import Cell
 from bench.data.display import example_table
 from bench.data.specials import Reader
 from bench.errors import DiskError, UnfitModel
@@ -26,7 +27,6 @@ from bench.model.source import ModelSource, find_model, refusal
 from bench.registry import build, find_method, find_suite
 from bench.score.answers import prediction_table
 from bench.score.evaluate import Predictions, predict
-from bench.spec import Cell, Method
 from bench.store.examples import examples_key, write_examples
 from bench.store.predictions import write_predictions
 from bench.store.record import Record
@@ -38,6 +38,7 @@ from bench.train.meter import peak_bytes, reset_peak
 from bench.train.outcome import failure, outcome
 from bench.train.room import DataRoom
 from bench.train.trained import NotTrained
+from bench.tuning import Method
 
 
 class Audience(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.spec import Cell, Plan, Skip
+from bench.cell import Cell, Plan, Skip
 from bench.store.record import Record
 from bench.store.store import Store
 

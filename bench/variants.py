@@ -8,12 +8,14 @@ from itertools import product
 from typing import Any
 
 from bench.budgets import BUDGET
+from bench.cell import Budget
 from bench.design import draw
 from bench.errors import UsageError
 from bench.model.source import ModelSource
 from bench.registry import build, find_method
 from bench.selection import settings_text
-from bench.spec import Budget, Joint, Method, Suite, Task
+from bench.task import Suite, Task
+from bench.tuning import Joint, Method
 
 Given = Mapping[str, Mapping[str, Any]]  # method -> setting -> value, or -> values of a sweep
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from bench.registry import method
-from bench.spec import Task
-from methods.peft import AUTO, Adapter, targets_of
+from bench.task import Task
+
+from .peft import AUTO, Adapter, targets_of
 
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment

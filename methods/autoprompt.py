@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from bench.registry import method
-from bench.spec import HeadKind, Method, Slots, Task
+from bench.task import Task
+from bench.tuning import HeadKind, Method, Slots
 
 if TYPE_CHECKING:
     from torch import Tensor

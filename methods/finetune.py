@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.registry import method
-from bench.spec import Method, Task
+from bench.task import Task
+from bench.tuning import Method
 
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment

@@ -8,8 +8,10 @@ from pydantic import Field, field_validator
 
 from bench.errors import unknown
 from bench.registry import method
-from bench.spec import Joint, Suite, Task
-from methods.ptv2 import PTuningV2
+from bench.task import Suite, Task
+from bench.tuning import Joint
+
+from .ptv2 import PTuningV2
 
 ALL = "suite"
 

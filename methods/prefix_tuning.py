@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from bench.registry import method
-from bench.spec import HeadKind
-from methods.ptv2 import PTuningV2
+from bench.tuning import HeadKind
+
+from .ptv2 import PTuningV2
 
 if TYPE_CHECKING:
     from torch import nn

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field, model_validator
 
 from bench.registry import method
-from bench.spec import HeadKind, Method, Task
+from bench.task import Task
+from bench.tuning import HeadKind, Method
 
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment

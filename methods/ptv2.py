@@ -8,7 +8,8 @@ from pydantic import Field, field_validator
 
 from bench.errors import UsageError
 from bench.registry import method
-from bench.spec import Method, Task
+from bench.task import Task
+from bench.tuning import Method
 
 if TYPE_CHECKING:
     from torch import nn

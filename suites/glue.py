@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from bench.data.values import label_text
-from bench.spec import Source, Suite, Task
-from suites.rows.fields import Row, text
+from bench.task import Source, Suite, Task
+
+from .rows.fields import Row, text
 
 NAMES = {"0": "negative", "1": "positive"}
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from bench.spec import Source, Suite, Task
-from suites.rows.fields import Row, name_of, number, passage_id, tables, text, truth
+from bench.task import Source, Suite, Task
+
+from .rows.fields import Row, name_of, number, passage_id, tables, text, truth
 
 LICENCE = "CC BY-SA 4.0"
 MAX_LENGTH, STRIDE = 384, 128  # tokens, as in the official baselines

@@ -4,8 +4,9 @@ Patterns and words follow P-tuning v1 (arXiv:2103.10385); `[P]` is where its pro
 and whole tokens of cased and uncased vocabularies.
 """
 
-from bench.spec import Source, Suite, Task
-from suites.rows.superglue import boolq, copa, multirc, record, rte, wic, wsc
+from bench.task import Source, Suite, Task
+
+from .rows.superglue import boolq, copa, multirc, record, rte, wic, wsc
 
 HUB = "aps/super_glue"
 LICENCE = "as its authors state; research use"

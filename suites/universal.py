@@ -3,12 +3,13 @@
 `srl_ewt` is not in the paper: it can be had without a licence and stands in for CoNLL-2005 and CoNLL-2012.
 """
 
-from bench.spec import Suite
-from suites.glue import GLUE
-from suites.ner import NER
-from suites.qa import QA
-from suites.srl import SRL
-from suites.superglue import SUPERGLUE
+from bench.task import Suite
+
+from .glue import GLUE
+from .ner import NER
+from .qa import QA
+from .srl import SRL
+from .superglue import SUPERGLUE
 
 UNIVERSAL = Suite(
     name="universal",

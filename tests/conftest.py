@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from bench.cell import Cell, Precision
 from bench.plan import Grid, plan
 from bench.registry import find_suite
-from bench.spec import Cell, Precision
 from tests.suites.layouts import LAYOUTS
 
 if TYPE_CHECKING:

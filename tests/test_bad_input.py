@@ -300,7 +300,7 @@ def test_a_missing_grid_file_is_refused(bench: Bench) -> None:
         ("def", "SyntaxError"),
         ("import nowhere_to_be_found", "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
         (
-            "from bench.registry import method\nfrom bench.spec import Method\n"
+            "from bench.registry import method\nfrom bench.tuning import Method\n"
             "@method('ptv2')\nclass Mine(Method):\n    'Mine.'\n",
             "two methods are called 'ptv2'",
         ),

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from bench.cell import Budget, Cell
 from bench.progress import PlainProgress, RichProgress, progress
-from bench.spec import Budget, Cell
 from bench.store.record import Costs, Record
 from bench.store.store import Store
 
@@ -69,7 +69,7 @@ def test_a_mistyped_command_is_one_line(bench: Bench) -> None:
 
 def test_a_plugin_is_listed_and_planned(bench: Bench) -> None:
     Path("mine.py").write_text(
-        "from bench.registry import method\nfrom bench.spec import Method\n"
+        "from bench.registry import method\nfrom bench.tuning import Method\n"
         "@method('mine')\nclass Mine(Method):\n    'My own method.'\n"
     )
     assert "My own method." in bench("list", "methods", "--plugin", "mine.py")[1]

@@ -12,7 +12,7 @@ import pytest
 from bench.design import draw
 from bench.errors import UsageError
 from bench.registry import methods
-from bench.spec import Method
+from bench.tuning import Method
 
 PLACES = [(f"weights-{number}", task) for number in range(3) for task in ("rte", "boolq", "squad1")]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from bench.cell import TRIAL_SEED, Plan
 from bench.errors import UsageError
 from bench.model.source import find_model
 from bench.plan import Grid, plan
 from bench.registry import build, find_method, find_suite
-from bench.spec import TRIAL_SEED, Plan
 
 
 @pytest.fixture

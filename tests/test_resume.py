@@ -89,7 +89,7 @@ import torch
 from bench.model.attachment import SlotPrompts
 from bench.registry import method
 from bench.seeds import derive
-from bench.spec import Method, Slots
+from bench.tuning import Method, Slots
 
 STEPS = 0
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from bench.cell import TRIAL_SEED, Budget, Cell, Plan
 from bench.selection import choose, contests, trials_to_run
-from bench.spec import TRIAL_SEED, Budget, Cell, Plan
 from bench.store.record import Record
 from bench.store.store import Store
 

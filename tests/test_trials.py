@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
 
-from bench.spec import TRIAL_SEED
+from bench.cell import TRIAL_SEED
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -200,7 +200,7 @@ import torch
 
 from bench.model.attachment import SlotPrompts
 from bench.registry import method
-from bench.spec import Method, Slots
+from bench.tuning import Method, Slots
 
 
 @method("moody")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from bench.cell import Cell
 from bench.errors import UsageError
 from bench.seeds import VARIED
-from bench.spec import Cell
 from bench.train.loop import Watches, take_step
 
 

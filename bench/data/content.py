@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.spec import Example
+from bench.task import Example
 
 EQUAL = "equal texts: "  # begins the name of a group that nothing but equal texts make
 

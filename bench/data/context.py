@@ -14,7 +14,7 @@ from bench.data.specials import Special
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.seeds import derive
-from bench.spec import Example, Task
+from bench.task import Example, Task
 
 BLANK_LINE = "\n\n"
 

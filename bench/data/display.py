@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench.spec import Example, Task
+from bench.task import Example, Task
 
 MOST_CHARACTERS = 2000  # of one field
 MOST_WORDS = 400

@@ -11,7 +11,8 @@ from bench.data.sequences import tagged, windows
 from bench.data.specials import Reader, special
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
-from bench.spec import SLOT_MARK, Example, Slots, Task
+from bench.task import SLOT_MARK, Example, Task
+from bench.tuning import Slots
 
 Form = Literal["plain", "cloze"]
 

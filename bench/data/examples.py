@@ -21,9 +21,9 @@ from bench.data.located import Located
 from bench.data.sources import load, local_files
 from bench.data.tally import Tally
 from bench.errors import UsageError, WordError
-from bench.spec import Example, Split, Task
+from bench.task import Example, Split, Task
 
-REPAIRED, NO_EXAMPLE = "repaired", "no_example"  # what a task's rows say of themselves (see bench.spec.Task)
+REPAIRED, NO_EXAMPLE = "repaired", "no_example"  # what a task's rows say of themselves (see bench.task.Task)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from bench.data.rows import Row
 from bench.data.specials import Special
 from bench.data.tokens import Tokens, TokenStore
 from bench.errors import UsageError
-from bench.spec import MASK_MARK, SEP_MARK, SLOT_MARK
+from bench.task import MASK_MARK, SEP_MARK, SLOT_MARK
 
 FINAL_PUNCTUATION = tuple(".!?,;:")  # what a field loses at its end when the pattern's own punctuation follows
 CANDIDATE = "choice"  # the field that a choice's [MASK] stands for

@@ -14,7 +14,7 @@ from bench.data.tags import to_bio
 from bench.data.tally import Tally
 from bench.data.values import label_text, name_of, whole_number
 from bench.errors import UsageError
-from bench.spec import Answer, Example, Task
+from bench.task import Answer, Example, Task
 
 Read = Callable[[Located, int], tuple[str, Example]]  # why nothing can be learned from it, or ""; and the example
 

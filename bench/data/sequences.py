@@ -8,7 +8,7 @@ from bench.data.rows import Item, Row
 from bench.data.specials import Special
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
-from bench.spec import Example
+from bench.task import Example
 
 MARK = "*"  # stands before and after a word that is marked by its position
 LONGEST_QUESTION = 64  # tokens of a question; a longer one is cut at its end

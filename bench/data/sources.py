@@ -12,7 +12,7 @@ from typing import Any
 from bench.data.arrow import SAVED, prepared_rows, table_rows
 from bench.data.files import Located, read
 from bench.errors import UsageError
-from bench.spec import Split, Task
+from bench.task import Split, Task
 
 TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")  # endings of files whose rows have named fields
 

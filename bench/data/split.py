@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from bench.data.content import EQUAL, content
 from bench.errors import UsageError
 from bench.seeds import derive
-from bench.spec import Example, Task
+from bench.task import Example, Task
 
 HELD_OUT_SHARE = 0.1
 HELD_OUT_MOST = 1000

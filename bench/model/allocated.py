@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.errors import UsageError
 from bench.model.backbone import Backbone
 from bench.model.injected import Injected
-from bench.spec import Task
+from bench.task import Task
 
 
 class RankAllocated(Injected):

@@ -17,7 +17,7 @@ from bench.model.families import is_reached
 
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
-    from bench.spec import Task
+    from bench.task import Task
 
 
 @dataclass(frozen=True)

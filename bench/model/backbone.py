@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
+from bench.cell import Precision
 from bench.data.batches import MicroBatch
 from bench.errors import UnfitModel, UsageError
 from bench.model import attention
@@ -29,7 +30,7 @@ from bench.model.proof import Proof, keep_proof, known_proof
 from bench.model.proving import examine
 from bench.model.source import ModelSource, refusal
 from bench.model.streams import queries
-from bench.spec import Precision, Task
+from bench.task import Task
 
 NO_HEAD = "its config names none"
 

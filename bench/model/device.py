@@ -6,8 +6,8 @@ from typing import get_args
 
 import torch
 
+from bench.cell import Precision
 from bench.errors import UsageError, unknown
-from bench.spec import Precision
 
 
 def choose_device(name: str) -> torch.device:

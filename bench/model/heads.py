@@ -21,7 +21,8 @@ from bench.model.label_words import LabelWords
 from bench.model.reparam import INIT_STD, normal_
 from bench.model.rows import assembled, repeated
 from bench.model.word_head import WordHead
-from bench.spec import HeadKind, Task
+from bench.task import Task
+from bench.tuning import HeadKind
 
 
 class LinearHead(nn.Module):

@@ -14,7 +14,7 @@ from bench.errors import UsageError
 from bench.model.attachment import Attachment, Prompts
 from bench.model.backbone import Backbone
 from bench.model.families import is_reached
-from bench.spec import Task
+from bench.task import Task
 
 ADAPTER = "default"  # PEFT's name for the only adapter of a model
 MISSING = "this method needs the package peft: pip install 'tuning-bench[peft]'"

@@ -16,12 +16,13 @@ from typing import Any
 
 import torch
 
+from bench.cell import Cell, Precision
 from bench.errors import UsageError
 from bench.model.families import family_of, reading_part
 from bench.model.scales import listed_size
 from bench.model.source import ModelSource, find_model, read_config, weight_shapes
 from bench.registry import build, find_method
-from bench.spec import Cell, Method, Precision
+from bench.tuning import Method
 
 MARGIN = 0.05  # share of the free memory that is left to the allocator's gaps, prompts, heads and the data
 FLOAT, HALF = 4, 2  # bytes

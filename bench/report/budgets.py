@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from bench.budgets import SWEPT
+from bench.cell import Budget
 from bench.report.ablations import Ablation, along_lines, ordered
 from bench.report.entries import AVERAGE
 from bench.report.frame import Outcome
 from bench.report.labels import labels
 from bench.report.sweeps import Variant, find
-from bench.spec import Budget
 
 BETWEEN = " · "  # a panel's task and model
 

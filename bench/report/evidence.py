@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from bench.errors import UsageError
 from bench.registry import suites
 from bench.score.metrics import Rows, metrics_of
-from bench.spec import Task
 from bench.store.predictions import read_predictions
+from bench.task import Task
 
 NUM_DRAWS = 1000  # the standard error of a bootstrap standard error is then 2 % of it
 SAME = 1e-6  # scores nearer than this are equal but for rounding

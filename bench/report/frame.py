@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from bench.cell import Cell
 from bench.report.labels import labels
 from bench.report.wording import budget_text
-from bench.spec import Cell
 from bench.store.record import Record
 from bench.store.store import Store
 

@@ -11,8 +11,8 @@ import json
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
+from bench.cell import Cell
 from bench.report.wording import budget_text
-from bench.spec import Cell
 
 SETTING = "setting "
 

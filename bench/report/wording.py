@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from bench.spec import Budget
+from bench.cell import Budget
 
 PROTOCOLS = {
     "holdout": "holdout (steps and settings chosen on a slice held out of train, the scored set read once)",

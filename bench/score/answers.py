@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.data.rows import Item
 from bench.score.metrics import named, wanted
-from bench.spec import Example, Task
+from bench.task import Example, Task
 
 N_BEST = 20  # starts and ends that are combined, and spans that are kept, as the official SQuAD baselines do
 LONGEST_ANSWER = 30  # tokens

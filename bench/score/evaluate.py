@@ -20,7 +20,7 @@ from bench.score.answers import Found, Scores, answer, with_threshold
 from bench.score.metrics import Prediction, score
 from bench.score.objective import item_losses, item_scores, num_terms
 from bench.score.texts import best_null_threshold
-from bench.spec import Example
+from bench.task import Example
 
 if TYPE_CHECKING:
     from bench.train.lane import Lane

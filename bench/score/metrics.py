@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bench.errors import unknown
 from bench.score.spans import spans
 from bench.score.texts import exact_match, gold_texts, token_f1
-from bench.spec import Example, Kind, Task
+from bench.task import Example, Kind, Task
 
 Prediction = Sequence[int] | str  # the prediction for one example
 Array = NDArray[np.float64]

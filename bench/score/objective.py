@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from bench.data.batches import Reading
 from bench.data.cutting import bucket
 from bench.data.rows import Item
-from bench.spec import Task
+from bench.task import Task
 
 
 def num_terms(task: Task, item: Item) -> int:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from bench.spec import Example
+from bench.task import Example
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)  # ASCII only: dashes and curly quotes stay

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.score.metrics import Metric, Prediction, metrics_of, rows_of
-from bench.spec import Example, Task
+from bench.task import Example, Task
 
 
 def trivial(task: Task, train: Sequence[Example], scored: Sequence[Example]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.spec import Cell
+from bench.cell import Cell
 
 
 def examples_key(cell: Cell) -> str:

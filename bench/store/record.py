@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from bench.spec import Cell
+from bench.cell import Cell
 
 Status = Literal["done", "failed", "diverged"]
 

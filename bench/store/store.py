@@ -26,8 +26,8 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from bench.cell import Cell
 from bench.errors import DiskError, UsageError
-from bench.spec import Cell
 from bench.store.record import Record
 
 FORMAT = 3

@@ -15,14 +15,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bench.cell import Cell
 from bench.model.backbone import Backbone
 from bench.registry import build, find_method, find_suite
 from bench.seeds import derive
-from bench.spec import Cell, Method
 from bench.train.lane import Lane
 from bench.train.loop import CHECK_AFTER, Progress, Watches, take_step
 from bench.train.optim import build_optimizer, build_schedule
 from bench.train.room import DataRoom
+from bench.tuning import Method
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from bench.cell import Cell
 from bench.data.context import Context
 from bench.data.cutting import Ticket
 from bench.data.rows import Item
@@ -20,9 +21,10 @@ from bench.model.label_words import LabelWords
 from bench.model.searched import Searched
 from bench.score.evaluate import Predictions
 from bench.seeds import derive
-from bench.spec import Cell, Example, Method, Task
 from bench.store.record import CurvePoint
+from bench.task import Example, Task
 from bench.train.optim import build_optimizer, build_schedule
+from bench.tuning import Method
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from transformers.optimization import get_constant_schedule_with_warmup, get_linear_schedule_with_warmup
 
 from bench.model.attachment import Attachment
-from bench.spec import Method
 from bench.train.adafactor import Adafactor
+from bench.tuning import Method
 
 
 def build_optimizer(method: Method, attachment: Attachment, head: nn.Module) -> Optimizer:

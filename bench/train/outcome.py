@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
+from bench.cell import Cell
 from bench.data.rows import Item
 from bench.model.backbone import Backbone
 from bench.registry import find_suite
 from bench.score.evaluate import Predictions
 from bench.score.trivial import trivial
-from bench.spec import Cell
 from bench.store.provenance import provenance
 from bench.store.record import Costs, Counts, Parameters, Record
 from bench.train.lane import Lane

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bench.cell import Cell
 from bench.data.context import Context, demonstrations, lay_context
 from bench.data.encode import Encoder, Form
 from bench.data.examples import Reading, examples
@@ -17,8 +18,9 @@ from bench.data.split import first_rows, held_out
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.model.source import find_model
-from bench.spec import Cell, Example, Method, Split, Task
+from bench.task import Example, Split, Task
 from bench.train.lane import LaneData
+from bench.tuning import Method
 
 
 @dataclass(frozen=True)

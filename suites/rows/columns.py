@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from bench.errors import WordError
-from suites.rows.fields import Row, texts
+
+from .fields import Row, texts
 
 Column = list[str]
 _DOCUMENT, _NUMBER, _WORD, _LEMMA, _FRAMESET, _ENTITIES = 0, 2, 3, 6, 7, 10

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.data.values import label_text
-from suites.rows.fields import Row, name_of, number, passage_id, table, tables, text, texts
+
+from .fields import Row, name_of, number, passage_id, table, tables, text, texts
 
 CONNECTIVES = {"cause": "because", "effect": "so"}
 PLACEHOLDER = "@placeholder"

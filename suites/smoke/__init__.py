@@ -1,16 +1,18 @@
 """The embedded suite: a small generated language, tasks of every kind, and three models pretrained on it. Offline.
 
 It is for trying the harness, for tests and for CI. Its numbers compare methods on a toy language and on nothing else.
-`python -m suites.smoke.pretrain` makes the models anew.
+`python -m bench.suites.smoke.pretrain` makes the models anew.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from bench.spec import Budget, Source, Suite, Task
-from suites.smoke.entities import TAGS
-from suites.smoke.language import SIZES, consequence, entailment, entities, questions, sentiment
+from bench.cell import Budget
+from bench.task import Source, Suite, Task
+
+from .entities import TAGS
+from .language import SIZES, consequence, entailment, entities, questions, sentiment
 
 MODELS = Path(__file__).parent / "models"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 import re
 
-from suites.smoke.document import Document
-from suites.smoke.lexicon import NAMES, PEOPLE, SECONDS, TIMES
+from .document import Document
+from .lexicon import NAMES, PEOPLE, SECONDS, TIMES
 
 TYPES = ("PER", "LOC", "ORG")
 TAGS = ("O", *(f"{part}-{kind}" for kind in TYPES for part in "BI"))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from suites.smoke.document import Document
-from suites.smoke.lexicon import COLOURS, PEOPLE, THINGS
+from .document import Document
+from .lexicon import COLOURS, PEOPLE, THINGS
 
 SWAPPED_SHARE = 0.4  # of falsehoods: the roles changed round
 

@@ -12,12 +12,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from suites.smoke.document import Document
-from suites.smoke.entities import notice, tagged_sentence
-from suites.smoke.facts import entailment_row, report
-from suites.smoke.lexicon import ACTIONS, ANIMALS, PLACES
-from suites.smoke.questions import consequence_row, question_row, sentences
-from suites.smoke.sentiment import opinion, sentiment_row
+from .document import Document
+from .entities import notice, tagged_sentence
+from .facts import entailment_row, report
+from .lexicon import ACTIONS, ANIMALS, PLACES
+from .questions import consequence_row, question_row, sentences
+from .sentiment import opinion, sentiment_row
 
 SIZES = {"train": 1200, "dev": 400}
 DEV_SHARE = 4  # one sentence in so many is on the dev side

@@ -1,6 +1,6 @@
 """Pretrains the embedded models as masked LMs on the small language and writes transformers checkpoints.
 
-    python -m suites.smoke.pretrain [--size tiny mini small] [--out DIR] [--steps N]
+    python -m bench.suites.smoke.pretrain [--size tiny mini small] [--out DIR] [--steps N]
 
 What lies in models/ came of this command on one core of a server CPU, float16 on disk, 312 word pieces each. tiny and
 mini shared their cores with other work, small ran on another machine. Losses are means of the last tenth.
@@ -30,8 +30,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
-from suites.smoke.language import SPECIAL_TOKENS, documents, vocabulary
-from suites.smoke.lexicon import ANSWERS, WEIGHTY
+from .language import SPECIAL_TOKENS, documents, vocabulary
+from .lexicon import ANSWERS, WEIGHTY
 
 PAD, UNK, CLS, SEP, MASK = range(len(SPECIAL_TOKENS))
 MAX_POSITIONS = 192

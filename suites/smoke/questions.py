@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from suites.smoke.facts import RELATIONS, Fact, claim, fact
-from suites.smoke.lexicon import PEOPLE
+from .facts import RELATIONS, Fact, claim, fact
+from .lexicon import PEOPLE
 
 
 def consequence_row(rng: random.Random) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import random
 
-from suites.smoke.document import Document
-from suites.smoke.lexicon import BAD, CRITICS, DEGREES, GOOD, HATE, LIKE, SUBJECTS
+from .document import Document
+from .lexicon import BAD, CRITICS, DEGREES, GOOD, HATE, LIKE, SUBJECTS
 
 DENIED_SHARE = 0.4  # of clauses
 

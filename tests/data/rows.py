@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data.examples import Reading, examples
-from bench.spec import Source, Split, Task, bio
+from bench.task import Source, Split, Task, bio
 
 Row = dict[str, Any]
 LOCAL = Source(local=("{split}.jsonl",))

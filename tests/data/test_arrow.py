@@ -16,7 +16,7 @@ from pyarrow import parquet
 from bench.data.examples import examples
 from bench.data.sources import fingerprint, load, local_files
 from bench.errors import UsageError
-from bench.spec import Example, Source, Task
+from bench.task import Example, Source, Task
 
 datasets.disable_progress_bars()
 TASK = Task(

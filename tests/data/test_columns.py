@@ -9,9 +9,9 @@ import pytest
 
 from bench.data.examples import Reading, examples
 from bench.errors import UsageError
-from bench.spec import Example, Source, Task, bio
-from suites.ner import conll03
-from suites.srl import conll
+from bench.suites.ner import conll03
+from bench.suites.srl import conll
+from bench.task import Example, Source, Task, bio
 
 WORDS = Task(
     name="words", kind="tagging", source=Source(local=("{split}.txt",)), rows=conll03,

@@ -14,7 +14,8 @@ from bench.data.specials import Reader, special
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.registry import find_suite
-from bench.spec import Example, Slots
+from bench.task import Example
+from bench.tuning import Slots
 
 SUPERGLUE = find_suite("superglue")
 RTE, CB, COPA = (SUPERGLUE.task(name) for name in ("rte", "cb", "copa"))

@@ -12,7 +12,8 @@ from bench.data.encode import Encoder
 from bench.data.specials import Reader, special
 from bench.errors import UsageError
 from bench.registry import find_suite
-from bench.spec import Answer, Example, Slots, Source, Task
+from bench.task import Answer, Example, Source, Task
+from bench.tuning import Slots
 from tests.model.families import MBART_LIKE, ROBERTA_LIKE, T5_LIKE, XLNET_LIKE, tokenizer
 
 RTE = find_suite("superglue").task("rte")

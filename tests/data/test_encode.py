@@ -13,7 +13,8 @@ from bench.data.forms import Piece, parse
 from bench.data.specials import Reader
 from bench.errors import UsageError
 from bench.registry import find_suite
-from bench.spec import Answer, Example, Slots, Source, Task
+from bench.task import Answer, Example, Source, Task
+from bench.tuning import Slots
 
 SUPERGLUE = find_suite("superglue")
 PAD, CLS, SEP, MASK = 0, 2, 3, 4

@@ -9,7 +9,7 @@ import pytest
 
 from bench.data.examples import examples
 from bench.errors import UsageError
-from bench.spec import Answer, Split, Task
+from bench.task import Answer, Split, Task
 from tests.data.rows import ANSWERLESS, CANDIDATES, CHOICE, CHOICES, PAIR, PAIRS, SPAN, SPANS, TAGGED, TAGS, Reader, Row
 
 

@@ -19,7 +19,7 @@ from bench.data import hub
 from bench.data.sources import hub_revision, load
 from bench.errors import UsageError
 from bench.model.source import find_model
-from bench.spec import Source, Task
+from bench.task import Source, Task
 from tests.data.hub_server import HubServer, serving
 
 REPO, MODEL = "us/PairSet", "us/tiny"

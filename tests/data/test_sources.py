@@ -12,7 +12,7 @@ from bench.data import hub
 from bench.data.examples import examples
 from bench.data.sources import fingerprint, load, local_files
 from bench.errors import UsageError
-from bench.spec import Source, Split, Task, bio
+from bench.task import Source, Split, Task, bio
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PAIRS = Task(

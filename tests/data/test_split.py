@@ -10,7 +10,7 @@ from bench.data.content import EQUAL, with_equal_texts_grouped
 from bench.data.split import first_rows, held_out
 from bench.errors import UsageError
 from bench.registry import find_suite
-from bench.spec import Example
+from bench.task import Example
 
 RTE = find_suite("superglue").task("rte")
 

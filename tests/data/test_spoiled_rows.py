@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.errors import UsageError
-from bench.spec import Task
+from bench.task import Task
 from tests.data.rows import ANSWERLESS, CANDIDATES, CHOICE, CHOICES, PAIR, PAIRS, SPAN, SPANS, TAGGED, TAGS, Reader, Row
 
 

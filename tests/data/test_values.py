@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.spec import Answer, Split, Task
+from bench.task import Answer, Split, Task
 from tests.data.rows import ANSWERLESS, CHOICE, CHOICES, PAIR, PAIRS, SPAN, SPANS, TAGGED, TAGS, Reader, Row
 
 

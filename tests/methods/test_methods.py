@@ -138,7 +138,7 @@ def test_bitfit_on_a_model_without_biases_says_so(workshop):
     ],
 )
 def test_bitfit_knows_biases_by_name(name, is_one):
-    from methods.bitfit import is_bias
+    from bench.methods.bitfit import is_bias
 
     assert is_bias(name) is is_one
 

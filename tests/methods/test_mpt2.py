@@ -15,8 +15,8 @@ from bench.errors import UsageError
 from bench.plan import Grid, plan
 from bench.registry import build, find_method, find_suite
 from bench.runner import Options, run
-from bench.spec import Source, Suite, Task
 from bench.store.store import Store
+from bench.task import Source, Suite, Task
 from bench.train.joint import first_stage, joint_cells, stage_key
 from bench.train.lane import Lane
 from bench.train.room import DataRoom

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench.cell import Plan
 from bench.errors import UsageError
 from bench.model.backbone import load_backbone
 from bench.model.source import find_model
 from bench.plan import Grid, plan
 from bench.registry import build, find_method, find_suite, methods
 from bench.runner import prepare
-from bench.spec import Plan
 from bench.train.lane import Lane
 from bench.train.room import DataRoom
 from tests.conftest import write_superglue

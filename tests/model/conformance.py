@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
+from bench.cell import Cell
 from bench.errors import UsageError
 from bench.model.backbone import Backbone, load_backbone
 from bench.model.source import find_model
 from bench.score.evaluate import predict
-from bench.spec import Cell
 from bench.train.lane import Lane
 from bench.train.loop import fit
 from tests.conftest import Workshop

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench.cell import Precision
 from bench.errors import UsageError
 from bench.model import memory
 from bench.model.memory import Sizes, check_memory, estimate
 from bench.registry import build, find_method
-from bench.spec import Precision
 from tests.model.families import FAMILIES
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

@@ -39,15 +39,17 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from bench.cell import Budget, Cell, Precision
 from bench.data.encode import Encoder
 from bench.data.examples import examples
 from bench.model.backbone import load_backbone
 from bench.model.memory import default_token_budget
 from bench.model.source import find_model
 from bench.registry import build, find_method
-from bench.spec import Budget, Cell, Method, Precision, Source, Task
+from bench.task import Source, Task
 from bench.train.lane import Lane, LaneData
 from bench.train.loop import fit
+from bench.tuning import Method
 
 WARMUP = 3  # steps at the start of a round that are not counted: allocations, our loop's checks on its first steps
 

@@ -21,14 +21,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.cell import Budget, Cell
 from bench.registry import find_suite
 from bench.report.write import FORMATS
 from bench.score.metrics import score as measured
-from bench.spec import Budget, Cell, Example
 from bench.store.examples import examples_key, write_examples
 from bench.store.predictions import write_predictions
 from bench.store.record import Costs, CurvePoint, Parameters, Record
 from bench.store.store import Store
+from bench.task import Example
 
 ROOT = Path(__file__).parents[2]
 TASKS = ("rte", "boolq", "cb", "wic", "wsc")

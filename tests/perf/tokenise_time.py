@@ -27,7 +27,7 @@ from bench.data.tokens import TokenStore
 from bench.model.loading import load_tokenizer
 from bench.model.source import find_model
 from bench.registry import find_suite
-from bench.spec import Slots
+from bench.tuning import Slots
 model, data, suite, name = sys.argv[1:]
 task, tokenizer, store = find_suite(suite).task(name), load_tokenizer(find_model(model)), TokenStore()
 begun = time.perf_counter()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from bench.cell import Budget, Cell
 from bench.registry import find_suite
-from bench.spec import Budget, Cell
 from bench.store.predictions import write_predictions
 from bench.store.record import Costs, Parameters, Record
 from bench.store.store import Store

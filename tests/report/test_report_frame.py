@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from bench.cell import Budget
 from bench.report.frame import COLUMNS, frame
-from bench.spec import Budget
 
 
 def test_a_finished_cell_has_a_row_per_metric(cell: Any, record: Any, store: Any) -> None:

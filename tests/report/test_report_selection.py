@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.cell import TRIAL_SEED, Cell
 from bench.report.formats import LATEX
 from bench.report.frame import frame, outcomes, scored, varied
 from bench.report.power import errors_needed, seeds_can_show
 from bench.report.sections import Section, section_csv, section_latex, section_markdown
 from bench.report.trials import chosen_section
 from bench.report.variance import shares, variance_section
-from bench.spec import TRIAL_SEED, Cell
 from bench.store.record import Record
 
 # --- chosen settings
@@ -256,9 +256,9 @@ def test_a_plan_counts_the_comparisons_of_its_averages(cell: Any, tmp_path: Path
 
     from rich.console import Console
 
+    from bench.cell import Plan
     from bench.preview import print_plan
     from bench.selection import Choice
-    from bench.spec import Plan
 
     cells = tuple(
         cell(task, model, method, seed)

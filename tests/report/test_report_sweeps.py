@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from bench.cell import Budget
 from bench.report.entries import entries
 from bench.report.frame import frame
 from bench.report.stats import summarise
 from bench.report.sweeps import Sweep, Variant, find, kind, layer_range, shown_lines, variants
-from bench.spec import Budget
 
 BASE = {"length": 20, "layers": "all", "reparam": "none", "head": "linear"}
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from bench.cell import Budget, Cell
 from bench.errors import UsageError
 from bench.report.write import collect, write_report
-from bench.spec import Budget, Cell
 from bench.store.record import Costs, Counts, CurvePoint, Parameters, Record
 
 

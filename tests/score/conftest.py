@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.spec import Answer, Example, Source, Task
+from bench.task import Answer, Example, Source, Task
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 
 from bench.data.rows import Item, Row
 from bench.score.answers import LONGEST_ANSWER, answer, prediction_table, with_threshold
-from bench.spec import Answer, Example, Source, Task
+from bench.task import Answer, Example, Source, Task
 
 CONTEXT = "aa bb cc dd"
 SPANS = [(0, 2), (3, 5), (6, 8), (9, 11)]

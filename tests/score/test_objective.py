@@ -12,7 +12,7 @@ from bench.data.batches import Reading
 from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.score.objective import item_scores, num_terms, summed_loss
-from bench.spec import Source, Task
+from bench.task import Source, Task
 
 COMMON = {"source": Source(), "metrics": ("accuracy",)}
 CLASSES = Task(name="a", kind="classification", plain="{x}", classes=("a", "b", "c"), **COMMON)

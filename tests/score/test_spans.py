@@ -9,7 +9,7 @@ from seqeval.metrics import f1_score as seqeval_f1
 
 from bench.score.metrics import argument_f1, argument_f1_with_v, entity_f1
 from bench.score.spans import spans
-from bench.spec import bio
+from bench.task import bio
 
 ENTITIES = bio("PER", "LOC")
 ROLES = bio("V", "ARG0", "C-ARG0", "C-V", "ARGM-TMP")

@@ -10,7 +10,7 @@ import pytest
 
 from bench.score.metrics import find_metric
 from bench.score.trivial import trivial
-from bench.spec import bio
+from bench.task import bio
 
 REAL = Path(__file__).parents[3] / "shared" / "real" / "data"
 needs_data = pytest.mark.skipif(not REAL.is_dir(), reason="real data is not here")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bench.spec import Budget, Cell
+from bench.cell import Budget, Cell
 from bench.store.record import Costs, Counts, CurvePoint, Parameters, Record
 
 README = (Path(__file__).parents[2] / "results" / "README.md").read_text()

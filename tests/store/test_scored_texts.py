@@ -12,9 +12,9 @@ import pytest
 
 from bench.data.display import example_table
 from bench.errors import DiskError
-from bench.spec import Answer, Example, Task
 from bench.store.examples import examples_key, write_examples
 from bench.store.store import Store
+from bench.task import Answer, Example, Task
 from tests.store.test_store import make_cell
 
 Bench = Callable[..., tuple[int, str, str]]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from bench.cell import Budget, Cell
 from bench.errors import DiskError, UsageError
-from bench.spec import Budget, Cell
 from bench.store.record import CurvePoint, Record
 from bench.store.store import Store
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from suites.rows.fields import passage_id
-from suites.rows.superglue import multirc, record, sentences
+from bench.suites.rows.fields import passage_id
+from bench.suites.rows.superglue import multirc, record, sentences
 
 Row = dict[str, Any]
 

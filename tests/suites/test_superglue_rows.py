@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from suites.rows.fields import passage_id
-from suites.rows.superglue import boolq, copa, rte, wic, wsc
+from bench.suites.rows.fields import passage_id
+from bench.suites.rows.superglue import boolq, copa, rte, wic, wsc
 
 Row = dict[str, Any]
 

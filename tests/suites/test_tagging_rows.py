@@ -8,10 +8,10 @@ import pytest
 
 from bench.errors import WordError
 from bench.registry import find_suite
-from suites.ner import conll03, conll04, ontonotes
-from suites.rows.columns import bio_tags
-from suites.rows.fields import passage_id
-from suites.srl import conll, ewt, roles
+from bench.suites.ner import conll03, conll04, ontonotes
+from bench.suites.rows.columns import bio_tags
+from bench.suites.rows.fields import passage_id
+from bench.suites.srl import conll, ewt, roles
 
 Row = dict[str, Any]
 

@@ -22,9 +22,10 @@ from bench.runner import Options, run
 from bench.score.answers import Found, answer, prediction_table, with_threshold
 from bench.score.metrics import Prediction, Rows, metrics_of, score
 from bench.score.trivial import trivial
-from bench.spec import Example, Slots, Split, Task
 from bench.store.predictions import read_predictions, write_predictions
 from bench.store.store import Store
+from bench.task import Example, Split, Task
+from bench.tuning import Slots
 from tests.suites.layouts import LAYOUTS
 
 TASKS = {(name, task.name): task for name, suite in suites().items() if name != "universal" for task in suite.tasks}

@@ -12,8 +12,8 @@ import pytest
 from bench.data.examples import examples
 from bench.errors import UsageError
 from bench.registry import find_suite
-from bench.spec import Answer, Example, Source, Split
-from suites.rows.fields import passage_id
+from bench.suites.rows.fields import passage_id
+from bench.task import Answer, Example, Source, Split
 
 Row = dict[str, Any]
 TASKS = {task.name: task for task in find_suite("universal").tasks}

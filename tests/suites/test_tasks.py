@@ -11,7 +11,7 @@ from bench.data.examples import examples as read
 from bench.registry import find_suite, suites
 from bench.report import published
 from bench.score.metrics import metrics_of
-from bench.spec import Example, Split, Task
+from bench.task import Example, Split, Task
 from tests.suites.layouts import LAYOUTS
 
 SUITES = {name: suite for name, suite in suites().items() if name != "smoke"}  # the embedded one makes its rows

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from suites.glue import sst2
-from suites.qa import squad
+from bench.suites.glue import sst2
+from bench.suites.qa import squad
 
 Row = dict[str, Any]
 

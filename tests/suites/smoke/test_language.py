@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bench.spec import Split, Task
-from suites.smoke import CONSEQUENCE, ENTAILMENT, ENTITIES, QUESTIONS, SENTIMENT, SMOKE
-from suites.smoke.facts import Fact, claim, fact, falsehood
-from suites.smoke.language import documents
-from suites.smoke.lexicon import PEOPLE
-from suites.smoke.questions import sentences
+from bench.suites.smoke import CONSEQUENCE, ENTAILMENT, ENTITIES, QUESTIONS, SENTIMENT, SMOKE
+from bench.suites.smoke.facts import Fact, claim, fact, falsehood
+from bench.suites.smoke.language import documents
+from bench.suites.smoke.lexicon import PEOPLE
+from bench.suites.smoke.questions import sentences
+from bench.task import Split, Task
 
 SPLITS: tuple[Split, ...] = ("train", "dev")
 FIRST_ROWS = {

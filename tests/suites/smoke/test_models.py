@@ -10,8 +10,8 @@ import pytest
 import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from suites.smoke import ENTAILMENT, MODELS, SENTIMENT, SMOKE
-from suites.smoke.pretrain import MAX_POSITIONS, main
+from bench.suites.smoke import ENTAILMENT, MODELS, SENTIMENT, SMOKE
+from bench.suites.smoke.pretrain import MAX_POSITIONS, main
 
 MOST_BYTES = 12_000_000
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from bench.spec import Task
-from suites.smoke import ENTAILMENT, ENTITIES, MODELS, SENTIMENT
+from bench.suites.smoke import ENTAILMENT, ENTITIES, MODELS, SENTIMENT
+from bench.task import Task
 
 STEPS = 110
 BATCH_SIZE = 32
