@@ -5,10 +5,12 @@ A method registers itself by its decorator; a suite is any module-level Suite in
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import pkgutil
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
@@ -24,20 +26,23 @@ from bench.tuning import Method
 
 _METHODS: dict[str, type[Method]] = {}
 _SUITES: dict[str, Suite] = {}
-Kind = TypeVar("Kind", bound=type[Method])
+_HOMES: dict[str, str] = {}  # suite -> the module it came from
+MethodClass = TypeVar("MethodClass", bound=type[Method])
 _loaded: set[str] = set()
 
 
-def method(name: str) -> Callable[[Kind], Kind]:
+def method(name: str) -> Callable[[MethodClass], MethodClass]:
     """Class decorator: make a Method known under `name`. ValueError when another class has the name."""
 
-    def register(kind: Kind) -> Kind:
+    def register(cls: MethodClass) -> MethodClass:
         other = _METHODS.get(name)
-        if other is not None and (other.__module__, other.__qualname__) != (kind.__module__, kind.__qualname__):
-            raise ValueError(f"two methods are called {name!r}: {other.__module__} and {kind.__module__}")
-        kind.name = name
-        _METHODS[name] = kind
-        return kind
+        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(
+                f"two methods are called {name!r}: {_place(other.__module__)} and {_place(cls.__module__)}"
+            )
+        cls.name = name
+        _METHODS[name] = cls
+        return cls
 
     return register
 
@@ -92,10 +97,15 @@ def _takes_bool(annotation: Any) -> bool:
 
 
 def load_plugin(path: Path) -> None:
-    """Import a file that registers methods or suites. UsageError when it is not there or fails to import."""
+    """Import a file that registers methods or suites.
+
+    UsageError when it is not there, when it fails to import, with its own line, or when it takes a known name.
+    """
     if not path.is_file():
         raise UsageError(f"--plugin {path}: no such file")
-    name = f"tuning_bench_plugin_{path.stem}"
+    methods(), suites()  # whoever takes a name of theirs is then the second to have it
+    tag = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]  # two files of one name are two modules
+    name = f"tuning_bench_plugin_{path.stem}_{tag}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"--plugin {path}: not a Python file")
@@ -103,9 +113,28 @@ def load_plugin(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+        _collect(module)
     except Exception as error:
-        raise UsageError(f"--plugin {path} could not be imported: {type(error).__name__}: {error}") from error
-    _collect(module)
+        line = own_line(error, path)
+        where = f"{path}, line {line}" if line else path
+        raise UsageError(f"--plugin {where}: {_said(error)}") from error
+
+
+def own_line(error: BaseException, path: Path) -> int | None:
+    """The line of this file at which an error arose in it, or in what it called; None when it had no part in it."""
+    if isinstance(error, SyntaxError) and Path(error.filename or "").resolve() == path.resolve():
+        return error.lineno
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return next((frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()), None)
+
+
+def _said(error: Exception) -> str:
+    """What went wrong: of a declaration that is refused the words of the rule that it breaks."""
+    if isinstance(error, ValidationError):
+        problem = error.errors()[0]
+        rule = problem["msg"].removeprefix("Value error, ")
+        return ".".join(map(str, (error.title, *problem["loc"]))) + f": {rule}"
+    return str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
 
 
 def _load(package: str, group: str) -> None:
@@ -119,14 +148,24 @@ def _load(package: str, group: str) -> None:
         _collect(module)
     for point in entry_points(group=group):
         try:
-            found = point.load()
-            _collect(found if isinstance(found, ModuleType) else importlib.import_module(point.module))
+            loaded = point.load()
+            _collect(loaded if isinstance(loaded, ModuleType) else importlib.import_module(point.module))
         except Exception as error:  # another package's trouble must not stop runs that do not need it
-            problem = f"{type(error).__name__}: {error}"
-            warnings.warn(f"the plugin {point.name!r} ({point.value}) is left out: {problem}", stacklevel=2)
+            warnings.warn(f"the plugin {point.name!r} ({point.value}) is left out: {_said(error)}", stacklevel=2)
 
 
 def _collect(module: ModuleType) -> None:
-    for value in vars(module).values():
-        if isinstance(value, Suite):
-            _SUITES[value.name] = value
+    """Make the module's suites known. UsageError when another module has one of the same name."""
+    for suite in vars(module).values():
+        if not isinstance(suite, Suite) or _SUITES.get(suite.name) is suite:
+            continue
+        home = _HOMES.get(suite.name, module.__name__)
+        if home != module.__name__:
+            raise UsageError(f"two suites are called {suite.name!r}: {_place(home)} and {_place(module.__name__)}")
+        _SUITES[suite.name], _HOMES[suite.name] = suite, module.__name__
+
+
+def _place(module: str) -> str:
+    """Where a module's code is: a plugin's file, or the name it is imported by."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return str(file) if module.startswith("tuning_bench_plugin_") and file else module

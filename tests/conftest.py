@@ -222,7 +222,7 @@ def bench(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr("warnings.showwarning", warnings.showwarning)  # main puts its own there
     registry.methods(), registry.suites()
-    for name in ("_METHODS", "_SUITES"):  # what a test's plugin registers is gone after it
+    for name in ("_METHODS", "_SUITES", "_HOMES"):  # what a test's plugin registers is gone after it
         monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
     command = Bench(monkeypatch, capsys)
     command.base = [

@@ -292,23 +292,3 @@ def test_a_spoiled_grid_file_is_refused(bench: Bench, text: str, message: str) -
 
 def test_a_missing_grid_file_is_refused(bench: Bench) -> None:
     assert "cannot read nowhere.toml: No such file" in bench.refuses("-c", "nowhere.toml")
-
-
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        ("def", "SyntaxError"),
-        ("import nowhere_to_be_found", "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
-        (
-            "from bench.registry import method\nfrom bench.tuning import Method\n"
-            "@method('ptv2')\nclass Mine(Method):\n    'Mine.'\n",
-            "two methods are called 'ptv2'",
-        ),
-    ],
-    ids=["syntax", "import", "taken name"],
-)
-def test_a_broken_plugin_is_named(bench: Bench, code: str, message: str) -> None:
-    Path("mine.py").write_text(code)
-    said = bench.refuses("--plugin", "mine.py")
-    assert "--plugin mine.py could not be imported: " in said
-    assert message in said
