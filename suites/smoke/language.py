@@ -10,6 +10,7 @@ import random
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 from .document import Document
@@ -29,6 +30,7 @@ def is_dev(sentence: str) -> bool:
     return zlib.crc32(sentence.encode()) % DEV_SHARE == 0
 
 
+@cache  # a plan hashes them and a run reads them, again for every plan of a process
 def rows(split: str, seed: int, draw: Callable[[random.Random], dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a split: distinct, on the split's side of the hash, numbered by `idx`."""
     rng = random.Random(seed)

@@ -1,0 +1,126 @@
+"""Cells, backbones and lanes of one model over one suite, as a run makes them, for checks that look inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.cell import Cell
+from bench.check.finding import Broken, Skipped
+from bench.errors import UsageError
+from bench.plan import Grid, plan
+from bench.registry import build, find_method, find_suite
+
+if TYPE_CHECKING:
+    from bench.model.backbone import Backbone
+    from bench.train.lane import Lane
+    from bench.train.room import DataRoom
+
+NOTHING = "nothing can be run: "  # how a plan says that it has no cell
+TOKENS = 300  # a micro-batch: small, so that a step has several
+BUDGET = {"steps": 4, "batch_size": 4, "max_length": 32, "evaluations": 2, "train_rows": 24, "scored_rows": 8}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A lane at the end of its budget, and the backbone it trained on."""
+
+    lane: Lane
+    backbone: Backbone
+
+    def scores(self) -> list[Any]:
+        """The probabilities of every scored example."""
+        from bench.score.evaluate import predict
+
+        data = self.lane.data
+        (predictions,) = predict(self.backbone, [self.lane], [data.scored], [data.scored_examples], TOKENS)
+        return [answer.probabilities for answer in predictions.found]
+
+
+class Rig:
+    """One model, one suite and its data. `settings` are per method, on top of the suite's own."""
+
+    def __init__(
+        self,
+        suite: str,
+        model: str,
+        data: Path | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.suite, self.model, self.data, self.settings = suite, model, data, settings or {}
+        self._cells: dict[tuple[object, ...], tuple[Cell, ...] | Skipped] = {}
+        self._room: DataRoom | None = None
+        self._last: tuple[tuple[object, ...], Trained] | None = None
+
+    def cells(self, method: str, task: str, *, seeds: Sequence[int] = (0,), **settings: Any) -> tuple[Cell, ...]:
+        """A cell per seed. Skipped when the plan leaves the combination out, with its reason."""
+        key = (method, task, tuple(seeds), *sorted(settings.items()))
+        if key not in self._cells:
+            self._cells[key] = self._planned(method, task, seeds, settings)
+        cells = self._cells[key]
+        if isinstance(cells, Skipped):
+            raise cells
+        return cells
+
+    def _planned(
+        self, method: str, task: str, seeds: Sequence[int], settings: Mapping[str, Any]
+    ) -> tuple[Cell, ...] | Skipped:
+        grid = Grid(
+            suite=self.suite, tasks=(task,), methods=(method,), models=(self.model,), seeds=tuple(seeds),
+            settings={method: {**self.settings.get(method, {}), **settings}}, budget=BUDGET, data=self.data,
+        )  # fmt: skip
+        try:
+            return plan(grid).cells
+        except UsageError as reason:
+            if not str(reason).startswith(NOTHING):
+                raise
+            return Skipped(str(reason).removeprefix(NOTHING))
+
+    def backbone(self, checkpointing: bool = False) -> Backbone:
+        """A fresh one, with nothing of it frozen."""
+        import torch
+
+        from bench.model.backbone import load_backbone
+        from bench.model.source import find_model
+
+        return load_backbone(find_model(self.model), torch.device("cpu"), "fp32", False, checkpointing)
+
+    def lane(self, cell: Cell, backbone: Backbone) -> Lane:
+        """The cell's lane before its first step, after its first stage if it has one."""
+        from bench.train.joint import first_stage, start_from
+        from bench.train.lane import Lane
+        from bench.train.room import DataRoom
+
+        task, method = find_suite(cell.suite).task(cell.task), build(find_method(cell.method), cell.settings)
+        room = self._room = self._room or DataRoom()
+        data = room.lane_data(cell, task, method, backbone.tokenizer, backbone.reader)
+        lane = Lane(cell, method, task, backbone, data)
+        if cell.joint:
+            start_from(lane, first_stage(cell, backbone, room, TOKENS))
+        return lane
+
+    def trained(self, cell: Cell, *, checkpointing: bool = False, beside: Cell | None = None) -> Trained:
+        """The cell at the end of its budget, perhaps in one loop with another. Broken when it did not train right.
+
+        The last one is kept: several checks ask about one training.
+        """
+        key = (cell.id, checkpointing, beside and beside.id)
+        if self._last is None or self._last[0] != key:
+            trained = self._train(cell, checkpointing, beside)
+            if checkpointing or beside:
+                return trained
+            self._last = (key, trained)
+        return self._last[1]
+
+    def _train(self, cell: Cell, checkpointing: bool, beside: Cell | None) -> Trained:
+        from bench.train.loop import fit
+
+        backbone = self.backbone(checkpointing)
+        lanes = [self.lane(each, backbone) for each in (cell, beside) if each is not None]
+        fit(backbone, lanes, TOKENS)
+        lane = lanes[0]
+        if lane.status != "done":
+            raise Broken(f"{lane.status}: {lane.reason}")
+        return Trained(lane, backbone)
