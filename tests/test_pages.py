@@ -1,0 +1,76 @@
+"""The code in the pages runs: plugins pass `bench check`, grid files are requests, commands have flags that there are."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.conftest import Bench
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "CONTRIBUTING.md", "bench/README.md", "methods/README.md", "suites/README.md", "tests/README.md",
+         "results/README.md")  # fmt: skip
+TEXTS = {page: (ROOT / page).read_text() for page in PAGES}
+BLOCKS = [
+    (page, language, code)
+    for page, text in TEXTS.items()
+    for language, code in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+]
+PLUGINS = [(page, code) for page, language, code in BLOCKS if language == "python"]
+GRIDS = [(page, code) for page, language, code in BLOCKS if language == "toml"]
+COMMANDS = sorted(
+    {
+        command.strip()
+        for _, language, code in BLOCKS
+        if not language
+        for line in code.splitlines()
+        for command in line.partition("#")[0].split("&&")
+        if command.strip().startswith("bench ")
+    }
+    | {
+        code
+        for text in TEXTS.values()
+        for code in re.findall(r"`(bench (?:run|report|list|show|export|check)[^`]*)`", text)
+        if not re.search(r"[|A-Z]{2,}|…|NAME", code)
+    }
+)
+
+
+def test_there_is_code_to_run() -> None:
+    assert {page for page, _ in PLUGINS} == {"methods/README.md", "suites/README.md"}
+    assert [page for page, _ in GRIDS] == ["README.md"]
+    assert len(COMMANDS) > 8
+
+
+@pytest.mark.parametrize(("page", "code"), PLUGINS, ids=[code.splitlines()[0][3:30] for _, code in PLUGINS])
+def test_an_example_passes_the_check_as_it_is_written(bench: Bench, page: str, code: str) -> None:
+    Path("example.py").write_text(code)
+    status, out, err = bench("check", "--plugin", "example.py")
+    assert (status, err) == (0, ""), out
+    assert "passed" in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_has_flags_that_there_are(command: str) -> None:
+    from bench.cli import app
+
+    group = typer.main.get_command(app)
+    name, *arguments = shlex.split(command)[1:]
+    group.commands[name].make_context(name, arguments)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_somewhere(page: str) -> None:
+    folder = (ROOT / page).parent
+    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", TEXTS[page])
+    assert [link for link in links if "://" not in link and not (folder / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_names_are_there(page: str) -> None:
+    named = set(re.findall(r"`((?:bench|methods|suites|tests|results)/[\w/.-]+)`", TEXTS[page]))
+    assert [path for path in sorted(named) if not (ROOT / path).exists() and "NAME" not in path] == []
