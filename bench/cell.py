@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -15,6 +15,7 @@ RESULTS_VERSION = 4  # raise it when code changes what a cell's number is; old r
 TRIAL_SEED = 990_017  # of every trial; not among the reported seeds, so that no choice is made by a number it reports
 Protocol = Literal["holdout", "paper"]
 Precision = Literal["bf16", "fp32"]
+AskedPrecision = Literal["auto", "bf16", "fp32"]  # what `auto` is, the device says
 Stage = Literal["trial", "score"]
 NOT_IN_ID = {"given", "drawn", "tried", "model_path", "data_path", "data_revision", "model", "suite"}
 
@@ -22,7 +23,7 @@ NOT_IN_ID = {"given", "drawn", "tried", "model_path", "data_path", "data_revisio
 class Frozen(BaseModel):
     """Immutable and strict about names: an unknown field is an error, not a silent extra."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Budget(Frozen):
@@ -122,6 +123,11 @@ class Cell(Frozen):
     def changed(self, **changes: Any) -> Cell:
         """This cell with other values. Not `model_copy`, which would carry the old id along."""
         return Cell(**{name: getattr(self, name) for name in Cell.model_fields} | changes)
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Settings in a line: "learning_rate=0.01, length=8"."""
+    return ", ".join(f"{name}={value}" for name, value in settings.items()) or "default"
 
 
 @dataclass(frozen=True)

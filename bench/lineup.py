@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.cell import Cell, Skip
 from bench.model.proof import Proof
 from bench.model.scales import expand
-from bench.model.source import ModelSource, find_model, refusal
+from bench.model.source import ModelSource, find_model, on_hub, refusal
 from bench.registry import build, find_method
 from bench.task import Suite
 
@@ -25,8 +25,10 @@ def chosen_models(
             references[_model_reference(suite, name)] = ""
         else:
             references.update({member.reference: member.remark for member in members})
-    models = [find_model(reference) for reference, reason in references.items() if not reason]
-    skips = [Skip("every task", each, "every method", reason) for each, reason in references.items() if reason]
+    usable = [reference for reference, reason in references.items() if not reason]
+    known = {reference: find_model(reference) for reference in sorted(usable, key=on_hub)}  # folders first
+    models = [known[reference] for reference in usable]
+    skips = [Skip("every task", name, "every method", reason) for name, reason in references.items() if reason]
     proved = [replace(model, proof=proofs.get(model.fingerprint)) for model in models]
     refused = [(model, model.proof) for model in proved if model.proof and model.proof.refused]
     skips += [Skip("every task", model.name, "every method", refusal(model, proof)) for model, proof in refused]
@@ -44,8 +46,8 @@ def layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:
         proof = model.proof
         if not proof or not proof.layers or len(proof.layers) == proof.num_layers:
             continue
-        own = [cell for cell in cells if cell.model_fingerprint == model.fingerprint]
-        if any("prefixes" in build(find_method(cell.method), cell.settings).needs for cell in own):
+        of_model = [cell for cell in cells if cell.model_fingerprint == model.fingerprint]
+        if any("prefixes" in build(find_method(cell.method), cell.settings).needs for cell in of_model):
             layers = ", ".join(str(layer + 1) for layer in proof.layers)
             yield (
                 f"model {model.name!r}: prefixes enter {len(proof.layers)} of its {proof.num_layers} layers "

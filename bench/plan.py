@@ -1,98 +1,118 @@
-"""From a grid to cells: what is to be measured, what cannot be, and why. No torch here."""
+"""From a request to cells: what is to be measured, what cannot be, and why. No torch here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
 from bench.budgets import BUDGET, budgets
-from bench.cell import TRIAL_SEED, Budget, Cell, Frozen, JointTask, Plan, Precision, Protocol, Skip
-from bench.data.sources import fingerprint, hub_revision
+from bench.cell import TRIAL_SEED, Budget, Cell, JointTask, Plan, Precision, Skip
+from bench.data.sources import check_source, fingerprint, hub_revision
 from bench.errors import UsageError, unknown
 from bench.lineup import chosen_models, layer_notes
 from bench.model.proof import Proof
-from bench.model.source import ModelSource
 from bench.registry import find_suite
+from bench.request import RunRequest
 from bench.seeds import VARIED
 from bench.task import Suite, Task
 from bench.tuning import Method
 from bench.variants import Variant, fitting, notes, variants
 
 
-class Grid(Frozen):
-    """What a user asks for. Empty fields mean what the suite says."""
-
-    suite: str = "smoke"
-    tasks: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = ()
-    settings: dict[str, dict[str, Any]] = {}  # method -> setting -> value
-    sweep: dict[str, dict[str, tuple[Any, ...]]] = {}  # method or "budget" -> setting -> values, a line each
-    trials: int = 0  # settings per method to choose from; 0: none are drawn
-    vary: tuple[str, ...] = ()  # random streams to vary alone
-    budget: dict[str, Any] = {}  # fields of Budget
-    data: Path | None = None
-    protocol: Protocol = "holdout"
-    precision: Precision = "fp32"
-
-
-def plan(grid: Grid, proofs: Mapping[str, Proof] | None = None) -> Plan:
-    """All cells of a grid, models outermost, its trials, and the combinations skipped with their reasons.
+def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] | None = None) -> Plan:
+    """All cells of a request, models outermost, its trials, and the combinations skipped with their reasons.
 
     With trials, the cells stand for those to come (see `Plan`). `proofs` are what models have shown of themselves, by
     fingerprint: what one cannot do is skipped. UsageError for unknown names, impossible settings, data
-    or models that are not there, prompts that do not fit.
+    or models that are not there, prompts that do not fit; what this machine can tell comes before any hub is asked.
     """
-    suite = find_suite(grid.suite)
-    tasks = _chosen_tasks(suite, grid.tasks)
-    seeds = tuple(dict.fromkeys(grid.seeds or range(suite.seeds)))
-    _check_seeds(grid, seeds)
-    names = grid.methods or suite.methods
-    lines = variants(suite, names, grid.settings, grid.sweep, grid.trials)
-    models, skips = chosen_models(suite, grid.models or suite.models, proofs or {})
-    every_budget = budgets(suite, grid.budget, grid.sweep.get(BUDGET, {}))
-    if grid.data and not any(task.source.local for task in tasks):
-        raise UsageError(f"--data {grid.data}: no chosen task of suite {suite.name!r} reads local data; leave it out")
-    prints = {task.name: fingerprint(task, grid.data, task.splits(grid.protocol)) for task in tasks}
+    suite = find_suite(request.suite)
+    tasks = _chosen_tasks(suite, request.tasks)
+    seeds = tuple(dict.fromkeys(request.seeds or range(suite.seeds)))
+    _check_seeds(request, seeds)
+    methods, references = request.methods or suite.methods, request.models or suite.models
+    lines = variants(suite, methods, request.set, request.sweep, request.trials)
+    every_budget = budgets(suite, request.budget, request.sweep.get(BUDGET, {}))
+    _check_sources(request, suite, tasks, lines)
+    models, skips = chosen_models(suite, references, proofs or {})
+    data = {task.name: _data_of(request, task) for task in tasks}
     cells: list[Cell] = []
     trials: list[Cell] = []
     joint_tasks: dict[str, JointTask] = {}
-    for model in models:
-        for task in tasks:
-            for variant in lines:
-                fitted, unfit = fitting(variant, task, model, suite, every_budget[0])
-                skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
-                for of_task in every_budget if fitted else ():
-                    joint = _joint(grid, fitted[0], task, suite, of_task, joint_tasks)
-                    budget, data = of_task[task.name], prints[task.name]
-                    first = _cell(grid, suite, task, model, fitted[0], variant, budget, data, joint)
-                    tried = [_trial(first, method, variant) for method in fitted] if grid.trials else []
-                    trials += tried
-                    cells += _seeded(first, seeds, grid.vary, variant.num_settings, tried)
+    for model, task, line in product(models, tasks, lines):
+        serving, unfit = fitting(line, task, model, suite, every_budget[0])
+        skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
+        for of_task in every_budget if serving else ():
+            first = Cell(
+                suite=suite.name,
+                **data[task.name],
+                model=model.name,
+                model_fingerprint=model.fingerprint,
+                model_path=model.path,
+                method=line.first.name,
+                settings=serving[0].model_dump(mode="json"),
+                given=line.given,
+                seed=0,  # the cells of each seed are made of this one
+                budget=of_task[task.name],
+                protocol=request.protocol,
+                precision=precision,
+                joint=_joint(request, serving[0], task, suite, of_task, joint_tasks),
+            )
+            tried = [_trial(first, method, line) for method in serving] if request.trials else []
+            trials += tried
+            cells += _seeded(first, seeds, request.vary, line.num_settings, tried)
     if not cells:
-        lacking = [name for name, named in (("methods", names), ("models", grid.models or suite.models)) if not named]
-        reasons = sorted({skip.reason for skip in skips})
-        reasons += [f"suite {suite.name!r} names no {name}; give --{name}" for name in lacking]
-        raise UsageError("nothing can be run: " + "; ".join(reasons))
+        raise UsageError(f"nothing can be run: {_why_nothing(suite, methods, references, skips)}")
     return Plan(_once(cells), tuple(skips), _once(trials), (*notes(lines), *layer_notes(models, cells)))
+
+
+def _why_nothing(suite: Suite, methods: Iterable[str], models: Iterable[str], skips: list[Skip]) -> str:
+    reasons = sorted({skip.reason for skip in skips})
+    lacking = [name for name, named in (("methods", methods), ("models", models)) if not named]
+    return "; ".join([*reasons, *(f"suite {suite.name!r} names no {name}; give --{name}" for name in lacking)])
+
+
+def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task], lines: list[Variant]) -> None:
+    """UsageError for data that is not where this machine should have it."""
+    if request.data and not any(task.source.local for task in tasks):
+        raise UsageError(
+            f"--data {request.data}: no chosen task of suite {suite.name!r} reads local data; leave it out"
+        )
+    for task in tasks:
+        check_source(task, request.data, task.splits(request.protocol))
+    for line, task in product(lines, tasks):
+        for other in _joint_tasks(line.first, task, suite):
+            with _naming_first_stage(line.first, other):
+                check_source(other, request.data, ("train",))
+
+
+def _data_of(request: RunRequest, task: Task) -> dict[str, Any]:
+    """The fields of a cell that say what it is measured on."""
+    return {
+        "task": task.name,
+        "task_version": task.version,
+        "data_fingerprint": fingerprint(task, request.data, task.splits(request.protocol)),
+        "data_path": str(request.data.resolve()) if request.data else None,
+        "data_revision": None if request.data or task.source.generate else hub_revision(task),
+    }
 
 
 def _once(cells: list[Cell]) -> tuple[Cell, ...]:
     return tuple({(cell.choice if cell.tried else cell.id): cell for cell in cells}.values())
 
 
-def _check_seeds(grid: Grid, seeds: tuple[int, ...]) -> None:
+def _check_seeds(request: RunRequest, seeds: tuple[int, ...]) -> None:
     """UsageError where seeds cannot do what trials or varied streams ask of them."""
-    if grid.trials and TRIAL_SEED in seeds:
+    if request.trials and TRIAL_SEED in seeds:
         raise UsageError(f"--seeds {TRIAL_SEED}: this is the seed that trials run at; report other seeds")
-    for stream in grid.vary:
+    for stream in request.vary:
         if stream not in VARIED:
             raise unknown("random stream", stream, VARIED)
-    if grid.vary and len(seeds) < 2:
-        raise UsageError(f"--vary {','.join(grid.vary)}: one seed has nothing to vary over; give --seeds 2 or more")
-    if "split" in grid.vary and grid.protocol == "paper":
+    if request.vary and len(seeds) < 2:
+        raise UsageError(f"--vary {','.join(request.vary)}: one seed has nothing to vary over; give --seeds 2 or more")
+    if "split" in request.vary and request.protocol == "paper":
         raise UsageError("--vary split: under --protocol paper nothing is held out of train; vary other streams")
 
 
@@ -115,22 +135,39 @@ def _seeded(
 
 
 def _joint(
-    grid: Grid, method: Method, task: Task, suite: Suite, budgets: dict[str, Budget], known: dict[str, JointTask]
+    request: RunRequest,
+    method: Method,
+    task: Task,
+    suite: Suite,
+    budgets: dict[str, Budget],
+    known: dict[str, JointTask],
 ) -> tuple[JointTask, ...]:
     """The data sets of a first stage, whether they were asked for as tasks or not. UsageError when one is not there."""
-    first = method.joint(task, suite)
-    for each in first.tasks if first else ():
-        if each.name not in known:
-            try:
-                found = fingerprint(each, grid.data, ("train",))
-            except UsageError as error:
-                hint = f"{method.name} trains on all {each.kind} tasks of a suite first; its settings may name fewer"
-                raise UsageError(f"{error} ({hint})") from None
-            length = budgets[each.name].max_length
-            known[each.name] = JointTask(
-                task=each.name, task_version=each.version, data_fingerprint=found, max_length=length
+    others = _joint_tasks(method, task, suite)
+    for other in others:
+        if other.name not in known:
+            with _naming_first_stage(method, other):
+                data = fingerprint(other, request.data, ("train",))
+            length = budgets[other.name].max_length
+            known[other.name] = JointTask(
+                task=other.name, task_version=other.version, data_fingerprint=data, max_length=length
             )
-    return tuple(known[each.name] for each in first.tasks) if first else ()
+    return tuple(known[other.name] for other in others)
+
+
+def _joint_tasks(method: Method, task: Task, suite: Suite) -> tuple[Task, ...]:
+    first = method.joint(task, suite)
+    return first.tasks if first else ()
+
+
+@contextmanager
+def _naming_first_stage(method: Method, task: Task) -> Iterator[None]:
+    """Within the block a UsageError says why a data set is wanted that nobody named."""
+    try:
+        yield
+    except UsageError as error:
+        hint = f"{method.name} trains on all {task.kind} tasks of a suite first; its settings may name fewer"
+        raise UsageError(f"{error} ({hint})") from None
 
 
 def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
@@ -139,35 +176,3 @@ def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
         if name not in known:
             raise unknown(f"task of suite {suite.name!r}", name, known)
     return [known[name] for name in names] if names else list(suite.tasks)
-
-
-def _cell(
-    grid: Grid,
-    suite: Suite,
-    task: Task,
-    model: ModelSource,
-    method: Method,
-    variant: Variant,
-    budget: Budget,
-    data_fingerprint: str,
-    joint: tuple[JointTask, ...],
-) -> Cell:
-    return Cell(
-        suite=suite.name,
-        task=task.name,
-        task_version=task.version,
-        data_fingerprint=data_fingerprint,
-        model=model.name,
-        model_fingerprint=model.fingerprint,
-        method=method.name,
-        settings=method.model_dump(mode="json"),
-        seed=0,  # the cells of each seed are made of this one
-        budget=budget,
-        protocol=grid.protocol,
-        precision=grid.precision,
-        joint=joint,
-        given=variant.given,
-        model_path=model.path,
-        data_path=str(grid.data.resolve()) if grid.data else None,
-        data_revision=None if grid.data or task.source.generate else hub_revision(task),
-    )

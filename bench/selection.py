@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from bench.cell import Cell, Plan, Skip
 from bench.store.record import Record
@@ -61,7 +60,7 @@ def contests(plan: Plan, store: Store | None) -> dict[tuple[str, ...], Contest]:
     cells = {trial.id: trial for trial in plan.trials}
     known = store.records_of(cells) if store else {}
     tried = dict.fromkeys(cell.tried for cell in plan.cells if cell.tried)
-    return {ids: Contest(tuple(cells[each] for each in ids), known) for ids in tried}
+    return {ids: Contest(tuple(cells[trial_id] for trial_id in ids), known) for ids in tried}
 
 
 def trials_to_run(plan: Plan, store: Store | None) -> list[Cell]:
@@ -107,12 +106,23 @@ def choose(plan: Plan, store: Store | None, attempted: Collection[str] = ()) -> 
 def possible(plan: Plan, waiting: Collection[Cell]) -> list[Cell]:
     """The cells that may come of those that wait: each with the settings of each of its trials."""
     trials = {trial.id: trial for trial in plan.trials}
-    return [cell.changed(settings=trials[each].settings) for cell in waiting for each in cell.tried]
+    return [cell.changed(settings=trials[trial_id].settings) for cell in waiting for trial_id in cell.tried]
 
 
-def settings_text(settings: Mapping[str, Any]) -> str:
-    """Settings in a line: "learning_rate=0.01, length=8"."""
-    return ", ".join(f"{name}={value}" for name, value in settings.items()) or "default"
+@dataclass(frozen=True)
+class Outstanding:
+    """What of a plan is still to be run: trials, and the cells whose settings are known; and the choice so far."""
+
+    trials: list[Cell]
+    cells: list[Cell]
+    choice: Choice
+
+
+def outstanding(plan: Plan, store: Store | None) -> Outstanding:
+    """What a store lacks of a plan; all of it where there is no store yet."""
+    choice = choose(plan, store)
+    missing = store.missing(choice.cells) if store else list(choice.cells)
+    return Outstanding(trials_to_run(plan, store), missing, choice)
 
 
 def ranking(record: Record, store: Store) -> list[tuple[str, Record | None, bool]]:
@@ -120,5 +130,6 @@ def ranking(record: Record, store: Store) -> list[tuple[str, Record | None, bool
     known = store.records_of(record.cell.tried)
     settings = record.cell.settings
     return [
-        (each, known.get(each), each in known and known[each].cell.settings == settings) for each in record.cell.tried
+        (trial_id, known.get(trial_id), trial_id in known and known[trial_id].cell.settings == settings)
+        for trial_id in record.cell.tried
     ]

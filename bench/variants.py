@@ -8,12 +8,11 @@ from itertools import product
 from typing import Any
 
 from bench.budgets import BUDGET
-from bench.cell import Budget
+from bench.cell import Budget, settings_text
 from bench.design import draw
 from bench.errors import UsageError
 from bench.model.source import ModelSource
 from bench.registry import build, find_method
-from bench.selection import settings_text
 from bench.task import Suite, Task
 from bench.tuning import Joint, Method
 

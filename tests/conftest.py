@@ -16,8 +16,9 @@ import pytest
 import torch
 
 from bench.cell import Cell, Precision
-from bench.plan import Grid, plan
+from bench.plan import plan
 from bench.registry import find_suite
+from bench.request import RunRequest
 from tests.suites.layouts import LAYOUTS
 
 if TYPE_CHECKING:
@@ -131,8 +132,9 @@ class Workshop:
         asked = {name: {**SMALL.get(name, {}), **(settings or {}).get(name, {})} for name in methods}
         grid = {"tasks": ("rte",), "seeds": (0,), **grid}
         return plan(
-            Grid(suite="superglue", methods=methods, models=(str(self.model),), data=self.data, budget=budget,
-                 settings=asked, **grid)
+            RunRequest(suite="superglue", methods=methods, models=(str(self.model),), data=self.data, set=asked,
+                       **budget, **grid),
+            "fp32",
         ).cells  # fmt: skip
 
     def backbone(self, frozen: bool = True, device: str = "cpu", precision: Precision = "fp32") -> Backbone:

@@ -1,4 +1,4 @@
-"""A grid becomes cells: what the suite says, what was asked, what is skipped and why."""
+"""A request becomes cells: what the suite says, what was asked, what is skipped and why."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 from bench.cell import TRIAL_SEED, Plan
 from bench.errors import UsageError
 from bench.model.source import find_model
-from bench.plan import Grid, plan
+from bench.plan import plan
 from bench.registry import build, find_method, find_suite
+from bench.request import RunRequest
 
 
 @pytest.fixture
@@ -20,9 +21,9 @@ def planned(tiny_bert: Path, fixed_superglue: Path) -> Any:
     def make(**changes: Any) -> Plan:
         fields: dict[str, Any] = {
             "suite": "superglue", "tasks": ("rte",), "methods": ("ptv2",), "models": (str(tiny_bert),), "seeds": (0,),
-            "budget": {"max_length": 32}, "data": fixed_superglue,
+            "max_length": 32, "data": fixed_superglue,
         }  # fmt: skip
-        return plan(Grid(**(fields | changes)))
+        return plan(RunRequest(**(fields | changes)), "fp32")
 
     return make
 
@@ -41,27 +42,27 @@ def test_the_same_twice_is_one_cell(planned: Any) -> None:
 
 def test_what_is_not_asked_for_is_the_suites(planned: Any) -> None:
     short = {"prompt_tuning": {"length": 5}}
-    cells = planned(tasks=(), methods=(), seeds=(), settings=short).cells
+    cells = planned(tasks=(), methods=(), seeds=(), set=short).cells
     assert {cell.task for cell in cells} == {task.name for task in find_suite("superglue").tasks}
     assert {cell.method for cell in cells} == {"finetune", "prompt_tuning", "ptuning_v1", "ptv2"}
     assert {cell.seed for cell in cells} == {0, 1, 2}
 
 
 def test_a_cell_has_every_setting_and_remembers_the_given_ones(planned: Any) -> None:
-    (cell,) = planned(settings={"ptv2": {"length": 7}}).cells
+    (cell,) = planned(set={"ptv2": {"length": 7}}).cells
     assert cell.settings == build(find_method("ptv2"), {"length": 7}).model_dump(mode="json")
     assert cell.given == {"length": 7}
     assert cell.label == "ptv2 (length=7)"
 
 
 def test_epochs_asked_for_take_the_place_of_steps(planned: Any) -> None:
-    (cell,) = planned(budget={"max_length": 32, "epochs": 2}).cells
+    (cell,) = planned(epochs=2).cells
     assert (cell.budget.epochs, cell.budget.steps) == (2, None)
 
 
 def test_a_number_in_text_and_a_number_are_one_setting(planned: Any) -> None:
-    (as_number,) = planned(settings={"ptv2": {"layers": 2}}).cells
-    (as_text,) = planned(settings={"ptv2": {"layers": "2"}}).cells
+    (as_number,) = planned(set={"ptv2": {"layers": 2}}).cells
+    (as_text,) = planned(set={"ptv2": {"layers": "2"}}).cells
     assert as_number.settings["layers"] == "2"
     assert as_number.id == as_text.id
 
@@ -92,16 +93,16 @@ def test_a_combination_that_cannot_be_is_skipped_with_its_reason(
 
 
 def test_slots_and_text_may_fill_the_positions_exactly(planned: Any) -> None:
-    asked = {"methods": ("prompt_tuning",), "budget": {"max_length": 32}}
-    assert len(planned(settings={"prompt_tuning": {"length": 32}}, **asked).cells) == 1
+    asked = {"methods": ("prompt_tuning",), "max_length": 32}
+    assert len(planned(set={"prompt_tuning": {"length": 32}}, **asked).cells) == 1
     with pytest.raises(UsageError, match="33 prompt positions"):
-        planned(settings={"prompt_tuning": {"length": 33}}, **asked)
+        planned(set={"prompt_tuning": {"length": 33}}, **asked)
 
 
 def test_a_cell_names_the_commit_of_its_hub_data(tiny_bert, monkeypatch):
     monkeypatch.setattr("bench.data.hub.resolve", lambda *_, **__: "0123abcd")
-    (cell,) = plan(Grid(suite="superglue", tasks=("rte",), methods=("ptv2",), models=(str(tiny_bert),), seeds=(0,),
-                        budget={"max_length": 32})).cells  # fmt: skip
+    request = RunRequest(suite="superglue", tasks=("rte",), methods=("ptv2",), models=(str(tiny_bert),), max_length=32)
+    cell = plan(request, "fp32").cells[0]
     assert (cell.data_revision, cell.data_path) == ("0123abcd", None)
 
 
@@ -120,9 +121,9 @@ def test_a_family_is_its_models_in_order_and_what_cannot_be_loaded_is_skipped(pl
 
 def test_a_prefix_that_moves_the_text_counts_towards_the_positions(planned):
     fitting = {"ptv2": {"length": 40}}
-    assert planned(settings=fitting).cells
+    assert planned(set=fitting).cells
     with pytest.raises(UsageError, match=r"40 prompt positions \+ 32 text tokens = 72"):
-        planned(settings={"ptv2": {"length": 40, "offset_positions": True}})
+        planned(set={"ptv2": {"length": 40, "offset_positions": True}})
 
 
 # --- sweeps
@@ -145,7 +146,7 @@ def test_sweeps_of_one_method_are_their_product_and_each_variant_a_line(planned:
 
 def test_a_sweep_stands_beside_what_is_set_and_leaves_other_methods_alone(planned: Any) -> None:
     cells = planned(
-        methods=("ptv2", "finetune"), settings={"ptv2": {"dropout": 0.0}}, sweep={"ptv2": {"length": (2, 8)}}
+        methods=("ptv2", "finetune"), set={"ptv2": {"dropout": 0.0}}, sweep={"ptv2": {"length": (2, 8)}}
     ).cells
     assert [(cell.method, cell.given) for cell in cells] == [
         ("ptv2", {"dropout": 0.0, "length": 2}), ("ptv2", {"dropout": 0.0, "length": 8}), ("finetune", {}),
@@ -154,7 +155,7 @@ def test_a_sweep_stands_beside_what_is_set_and_leaves_other_methods_alone(planne
 
 def test_a_swept_cell_is_the_cell_that_set_would_give(planned: Any) -> None:
     assert {cell.id for cell in planned(sweep={"ptv2": {"length": (2, 8)}}).cells} == {
-        planned(settings={"ptv2": {"length": length}}).cells[0].id for length in (2, 8)
+        planned(set={"ptv2": {"length": length}}).cells[0].id for length in (2, 8)
     }
 
 
@@ -174,8 +175,8 @@ def test_a_variant_that_cannot_serve_a_model_is_skipped_and_the_others_run(plann
 def test_heads_are_swept_and_a_task_without_a_cloze_form_skips_the_verbalizer(planned: Any) -> None:
     found = planned(sweep={"ptv2": {"head": ("linear", "verbalizer")}})
     assert swept(found.cells, "head") == [("linear",), ("verbalizer",)]
-    tagging = plan(Grid(suite="smoke", tasks=("entities",), methods=("ptv2",), models=("tiny",), seeds=(0,),
-                        sweep={"ptv2": {"head": ("linear", "verbalizer")}}))  # fmt: skip
+    tagging = plan(RunRequest(suite="smoke", tasks=("entities",), methods=("ptv2",), models=("tiny",), seeds=(0,),
+                              sweep={"ptv2": {"head": ("linear", "verbalizer")}}), "fp32")  # fmt: skip
     assert swept(tagging.cells, "head") == [("linear",)]
     assert [skip.method for skip in tagging.skips] == ["ptv2 (head=verbalizer)"]
 
@@ -196,12 +197,12 @@ def test_a_swept_budget_is_every_methods_and_each_value_a_cell_of_its_own(planne
     assert len({cell.id for cell in found.cells}) == 6
     assert {cell.label for cell in found.cells} == {"ptv2 (length=2)", "ptv2 (length=8)", "finetune"}
     (alone,) = planned(sweep={"budget": {"steps": (100,)}}).cells
-    (plain,) = planned(budget={"max_length": 32, "steps": 100}).cells
+    (plain,) = planned(steps=100).cells
     assert alone.id == plain.id
 
 
 def test_swept_epochs_take_the_place_of_the_suites_steps(planned: Any) -> None:
-    smoke = {"suite": "smoke", "tasks": ("sentiment",), "models": ("tiny",), "data": None, "budget": {}}
+    smoke = {"suite": "smoke", "tasks": ("sentiment",), "models": ("tiny",), "data": None, "max_length": None}
     assert lengths(planned(**smoke, sweep={"budget": {"epochs": (2, 3)}}).cells) == [
         ("ptv2", 2, None),
         ("ptv2", 3, None),
@@ -238,7 +239,7 @@ def test_each_budget_has_trials_of_its_own_with_the_same_settings(planned: Any) 
 )
 def test_a_budget_that_cannot_be_swept_is_refused(planned: Any, sweep: Any, budget: Any, said: str) -> None:
     with pytest.raises(UsageError) as error:
-        planned(sweep={"budget": sweep}, budget={"max_length": 32, **budget})
+        planned(sweep={"budget": sweep}, **budget)
     assert said in str(error.value)
 
 
@@ -246,7 +247,7 @@ def test_a_budget_that_cannot_be_swept_is_refused(planned: Any, sweep: Any, budg
 
 
 def test_cells_that_wait_for_trials_have_the_first_setting_and_name_the_trials(planned: Any) -> None:
-    found = planned(trials=3, seeds=(0, 1), settings={"ptv2": {"dropout": 0.0}})
+    found = planned(trials=3, seeds=(0, 1), set={"ptv2": {"dropout": 0.0}})
     assert [trial.settings["dropout"] for trial in found.trials] == [0.0] * 3
     assert {(trial.stage, trial.seed, trial.trials) for trial in found.trials} == {("trial", TRIAL_SEED, 0)}
     assert {cell.tried for cell in found.cells} == {tuple(trial.id for trial in found.trials)}
@@ -254,7 +255,7 @@ def test_cells_that_wait_for_trials_have_the_first_setting_and_name_the_trials(p
         ("score", 0, 3, {}), ("score", 1, 3, {}),
     ]  # fmt: skip
     assert {tuple(trial.drawn) for trial in found.trials} == {("learning_rate", "length")}
-    (plain,) = planned(settings={"ptv2": {"dropout": 0.0}}).cells
+    (plain,) = planned(set={"ptv2": {"dropout": 0.0}}).cells
     assert found.trials[0].settings == found.cells[0].settings == plain.settings
 
 

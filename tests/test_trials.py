@@ -151,7 +151,7 @@ def written() -> dict[str, int]:
 def test_a_run_stopped_anywhere_goes_on_and_does_nothing_twice(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
-    from bench.progress import PlainProgress
+    from bench.commands.progress import PlainProgress
 
     told: list[str] = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,13 +39,34 @@ def fingerprint(task: Task, data: Path | None, splits: Sequence[Split]) -> str:
             digest.update(f"{split} {len(paths)}".encode())
             for path in paths:
                 for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-                    try:  # a digest of each, so that the same bytes divided elsewhere are other data
-                        digest.update(hashlib.sha256(file.read_bytes()).digest())
-                    except OSError as error:
-                        raise UsageError(f"cannot read {file}: {error}") from None
+                    digest.update(_digest_of(file))  # of each, so that the same bytes divided elsewhere are other data
     else:
         digest.update(f"{task.source.hub}/{task.source.config}@{hub_revision(task)}".encode())
     return digest.hexdigest()[:16]
+
+
+def _digest_of(file: Path) -> bytes:
+    try:
+        status = file.stat()
+        return _digest(file, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error}") from None
+
+
+@cache
+def _digest(file: Path, size: int, written_ns: int) -> bytes:
+    """Of a file's bytes; a plan that is made again does not read them again."""
+    return hashlib.sha256(file.read_bytes()).digest()
+
+
+def check_source(task: Task, data: Path | None, splits: Sequence[Split]) -> None:
+    """UsageError where data is not in the folder it should be in, or is on no hub; asks no hub."""
+    if task.source.generate is not None:
+        return
+    if data is not None:
+        _files(task, splits, data)
+    elif task.source.hub is None:
+        raise UsageError(f"task {task.name!r} is not on the hub: give --data DIR. {task.obtain}".strip())
 
 
 def local_files(task: Task, split: Split, data: Path) -> list[Path]:
@@ -67,18 +89,18 @@ def _files(task: Task, splits: Sequence[Split], data: Path) -> dict[Split, list[
     if not data.is_dir():
         what = "a file, not a folder" if data.exists() else "no such folder"
         raise UsageError(f"--data {data}: {what}; give the folder that holds {_example(task, splits[0])}")
-    found = {split: _found(task, split, data) for split in splits}
+    files = {split: _of_split(task, split, data) for split in splits}
     missing = [
         f"the {split} split of task {task.name!r} is missing: no {' nor '.join(_tried(task, split))}"
-        for split, paths in found.items()
+        for split, paths in files.items()
         if not paths
     ]
     if missing:
         raise UsageError(f"--data {data}: {'; '.join(missing)}. {task.obtain}".strip())
-    return found
+    return files
 
 
-def _found(task: Task, split: Split, data: Path) -> list[Path]:
+def _of_split(task: Task, split: Split, data: Path) -> list[Path]:
     """What lies where the first pattern says, with the first of the split's names that is there; else the next.
 
     Where no pattern finds anything, the same places are looked at for the other forms that rows may have.
@@ -89,9 +111,9 @@ def _found(task: Task, split: Split, data: Path) -> list[Path]:
             paths = sorted(path for path in data.glob(place.format(split=name)) if path.is_file())
             if paths:
                 return paths
-    for each in map(PurePosixPath, task.source.local):
-        stem = each.with_suffix("") if each.suffix == ".gz" else each
-        if stem.suffix in (*TABLES, ".txt") and "*" not in str(each):
+    for pattern in map(PurePosixPath, task.source.local):
+        stem = pattern.with_suffix("") if pattern.suffix == ".gz" else pattern
+        if stem.suffix in (*TABLES, ".txt") and "*" not in str(pattern):
             for name in dict.fromkeys((*names, task.source.hub_splits.get(split, split))):
                 paths = _in_another_form(data / str(stem.with_suffix("")).format(split=name))
                 if paths:
@@ -126,8 +148,8 @@ def hub_revision(task: Task) -> str:
     from bench.data.hub import resolve
 
     source = task.source
-    if source.hub is None:
-        raise UsageError(f"task {task.name!r} is not on the hub: give --data DIR. {task.obtain}".strip())
+    check_source(task, None, ())
+    assert source.hub is not None
     hint = _offline_hint(task)
     return resolve(source.hub, source.revision, kind="dataset", offline_hint=hint, config=source.config)
 
@@ -161,10 +183,10 @@ def _hub_rows(task: Task, split: str, revision: str) -> Iterable[dict[str, Any]]
     except Exception as error:  # the library raises a dozen kinds, of several packages, for one cause: out of reach
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"cannot load {source.hub} ({source.config}): {reason}. {_offline_hint(task)}") from error
-    made_of = {Path(each["filename"]).parent.name for each in table.cache_files}
-    if made_of - {revision}:  # when the hub breaks off, the library takes the newest it has
-        found = ", ".join(sorted(made_of))
-        raise UsageError(f"{source.hub} ({source.config}) came as {found}, not as {revision}. {_offline_hint(task)}")
+    commits = {Path(file["filename"]).parent.name for file in table.cache_files}
+    if commits - {revision}:  # when the hub breaks off, the library takes the newest it has
+        names = ", ".join(sorted(commits))
+        raise UsageError(f"{source.hub} ({source.config}) came as {names}, not as {revision}. {_offline_hint(task)}")
     return table_rows(table)
 
 

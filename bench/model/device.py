@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import torch
 
-from bench.cell import Precision
-from bench.errors import UsageError, unknown
+from bench.cell import AskedPrecision, Precision
+from bench.errors import UsageError
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is the first GPU when there is one. UsageError when the device is not there."""
+    """The device of a request; `auto` is the first GPU when there is one. UsageError when the device is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"--device {name}: no such kind of device; use auto, cpu or cuda") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
+    kind, _, number = name.partition(":")
+    if kind == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"--device {name}: torch sees no GPU here; use --device cpu")
-    if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"--device {name}: only cpu and cuda are supported")
-    return device
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise UsageError(f"--device {name}: the GPUs that torch sees here are 0 to {torch.cuda.device_count() - 1}")
+    return torch.device(name)
 
 
-def choose_precision(name: str, device: torch.device) -> Precision:
-    """`auto` is bf16 where the processor multiplies it natively, else fp32."""
+def choose_precision(name: AskedPrecision, device: torch.device) -> Precision:
+    """The precision of a request; `auto` is bf16 where the processor multiplies it natively, else fp32."""
     if name == "auto":
         return "bf16" if has_bf16(device) else "fp32"
-    if name not in get_args(Precision):
-        raise unknown("precision", name, ("auto", *get_args(Precision)))
-    return "bf16" if name == "bf16" else "fp32"
+    return name
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -73,7 +73,7 @@ def find_model(reference: str) -> ModelSource:
         return _local(folder)
     if folder.exists():
         raise UsageError(f"--models {reference}: a file, not a folder; give the folder of a transformers checkpoint")
-    if reference.startswith((".", "/", "~")) or reference.count("/") > 1:
+    if not on_hub(reference):
         raise UsageError(f"--models {reference}: no such folder")
     reason = unloadable(reference)
     if reason:
@@ -85,6 +85,12 @@ def find_model(reference: str) -> ModelSource:
         raise UsageError(f"{error}{hint}") from None
     facts = _facts(Path(_hub_file(reference, "config.json", revision)))
     return ModelSource(reference, reference, revision, revision, *facts)
+
+
+def on_hub(reference: str) -> bool:
+    """Whether a model is named by its id on the hub; else by a folder, be it there or not."""
+    is_path = reference.startswith((".", "/", "~")) or reference.count("/") > 1
+    return not is_path and not Path(reference).exists()
 
 
 def _families(name: str) -> str:

@@ -14,8 +14,9 @@ from bench.errors import UsageError
 from bench.model.attachment import Prompts
 from bench.model.backbone import load_backbone
 from bench.model.source import find_model
-from bench.plan import Grid, plan
+from bench.plan import plan
 from bench.registry import build, find_method
+from bench.request import RunRequest
 from bench.train import search
 from bench.train.loop import Watches, fit, take_step
 from bench.train.search import prompt_losses
@@ -206,12 +207,12 @@ def test_a_candidate_whose_loss_is_no_number_is_not_taken(workshop, monkeypatch)
 
 def test_bf16_and_a_choice_of_candidates(workshop, superglue):
     LAYOUTS["copa"](superglue)
-    grid = Grid(
+    request = RunRequest(
         suite="superglue", tasks=("rte", "copa"), methods=("autoprompt",), models=(str(workshop.model),), seeds=(0,),
-        data=superglue, precision="bf16", settings={"autoprompt": {"length": 2, "candidates": 3}},
-        budget={"steps": 3, "batch_size": 4, "max_length": 40, "evaluations": 1},
+        data=superglue, set={"autoprompt": {"length": 2, "candidates": 3}},
+        steps=3, batch_size=4, max_length=40, evaluations=1,
     )  # fmt: skip
-    cells = plan(grid).cells
+    cells = plan(request, "bf16").cells
     backbone = load_backbone(find_model(str(workshop.model)), torch.device("cpu"), "bf16", True)
     lanes = [Workshop(workshop.model, superglue).lane(cell, backbone) for cell in cells]
     fit(backbone, lanes, 300)

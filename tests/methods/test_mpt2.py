@@ -12,8 +12,9 @@ import torch
 
 from bench import runner
 from bench.errors import UsageError
-from bench.plan import Grid, plan
+from bench.plan import plan
 from bench.registry import build, find_method, find_suite
+from bench.request import RunRequest
 from bench.runner import Options, run
 from bench.store.store import Store
 from bench.task import Source, Suite, Task
@@ -211,7 +212,7 @@ def test_a_stage_that_diverges_fails_its_cells_with_the_reason(workshop, tmp_pat
 
 
 def test_a_suite_with_one_task_of_a_kind_is_a_skip_with_the_reason():
-    skips = plan(Grid(methods=("mpt2", "ptv2"), tasks=("consequence", "sentiment"))).skips
+    skips = plan(RunRequest(methods=("mpt2", "ptv2"), tasks=("consequence", "sentiment")), "fp32").skips
     assert {(skip.method, skip.task, skip.reason) for skip in skips} == {
         ("mpt2", "consequence",
          "suite 'smoke' has no other choice task to train on together with 'consequence' first")

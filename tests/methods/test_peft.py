@@ -12,8 +12,9 @@ from bench.data.batches import collate
 from bench.data.cutting import Ticket
 from bench.errors import UsageError
 from bench.model.attachment import Prompts
-from bench.plan import Grid, plan
+from bench.plan import plan
 from bench.registry import build, find_method, find_suite
+from bench.request import RunRequest
 from bench.train.loop import fit
 
 RTE = find_suite("superglue").task("rte")
@@ -154,11 +155,19 @@ def test_what_peft_cannot_inject_is_one_error_with_its_reason(workshop, method, 
         attach(workshop, method, **settings)
 
 
-def test_without_the_package_a_plan_says_how_to_get_it(workshop, monkeypatch):
+def test_without_the_package_its_methods_are_skipped_with_how_to_get_it_and_others_run(workshop, monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
-    grid = Grid(suite="superglue", tasks=("rte",), methods=("lora",), models=(str(workshop.model),), data=workshop.data)
-    with pytest.raises(UsageError, match=r"pip install 'tuning-bench\[peft\]'"):
-        plan(grid)
+    grid = {"suite": "superglue", "tasks": ("rte",), "models": (str(workshop.model),), "data": workshop.data,
+            "max_length": 32}  # fmt: skip
+    lacking = "method '{}' needs the package peft: pip install 'tuning-bench[peft]'"
+    planned = plan(RunRequest(methods=("lora", "ptv2", "adalora"), **grid), "fp32")
+    assert {cell.method for cell in planned.cells} == {"ptv2"}
+    assert [(skip.method, skip.reason) for skip in planned.skips] == [
+        (name, lacking.format(name)) for name in ("lora", "adalora")
+    ]
+    with pytest.raises(UsageError) as refused:
+        plan(RunRequest(methods=("lora", "peft"), **grid), "fp32")
+    assert str(refused.value) == f"nothing can be run: {lacking.format('lora')}; {lacking.format('peft')}"
     with pytest.raises(UsageError, match=r"pip install 'tuning-bench\[peft\]'"):
         attach(workshop, "ia3")
 

@@ -11,8 +11,9 @@ from bench.cell import Plan
 from bench.errors import UsageError
 from bench.model.backbone import load_backbone
 from bench.model.source import find_model
-from bench.plan import Grid, plan
+from bench.plan import plan
 from bench.registry import build, find_method, find_suite, methods
+from bench.request import RunRequest
 from bench.runner import prepare
 from bench.train.lane import Lane
 from bench.train.room import DataRoom
@@ -52,10 +53,10 @@ def every_kind(tmp_path_factory) -> Path:
 
 def planned(model: Path, data: Path, *names: str, tasks=tuple(KINDS), head: str | None = None, **settings) -> Plan:
     given = {name: {**SHORT.get(name, {}), **({"head": head} if head else {}), **settings} for name in names}
-    budget = {"steps": 2, "batch_size": 2, "max_length": 40, "train_rows": 20, "scored_rows": 4}
     return plan(
-        Grid(suite="universal", tasks=tasks, methods=names, models=(str(model),), seeds=(0,), data=data,
-             settings=given, budget=budget)
+        RunRequest(suite="universal", tasks=tasks, methods=names, models=(str(model),), seeds=(0,), data=data,
+                   set=given, steps=2, batch_size=2, max_length=40, train_rows=20, scored_rows=4),
+        "fp32",
     )  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone, load_backbone
 from bench.model.prefixes import row_prefixes
 from bench.model.source import find_model
-from bench.plan import Grid, plan
+from bench.plan import plan
+from bench.request import RunRequest
 from tests.model.families import DECODERS, ENCODER_DECODERS, FAMILIES, POSITIONS
 
 EXACT = {"atol": 2e-5, "rtol": 0}
@@ -230,11 +231,11 @@ def test_prompts_up_to_the_last_position_work_and_one_more_is_refused(family, fo
     source = find_model(str(folders(family)))
     assert source.positions == POSITIONS
     grid = {"suite": "superglue", "tasks": ("rte",), "methods": ("prompt_tuning",), "models": (source.path,),
-            "seeds": (0,), "data": fixed_superglue, "budget": {"max_length": 32}}  # fmt: skip
+            "seeds": (0,), "data": fixed_superglue, "max_length": 32}  # fmt: skip
     head = "linear" if source.wordless else "verbalizer"
-    plan(Grid(**grid, settings={"prompt_tuning": {"length": 32, "head": head}}))
+    plan(RunRequest(**grid, set={"prompt_tuning": {"length": 32, "head": head}}), "fp32")
     with pytest.raises(UsageError, match=r"33 prompt positions \+ 32 text tokens = 65, but model .* has 64 positions"):
-        plan(Grid(**grid, settings={"prompt_tuning": {"length": 33, "head": head}}))
+        plan(RunRequest(**grid, set={"prompt_tuning": {"length": 33, "head": head}}), "fp32")
     backbone = load_backbone(source, torch.device("cpu"), "fp32", True)
     slots = Prompts(slots=torch.randn(32, backbone.geometry.embedding))
     said = (backbone.reader.start, *[20] * 63) if backbone.decoder is not None else ()
@@ -277,8 +278,9 @@ def test_an_encoder_decoder_that_is_not_known_is_refused_with_the_reason(tmp_pat
 
 @pytest.mark.parametrize("family", ["llama", "qwen3", "gemma", "modernbert", "t5"])
 def test_bias_terms_of_a_model_without_any_are_a_skip_in_the_plan(family, folders, fixed_superglue):
-    made = plan(Grid(suite="superglue", tasks=("rte",), methods=("bitfit", "ptv2"), models=(str(folders(family)),),
-                     seeds=(0,), data=fixed_superglue, budget={"max_length": 32}))  # fmt: skip
+    request = RunRequest(suite="superglue", tasks=("rte",), methods=("bitfit", "ptv2"), seeds=(0,), max_length=32,
+                         models=(str(folders(family)),), data=fixed_superglue)  # fmt: skip
+    made = plan(request, "fp32")
     assert [(skip.method, skip.reason) for skip in made.skips] == [
         ("bitfit", f"the layers of model '{family}' have no bias terms")
     ]
@@ -315,8 +317,9 @@ def test_what_a_mixtures_experts_give_a_row_does_not_depend_on_its_neighbours(lo
 @pytest.mark.parametrize("family", ["pegasus", "t5gemma"])
 def test_a_family_that_says_no_word_is_a_skip_for_a_verbalizer_with_the_reason(family, folders, fixed_superglue):
     source = find_model(str(folders(family)))
-    made = plan(Grid(suite="superglue", tasks=("rte",), methods=("prompt_tuning", "ptv2"), models=(source.path,),
-                     seeds=(0,), data=fixed_superglue, budget={"max_length": 32}))  # fmt: skip
+    request = RunRequest(suite="superglue", tasks=("rte",), methods=("prompt_tuning", "ptv2"), models=(source.path,),
+                         seeds=(0,), data=fixed_superglue, max_length=32)  # fmt: skip
+    made = plan(request, "fp32")
     assert [(skip.method, skip.reason) for skip in made.skips] == [
         ("prompt_tuning", f"model '{family}' says no word for a verbalizer: {source.wordless}")
     ]

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from bench.model.source import find_model
-from bench.plan import Grid, plan
+from bench.plan import plan
 from bench.registry import methods
+from bench.request import RunRequest
 from bench.runner import Options, run
 from bench.store.store import Store
 from bench.tuning import HeadKind
@@ -106,10 +107,10 @@ def test_tasks_of_every_kind_run_where_a_text_has_no_token_in_front_or_a_decoder
     for task in tasks:
         LAYOUTS[task](tmp_path / "data")
     cells = plan(
-        Grid(suite="universal", tasks=tasks, methods=("ptv2", "prompt_tuning", "finetune", "lora"),
-             models=(str(folders(family)),), seeds=(0,), data=tmp_path / "data", settings=settings,
-             budget={"steps": 3, "batch_size": 4, "max_length": 40, "evaluations": 1, "train_rows": 20,
-                     "scored_rows": 8})
+        RunRequest(suite="universal", tasks=tasks, methods=("ptv2", "prompt_tuning", "finetune", "lora"),
+                   models=(str(folders(family)),), seeds=(0,), data=tmp_path / "data", set=settings, steps=3,
+                   batch_size=4, max_length=40, evaluations=1, train_rows=20, scored_rows=8),
+        "fp32",
     ).cells  # fmt: skip
     store = Store.create(tmp_path / "out")
     with store.writing():

@@ -21,7 +21,8 @@ from bench.model.backbone import load_backbone, prove
 from bench.model.proof import Proof
 from bench.model.proving import TOLERANCE, examine
 from bench.model.source import find_model
-from bench.plan import Grid, plan
+from bench.plan import plan
+from bench.request import RunRequest
 from tests.conftest import write_tiny_bert
 from tests.model.families import FAMILIES
 
@@ -166,13 +167,13 @@ def test_of_a_hybrid_only_the_layers_with_attention_are_counted(family, layers, 
     found = prove(source, CPU)
     assert (found.refused, found.layers, found.num_layers) == ("", layers, 2)
     assert load_backbone(source, CPU, "fp32", True).geometry.prefixed == layers
-    grid = Grid(suite="superglue", tasks=("rte",), methods=("ptv2", "finetune"), models=(source.path,), seeds=(0,),
-                data=fixed_superglue, budget={"max_length": 32})  # fmt: skip
-    assert plan(grid, {source.fingerprint: found}).notes == (
+    request = RunRequest(suite="superglue", tasks=("rte",), methods=("ptv2", "finetune"), models=(source.path,),
+                         seeds=(0,), data=fixed_superglue, max_length=32)  # fmt: skip
+    assert plan(request, "fp32", {source.fingerprint: found}).notes == (
         f"model '{family}': prefixes enter 1 of its 2 layers (2); the others have no attention that takes one",
     )
-    first = grid.model_copy(update={"settings": {"ptv2": {"layers": "1"}}})
-    (skip,) = plan(first, {source.fingerprint: found}).skips
+    first = request.model_copy(update={"set": {"ptv2": {"layers": "1"}}})
+    (skip,) = plan(first, "fp32", {source.fingerprint: found}).skips
     assert skip.reason == f"ptv2.layers=1, but of model '{family}' only 2 can take a prefix"
 
 

@@ -20,10 +20,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from bench import settings
 from bench.errors import UsageError
-from bench.plan import Grid, plan
+from bench.plan import plan
 from bench.registry import methods
+from bench.request import RunRequest
 
 WARMUP = 3  # first steps, not counted: allocations, and the checks that the right tensors train
 COLUMNS = ("method", "head", "trained", "stored", "seconds a step", "peak memory (MB)")
@@ -53,17 +53,16 @@ def measure(args: argparse.Namespace, method: str) -> dict[str, Any]:
     from bench.runner import Options, run
     from bench.store.store import Store
 
-    grid = Grid(
+    request = RunRequest(
         suite=args.suite, tasks=(args.task,), methods=(method,), models=(args.model,), seeds=(args.seed,),
-        data=args.data, precision=args.precision,
-        settings={name: given for name, given in settings.method_settings(args.set, {}).items() if name == method},
-        budget={"steps": WARMUP + args.steps, "batch_size": args.batch_size, "max_length": args.max_length,
-                "evaluations": 1, "scored_rows": args.batch_size},
+        data=args.data, set=[setting for setting in args.set if setting.strip().startswith(f"{method}.")],
+        steps=WARMUP + args.steps, batch_size=args.batch_size, max_length=args.max_length, evaluations=1,
+        scored_rows=args.batch_size,
     )  # fmt: skip
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         options = Options(torch.device(args.device), checkpointing=args.checkpointing)
-        (record,) = run(plan(grid).cells, Store.create(Path(folder) / "out"), options, clock)
+        (record,) = run(plan(request, args.precision).cells, Store.create(Path(folder) / "out"), options, clock)
     if record.status != "done":
         raise UsageError(f"{record.status}: {record.reason}")
     counted = clock.seconds[WARMUP:]
@@ -124,7 +123,7 @@ def main() -> None:
         except UsageError as error:
             raise SystemExit(str(error)) from None
         return
-    chosen = settings.names(args.methods) or tuple(methods())
+    chosen = RunRequest(methods=args.methods).methods or tuple(methods())
     print(
         f"{Path(args.model).name}, {args.task}, batch {args.batch_size}, {args.max_length} tokens of text at most, "
         f"{args.precision}, median of {args.steps} steps\n\n| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}",

@@ -257,8 +257,8 @@ def test_a_plan_counts_the_comparisons_of_its_averages(cell: Any, tmp_path: Path
     from rich.console import Console
 
     from bench.cell import Plan
-    from bench.preview import print_plan
-    from bench.selection import Choice
+    from bench.commands.preview import print_plan
+    from bench.selection import Choice, Outstanding
 
     cells = tuple(
         cell(task, model, method, seed)
@@ -266,7 +266,7 @@ def test_a_plan_counts_the_comparisons_of_its_averages(cell: Any, tmp_path: Path
         for seed in range(3)
     )  # fmt: skip
     shown = StringIO()
-    print_plan(Console(file=shown), Plan(cells), Choice(cells, (), ()), 0, len(cells), tmp_path)
+    print_plan(Console(file=shown), Plan(cells), Outstanding([], list(cells), Choice(cells, (), ())), tmp_path)
     assert shown.getvalue().splitlines()[-1] == seeds_can_show(3, 4)
 
 

@@ -13,10 +13,11 @@ from seqeval.metrics import f1_score as seqeval_f1
 from sklearn.metrics import accuracy_score
 from torchmetrics.functional.text import squad
 
-from bench.plan import Grid, plan
+from bench.plan import plan
 from bench.registry import find_suite
 from bench.report.evidence import gather
 from bench.report.frame import frame
+from bench.request import RunRequest
 from bench.runner import Options, run
 from bench.score.metrics import Rows, metrics_of
 from bench.store.store import Store
@@ -29,10 +30,10 @@ SMOKE = find_suite("smoke")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str, Any], pd.DataFrame]]:
     """Per task of the embedded suite a record, as JSON, and its predictions after some training of the tiny model."""
     folder = tmp_path_factory.mktemp("run") / "out"
-    grid = Grid(suite="smoke", methods=("ptv2",), models=SMOKE.models[:1], seeds=(0,), budget={"steps": 40})
+    request = RunRequest(suite="smoke", methods=("ptv2",), models=SMOKE.models[:1], seeds=(0,), steps=40)
     store = Store.create(folder)
     with store.writing():
-        run(plan(grid).cells, store, Options(torch.device("cpu")), Quiet())
+        run(plan(request, "fp32").cells, store, Options(torch.device("cpu")), Quiet())
     found = {}
     assert gather(frame([store])).problems == []  # every file gives its record's scores
     for path in sorted(Path(folder, "cells").glob("*/record.json")):

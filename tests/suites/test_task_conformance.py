@@ -16,8 +16,9 @@ from transformers import AutoTokenizer
 from bench.data.encode import Encoder, Form
 from bench.data.examples import examples
 from bench.data.rows import Item
-from bench.plan import Grid, plan
+from bench.plan import plan
 from bench.registry import methods, suites
+from bench.request import RunRequest
 from bench.runner import Options, run
 from bench.score.answers import Found, answer, prediction_table, with_threshold
 from bench.score.metrics import Prediction, Rows, metrics_of, score
@@ -201,15 +202,15 @@ def test_every_method_trains_on_it(suite, name, tiny_bert, tmp_path):
         LAYOUTS.get(each, lambda _: None)(tmp_path / "data")
     embedded = task.source.generate is not None  # its words are not in the tiny BERT's vocabulary
     model = suites()[suite].models[0] if embedded else str(tiny_bert)
-    grid = Grid(
+    request = RunRequest(
         suite=suite, tasks=(name,), methods=tuple(methods()), models=(model,), seeds=(0,),
         data=None if embedded else tmp_path / "data",
-        budget={"steps": 3, "batch_size": 4, "max_length": 40, "evaluations": 1, "scored_rows": 12, "train_rows": 100},
-        settings={"prompt_tuning": {"length": 5}, "ptuning_v1": {"length": 4}, "ptv2": {"length": 4},
-                  "mpt2": {"length": 4, "tasks": ",".join((name, *siblings))}},
+        steps=3, batch_size=4, max_length=40, evaluations=1, scored_rows=12, train_rows=100,
+        set={"prompt_tuning": {"length": 5}, "ptuning_v1": {"length": 4}, "ptv2": {"length": 4},
+             "mpt2": {"length": 4, "tasks": ",".join((name, *siblings))}},
     )  # fmt: skip
     store = Store.create(tmp_path / "out")
-    planned = plan(grid)
+    planned = plan(request, "fp32")
     unfit = ({"mpt2"} if not siblings else set()) | ({"prompting", "autoprompt"} if not task.has_cloze else set())
     assert {skip.method.partition(" ")[0] for skip in planned.skips} == unfit
     with store.writing():

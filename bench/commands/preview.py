@@ -8,18 +8,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.cell import Cell, Plan, Skip
+from bench.cell import Cell, Plan, Skip, settings_text
 from bench.report.power import seeds_can_show
 from bench.report.wording import budget_text
-from bench.selection import Choice, settings_text
+from bench.selection import Choice, Outstanding
 
 
-def print_plan(console: Console, whole: Plan, choice: Choice, num_trials: int, num_missing: int, path: Path) -> None:
-    """The plan in a few lines; `num_trials` and `num_missing` are the trials and scoring cells still to be run."""
+def print_plan(console: Console, whole: Plan, left: Outstanding, path: Path) -> None:
+    """The plan in a few lines, with what is left of it to be run."""
+    choice = left.choice
     if whole.trials:
-        console.print(f"{_counted(whole.trials, 'trials')}; {num_trials} to run", highlight=False, soft_wrap=True)
+        line = f"{_counted(whole.trials, 'trials')}; {len(left.trials)} to run"
+        console.print(line, highlight=False, soft_wrap=True)
     if choice.cells:
-        line = f"{_counted(choice.cells, 'cells')}; {num_missing} to run → {path}"
+        line = f"{_counted(choice.cells, 'cells')}; {len(left.cells)} to run → {path}"
         console.print(line, highlight=False, soft_wrap=True)
     if choice.waiting:
         cells = _counted(choice.waiting, "cells")
@@ -38,7 +40,8 @@ def _reach(cells: Sequence[Cell]) -> str:
     lines: dict[str, set[tuple[str, str]]] = {}
     for cell in cells:
         lines.setdefault(cell.suite, set()).add((cell.model, cell.label))
-    num_tests = max(len(own) - len({model for model, _ in own}) for own in lines.values())  # one line is the reference
+    # one line of each model is the reference
+    num_tests = max(len(of_suite) - len({model for model, _ in of_suite}) for of_suite in lines.values())
     return seeds_can_show(num_seeds, max(1, num_tests))
 
 

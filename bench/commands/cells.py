@@ -1,0 +1,34 @@
+"""`bench show` and `bench export`: one finished cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.commands.folders import newest_results
+from bench.registry import load_plugin
+from bench.store.store import Store
+
+
+def show_cell(cell_id: str, folder: Path | None) -> None:
+    """Print a cell's record as JSON, and what its settings were chosen from on standard error, out of JSON's way."""
+    store = Store.open(folder or newest_results())
+    record = store.record(cell_id)
+    Console().print_json(record.model_dump_json())
+    if record.cell.tried:
+        from bench.report.trials import trials_table  # pandas comes in here
+
+        Console(stderr=True).print(trials_table(record, store))
+
+
+def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[Path]) -> None:
+    """Write a finished cell's adapter in PEFT's format."""
+    for path in plugins:
+        load_plugin(path)
+    store = Store.open(folder or newest_results())
+    from bench.export import export  # torch comes in here
+
+    for path in export(store, cell_id, to):
+        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -1,0 +1,103 @@
+"""The later stages of `bench run`: what the models show of themselves, the plan in words, the records."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.cell import Plan
+from bench.commands.preview import print_cells, print_choice, print_plan
+from bench.commands.progress import progress
+from bench.lineup import unproved_notes
+from bench.model.device import choose_device, choose_precision
+from bench.model.memory import check_memory
+from bench.model.proofs import proofs_of
+from bench.model.source import find_model
+from bench.plan import plan
+from bench.request import RunRequest
+from bench.runner import Options, prepare, run
+from bench.selection import Choice, Outstanding, choose, outstanding, possible
+from bench.store.record import Record
+from bench.store.store import Store
+from bench.train.room import DataRoom
+
+LOST = ("trial", "diverged")
+
+
+def finish_run(request: RunRequest, whole: Plan, path: Path, only_plan: bool) -> int:
+    """Show a plan and measure what is missing of it; the exit code. `whole` may have assumed a precision for `auto`."""
+    console = Console()
+    device = choose_device(request.device)
+    options = Options(device, request.lanes, request.token_budget, request.save_tuned, request.checkpointing)
+    store = Store.find(path)
+    whole = _proved(request, whole, options, store, fetch=not only_plan)
+    left = outstanding(whole, store)
+    print_plan(console, whole, left, path)
+    if only_plan:
+        print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
+        return 0
+    ahead = [*left.trials, *left.cells, *possible(whole, left.choice.waiting)]
+    check_memory(
+        ahead, device, options.max_lanes, options.token_budget, options.checkpointing
+    )  # before minutes of reading
+    records, choice = _measured(console, whole, left, path, options)
+    return _close(console, records, choice, path)
+
+
+def _proved(request: RunRequest, whole: Plan, options: Options, store: Store | None, fetch: bool) -> Plan:
+    """The plan at the device's precision, made anew where a model still to be run shows that it lacks something."""
+    precision = choose_precision(request.precision, options.device)
+    if any(cell.precision != precision for cell in whole.cells):
+        whole = plan(request, precision)
+    left = outstanding(whole, store)
+    models = [find_model(cell.model_path) for cell in [*left.trials, *left.cells, *left.choice.waiting]]
+    proofs = proofs_of(models, options.device, fetch)
+    if any(proof.limits for proof in proofs.values()):
+        whole = plan(request, precision, proofs)
+    return replace(whole, notes=(*whole.notes, *unproved_notes(models, proofs)))
+
+
+def _measured(
+    console: Console, whole: Plan, left: Outstanding, path: Path, options: Options
+) -> tuple[list[Record], Choice]:
+    """The records of what was outstanding, trials first, and what the trials chose."""
+    room = DataRoom()
+    begun = time.perf_counter()
+    # before anything is written: bad input leaves no folder behind
+    prepare([*left.trials, *left.cells, *left.choice.waiting], room)
+    _print_encoded(console, room.num_items, room.store.num_tokenised, time.perf_counter() - begun)
+    store, choice = Store.create(path), left.choice
+    with store.writing():
+        store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
+        records: list[Record] = []
+        if left.trials:
+            with progress(console, len(left.trials)) as audience:
+                records = run(left.trials, store, options, audience, room)
+            choice = choose(whole, store, {record.id for record in records})
+            store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
+            print_choice(console, choice)
+        missing = store.missing(choice.cells)
+        prepare(missing, room)  # what is chosen may have other lengths than what was read ahead
+        with progress(console, len(missing)) as audience:
+            records += run(missing, store, options, audience, room)
+    return records, choice
+
+
+def _close(console: Console, records: list[Record], choice: Choice, path: Path) -> int:
+    """Say what came of a run; the exit code. A trial that diverged has lost, and nothing went wrong."""
+    failed = [record for record in records if record.status != "done" and (record.cell.stage, record.status) != LOST]
+    if failed:
+        console.print(f"{len(failed)} of {len(records)} cells failed; they are tried again next time", style="red")
+    done = [record.cell.stage for record in records if record.status == "done"]
+    trials = f"{done.count('trial')} trials and " if "trial" in done else ""
+    line = f"{trials}{done.count('score')} cells written to {path}; next: bench report {path}"
+    console.print(line, highlight=False, soft_wrap=True)
+    return 1 if failed or choice.skips else 0
+
+
+def _print_encoded(console: Console, items: int, tokenised: int, seconds: float) -> None:
+    texts = f"{tokenised} texts tokenised" if tokenised else "no text tokenised again"
+    console.print(f"{items} items read and encoded in {seconds:.1f} s, {texts}", highlight=False)

@@ -1,0 +1,31 @@
+"""`bench report`: results folders become tables on the screen and the files of a report."""
+
+from __future__ import annotations
+
+import sys
+
+from bench.commands.folders import newest_results
+from bench.registry import load_plugin, suites
+from bench.request import ReportRequest
+
+
+def report_folders(request: ReportRequest) -> None:
+    """Write the report of some results folders (default: the newest) and print its tables."""
+    for path in request.plugin:
+        load_plugin(path)
+    folders = list(request.folders) or [newest_results()]
+    averages = {name: suite.average for name, suite in suites().items() if suite.average}
+    from rich.console import Console
+
+    from bench.report.console import print_section, print_table
+    from bench.report.write import collect, write  # pandas and matplotlib come in here
+
+    report = collect(folders, averages, request.reference, request.margin)
+    for warning in report.warnings:
+        print(f"warning: {' '.join(warning.split())}", file=sys.stderr)
+    for table in (*report.tables, *report.verdict_tables):
+        print_table(table)
+        for section in report.sections.get(table.suite, ()):
+            print_section(section)
+    for path in write(report, request.format, request.published, request.to, request.samples):
+        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

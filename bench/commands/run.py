@@ -1,0 +1,22 @@
+"""`bench run`: a request becomes a plan, the plan records. A wrong request is answered before torch comes in."""
+
+from __future__ import annotations
+
+from bench.commands.folders import RESULTS
+from bench.plan import plan
+from bench.registry import load_plugin
+from bench.request import RunRequest
+
+
+def run_grid(request: RunRequest, only_plan: bool) -> int:
+    """Measure what is missing of a grid, or show its plan. 0 when all of it is done, 1 when a cell failed or diverged.
+
+    UsageError for what cannot be run.
+    """
+    for path in request.plugin:
+        load_plugin(path)
+    folder = request.out or RESULTS / request.suite
+    whole = plan(request, "fp32" if request.precision == "auto" else request.precision)  # what `auto` is, torch knows
+    from bench.commands.measure import finish_run  # torch comes in here
+
+    return finish_run(request, whole, folder, only_plan)

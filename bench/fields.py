@@ -1,0 +1,135 @@
+"""A request: one frozen class of which the flags of a command, the keys of a TOML file and Python's arguments are made.
+
+A wrong value is answered in one line that names it as it was given: the flag, the file and its key, or the argument.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, Self, get_args, get_origin
+
+from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
+from pydantic.fields import FieldInfo
+
+from bench.cell import Frozen
+from bench.errors import UsageError, unknown
+from bench.spelling import Written
+
+PLAIN = {
+    int: Written(int, "a whole number"),
+    float: Written(float, "a number"),
+    bool: Written(bool, "true or false"),
+    str: Written(str, "text"),
+}
+
+
+def flag(default: Any, help: str, *, shown: str = "", ge: int | None = None) -> Any:
+    """A field of a request: its default (`shown` as another text where that says more), its help, its least value."""
+    return Field(default, description=help, ge=ge, json_schema_extra={"shown": shown, "argument": False})
+
+
+def argument(default: Any, help: str) -> Any:
+    """A field that is no flag on the command line, but what stands after them."""
+    return Field(default, description=help, json_schema_extra={"shown": "", "argument": True})
+
+
+def written(field: FieldInfo) -> Written:
+    """How a field is written, which follows from its type."""
+    marks = [mark for mark in field.metadata if isinstance(mark, Written)]
+    if marks:
+        return marks[0]
+    kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not NoneType]
+    return PLAIN[str if get_origin(field.annotation) is Literal or kinds[0] not in PLAIN else kinds[0]]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where values come from: what a name in it is called, and how a name and its value are shown there."""
+
+    noun: str
+    shown: Callable[[str, Any], str]
+    place: str = ""  # what goes before a line that names the value itself
+
+
+def _as_flag(name: str, value: Any) -> str:
+    return f"--{name.replace('_', '-')} {str(value) if isinstance(value, Path) else repr(value)}"
+
+
+FLAGS = Origin("flag", _as_flag)
+PYTHON = Origin("argument", lambda name, value: f"{name}={value!r}")
+
+
+def grid_file(path: Path) -> Origin:
+    """The origin of what a file says."""
+    return Origin(
+        f"key in {path}", lambda name, value: f"{path}: {name} = {json.dumps(value, default=str)}", f"{path}: "
+    )
+
+
+class Request(Frozen):
+    """Frozen, and strict about types: text is no number, and true is none."""
+
+    model_config = ConfigDict(strict=True)
+
+    @classmethod
+    def read(cls, flags: Mapping[str, Any], file: Path | None = None) -> Self:
+        """The request of a command line; a flag goes before what the file says. UsageError for a wrong one."""
+        asked = cls._of(flags, FLAGS)
+        return asked._over(cls._of(_keys(file), grid_file(file))) if file else asked
+
+    @classmethod
+    def _of(cls, given: Mapping[str, Any], origin: Origin) -> Self:
+        try:
+            return cls.model_validate(dict(given), context=origin)
+        except ValidationError as error:
+            raise UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+    def _over(self, base: Self) -> Self:
+        """This request, with what it leaves open taken from `base`; of tables each value that it leaves open."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        for name, value in given.items():
+            if isinstance(value, dict):
+                tables = getattr(base, name)
+                given[name] = tables | {key: {**tables.get(key, {}), **table} for key, table in value.items()}
+        return base.model_copy(update=given)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_our_words(cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        try:
+            return handler(given)
+        except ValidationError as error:
+            raise UsageError(cls._refusal(given, error, info.context or PYTHON)) from None
+
+    @classmethod
+    def _refusal(cls, given: Mapping[str, Any], error: ValidationError, origin: Origin) -> str:
+        """What is wrong with the first value that is, in one line."""
+        problem = error.errors(include_url=False)[0]
+        name = str(problem["loc"][0])
+        if name not in cls.model_fields:
+            return str(unknown(origin.noun, name, cls.model_fields))
+        context = problem.get("ctx", {})
+        if isinstance(context.get("error"), UsageError):
+            return f"{origin.place}{context['error']}"
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"].endswith(("_type", "literal_error", "is_instance_of")):
+            message = f"it must be {written(cls.model_fields[name]).must_be}"
+        elif problem["type"] == "greater_than_equal":
+            message = f"it must be at least {context['ge']}"
+        return f"{origin.shown(name, given[name])} is not possible: {message}"
+
+
+def _keys(path: Path) -> dict[str, Any]:
+    """The keys of a grid file, named as the fields are (`_` for `-`). UsageError for a file that is no TOML."""
+    try:
+        keys = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
+    return {key.replace("-", "_"): value for key, value in keys.items()}

@@ -1,0 +1,82 @@
+"""What a user asks for: the flags of a command, the keys of a grid file and the arguments in Python are these fields.
+
+A field's declaration has its name, type, default and line of help, and how it is written follows from its type (see
+bench.spelling); nothing else in the engine lists them. No torch here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, ValidationError, ValidationInfo, field_validator
+
+from bench.cell import AskedPrecision, Budget, Protocol
+from bench.fields import Request, argument, flag
+from bench.spelling import NAMES, Device, Names, Paths, Place, Places, Seeds, Settings, Sweep, names, one_of
+
+Format = Literal["md", "csv", "tex", "png", "svg", "html"]
+Formats = Annotated[tuple[str, ...], one_of("report format", Format), BeforeValidator(names), NAMES]
+
+
+class RunRequest(Request):
+    """A grid to be measured, and how. Empty fields mean what the suite says."""
+
+    methods: Names = flag((), "Comma-separated; default: the suite's.")
+    suite: str = flag("smoke", "Suite of tasks.")
+    tasks: Names = flag((), "Tasks of the suite; default: all.")
+    models: Places = flag((), "Hub ids, folders, or families like pythia.")
+    seeds: Seeds = flag((), "A number of seeds (5), or seeds (11,44).")
+    set: Settings = flag({}, "METHOD.SETTING=VALUE; repeatable.")
+    sweep: Sweep = flag({}, "METHOD.SETTING=VALUE,VALUE, or budget.epochs=…: a line for each; repeatable.")
+    trials: int = flag(0, "Choose among so many settings of each method's space.", ge=1)
+    vary: Names = flag((), "Seeds to vary alone too: init,order,split,dropout.")
+    data: Place = flag(None, "Folder with the data as its authors lay it out.")
+    out: Place = flag(None, "Results folder.", shown="results/SUITE")
+    protocol: Annotated[Protocol, one_of("protocol", Protocol)] = flag("holdout", "holdout or paper.")
+    epochs: int | None = flag(None, "Passes over train, for every method.")
+    steps: int | None = flag(None, "Steps instead of epochs.")
+    batch_size: int | None = flag(None, "Rows a step.")
+    max_length: int | None = flag(None, "Tokens of text; prompts come on top.")
+    evaluations: int | None = flag(None, "Evaluations along the way.")
+    train_rows: int | None = flag(None, "Use only so many train rows.")
+    scored_rows: int | None = flag(None, "Score only so many rows.")
+    limit: int | None = flag(None, "Both: train on and score at most so many rows.")
+    backbone_dropout: bool | None = flag(None, "Train with the backbone's own dropout on.")
+    device: Device = flag("auto", "auto, cpu, cuda, cuda:1.")
+    precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag("auto", "auto, bf16, fp32.")
+    lanes: int = flag(8, "Most cells in one loop.", ge=1)
+    token_budget: int | None = flag(None, "Tokens per micro-batch; default: by device.", ge=1)
+    checkpointing: bool = flag(False, "Remake activations in backward: less memory.")
+    save_tuned: bool = flag(True, "Keep tuned.safetensors of every cell.", shown="on")
+    plugin: Paths = flag((), "Python file with methods or suites.")
+
+    @property
+    def budget(self) -> dict[str, Any]:
+        """What was asked for of the budget that all methods get alike, by the names of its fields."""
+        rows = {} if self.limit is None else dict.fromkeys(("train_rows", "scored_rows"), self.limit)
+        asked = {name: getattr(self, name) for name in Budget.model_fields}
+        return rows | {name: value for name, value in asked.items() if value is not None}
+
+    @field_validator(*Budget.model_fields, "limit")
+    @classmethod
+    def _a_budget_may_have_it(cls, value: Any, field: ValidationInfo) -> Any:
+        names = ("train_rows", "scored_rows") if field.field_name == "limit" else (field.field_name,)
+        if value is not None:
+            try:
+                Budget(**dict.fromkeys(map(str, names), value))
+            except ValidationError as error:
+                raise ValueError(error.errors()[0]["msg"]) from None
+        return value
+
+
+class ReportRequest(Request):
+    """A report of results folders."""
+
+    folders: Paths = argument((), "Results folders; default: the newest.")
+    format: Formats = flag(get_args(Format), "Any of md,csv,tex,png,svg,html.")
+    reference: str | None = flag(None, "Line to compare with.", shown="fine-tuning's")
+    margin: float = flag(1.0, "Points within which a method matches the reference.")
+    published: bool = flag(False, "Overlay published numbers.")
+    to: Place = flag(None, "Where to write.", shown="FOLDER/report")
+    samples: int = flag(10, "Predictions of a cell that the page shows, 0 for none.", ge=0)
+    plugin: Paths = flag((), "Python file with methods or suites.")

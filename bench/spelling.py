@@ -1,0 +1,177 @@
+"""How values are written: the types of a request's fields, which read alike what flags, grid files and Python give."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import AfterValidator, BeforeValidator
+
+from bench.errors import UsageError, unknown
+
+DEVICE = re.compile(r"auto|cpu(:0)?|cuda(:(0|[1-9]\d?))?")
+
+
+@dataclass(frozen=True)
+class Written:
+    """How a value is written: the type that its flag has on the command line, and in words what it must be."""
+
+    flag: Any
+    must_be: str
+
+
+def names(value: Any) -> Any:
+    """Names separated by commas, or a list of them, as a tuple without empty ones and repetitions."""
+    if value is None:
+        return ()
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        return value
+    return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+
+def places(value: Any) -> Any:
+    """Names of which some are folders: as `names`, a `~` at the beginning being the home folder."""
+    listed = [str(part) for part in value] if _is_list_of(value, (str, Path)) else value
+    parts = names(listed)
+    return tuple(str(_at_home(part)) for part in parts) if _is_list_of(parts, str) else parts
+
+
+def paths(value: Any) -> Any:
+    """Files separated by commas, or a list of them, as a tuple of paths; `~` is the home folder."""
+    parts = names(value) if isinstance(value, str) else value
+    return tuple(Path(_at_home(part)) for part in parts) if _is_list_of(parts, (str, Path)) else parts
+
+
+def path(value: Any) -> Any:
+    """A path, `~` being the home folder; empty text is none."""
+    return (Path(_at_home(value)) if str(value) else None) if isinstance(value, str | Path) else value
+
+
+def _is_list_of(value: Any, kind: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(part, kind) for part in value)
+
+
+def _at_home(value: str | Path) -> str | Path:
+    if not str(value).startswith("~"):
+        return value
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{str(value)!r}: {str(error).lower().rstrip('.')}; give the whole path") from None
+
+
+def seeds(value: Any) -> Any:
+    """`5` means seeds 0 to 4; `11,44` means these two."""
+    if value is None or value == ():
+        return ()
+    try:
+        if isinstance(value, int) or (isinstance(value, str) and "," not in value):
+            count = int(str(value))
+            if count < 1:
+                raise ValueError
+            return tuple(range(count))
+        parts = [str(part) for part in (value.split(",") if isinstance(value, str) else value)]
+        numbers = tuple(int(part) for part in parts if part.strip())
+        if not numbers:
+            raise ValueError
+        return numbers
+    except (TypeError, ValueError):
+        raise ValueError("give a number of seeds (5) or the seeds themselves (11,44)") from None
+
+
+def settings(value: Any) -> Any:
+    """`METHOD.SETTING=VALUE` texts, or a table for each method, as tables. UsageError for another form."""
+    if _is_list_of(value, str):
+        tables: dict[str, dict[str, Any]] = {}
+        for text in value:
+            name, equals, written = text.partition("=")
+            method, dot, setting = name.strip().partition(".")
+            if not (equals and dot and method and setting):
+                raise UsageError(f"--set {text!r}: the form is METHOD.SETTING=VALUE, like ptv2.length=40")
+            tables.setdefault(method, {})[setting] = _scalar(written.strip())
+        return tables
+    if not isinstance(value, Mapping):
+        return value
+    for method, table in value.items():
+        if not isinstance(table, Mapping):
+            raise UsageError(f"set.{method} must be a table of settings")
+    return {method: dict(table) for method, table in value.items()}
+
+
+def sweep(value: Any) -> Any:
+    """`METHOD.SETTING=VALUE,VALUE,…` texts, or tables of lists of values, as tables of tuples.
+
+    A value of a text is read as `settings` does. A comma always divides values: one that has a comma itself needs a
+    table. UsageError for another form, and for no values.
+    """
+    if _is_list_of(value, str):
+        tables: dict[str, dict[str, tuple[Any, ...]]] = {}
+        for text in value:
+            name, _, listed = text.partition("=")
+            method, _, setting = name.strip().partition(".")
+            parts = [part.strip() for part in listed.split(",")]
+            if not (method and setting and all(parts)):
+                raise UsageError(f"--sweep {text!r}: the form is METHOD.SETTING=VALUE,VALUE,…, like ptv2.length=8,32")
+            tables.setdefault(method, {})[setting] = tuple(map(_scalar, parts))
+        return tables
+    if not isinstance(value, Mapping):
+        return value
+    for method, table in value.items():
+        if not isinstance(table, Mapping):
+            raise UsageError(f"sweep.{method} must be a table of lists of values")
+        for setting, values in table.items():
+            if not isinstance(values, list | tuple) or not values:
+                raise UsageError(f"sweep.{method}.{setting} must be a list of values, like [8, 32]")
+    return {method: {name: tuple(values) for name, values in table.items()} for method, table in value.items()}
+
+
+def _scalar(text: str) -> Any:
+    """Numbers, true, false and null as JSON has them; everything else is text."""
+    try:
+        return json.loads(text)
+    except ValueError:  # NaN and Infinity stay, and are refused where a number is checked
+        return text
+
+
+def one_of(noun: str, literal: Any) -> BeforeValidator:
+    """A check that a text, or each of some names, is among those of a `Literal`; the error has the nearest one."""
+    known = get_args(literal)
+
+    def check(value: Any) -> Any:
+        for name in [value] if isinstance(value, str) else value if _is_list_of(value, str) else ():
+            if name not in known:
+                raise unknown(noun, name, known)
+        return value
+
+    return BeforeValidator(check)
+
+
+def device(name: str) -> str:
+    """A device by its name alone; whether it is there is for torch to say."""
+    if not DEVICE.fullmatch(name):
+        raise ValueError("use auto, cpu or cuda, or one GPU of several, like cuda:1")
+    return name
+
+
+NAMES = Written(str, "a list of names")
+Names = Annotated[tuple[str, ...], BeforeValidator(names), NAMES]
+Places = Annotated[tuple[str, ...], BeforeValidator(places), NAMES]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(paths), Written(list[Path], "a list of names")]
+Place = Annotated[Path | None, BeforeValidator(path), Written(Path, "text")]
+Seeds = Annotated[tuple[int, ...], BeforeValidator(seeds), Written(str, "a number of seeds, or a list of seeds")]
+Settings = Annotated[
+    dict[str, dict[str, Any]],
+    BeforeValidator(settings),
+    Written(list[str], "a table of tables, like [set.METHOD]"),
+]
+Sweep = Annotated[
+    dict[str, dict[str, tuple[Any, ...]]],
+    BeforeValidator(sweep),
+    Written(list[str], "a table of tables, like [sweep.METHOD]"),
+]
+Device = Annotated[str, AfterValidator(device)]

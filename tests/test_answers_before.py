@@ -1,0 +1,100 @@
+"""Wrong input is answered before heavy libraries are loaded, and what this machine knows before the network is asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Bench
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"torch", "transformers", "datasets", "pandas", "matplotlib"}
+SUPERGLUE = ("--suite", "superglue", "--tasks", "rte")
+WRONG: dict[str, tuple[tuple[str, ...], str]] = {
+    "method": (("--methods", "ptv3"), "unknown method 'ptv3'"),
+    "setting": (("--set", "ptv2.lenght=3"), "unknown setting of ptv2 'lenght'"),
+    "value of a setting": (("--set", "ptv2.length=0"), "ptv2.length=0 is not possible"),
+    "suite": (("--suite", "supergleu"), "unknown suite 'supergleu'"),
+    "task": (("--tasks", "x"), "unknown task of suite 'smoke' 'x'"),
+    "model folder": (("--models", "./nowhere"), "--models ./nowhere: no such folder"),
+    "data folder": ((*SUPERGLUE, "--data", "nowhere"), "--data nowhere: no such folder"),
+    "data file": ((*SUPERGLUE, "--data", "."), "the train split of task 'rte' is missing"),
+    "device": (("--device", "tpu"), "--device 'tpu' is not possible"),
+    "precision": (("--precision", "fp16"), "unknown precision 'fp16'"),
+    "protocol": (("--protocol", "papr"), "unknown protocol 'papr'"),
+    "key of a file": (("-c", "wrong.toml"), "unknown key in wrong.toml 'method'"),
+    "file": (("-c", "nowhere.toml"), "cannot read nowhere.toml"),
+    "plugin": (("--plugin", "nowhere.py"), "--plugin nowhere.py: no such file"),
+    "length": (("--max-length", "5000"), "5000 text tokens"),
+}
+
+
+@pytest.mark.parametrize(("flags", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_input_is_answered_before_a_heavy_library_is_loaded(
+    flags: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "wrong.toml").write_text('method = ["ptv2"]\n')
+    code = (
+        "import atexit, sys\nfrom bench.cli import main\n"
+        f"atexit.register(lambda: print('HEAVY', *sorted({HEAVY!r} & set(sys.modules))))\n"
+        f"sys.argv = ['bench', 'run', *{flags!r}]\nmain()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["HEAVY"]
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub is said to be there, and whoever asks for anything ends the test."""
+    import socket
+
+    from huggingface_hub import constants
+
+    def refused(*_: Any, **__: Any) -> None:
+        pytest.fail("the network was asked")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+
+
+HUB = ("--models", "somebody/some-model")
+LOCAL: dict[str, tuple[tuple[str, ...], str]] = {
+    "data folder": ((*HUB, "--data", "nowhere"), "--data nowhere: no such folder"),
+    "data file": ((*HUB, "--tasks", "rte,cb"), "the dev split of task 'cb' is missing"),
+    "data of a first stage": ((*HUB, "--methods", "mpt2"), "the train split of task 'wic' is missing"),
+    "folder beside a model of the hub": (("--models", "somebody/some-model,./nowhere"), "--models ./nowhere: no such"),
+    "folder of no model": (("--models", "somebody/some-model,data"), "data has no config.json"),
+}
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(("flags", "message"), LOCAL.values(), ids=LOCAL)
+def test_what_this_machine_knows_is_said_before_the_hub_is_asked(
+    bench: Bench, superglue: Path, flags: tuple[str, ...], message: str
+) -> None:
+    (superglue / "CB/val.jsonl").unlink()
+    (superglue / "WiC/train.jsonl").unlink()
+    assert message in bench.refuses(*flags)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_missing_model_folder_is_said_before_the_hub_is_asked_for_data(bench: Bench) -> None:
+    at = bench.base.index("--data")
+    del bench.base[at : at + 2]
+    assert "--models ./nowhere: no such folder" in bench.refuses("--models", "./nowhere")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_data_that_no_hub_has_is_said_before_the_hub_is_asked_for_a_model(bench: Bench) -> None:
+    said = bench.refusal(*bench("run", "--suite", "ner", "--tasks", "conll03", *HUB))
+    assert "is not on the hub: give --data DIR" in said
