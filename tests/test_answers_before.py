@@ -1,4 +1,4 @@
-"""Wrong input is answered before heavy libraries are loaded, and what this machine knows before the network is asked."""
+"""Wrong input is answered before heavy libraries are loaded; what this machine knows, before the network is asked."""
 
 from __future__ import annotations
 
