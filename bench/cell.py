@@ -145,7 +145,7 @@ class Plan:
     """The cells of a grid and what was left out of it.
 
     With `trials`, those cells of which `tried` names trials stand for the ones to come: they have their method's first
-    setting until bench.selection puts the chosen one in its place. `notes` are lines a user should read with the plan.
+    setting until bench.plan.selection puts the chosen one in its place. `notes` are lines to be read with the plan.
     """
 
     cells: tuple[Cell, ...]

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from bench.cell import Cell, Precision
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import find_suite
 from bench.request import RunRequest
 from tests.suites.layouts import LAYOUTS

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bench.design import draw
 from bench.errors import UsageError
+from bench.plan.design import draw
 from bench.registry import methods
 from bench.tuning import Method
 

@@ -11,7 +11,7 @@ import pytest
 from bench.cell import TRIAL_SEED, Plan
 from bench.errors import UsageError
 from bench.model.source import find_model
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import build, find_method, find_suite
 from bench.request import RunRequest
 
@@ -108,7 +108,9 @@ def test_a_cell_names_the_commit_of_its_hub_data(tiny_bert, monkeypatch):
 
 def test_a_family_is_its_models_in_order_and_what_cannot_be_loaded_is_skipped(planned, tiny_bert, monkeypatch):
     tiny = find_model(str(tiny_bert))
-    monkeypatch.setattr("bench.lineup.find_model", lambda name: replace(tiny, name=name, path=name, fingerprint=name))
+    monkeypatch.setattr(
+        "bench.plan.models.find_model", lambda name: replace(tiny, name=name, path=name, fingerprint=name)
+    )
     found = planned(models=("paper", "roberta-large", "pythia:14m..31m"))
     assert [cell.model for cell in found.cells] == [
         "bert-large-cased", "roberta-large", "EleutherAI/pythia-14m", "EleutherAI/pythia-31m",
@@ -263,7 +265,7 @@ def test_a_drawn_setting_that_does_not_fit_is_left_out_with_the_reason(
     planned: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suite = find_suite("superglue").model_copy(update={"settings": {"prompt_tuning": {"length": 20}}})
-    monkeypatch.setattr("bench.plan.find_suite", lambda _: suite)
+    monkeypatch.setattr("bench.plan.cells.find_suite", lambda _: suite)
     found = planned(methods=("prompt_tuning",), trials=36)
     assert {trial.settings["length"] for trial in found.trials} == {20}
     assert (len(found.trials), len(found.skips), found.cells[0].trials) == (12, 24, 36)
@@ -310,7 +312,7 @@ def test_settings_that_do_not_fit_a_model_give_their_trial_to_others(
     planned: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suite = find_suite("superglue").model_copy(update={"settings": {"prompt_tuning": {"length": 20}}})
-    monkeypatch.setattr("bench.plan.find_suite", lambda _: suite)
+    monkeypatch.setattr("bench.plan.cells.find_suite", lambda _: suite)
     found = planned(methods=("prompt_tuning",), trials=4)
     assert (len(found.trials), found.skips) == (4, ())
     assert sorted(trial.settings["learning_rate"] for trial in found.trials) == [0.01, 0.03, 0.1, 0.3]

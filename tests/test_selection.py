@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.cell import TRIAL_SEED, Budget, Cell, Plan
-from bench.selection import choose, contests, trials_to_run
+from bench.plan.selection import choose, contests, trials_to_run
 from bench.store.record import Record
 from bench.store.store import Store
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from bench.cell import Cell
 from bench.check.finding import Broken, Skipped
 from bench.errors import UsageError
-from bench.plan import Grid, plan
+from bench.plan.cells import plan
 from bench.registry import build, find_method, find_suite
+from bench.request import RunRequest
 
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
 
 NOTHING = "nothing can be run: "  # how a plan says that it has no cell
 TOKENS = 300  # a micro-batch: small, so that a step has several
-BUDGET = {"steps": 4, "batch_size": 4, "max_length": 32, "evaluations": 2, "train_rows": 24, "scored_rows": 8}
+BUDGET: dict[str, Any] = {
+    "steps": 4,
+    "batch_size": 4,
+    "max_length": 32,
+    "evaluations": 2,
+    "train_rows": 24,
+    "scored_rows": 8,
+}
 
 
 @dataclass(frozen=True)
@@ -67,12 +75,12 @@ class Rig:
     def _planned(
         self, method: str, task: str, seeds: Sequence[int], settings: Mapping[str, Any]
     ) -> tuple[Cell, ...] | Skipped:
-        grid = Grid(
+        request = RunRequest(
             suite=self.suite, tasks=(task,), methods=(method,), models=(self.model,), seeds=tuple(seeds),
-            settings={method: {**self.settings.get(method, {}), **settings}}, budget=BUDGET, data=self.data,
+            set={method: {**self.settings.get(method, {}), **settings}}, data=self.data, **BUDGET,
         )  # fmt: skip
         try:
-            return plan(grid).cells
+            return plan(request, "fp32").cells
         except UsageError as reason:
             if not str(reason).startswith(NOTHING):
                 raise

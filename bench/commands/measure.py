@@ -11,15 +11,15 @@ from rich.console import Console
 from bench.cell import Plan
 from bench.commands.preview import print_cells, print_choice, print_plan
 from bench.commands.progress import progress
-from bench.lineup import unproved_notes
 from bench.model.device import choose_device, choose_precision
 from bench.model.memory import check_memory
 from bench.model.proofs import proofs_of
 from bench.model.source import find_model
-from bench.plan import plan
+from bench.plan.cells import plan
+from bench.plan.models import unproved_notes
+from bench.plan.selection import Choice, Outstanding, choose, outstanding, possible
 from bench.request import RunRequest
 from bench.runner import Options, prepare, run
-from bench.selection import Choice, Outstanding, choose, outstanding, possible
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.train.room import DataRoom

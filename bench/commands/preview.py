@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cell import Cell, Plan, Skip, settings_text
+from bench.plan.selection import Choice, Outstanding
 from bench.report.power import seeds_can_show
 from bench.report.wording import budget_text
-from bench.selection import Choice, Outstanding
 
 
 def print_plan(console: Console, whole: Plan, left: Outstanding, path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.commands.folders import RESULTS
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import load_plugin
 from bench.request import RunRequest
 

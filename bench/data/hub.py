@@ -33,10 +33,10 @@ def resolve(repo: str, revision: str | None, kind: RepoKind, offline_hint: str, 
     reason = "HF_HUB_OFFLINE is set"
     if not constants.HF_HUB_OFFLINE:
         try:
-            found = HfApi().repo_info(repo, repo_type=kind, revision=revision, timeout=10).sha
-            if found:
-                _note(repo, revision, kind, found)
-                return str(found)
+            commit = HfApi().repo_info(repo, repo_type=kind, revision=revision, timeout=10).sha
+            if commit:
+                _note(repo, revision, kind, commit)
+                return str(commit)
         except (RepositoryNotFoundError, RevisionNotFoundError) as error:
             raise UsageError(f"the hub has no {kind} {repo!r} at {revision or 'main'}: {_first_line(error)}") from None
         except HfHubHTTPError as error:  # it answers, but not with what was asked
@@ -60,14 +60,14 @@ def prepared(repo: str, commit: str, config: str | None) -> Path | None:
     """The folder in which `datasets` keeps a data set as it made it of this commit, if it is there."""
     from huggingface_hub import constants
 
-    own = os.environ.get("HF_DATASETS_CACHE")
-    root = Path(own).expanduser() if own else Path(constants.HF_HOME) / "datasets"
+    cache_root = os.environ.get("HF_DATASETS_CACHE")
+    root = Path(cache_root).expanduser() if cache_root else Path(constants.HF_HOME) / "datasets"
     if not root.is_dir():
         return None
     wanted = _plain(repo.replace("/", "___"))
     names = [name for name in sorted(root.iterdir()) if _plain(name.name) == wanted]
-    found = [path for name in names for path in sorted(name.glob(f"{config or '*'}/*/{commit}")) if path.is_dir()]
-    return found[0] if len(found) == 1 and (found[0] / "dataset_info.json").is_file() else None
+    folders = [path for name in names for path in sorted(name.glob(f"{config or '*'}/*/{commit}")) if path.is_dir()]
+    return folders[0] if len(folders) == 1 and (folders[0] / "dataset_info.json").is_file() else None
 
 
 def _plain(name: str) -> str:
@@ -92,11 +92,11 @@ def _note_of(repo: str, revision: str | None, kind: RepoKind) -> Path:
 def _note(repo: str, revision: str | None, kind: RepoKind, commit: str) -> None:
     """Keep which commit a revision is; where nothing can be written, the newest in the cache will have to do."""
     path = _note_of(repo, revision, kind)
-    own = path.with_name(f"{path.name}.{os.getpid()}")
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        own.write_text(commit)
-        own.replace(path)
+        aside.write_text(commit)
+        aside.replace(path)
     except OSError:
         pass
 
@@ -115,8 +115,8 @@ def _known(repo: str, revision: str | None, kind: RepoKind) -> Iterator[str]:
 def _newest(repo: str, kind: RepoKind) -> list[str]:
     """The commits of which the cache has anything, the last fetched first."""
     snapshots = _repository(repo, kind) / "snapshots"
-    found = sorted(snapshots.iterdir(), key=lambda path: path.stat().st_mtime) if snapshots.is_dir() else []
-    return [path.name for path in reversed(found)]
+    commits = sorted(snapshots.iterdir(), key=lambda path: path.stat().st_mtime) if snapshots.is_dir() else []
+    return [path.name for path in reversed(commits)]
 
 
 def _held(repo: str, kind: RepoKind, commit: str, config: str | None) -> bool:

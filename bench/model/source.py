@@ -111,10 +111,10 @@ def weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
 
     Of a checkpoint on the hub that is not in the cache, the headers alone are fetched.
     """
-    found = _weight_shapes(model)
-    if found is None or not family_of(read_config(model)).part:
-        return found
-    return {name: shape for name, shape in found.items() if "language_model." in name}
+    every = _weight_shapes(model)
+    if every is None or not family_of(read_config(model)).part:
+        return every
+    return {name: shape for name, shape in every.items() if "language_model." in name}
 
 
 def _weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from bench.budgets import SWEPT
 from bench.cell import Budget
+from bench.plan.budgets import SWEPT
 from bench.report.ablations import Ablation, along_lines, ordered
 from bench.report.entries import AVERAGE
 from bench.report.frame import Outcome

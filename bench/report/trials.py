@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.cell import settings_text
+from bench.plan.selection import ranking
 from bench.report.frame import Outcome
 from bench.report.sections import Section
 from bench.report.wording import model_texts
-from bench.selection import ranking
 from bench.store.record import Record
 from bench.store.store import Store
 

@@ -14,7 +14,7 @@ from bench.errors import UsageError
 from bench.model.attachment import Prompts
 from bench.model.backbone import load_backbone
 from bench.model.source import find_model
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import build, find_method
 from bench.request import RunRequest
 from bench.train import search

@@ -12,7 +12,7 @@ import torch
 
 from bench import runner
 from bench.errors import UsageError
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import build, find_method, find_suite
 from bench.request import RunRequest
 from bench.runner import Options, run

@@ -12,7 +12,7 @@ from bench.data.batches import collate
 from bench.data.cutting import Ticket
 from bench.errors import UsageError
 from bench.model.attachment import Prompts
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import build, find_method, find_suite
 from bench.request import RunRequest
 from bench.train.loop import fit

@@ -11,7 +11,7 @@ from bench.cell import Plan
 from bench.errors import UsageError
 from bench.model.backbone import load_backbone
 from bench.model.source import find_model
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import build, find_method, find_suite, methods
 from bench.request import RunRequest
 from bench.runner import prepare

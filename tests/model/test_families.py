@@ -14,7 +14,7 @@ from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone, load_backbone
 from bench.model.prefixes import row_prefixes
 from bench.model.source import find_model
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.request import RunRequest
 from tests.model.families import DECODERS, ENCODER_DECODERS, FAMILIES, POSITIONS
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.model.source import find_model
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import methods
 from bench.request import RunRequest
 from bench.runner import Options, run

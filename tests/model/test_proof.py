@@ -21,7 +21,7 @@ from bench.model.backbone import load_backbone, prove
 from bench.model.proof import Proof
 from bench.model.proving import TOLERANCE, examine
 from bench.model.source import find_model
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.request import RunRequest
 from tests.conftest import write_tiny_bert
 from tests.model.families import FAMILIES

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import methods
 from bench.request import RunRequest
 

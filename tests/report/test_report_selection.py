@@ -258,7 +258,7 @@ def test_a_plan_counts_the_comparisons_of_its_averages(cell: Any, tmp_path: Path
 
     from bench.cell import Plan
     from bench.commands.preview import print_plan
-    from bench.selection import Choice, Outstanding
+    from bench.plan.selection import Choice, Outstanding
 
     cells = tuple(
         cell(task, model, method, seed)

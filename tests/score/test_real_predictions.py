@@ -13,7 +13,7 @@ from seqeval.metrics import f1_score as seqeval_f1
 from sklearn.metrics import accuracy_score
 from torchmetrics.functional.text import squad
 
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import find_suite
 from bench.report.evidence import gather
 from bench.report.frame import frame

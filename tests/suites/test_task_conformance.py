@@ -16,7 +16,7 @@ from transformers import AutoTokenizer
 from bench.data.encode import Encoder, Form
 from bench.data.examples import examples
 from bench.data.rows import Item
-from bench.plan import plan
+from bench.plan.cells import plan
 from bench.registry import methods, suites
 from bench.request import RunRequest
 from bench.runner import Options, run

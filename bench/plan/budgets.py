@@ -29,20 +29,20 @@ def budgets(suite: Suite, changes: Mapping[str, Any], swept: Mapping[str, tuple[
             raise UsageError(f"the budget's {name} are given by --{flag} and by --sweep; leave one of them out")
     if {"epochs", "steps"} <= swept.keys() or ("epochs" in swept and "steps" in changes):
         raise UsageError("steps go before epochs, which would change nothing; leave one of them out of the budget")
-    found = []
+    every: list[dict[str, Budget]] = []
     for values in product(*swept.values()):
         wanted = {**changes, **dict(zip(swept, values, strict=True))}
         for name, value in zip(swept, values, strict=True):
             if isinstance(value, bool):
                 raise UsageError(f"{BUDGET}.{name}={value!r} is not possible: it is no switch")
-        found.append({task.name: _budget(suite, task, wanted, swept) for task in suite.tasks})
-    return found
+        every.append({task.name: _budget(suite, task, wanted, swept) for task in suite.tasks})
+    return every
 
 
 def _budget(suite: Suite, task: Task, changes: dict[str, Any], swept: Mapping[str, Any]) -> Budget:
     """What the suite says, but the text length the task wants, and before either what was asked for."""
-    own = {"max_length": task.max_length} if task.max_length else {}
-    asked = {**suite.budget.model_dump(), **own, **changes}
+    length = {"max_length": task.max_length} if task.max_length else {}
+    asked = {**suite.budget.model_dump(), **length, **changes}
     if "epochs" in changes and "steps" not in changes:
         asked["steps"] = None
     try:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from bench.budgets import BUDGET
 from bench.cell import Budget, settings_text
-from bench.design import draw
 from bench.errors import UsageError
 from bench.model.source import ModelSource
+from bench.plan.budgets import BUDGET
+from bench.plan.design import draw
 from bench.registry import build, find_method
 from bench.task import Suite, Task
 from bench.tuning import Joint, Method
@@ -20,7 +20,7 @@ Given = Mapping[str, Mapping[str, Any]]  # method -> setting -> value, or -> val
 
 
 @dataclass(frozen=True)
-class Variant:
+class Line:
     """One line of the tables: a method with the settings somebody gave, and how many settings its trials have at most.
 
     `first` are the settings without trials; `num_settings` is 1 where there are none.
@@ -48,7 +48,7 @@ class Variant:
         return {name: settings[name] for name in method.space if name not in self.given}
 
 
-def variants(suite: Suite, names: tuple[str, ...], settings: Given, sweep: Given, trials: int) -> list[Variant]:
+def lines(suite: Suite, names: tuple[str, ...], settings: Given, sweep: Given, trials: int) -> list[Line]:
     """Per method its lines: one, or one for each combination of the values it is swept over."""
     kinds = {name: find_method(name) for name in names}
     for flag, asked in (("set", settings), ("sweep", sweep)):
@@ -56,7 +56,7 @@ def variants(suite: Suite, names: tuple[str, ...], settings: Given, sweep: Given
             if name not in kinds and not (flag == "sweep" and name == BUDGET):
                 find_method(name)
                 raise UsageError(f"--{flag} {name}.…: method {name!r} is not in this run; add it to --methods")
-    found = []
+    planned = []
     for name, kind in kinds.items():
         fixed, swept = settings.get(name, {}), sweep.get(name, {})
         for setting in swept:
@@ -66,14 +66,14 @@ def variants(suite: Suite, names: tuple[str, ...], settings: Given, sweep: Given
             given = {**fixed, **dict(zip(swept, values, strict=True))}
             base = {**suite.settings.get(name, {}), **given}
             number = len(draw(kind, base, given, trials)) if trials else 1
-            found.append(Variant(given, base, build(kind, base), trials, number))
-    return found
+            planned.append(Line(given, base, build(kind, base), trials, number))
+    return planned
 
 
 def fitting(
-    variant: Variant, task: Task, model: ModelSource, suite: Suite, budgets: Mapping[str, Budget]
+    line: Line, task: Task, model: ModelSource, suite: Suite, budgets: Mapping[str, Budget]
 ) -> tuple[list[Method], list[tuple[str, str]]]:
-    """The variant's methods for a task on a model, the first one first; and what cannot serve there, with the reasons.
+    """The line's methods for a task on a model, the first one first; and what cannot serve there, with the reasons.
 
     Trials pass over settings that do not serve there; they are named only where too few are left. UsageError when the
     settings that were given do not fit the model's positions; of settings drawn that is a reason.
@@ -81,36 +81,38 @@ def fitting(
     reasons: list[tuple[str, str]] = []
 
     def fit(drawn: Method) -> Method | None:
-        method = _with_head(drawn, task, variant.given)
+        method = _with_head(drawn, task, line.given)
         joint = method.joint(task, suite)
         reason = method.unfit(task, model) or _alone(joint, task, suite)
-        needed = joint.tasks if joint else (task,)
-        beyond = next(filter(None, (_beyond_positions(method, model, one, budgets[one.name]) for one in needed)), None)
-        if beyond and not reason and drawn == variant.first:
+        texts = joint.tasks if joint else (task,)
+        beyond = next(
+            filter(None, (_beyond_positions(method, model, read, budgets[read.name]) for read in texts)), None
+        )
+        if beyond and not reason and drawn == line.first:
             raise UsageError(beyond)
         if reason or beyond:
-            reasons.append((f"{variant.label} as {settings_text(variant.drawn(method))}", reason or beyond or ""))
+            reasons.append((f"{line.label} as {settings_text(line.drawn(method))}", reason or beyond or ""))
             return None
         return method
 
     drawn_for = (model.fingerprint, task.name)
-    found = draw(type(variant.first), variant.base, variant.fixed, variant.num_settings, drawn_for, fit)
-    if not found:  # the first reason says it all
-        return [], [(variant.label, reasons[0][1])]
-    return found, reasons if len(found) < variant.num_settings else []
+    serving = draw(type(line.first), line.base, line.fixed, line.num_settings, drawn_for, fit)
+    if not serving:  # the first reason says it all
+        return [], [(line.label, reasons[0][1])]
+    return serving, reasons if len(serving) < line.num_settings else []
 
 
-def notes(found: list[Variant]) -> tuple[str, ...]:
+def notes(planned: Sequence[Line]) -> tuple[str, ...]:
     """What a user should know: lines with fewer trials than were asked for, and those whose steps are more work."""
     lacking = tuple(
-        f"{variant.label}: its space holds {variant.num_settings} of the {variant.trials} settings that were asked for"
-        for variant in found
-        if variant.num_settings < variant.trials
+        f"{line.label}: its space holds {line.num_settings} of the {line.trials} settings that were asked for"
+        for line in planned
+        if line.num_settings < line.trials
     )
     passes = tuple(
-        f"{variant.label}: a step puts {count} batches through the backbone, and one back; other methods' steps one"
-        for variant in found
-        if (count := variant.first.passes_per_step) > 1
+        f"{line.label}: a step puts {count} batches through the backbone, and one back; other methods' steps one"
+        for line in planned
+        if (count := line.first.passes_per_step) > 1
     )
     return lacking + passes
 

@@ -42,22 +42,22 @@ def draw(
     """
     first = build(kind, dict(base))
     axes = _axes(first, fixed, drawn_for)
-    found: list[Method] = []
+    drawn: list[Method] = []
     tried: list[Method] = []
     counts: list[Counter[int]] = [Counter() for _ in axes]
 
     def take(method: Method) -> None:
         fitting = None if method in tried else fit(method)
         tried.append(method)
-        if fitting is not None and fitting not in found:
-            found.append(fitting)
+        if fitting is not None and fitting not in drawn:
+            drawn.append(fitting)
             for count, (name, values) in zip(counts, axes.items(), strict=True):
-                own = getattr(method, name)  # the first one's need not be in the space
-                count.update(at for at, value in enumerate(values) if _same(value, own))
+                setting = getattr(method, name)  # the first method's need not be in the space
+                count.update(at for at, value in enumerate(values) if _same(value, setting))
 
     take(first)
     left = list(_traversal([len(values) for values in axes.values()]))
-    while left and len(found) < number:
+    while left and len(drawn) < number:
         place = min(left, key=lambda place: [count[at] for count, at in zip(counts, place, strict=True)])
         left.remove(place)
         try:
@@ -65,7 +65,7 @@ def draw(
         except UsageError:
             continue
         take(method)
-    return found[:number]
+    return drawn[:number]
 
 
 def _axes(first: Method, fixed: Collection[str], drawn_for: Sequence[str]) -> dict[str, list[Any]]:
@@ -78,13 +78,13 @@ def _axes(first: Method, fixed: Collection[str], drawn_for: Sequence[str]) -> di
     for name in sorted((name for name in kind.space if name not in fixed), key=lambda name: name != FIRST):
         values = list(kind.space[name])
         random.Random(derive("trials", kind.name, name, *drawn_for)).shuffle(values)
-        own = getattr(first, name)
-        axes[name] = sorted(values, key=lambda value: not _same(value, own))
+        leading = getattr(first, name)
+        axes[name] = sorted(values, key=lambda value: not _same(value, leading))
     return axes
 
 
-def _same(one: Any, other: Any) -> bool:
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+def _same(value: Any, other: Any) -> bool:
+    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
 
 
 def _traversal(sizes: Sequence[int]) -> Iterator[Place]:

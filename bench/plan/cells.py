@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from itertools import product
 from typing import Any
 
-from bench.budgets import BUDGET, budgets
 from bench.cell import TRIAL_SEED, Budget, Cell, JointTask, Plan, Precision, Skip
 from bench.data.sources import check_source, fingerprint, hub_revision
 from bench.errors import UsageError, unknown
-from bench.lineup import chosen_models, layer_notes
 from bench.model.proof import Proof
+from bench.plan.budgets import BUDGET, budgets
+from bench.plan.lines import Line, fitting, lines, notes
+from bench.plan.models import chosen_models, layer_notes
 from bench.registry import find_suite
 from bench.request import RunRequest
 from bench.seeds import VARIED
 from bench.task import Suite, Task
 from bench.tuning import Method
-from bench.variants import Variant, fitting, notes, variants
 
 
 def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] | None = None) -> Plan:
@@ -33,15 +33,15 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     seeds = tuple(dict.fromkeys(request.seeds or range(suite.seeds)))
     _check_seeds(request, seeds)
     methods, references = request.methods or suite.methods, request.models or suite.models
-    lines = variants(suite, methods, request.set, request.sweep, request.trials)
+    planned = lines(suite, methods, request.set, request.sweep, request.trials)
     every_budget = budgets(suite, request.budget, request.sweep.get(BUDGET, {}))
-    _check_sources(request, suite, tasks, lines)
+    _check_sources(request, suite, tasks, planned)
     models, skips = chosen_models(suite, references, proofs or {})
     data = {task.name: _data_of(request, task) for task in tasks}
     cells: list[Cell] = []
     trials: list[Cell] = []
     joint_tasks: dict[str, JointTask] = {}
-    for model, task, line in product(models, tasks, lines):
+    for model, task, line in product(models, tasks, planned):
         serving, unfit = fitting(line, task, model, suite, every_budget[0])
         skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
         for of_task in every_budget if serving else ():
@@ -65,7 +65,7 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
             cells += _seeded(first, seeds, request.vary, line.num_settings, tried)
     if not cells:
         raise UsageError(f"nothing can be run: {_why_nothing(suite, methods, references, skips)}")
-    return Plan(_once(cells), tuple(skips), _once(trials), (*notes(lines), *layer_notes(models, cells)))
+    return Plan(_once(cells), tuple(skips), _once(trials), (*notes(planned), *layer_notes(models, cells)))
 
 
 def _why_nothing(suite: Suite, methods: Iterable[str], models: Iterable[str], skips: list[Skip]) -> str:
@@ -74,7 +74,7 @@ def _why_nothing(suite: Suite, methods: Iterable[str], models: Iterable[str], sk
     return "; ".join([*reasons, *(f"suite {suite.name!r} names no {name}; give --{name}" for name in lacking)])
 
 
-def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task], lines: list[Variant]) -> None:
+def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task], planned: list[Line]) -> None:
     """UsageError for data that is not where this machine should have it."""
     if request.data and not any(task.source.local for task in tasks):
         raise UsageError(
@@ -82,7 +82,7 @@ def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task], lines: 
         )
     for task in tasks:
         check_source(task, request.data, task.splits(request.protocol))
-    for line, task in product(lines, tasks):
+    for line, task in product(planned, tasks):
         for other in _joint_tasks(line.first, task, suite):
             with _naming_first_stage(line.first, other):
                 check_source(other, request.data, ("train",))
@@ -116,9 +116,9 @@ def _check_seeds(request: RunRequest, seeds: tuple[int, ...]) -> None:
         raise UsageError("--vary split: under --protocol paper nothing is held out of train; vary other streams")
 
 
-def _trial(first: Cell, method: Method, variant: Variant) -> Cell:
+def _trial(first: Cell, method: Method, line: Line) -> Cell:
     settings = method.model_dump(mode="json")
-    return first.changed(stage="trial", seed=TRIAL_SEED, settings=settings, drawn=variant.drawn(method))
+    return first.changed(stage="trial", seed=TRIAL_SEED, settings=settings, drawn=line.drawn(method))
 
 
 def _seeded(

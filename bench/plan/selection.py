@@ -1,4 +1,4 @@
-"""Equal-budget selection: which trials must run, and what they choose. Which settings they have: bench.design.
+"""Equal-budget selection: which trials must run, and what they choose. Which settings they have: bench.plan.design.
 
 Every method gets the same number of settings, each trained once with the budget, the batches and the selection slice
 that all trials of a task share, at one seed that no reported number comes from (TRIAL_SEED). The scored split has no
