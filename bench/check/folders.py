@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.check.finding import Finding
 from bench.data.examples import examples
-from bench.data.sources import local_files
+from bench.data.places import local_files
 from bench.errors import UsageError
 from bench.task import Task
 

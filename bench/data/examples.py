@@ -18,7 +18,8 @@ from bench.data.content import with_equal_texts_grouped
 from bench.data.kinds import READERS, in_bio, without_blank_answers
 from bench.data.layout import with_layout
 from bench.data.located import Located
-from bench.data.sources import load, local_files
+from bench.data.places import local_files
+from bench.data.sources import load
 from bench.data.tally import Tally
 from bench.errors import UsageError, WordError
 from bench.task import Example, Split, Task

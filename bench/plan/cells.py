@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from bench.cell import TRIAL_SEED, Budget, Cell, JointTask, Plan, Precision, Skip
-from bench.data.sources import check_source, fingerprint, hub_revision
+from bench.data.places import check_source, fingerprint, hub_revision
 from bench.errors import UsageError, unknown
 from bench.model.proof import Proof
 from bench.plan.budgets import BUDGET, budgets

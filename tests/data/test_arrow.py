@@ -14,7 +14,8 @@ import pytest
 from pyarrow import parquet
 
 from bench.data.examples import examples
-from bench.data.sources import fingerprint, load, local_files
+from bench.data.places import fingerprint, local_files
+from bench.data.sources import load
 from bench.errors import UsageError
 from bench.task import Example, Source, Task
 

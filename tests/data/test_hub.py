@@ -16,7 +16,8 @@ from huggingface_hub import HfApi, constants
 from pyarrow import parquet
 
 from bench.data import hub
-from bench.data.sources import hub_revision, load
+from bench.data.places import hub_revision
+from bench.data.sources import load
 from bench.errors import UsageError
 from bench.model.source import find_model
 from bench.task import Source, Task

@@ -10,7 +10,8 @@ import pytest
 
 from bench.data import hub
 from bench.data.examples import examples
-from bench.data.sources import fingerprint, load, local_files
+from bench.data.places import fingerprint, local_files
+from bench.data.sources import load
 from bench.errors import UsageError
 from bench.task import Source, Split, Task, bio
 
