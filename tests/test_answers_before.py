@@ -15,7 +15,7 @@ from tests.conftest import Bench
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "transformers", "datasets", "pandas", "matplotlib"}
 SUPERGLUE = ("--suite", "superglue", "--tasks", "rte")
-WRONG: dict[str, tuple[tuple[str, ...], str]] = {
+RUN: dict[str, tuple[tuple[str, ...], str]] = {
     "method": (("--methods", "ptv3"), "unknown method 'ptv3'"),
     "setting": (("--set", "ptv2.lenght=3"), "unknown setting of ptv2 'lenght'"),
     "value of a setting": (("--set", "ptv2.length=0"), "ptv2.length=0 is not possible"),
@@ -34,15 +34,25 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize(("flags", "message"), WRONG.values(), ids=WRONG)
+WRONG = {name: (("run", *flags), message) for name, (flags, message) in RUN.items()} | {
+    "results folder": (("report", "nowhere"), "nowhere is not a results folder"),
+    "no results folder": (("report",), "no results folder under results/"),
+    "format": (("report", "nowhere", "--format", "cvs"), "unknown report format 'cvs'"),
+    "plugin of a report": (("report", "nowhere", "--plugin", "nowhere.py"), "--plugin nowhere.py: no such file"),
+    "samples": (("report", "nowhere", "--samples", "-1"), "--samples -1 is not possible: it must be at least 0"),
+    "cell's folder": (("export", "0", "--to", "adapter", "--in", "nowhere"), "nowhere is not a results folder"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
 def test_wrong_input_is_answered_before_a_heavy_library_is_loaded(
-    flags: tuple[str, ...], message: str, tmp_path: Path
+    arguments: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "wrong.toml").write_text('method = ["ptv2"]\n')
     code = (
         "import atexit, sys\nfrom bench.cli import main\n"
         f"atexit.register(lambda: print('HEAVY', *sorted({HEAVY!r} & set(sys.modules))))\n"
-        f"sys.argv = ['bench', 'run', *{flags!r}]\nmain()\n"
+        f"sys.argv = ['bench', *{arguments!r}]\nmain()\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(

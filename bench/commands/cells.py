@@ -28,7 +28,8 @@ def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[P
     for path in plugins:
         load_plugin(path)
     store = Store.open(folder or newest_results())
+    whole_id = store.record(cell_id).id
     from bench.export import export  # torch comes in here
 
-    for path in export(store, cell_id, to):
+    for path in export(store, whole_id, to):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

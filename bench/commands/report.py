@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from bench.commands.folders import newest_results
 from bench.registry import load_plugin, suites
 from bench.request import ReportRequest
+from bench.store.store import OtherFormat, Store
 
 
 def report_folders(request: ReportRequest) -> None:
@@ -14,6 +16,9 @@ def report_folders(request: ReportRequest) -> None:
     for path in request.plugin:
         load_plugin(path)
     folders = list(request.folders) or [newest_results()]
+    for folder in folders:  # what is none is refused here; one of another format may be left out
+        with suppress(OtherFormat):
+            Store.open(folder)
     averages = {name: suite.average for name, suite in suites().items() if suite.average}
     from rich.console import Console
 

@@ -11,6 +11,7 @@ from bench.cell import TRIAL_SEED, Budget, Cell, JointTask, Plan, Precision, Ski
 from bench.data.places import check_source, fingerprint, hub_revision
 from bench.errors import UsageError, unknown
 from bench.model.proof import Proof
+from bench.model.source import ModelSource
 from bench.plan.budgets import BUDGET, budgets
 from bench.plan.lines import Line, fitting, lines, notes
 from bench.plan.models import chosen_models, layer_notes
@@ -37,7 +38,9 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     every_budget = budgets(suite, request.budget, request.sweep.get(BUDGET, {}))
     _check_sources(request, suite, tasks, planned)
     models, skips = chosen_models(suite, references, proofs or {})
-    data = {task.name: _data_of(request, task) for task in tasks}
+    data = {task.name: _of_data(request, task) for task in tasks}
+    # the cells of each seed are made of one at seed 0
+    shared: dict[str, Any] = {"suite": suite.name, "seed": 0, "protocol": request.protocol, "precision": precision}
     cells: list[Cell] = []
     trials: list[Cell] = []
     joint_tasks: dict[str, JointTask] = {}
@@ -45,21 +48,9 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
         serving, unfit = fitting(line, task, model, suite, every_budget[0])
         skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
         for of_task in every_budget if serving else ():
-            first = Cell(
-                suite=suite.name,
-                **data[task.name],
-                model=model.name,
-                model_fingerprint=model.fingerprint,
-                model_path=model.path,
-                method=line.first.name,
-                settings=serving[0].model_dump(mode="json"),
-                given=line.given,
-                seed=0,  # the cells of each seed are made of this one
-                budget=of_task[task.name],
-                protocol=request.protocol,
-                precision=precision,
-                joint=_joint(request, serving[0], task, suite, of_task, joint_tasks),
-            )
+            joint = _joint(request, serving[0], task, suite, of_task, joint_tasks)
+            what = {**data[task.name], **_of_model(model), **_of_method(line, serving[0])}
+            first = Cell(**shared, **what, budget=of_task[task.name], joint=joint)
             tried = [_trial(first, method, line) for method in serving] if request.trials else []
             trials += tried
             cells += _seeded(first, seeds, request.vary, line.num_settings, tried)
@@ -82,13 +73,15 @@ def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task], planned
         )
     for task in tasks:
         check_source(task, request.data, task.splits(request.protocol))
-    for line, task in product(planned, tasks):
-        for other in _joint_tasks(line.first, task, suite):
-            with _naming_first_stage(line.first, other):
-                check_source(other, request.data, ("train",))
+    pairs = (
+        (line.first, other) for line in planned for task in tasks for other in _joint_tasks(line.first, task, suite)
+    )
+    for method, other in {(method.name, other.name): (method, other) for method, other in pairs}.values():
+        with _naming_first_stage(method, other):
+            check_source(other, request.data, ("train",))
 
 
-def _data_of(request: RunRequest, task: Task) -> dict[str, Any]:
+def _of_data(request: RunRequest, task: Task) -> dict[str, Any]:
     """The fields of a cell that say what it is measured on."""
     return {
         "task": task.name,
@@ -97,6 +90,14 @@ def _data_of(request: RunRequest, task: Task) -> dict[str, Any]:
         "data_path": str(request.data.resolve()) if request.data else None,
         "data_revision": None if request.data or task.source.generate else hub_revision(task),
     }
+
+
+def _of_model(model: ModelSource) -> dict[str, Any]:
+    return {"model": model.name, "model_fingerprint": model.fingerprint, "model_path": model.path}
+
+
+def _of_method(line: Line, method: Method) -> dict[str, Any]:
+    return {"method": method.name, "settings": method.model_dump(mode="json"), "given": line.given}
 
 
 def _once(cells: list[Cell]) -> tuple[Cell, ...]:

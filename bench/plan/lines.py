@@ -84,10 +84,8 @@ def fitting(
         method = _with_head(drawn, task, line.given)
         joint = method.joint(task, suite)
         reason = method.unfit(task, model) or _alone(joint, task, suite)
-        texts = joint.tasks if joint else (task,)
-        beyond = next(
-            filter(None, (_beyond_positions(method, model, read, budgets[read.name]) for read in texts)), None
-        )
+        read = joint.tasks if joint else (task,)
+        beyond = next(filter(None, (_beyond_positions(method, model, text, budgets[text.name]) for text in read)), None)
         if beyond and not reason and drawn == line.first:
             raise UsageError(beyond)
         if reason or beyond:
