@@ -23,6 +23,7 @@ from bench.plan import Grid, plan
 from bench.preview import print_cells, print_choice, print_plan
 from bench.registry import load_plugin, methods, suites
 from bench.report.trials import trials_table
+from bench.resolved import resolve
 from bench.selection import Choice, choose, possible, trials_to_run
 from bench.store.record import Record
 from bench.store.store import Store
@@ -58,33 +59,36 @@ def run_grid(flags: dict[str, Any]) -> int:
     if flags["plan"]:
         print_cells(console, [*whole.trials, *choice.cells], {cell.id for cell in [*trials, *missing]})
         return 0
+    from bench.data.run_data import RunData
     from bench.model.memory import check_memory
     from bench.progress import progress
-    from bench.runner import Options, prepare, run
-    from bench.train.room import DataRoom
+    from bench.runner import Runner
+    from bench.train.options import Options
+    from bench.train.prepare import prepare
 
     lanes, token_budget = asked.get("lanes", 8), asked.get("token_budget")
     options = Options(device, lanes, token_budget, asked.get("save_tuned", True), asked.get("checkpointing", False))
-    ahead = [*trials, *missing, *possible(whole, choice.waiting)]
+    ahead = [resolve(cell) for cell in (*trials, *missing, *possible(whole, choice.waiting))]
     check_memory(ahead, device, lanes, token_budget, options.checkpointing)  # before minutes of reading
-    room = DataRoom()
+    data = RunData()
     begun = time.perf_counter()
-    prepare([*trials, *missing, *choice.waiting], room)  # before anything is written: bad input leaves no folder behind
-    _print_encoded(console, room.num_items, room.store.num_tokenised, time.perf_counter() - begun)
+    to_read = [resolve(cell) for cell in (*trials, *missing, *choice.waiting)]
+    prepare(to_read, data)  # before anything is written: bad input leaves no folder behind
+    _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
     store = Store.create(path)
     with store.writing():
         store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
         records: list[Record] = []
         if trials:
             with progress(console, len(trials)) as audience:
-                records = run(trials, store, options, audience, room)
+                records = Runner(store, options, audience, data).run(trials)
             choice = choose(whole, store, {record.id for record in records})
             store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
             print_choice(console, choice)
         missing = store.missing(choice.cells)
-        prepare(missing, room)  # what is chosen may have other lengths than what was read ahead
+        prepare([resolve(cell) for cell in missing], data)  # what is chosen may be longer than what was read ahead
         with progress(console, len(missing)) as audience:
-            records += run(missing, store, options, audience, room)
+            records += Runner(store, options, audience, data).run(missing)
     return _close(console, records, choice, path)
 
 

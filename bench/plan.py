@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.budgets import BUDGET, budgets
-from bench.cell import TRIAL_SEED, Budget, Cell, Frozen, JointTask, Plan, Precision, Protocol, Skip
+from bench.cell import TRIAL_SEED, Budget, Cell, Frozen, Plan, Precision, Protocol, Skip
 from bench.data.sources import fingerprint, hub_revision
 from bench.errors import UsageError, unknown
+from bench.joint import JointData
 from bench.lineup import chosen_models, layer_notes
 from bench.model.proof import Proof
 from bench.model.source import ModelSource
@@ -58,16 +60,15 @@ def plan(grid: Grid, proofs: Mapping[str, Proof] | None = None) -> Plan:
     prints = {task.name: fingerprint(task, grid.data, task.splits(grid.protocol)) for task in tasks}
     cells: list[Cell] = []
     trials: list[Cell] = []
-    joint_tasks: dict[str, JointTask] = {}
+    joint_data = JointData(grid.data)
     for model in models:
         for task in tasks:
+            pairing = _Pairing(grid, suite, task, model, prints[task.name])
             for variant in lines:
                 fitted, unfit = fitting(variant, task, model, suite, every_budget[0])
                 skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
                 for of_task in every_budget if fitted else ():
-                    joint = _joint(grid, fitted[0], task, suite, of_task, joint_tasks)
-                    budget, data = of_task[task.name], prints[task.name]
-                    first = _cell(grid, suite, task, model, fitted[0], variant, budget, data, joint)
+                    first = pairing.cell(fitted[0], variant, of_task, joint_data)
                     tried = [_trial(first, method, variant) for method in fitted] if grid.trials else []
                     trials += tried
                     cells += _seeded(first, seeds, grid.vary, variant.num_settings, tried)
@@ -114,25 +115,6 @@ def _seeded(
             yield first.changed(seed=seeds[0], streams={stream: seed})
 
 
-def _joint(
-    grid: Grid, method: Method, task: Task, suite: Suite, budgets: dict[str, Budget], known: dict[str, JointTask]
-) -> tuple[JointTask, ...]:
-    """The data sets of a first stage, whether they were asked for as tasks or not. UsageError when one is not there."""
-    first = method.joint(task, suite)
-    for each in first.tasks if first else ():
-        if each.name not in known:
-            try:
-                found = fingerprint(each, grid.data, ("train",))
-            except UsageError as error:
-                hint = f"{method.name} trains on all {each.kind} tasks of a suite first; its settings may name fewer"
-                raise UsageError(f"{error} ({hint})") from None
-            length = budgets[each.name].max_length
-            known[each.name] = JointTask(
-                task=each.name, task_version=each.version, data_fingerprint=found, max_length=length
-            )
-    return tuple(known[each.name] for each in first.tasks) if first else ()
-
-
 def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
     known = {task.name: task for task in suite.tasks}
     for name in names:
@@ -141,33 +123,35 @@ def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
     return [known[name] for name in names] if names else list(suite.tasks)
 
 
-def _cell(
-    grid: Grid,
-    suite: Suite,
-    task: Task,
-    model: ModelSource,
-    method: Method,
-    variant: Variant,
-    budget: Budget,
-    data_fingerprint: str,
-    joint: tuple[JointTask, ...],
-) -> Cell:
-    return Cell(
-        suite=suite.name,
-        task=task.name,
-        task_version=task.version,
-        data_fingerprint=data_fingerprint,
-        model=model.name,
-        model_fingerprint=model.fingerprint,
-        method=method.name,
-        settings=method.model_dump(mode="json"),
-        seed=0,  # the cells of each seed are made of this one
-        budget=budget,
-        protocol=grid.protocol,
-        precision=grid.precision,
-        joint=joint,
-        given=variant.given,
-        model_path=model.path,
-        data_path=str(grid.data.resolve()) if grid.data else None,
-        data_revision=None if grid.data or task.source.generate else hub_revision(task),
-    )
+@dataclass(frozen=True)
+class _Pairing:
+    """A task on a model: what its cells have in common."""
+
+    grid: Grid
+    suite: Suite
+    task: Task
+    model: ModelSource
+    data_fingerprint: str
+
+    def cell(self, method: Method, variant: Variant, budgets: Mapping[str, Budget], joint_data: JointData) -> Cell:
+        """The cell of a variant's method, by the budgets of the suite's tasks; those of each seed are made of it."""
+        grid, task = self.grid, self.task
+        return Cell(
+            suite=self.suite.name,
+            task=task.name,
+            task_version=task.version,
+            data_fingerprint=self.data_fingerprint,
+            model=self.model.name,
+            model_fingerprint=self.model.fingerprint,
+            method=method.name,
+            settings=method.model_dump(mode="json"),
+            seed=0,
+            budget=budgets[task.name],
+            protocol=grid.protocol,
+            precision=grid.precision,
+            joint=joint_data.of(method.joint(task, self.suite), method, budgets),
+            given=variant.given,
+            model_path=self.model.path,
+            data_path=str(grid.data.resolve()) if grid.data else None,
+            data_revision=None if grid.data or task.source.generate else hub_revision(task),
+        )

@@ -17,7 +17,7 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 # Rooms of bench/ from the ground up: a module imports from its own level or below it.
 LEVELS = (
     {"cell", "checkout", "errors", "seeds", "settings", "task", "tuning"},
-    {"data", "model", "registry", "score", "store", "train"},
+    {"data", "joint", "model", "registry", "resolved", "score", "store", "train"},
     {
         "budgets",
         "design",
@@ -36,12 +36,12 @@ LEVELS = (
     {"__main__"},
 )
 LIGHT = {
-    "budgets", "cell", "cli", "commands", "design", "errors", "lineup", "plan", "preview", "progress", "registry",
-    "report", "seeds", "selection", "settings", "task", "tuning", "store", "variants",
+    "budgets", "cell", "cli", "commands", "design", "errors", "joint", "lineup", "plan", "preview", "progress",
+    "registry", "report", "resolved", "seeds", "selection", "settings", "task", "tuning", "store", "variants",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
-    "budgets", "cell", "design", "lineup", "plan", "preview", "report", "seeds", "selection", "settings", "store",
-    "task", "tuning", "variants",
+    "budgets", "cell", "design", "joint", "lineup", "plan", "preview", "report", "resolved", "seeds", "selection",
+    "settings", "store", "task", "tuning", "variants",
 }  # fmt: skip
 
 MODULES = {

@@ -50,8 +50,9 @@ def measure(args: argparse.Namespace, method: str) -> dict[str, Any]:
     """One method in this process; what the table wants of it. UsageError where the plan skips it."""
     import torch
 
-    from bench.runner import Options, run
+    from bench.runner import Runner
     from bench.store.store import Store
+    from bench.train.options import Options
 
     grid = Grid(
         suite=args.suite, tasks=(args.task,), methods=(method,), models=(args.model,), seeds=(args.seed,),
@@ -63,7 +64,7 @@ def measure(args: argparse.Namespace, method: str) -> dict[str, Any]:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         options = Options(torch.device(args.device), checkpointing=args.checkpointing)
-        (record,) = run(plan(grid).cells, Store.create(Path(folder) / "out"), options, clock)
+        (record,) = Runner(Store.create(Path(folder) / "out"), options, clock).run(plan(grid).cells)
     if record.status != "done":
         raise UsageError(f"{record.status}: {record.reason}")
     counted = clock.seconds[WARMUP:]

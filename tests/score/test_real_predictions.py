@@ -17,9 +17,10 @@ from bench.plan import Grid, plan
 from bench.registry import find_suite
 from bench.report.evidence import gather
 from bench.report.frame import frame
-from bench.runner import Options, run
+from bench.runner import Runner
 from bench.score.metrics import Rows, metrics_of
 from bench.store.store import Store
+from bench.train.options import Options
 from tests.suites.test_task_conformance import Quiet
 
 SMOKE = find_suite("smoke")
@@ -32,7 +33,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[s
     grid = Grid(suite="smoke", methods=("ptv2",), models=SMOKE.models[:1], seeds=(0,), budget={"steps": 40})
     store = Store.create(folder)
     with store.writing():
-        run(plan(grid).cells, store, Options(torch.device("cpu")), Quiet())
+        Runner(store, Options(torch.device("cpu")), Quiet()).run(plan(grid).cells)
     found = {}
     assert gather(frame([store])).problems == []  # every file gives its record's scores
     for path in sorted(Path(folder, "cells").glob("*/record.json")):
