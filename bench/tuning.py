@@ -104,7 +104,7 @@ class Method(Frozen):
         return 0
 
     def joint(self, task: Task, suite: Suite) -> Joint | None:
-        """The first stage that comes before the cell's own training, if any; not for methods that change weights."""
+        """The first stage that comes before the cell's own training, if any; a method that changes weights has none."""
         return None
 
     def demonstrations(self) -> int:
@@ -135,5 +135,8 @@ class Method(Frozen):
         """UsageError for settings that only a library can judge which a plan does not load; asked before training."""
 
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
-        """Build the trainable parts; draws initial values from torch's default generator, which the caller seeds."""
+        """Build the trainable parts; draws initial values from torch's default generator, which the caller seeds.
+
+        A cell whose prompts are not those that `slots` and `needs` announce fails with the reason.
+        """
         raise NotImplementedError

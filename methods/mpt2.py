@@ -40,10 +40,15 @@ class MultiTaskPTuningV2(PTuningV2):
         return ",".join(sorted(names))
 
     def joint(self, task: Task, suite: Suite) -> Joint:
-        names = {each.name for each in suite.tasks} if self.tasks == ALL else set(self.tasks.split(","))
-        known = {each.name for each in suite.tasks}
+        known = {other.name for other in suite.tasks}
+        names = known if self.tasks == ALL else set(self.tasks.split(","))
         for name in sorted(names - known):
             raise unknown(f"task of suite {suite.name!r}", name, known)
-        usable = [each for each in suite.tasks if each.kind == task.kind and (self.head == "linear" or each.has_cloze)]
-        chosen = tuple(each for each in usable if each.name in names or each.name == task.name)
+        chosen = tuple(
+            other
+            for other in suite.tasks
+            if other.name in names | {task.name}
+            and other.kind == task.kind
+            and (self.head == "linear" or other.has_cloze)
+        )
         return Joint(chosen, self.joint_steps, self.keep_head)

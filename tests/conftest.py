@@ -17,7 +17,6 @@ import torch
 
 from bench.cell import Cell, Precision
 from bench.plan.cells import plan
-from bench.registry import find_suite
 from bench.request import RunRequest
 from tests.suites.layouts import LAYOUTS
 
@@ -144,18 +143,14 @@ class Workshop:
         return load_backbone(find_model(str(self.model)), torch.device(device), precision, frozen)
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
-        from bench.registry import build, find_method
-        from bench.train.joint import first_stage, start_from
+        from bench.data.run_data import RunData
+        from bench.resolved import resolve
+        from bench.train.joint import first_stage
         from bench.train.lane import Lane
-        from bench.train.room import DataRoom
 
-        task, method = find_suite("superglue").task(cell.task), build(find_method(cell.method), cell.settings)
-        room = DataRoom()
-        data = room.lane_data(cell, task, method, backbone.tokenizer, backbone.reader)
-        lane = Lane(cell, method, task, backbone, data)
-        if cell.joint:
-            start_from(lane, first_stage(cell, backbone, room, 300))
-        return lane
+        resolved, data = resolve(cell), RunData()
+        start = first_stage(resolved, backbone, data, 300).start(resolved) if cell.joint else None
+        return Lane.alone(resolved, backbone, data.of(resolved, backbone), start)
 
 
 SMALL = {

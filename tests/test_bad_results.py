@@ -61,8 +61,8 @@ class SafetensorError(Exception):
     [
         ("bench.runner.save_file", SafetensorError("I/O error: No space left on device (os error 28)")),
         ("bench.runner.write_predictions", FULL),
-        ("bench.store.store._write_text", FULL),
-        ("bench.store.store._flush", OSError(errno.EDQUOT, "Disk quota exceeded")),
+        ("bench.store.store.write_text", FULL),
+        ("bench.store.store.flush", OSError(errno.EDQUOT, "Disk quota exceeded")),
     ],
 )
 def test_a_full_disk_keeps_what_is_finished(

@@ -17,18 +17,19 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 # Rooms of bench/ from the ground up: a module imports from its own level or below it.
 LEVELS = (
     {"cell", "checkout", "errors", "fields", "request", "seeds", "spelling", "task", "tuning"},
-    {"data", "model", "registry", "score", "store", "train"},
+    {"data", "joint", "model", "registry", "resolved", "score", "store", "train"},
     {"check", "export", "plan", "report", "runner"},
     {"commands"},
     {"cli", "flags"},
     {"__main__"},
 )
 LIGHT = {
-    "cell", "cli", "commands", "errors", "fields", "flags", "plan", "registry", "report", "request", "seeds",
-    "spelling", "store", "task", "tuning",
+    "cell", "cli", "commands", "errors", "fields", "flags", "joint", "plan", "registry", "report", "request", "resolved",
+    "seeds", "spelling", "store", "task", "tuning",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
-    "cell", "fields", "flags", "plan", "report", "request", "seeds", "spelling", "store", "task", "tuning",
+    "cell", "fields", "flags", "joint", "plan", "report", "request", "resolved", "seeds", "spelling", "store", "task",
+    "tuning",
 }  # fmt: skip
 TRAINING = {"bench.commands.measure"}  # the part of a command that comes when a request has been found right
 

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file, save_file
 
-from bench import runner
 from bench.model.backbone import Backbone
 from bench.model.source import ModelSource
 from bench.store.record import Record
 from bench.store.store import Store
+from bench.train import backbones
 
 Bench = Callable[..., tuple[int, str, str]]
 DEV_ROWS = 12
@@ -143,6 +143,7 @@ def test_a_cell_that_fails_leaves_its_neighbours_alone_and_is_tried_again(
     assert (code, "1 of 3 cells failed; they are tried again next time" in out) == (1, True)
     assert {seed: record.status for seed, record in found.items()} == {0: "done", 1: status, 2: "done"}
     assert reason in str(found[1].reason)
+    assert "During handling of" not in str(found[1].traceback)  # the error of the loop that the cells shared
     assert found[1].scores == {}
 
     assert bench.run(*flags, "--seeds", "0,2,4", "--out", "alone")[0] == 0
@@ -184,14 +185,14 @@ def test_a_model_that_can_no_longer_be_loaded_fails_its_own_cells_only(
     model = Path(shutil.copytree(tiny_bert, tmp_path / "gone"))
     tensors = load_file(model / "model.safetensors")
     save_file({name: 2 * each for name, each in tensors.items()}, model / "model.safetensors", {"format": "pt"})
-    load = runner.load_backbone
+    load = backbones.load_backbone
 
     def without(source: ModelSource, *arguments: Any) -> Backbone:
         if source.name == "gone":  # between the proof and its turn
             shutil.rmtree(model)
         return load(source, *arguments)
 
-    monkeypatch.setattr(runner, "load_backbone", without)
+    monkeypatch.setattr(backbones, "load_backbone", without)
     assert bench.run("--models", f"{model},{tiny_bert}")[0] == 1
     found = {record.cell.model: record for record in Store.open(Path("out")).records()}
     assert {name: record.status for name, record in found.items()} == {"tiny-bert": "done", "gone": "failed"}

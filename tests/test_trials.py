@@ -67,17 +67,16 @@ def test_a_trial_has_no_score_no_prediction_and_keeps_no_tensors(bench: Bench) -
 
 @pytest.mark.parametrize("protocol", ["holdout", "paper"])
 def test_a_trials_data_have_no_scored_part_and_are_else_those_of_its_cell(workshop: Any, protocol: str) -> None:
-    from bench.registry import build, find_method, find_suite
-    from bench.train.room import DataRoom
+    from bench.data.run_data import RunData
+    from bench.resolved import resolve
 
     (cell,) = workshop.cells("ptv2", protocol=protocol)
-    backbone, room = workshop.backbone(), DataRoom()
+    backbone, data = workshop.backbone(), RunData()
     found = {}
     for stage in ("trial", "score"):
-        task, method = find_suite("superglue").task("rte"), build(find_method("ptv2"), cell.settings)
-        found[stage] = room.lane_data(cell.changed(stage=stage), task, method, backbone.tokenizer, backbone.causal)
+        found[stage] = data.of(resolve(cell.changed(stage=stage)), backbone)
         if stage == "trial":
-            read = {split for _, _, split, _ in room._readings}
+            read = {split for _, _, split, _ in data._splits}
             assert read == ({"train"} if protocol == "holdout" else {"train", "dev"})
     assert (list(found["trial"].scored), list(found["trial"].scored_examples)) == ([], [])
     assert found["trial"].train_examples == found["score"].train_examples

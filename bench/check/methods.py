@@ -9,6 +9,7 @@ from bench.check.rig import Rig, Trained
 from bench.errors import UsageError
 from bench.model.source import find_model
 from bench.registry import build, find_method, find_suite
+from bench.resolved import resolve
 from bench.tuning import HeadKind
 
 
@@ -56,7 +57,7 @@ def repeats_to_the_bit(rig: Rig, method: str, task: str, head: HeadKind) -> None
 def is_the_same_in_company(rig: Rig, method: str, task: str, head: HeadKind) -> None:
     """Beside another cell in one loop it ends in the same bits as alone; not asked of what changes the model."""
     (cell, other) = rig.cells(method, task, seeds=(0, 1), head=head)
-    if build(find_method(method), cell.settings).changes_weights:
+    if resolve(cell).method.changes_weights:
         raise Skipped("it has the model to itself")
     _same_tensors(rig.trained(cell), rig.trained(cell, beside=other), "beside another cell")
 

@@ -11,13 +11,13 @@ from bench.cell import Cell
 from bench.check.finding import Broken, Skipped
 from bench.errors import UsageError
 from bench.plan.cells import plan
-from bench.registry import build, find_method, find_suite
 from bench.request import RunRequest
+from bench.resolved import resolve
 
 if TYPE_CHECKING:
+    from bench.data.run_data import RunData
     from bench.model.backbone import Backbone
     from bench.train.lane import Lane
-    from bench.train.room import DataRoom
 
 NOTHING = "nothing can be run: "  # how a plan says that it has no cell
 TOKENS = 300  # a micro-batch: small, so that a step has several
@@ -42,8 +42,7 @@ class Trained:
         """The probabilities of every scored example."""
         from bench.score.evaluate import predict
 
-        data = self.lane.data
-        (predictions,) = predict(self.backbone, [self.lane], [data.scored], [data.scored_examples], TOKENS)
+        (predictions,) = predict(self.backbone, [self.lane.scored()], TOKENS)
         return [answer.probabilities for answer in predictions.found]
 
 
@@ -59,7 +58,7 @@ class Rig:
     ) -> None:
         self.suite, self.model, self.data, self.settings = suite, model, data, settings or {}
         self._cells: dict[tuple[object, ...], tuple[Cell, ...] | Skipped] = {}
-        self._room: DataRoom | None = None
+        self._run_data: RunData | None = None
         self._last: tuple[tuple[object, ...], Trained] | None = None
 
     def cells(self, method: str, task: str, *, seeds: Sequence[int] = (0,), **settings: Any) -> tuple[Cell, ...]:
@@ -97,17 +96,14 @@ class Rig:
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
         """The cell's lane before its first step, after its first stage if it has one."""
-        from bench.train.joint import first_stage, start_from
+        from bench.data.run_data import RunData
+        from bench.train.joint import first_stage
         from bench.train.lane import Lane
-        from bench.train.room import DataRoom
 
-        task, method = find_suite(cell.suite).task(cell.task), build(find_method(cell.method), cell.settings)
-        room = self._room = self._room or DataRoom()
-        data = room.lane_data(cell, task, method, backbone.tokenizer, backbone.reader)
-        lane = Lane(cell, method, task, backbone, data)
-        if cell.joint:
-            start_from(lane, first_stage(cell, backbone, room, TOKENS))
-        return lane
+        resolved = resolve(cell)
+        data = self._run_data = self._run_data or RunData()
+        start = first_stage(resolved, backbone, data, TOKENS).start(resolved) if cell.joint else None
+        return Lane.alone(resolved, backbone, data.of(resolved, backbone), start)
 
     def trained(self, cell: Cell, *, checkpointing: bool = False, beside: Cell | None = None) -> Trained:
         """The cell at the end of its budget, perhaps in one loop with another. Broken when it did not train right.

@@ -11,6 +11,7 @@ from rich.console import Console
 from bench.cell import Plan
 from bench.commands.preview import print_cells, print_choice, print_plan
 from bench.commands.progress import progress
+from bench.data.run_data import RunData
 from bench.model.device import choose_device, choose_precision
 from bench.model.memory import check_memory
 from bench.model.proofs import proofs_of
@@ -19,10 +20,12 @@ from bench.plan.cells import plan
 from bench.plan.models import unproved_notes
 from bench.plan.selection import Choice, Outstanding, choose, outstanding, possible
 from bench.request import RunRequest
-from bench.runner import Options, prepare, run
+from bench.resolved import resolve
+from bench.runner import Runner
 from bench.store.record import Record
 from bench.store.store import Store
-from bench.train.room import DataRoom
+from bench.train.options import Options
+from bench.train.prepare import prepare
 
 LOST = ("trial", "diverged")
 
@@ -39,10 +42,9 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, only_plan: bool) ->
     if only_plan:
         print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
         return 0
-    ahead = [*left.trials, *left.cells, *possible(whole, left.choice.waiting)]
-    check_memory(
-        ahead, device, options.max_lanes, options.token_budget, options.checkpointing
-    )  # before minutes of reading
+    ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
+    # before minutes of reading
+    check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing)
     records, choice = _measured(console, whole, left, path, options)
     return _close(console, records, choice, path)
 
@@ -64,25 +66,25 @@ def _measured(
     console: Console, whole: Plan, left: Outstanding, path: Path, options: Options
 ) -> tuple[list[Record], Choice]:
     """The records of what was outstanding, trials first, and what the trials chose."""
-    room = DataRoom()
+    data = RunData()
     begun = time.perf_counter()
     # before anything is written: bad input leaves no folder behind
-    prepare([*left.trials, *left.cells, *left.choice.waiting], room)
-    _print_encoded(console, room.num_items, room.store.num_tokenised, time.perf_counter() - begun)
+    prepare([resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)], data)
+    _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
     store, choice = Store.create(path), left.choice
     with store.writing():
         store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
         records: list[Record] = []
         if left.trials:
             with progress(console, len(left.trials)) as audience:
-                records = run(left.trials, store, options, audience, room)
+                records = Runner(store, options, audience, data).run(left.trials)
             choice = choose(whole, store, {record.id for record in records})
             store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
             print_choice(console, choice)
         missing = store.missing(choice.cells)
-        prepare(missing, room)  # what is chosen may have other lengths than what was read ahead
+        prepare([resolve(cell) for cell in missing], data)  # what is chosen may be longer than what was read ahead
         with progress(console, len(missing)) as audience:
-            records += run(missing, store, options, audience, room)
+            records += Runner(store, options, audience, data).run(missing)
     return records, choice
 
 

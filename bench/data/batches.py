@@ -19,7 +19,7 @@ from bench.seeds import derive
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadPositions:
     """What one lane's head reads in a micro-batch: its tickets, and their positions one after another."""
 
     tickets: list[Ticket]
@@ -68,22 +68,22 @@ class MicroBatch:
         places = torch.arange(len(hidden), device=hidden.device)
         return hidden[places[:, None], self.read_columns]
 
-    def reading(self, lane: int) -> Reading | None:
+    def read_by(self, lane: int) -> ReadPositions | None:
         """What a lane's head reads; None when it has no row here."""
-        own = [(at, row) for at, row in enumerate(self.rows) if self.row_lanes[at] == lane]
-        if not own:
+        lane_rows = [(at, row) for at, row in enumerate(self.rows) if self.row_lanes[at] == lane]
+        if not lane_rows:
             return None
         device = self.ids.device
-        places = [(at, number) for at, row in own for number in range(len(row.read))]
-        tokens = [token for _, row in own for token in (row.tokens or [0] * len(row.read))]
+        places = [(at, number) for at, row in lane_rows for number in range(len(row.read))]
+        tokens = [token for _, row in lane_rows for token in (row.tokens or [0] * len(row.read))]
         tickets = [ticket for ticket in self.tickets if ticket.lane == lane]
         where = torch.tensor(places, dtype=torch.long).view(-1, 2).to(device)
-        return Reading(
+        return ReadPositions(
             tickets=tickets,
             rows=where[:, 0],
             numbers=where[:, 1],
             tokens=torch.tensor(tokens, dtype=torch.long).to(device),
-            per_row=[len(row.read) for _, row in own],
+            per_row=[len(row.read) for _, row in lane_rows],
             per_item=[ticket.item.num_read for ticket in tickets],
         )
 

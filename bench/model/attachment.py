@@ -41,8 +41,6 @@ class Prompts:
 class Attachment(nn.Module):
     """Base: adds nothing. Its own parameters train; a subclass may also train weights of the backbone."""
 
-    layers: tuple[int, ...] = ()
-    offset: int = 0
     drops_inside: bool = False  # whether it has put dropout of its own into the backbone, beside `Method.dropout`
 
     def __init__(self) -> None:
@@ -54,6 +52,7 @@ class Attachment(nn.Module):
         return self._restored or self.make()
 
     def make(self) -> Prompts:
+        """A step's prompts; asked for before `begin` too, when their shapes are looked at."""
         return Prompts()
 
     def weights(self) -> dict[str, nn.Parameter]:
@@ -65,14 +64,20 @@ class Attachment(nn.Module):
         return None
 
     def begin(self, num_steps: int) -> None:
-        """Called once before training, with the number of steps it will take; UsageError when they cannot be right."""
+        """Called once before training, with the number of steps it will take; UsageError when they cannot be right.
+
+        Where a first stage trains several data sets it is called once for all of them.
+        """
 
     def penalty(self) -> Tensor | None:
         """What a step's loss has besides the task's, a scalar with gradients; None for nothing."""
         return None
 
     def after_step(self, step: int) -> None:
-        """Called after every optimizer step, the first being 1, while the step's gradients are still there."""
+        """Called after every optimizer step, the first being 1, while the step's gradients are still there.
+
+        Never where prompts are searched for, which has no optimizer.
+        """
 
     def found(self) -> dict[str, Any]:
         """What a person can read of the result, for the record; nothing where it is vectors."""
@@ -89,7 +94,10 @@ class Attachment(nn.Module):
         with torch.no_grad():
             for name, weight in self.weights().items():
                 weight.copy_(tensors[name])
-        self._restored = Prompts(tensors.get("slots"), tensors.get("prefixes"), self.layers, self.offset)
+            drawn = self.make()
+        slots = None if drawn.slots is None else tensors["slots"]
+        prefixes = None if drawn.prefixes is None else tensors["prefixes"]
+        self._restored = Prompts(slots, prefixes, drawn.layers, drawn.offset)
 
 
 class Weights(Attachment):

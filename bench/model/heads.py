@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.data.batches import MicroBatch, Reading
+from bench.data.batches import MicroBatch, ReadPositions
 from bench.errors import UsageError
 from bench.model.backbone import Backbone
 from bench.model.dropout import keep_mask
@@ -73,7 +73,7 @@ class CandidateHead(WordHead):
 
 def lane_scores(
     backbone: Backbone, batch: MicroBatch, hidden: Tensor, heads: Sequence[nn.Module], rates: Sequence[float]
-) -> dict[int, tuple[Reading, Tensor]]:
+) -> dict[int, tuple[ReadPositions, Tensor]]:
     """By lane of a micro-batch what its head reads, and the scores (R, C).
 
     `heads` and `rates` (dropout on a linear head's input, drawn by row) go by lane; heads that meet are of one shape.
@@ -81,17 +81,17 @@ def lane_scores(
     """
     states = batch.gathered(hidden)  # (B, K, H)
     lanes = list(batch.rows_of)
-    readings = {lane: reading for lane in lanes if (reading := batch.reading(lane)) is not None}
+    read_by = {lane: read for lane in lanes if (read := batch.read_by(lane)) is not None}
     first = heads[lanes[0]]
     if isinstance(first, LinearHead):
         scores = _linear_scores(batch, states * _head_dropout(batch, states, rates), heads)  # (B, K, C)
-        return {lane: (reading, reading.of(scores)) for lane, reading in readings.items()}
+        return {lane: (read, read.of(scores)) for lane, read in read_by.items()}
     logits = backbone.lm_logits(states.flatten(0, 1)).view(*states.shape[:2], -1)  # (B, K, V)
     found = {}
-    for lane, reading in readings.items():
+    for lane, read in read_by.items():
         head = heads[lane]
         assert isinstance(head, WordHead), "heads of other shapes share no micro-batch"
-        found[lane] = reading, head.chosen(reading.of(logits), reading.tokens)
+        found[lane] = read, head.chosen(read.of(logits), read.tokens)
     return found
 
 

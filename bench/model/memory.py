@@ -21,7 +21,7 @@ from bench.errors import UsageError
 from bench.model.families import family_of, reading_part
 from bench.model.scales import listed_size
 from bench.model.source import ModelSource, find_model, read_config, weight_shapes
-from bench.registry import build, find_method
+from bench.resolved import ResolvedCell
 from bench.tuning import Method
 
 MARGIN = 0.05  # share of the free memory that is left to the allocator's gaps, prompts, heads and the data
@@ -76,7 +76,7 @@ class Sizes:
 
 
 def check_memory(
-    cells: Sequence[Cell], device: torch.device, max_lanes: int, token_budget: int | None, checkpointing: bool
+    cells: Sequence[ResolvedCell], device: torch.device, max_lanes: int, token_budget: int | None, checkpointing: bool
 ) -> None:
     """UsageError with the estimate when a cell's model does not fit the free memory of the device.
 
@@ -85,8 +85,8 @@ def check_memory(
     free = available_bytes(device)
     host = available_bytes(torch.device("cpu"))
     for cells_alike in _alike(cells):
-        cell = cells_alike[0]
-        model, method = find_model(cell.model_path), build(find_method(cell.method), cell.settings)
+        cell, method = cells_alike[0].cell, cells_alike[0].method
+        model = find_model(cell.model_path)
         sizes = model_sizes(model)
         if sizes is None:
             continue
@@ -112,13 +112,14 @@ def check_memory(
             )
 
 
-def _alike(cells: Sequence[Cell]) -> list[list[Cell]]:
+def _alike(cells: Sequence[ResolvedCell]) -> list[list[ResolvedCell]]:
     """Cells that need the same: of one model, precision, method with its settings, and lengths."""
-    found: dict[tuple[object, ...], list[Cell]] = {}
-    for cell in cells:
+    found: dict[tuple[object, ...], list[ResolvedCell]] = {}
+    for resolved in cells:
+        cell = resolved.cell
         settings = tuple(sorted((name, str(value)) for name, value in cell.settings.items()))
         key = (cell.model_path, cell.precision, cell.method, settings, cell.budget.max_length, cell.budget.batch_size)
-        found.setdefault(key, []).append(cell)
+        found.setdefault(key, []).append(resolved)
     return list(found.values())
 
 

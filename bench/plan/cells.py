@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import product
 from typing import Any
 
-from bench.cell import TRIAL_SEED, Budget, Cell, JointTask, Plan, Precision, Skip
+from bench.cell import TRIAL_SEED, Cell, Plan, Precision, Skip
 from bench.data.places import check_source, fingerprint, hub_revision
 from bench.errors import UsageError, unknown
+from bench.joint import JointData
 from bench.model.proof import Proof
 from bench.model.source import ModelSource
 from bench.plan.budgets import BUDGET, budgets
@@ -43,12 +43,12 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     shared: dict[str, Any] = {"suite": suite.name, "seed": 0, "protocol": request.protocol, "precision": precision}
     cells: list[Cell] = []
     trials: list[Cell] = []
-    joint_tasks: dict[str, JointTask] = {}
+    joint_data = JointData(request.data)
     for model, task, line in product(models, tasks, planned):
         serving, unfit = fitting(line, task, model, suite, every_budget[0])
         skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
         for of_task in every_budget if serving else ():
-            joint = _joint(request, serving[0], task, suite, of_task, joint_tasks)
+            joint = joint_data.of(serving[0].joint(task, suite), serving[0], of_task)
             what = {**data[task.name], **_of_model(model), **_of_method(line, serving[0])}
             first = Cell(**shared, **what, budget=of_task[task.name], joint=joint)
             tried = [_trial(first, method, line) for method in serving] if request.trials else []
@@ -73,12 +73,8 @@ def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task], planned
         )
     for task in tasks:
         check_source(task, request.data, task.splits(request.protocol))
-    pairs = (
-        (line.first, other) for line in planned for task in tasks for other in _joint_tasks(line.first, task, suite)
-    )
-    for method, other in {(method.name, other.name): (method, other) for method, other in pairs}.values():
-        with _naming_first_stage(method, other):
-            check_source(other, request.data, ("train",))
+    for line, task in product(planned, tasks):
+        JointData(request.data).check(line.first.joint(task, suite), line.first)
 
 
 def _of_data(request: RunRequest, task: Task) -> dict[str, Any]:
@@ -133,42 +129,6 @@ def _seeded(
     for stream in vary:
         for seed in seeds[1:]:
             yield first.changed(seed=seeds[0], streams={stream: seed})
-
-
-def _joint(
-    request: RunRequest,
-    method: Method,
-    task: Task,
-    suite: Suite,
-    budgets: dict[str, Budget],
-    known: dict[str, JointTask],
-) -> tuple[JointTask, ...]:
-    """The data sets of a first stage, whether they were asked for as tasks or not. UsageError when one is not there."""
-    others = _joint_tasks(method, task, suite)
-    for other in others:
-        if other.name not in known:
-            with _naming_first_stage(method, other):
-                data = fingerprint(other, request.data, ("train",))
-            length = budgets[other.name].max_length
-            known[other.name] = JointTask(
-                task=other.name, task_version=other.version, data_fingerprint=data, max_length=length
-            )
-    return tuple(known[other.name] for other in others)
-
-
-def _joint_tasks(method: Method, task: Task, suite: Suite) -> tuple[Task, ...]:
-    first = method.joint(task, suite)
-    return first.tasks if first else ()
-
-
-@contextmanager
-def _naming_first_stage(method: Method, task: Task) -> Iterator[None]:
-    """Within the block a UsageError says why a data set is wanted that nobody named."""
-    try:
-        yield
-    except UsageError as error:
-        hint = f"{method.name} trains on all {task.kind} tasks of a suite first; its settings may name fewer"
-        raise UsageError(f"{error} ({hint})") from None
 
 
 def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:

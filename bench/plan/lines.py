@@ -9,12 +9,13 @@ from typing import Any
 
 from bench.cell import Budget, settings_text
 from bench.errors import UsageError
+from bench.joint import joint_unfit
 from bench.model.source import ModelSource
 from bench.plan.budgets import BUDGET
 from bench.plan.design import draw
 from bench.registry import build, find_method
 from bench.task import Suite, Task
-from bench.tuning import Joint, Method
+from bench.tuning import Method
 
 Given = Mapping[str, Mapping[str, Any]]  # method -> setting -> value, or -> values of a sweep
 
@@ -83,7 +84,7 @@ def fitting(
     def fit(drawn: Method) -> Method | None:
         method = _with_head(drawn, task, line.given)
         joint = method.joint(task, suite)
-        reason = method.unfit(task, model) or _alone(joint, task, suite)
+        reason = method.unfit(task, model) or joint_unfit(method, joint, task, suite)
         read = joint.tasks if joint else (task,)
         beyond = next(filter(None, (_beyond_positions(method, model, text, budgets[text.name]) for text in read)), None)
         if beyond and not reason and drawn == line.first:
@@ -113,12 +114,6 @@ def notes(planned: Sequence[Line]) -> tuple[str, ...]:
         if (count := line.first.passes_per_step) > 1
     )
     return lacking + passes
-
-
-def _alone(first: Joint | None, task: Task, suite: Suite) -> str | None:
-    if first is None or len(first.tasks) > 1:
-        return None
-    return f"suite {suite.name!r} has no other {task.kind} task to train on together with {task.name!r} first"
 
 
 def _with_head(method: Method, task: Task, given: Mapping[str, Any]) -> Method:

@@ -10,7 +10,7 @@ from bench.cell import Cell, Skip
 from bench.model.proof import Proof
 from bench.model.scales import expand
 from bench.model.source import ModelSource, find_model, on_hub, refusal
-from bench.registry import build, find_method
+from bench.resolved import resolve
 from bench.task import Suite
 
 
@@ -47,7 +47,7 @@ def layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:
         if not proof or not proof.layers or len(proof.layers) == proof.num_layers:
             continue
         of_model = [cell for cell in cells if cell.model_fingerprint == model.fingerprint]
-        if any("prefixes" in build(find_method(cell.method), cell.settings).needs for cell in of_model):
+        if any("prefixes" in resolve(cell).method.needs for cell in of_model):
             layers = ", ".join(str(layer + 1) for layer in proof.layers)
             yield (
                 f"model {model.name!r}: prefixes enter {len(proof.layers)} of its {proof.num_layers} layers "

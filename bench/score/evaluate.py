@@ -1,4 +1,4 @@
-"""Predictions of lanes on items: the same micro-batches as training, without gradients or dropout."""
+"""Predictions on items: the same micro-batches as training, without gradients or dropout."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from bench.data.batches import collate
 from bench.data.cutting import Ticket
 from bench.data.rows import Item
+from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
 from bench.model.company import micro_batches
 from bench.model.heads import lane_scores
@@ -20,10 +21,23 @@ from bench.score.answers import Found, Scores, answer, with_threshold
 from bench.score.metrics import Prediction, score
 from bench.score.objective import item_losses, item_scores, num_terms
 from bench.score.texts import best_null_threshold
-from bench.task import Example
+from bench.task import Example, Task
 
-if TYPE_CHECKING:
-    from bench.train.lane import Lane
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What is asked, and what answers it: the items of some examples, and a lane's prompts and head as they are now.
+
+    Without a `null_threshold` the best one for these examples is taken; it is one of the things that are chosen on the
+    selection slice.
+    """
+
+    task: Task
+    prompts: Prompts
+    head: nn.Module
+    items: Sequence[Item]
+    examples: Sequence[Example]
+    null_threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,58 +52,46 @@ class Predictions:
 
 
 @torch.no_grad()
-def predict(
-    backbone: Backbone,
-    lanes: Sequence[Lane],
-    items: Sequence[Sequence[Item]],
-    examples: Sequence[Sequence[Example]],
-    token_budget: int,
-) -> list[Predictions]:
-    """For each lane, its predictions on its items. All lanes' rows share the queue.
-
-    A lane that has no threshold of "no answer" yet gets the best one for these examples; it is one of the things that
-    are chosen on the selection slice.
-    """
-    prompts = [lane.attachment.prompts() for lane in lanes]
-    heads = [lane.head for lane in lanes]
-    tickets = [Ticket(index, item) for index, mine in enumerate(items) for item in mine]
-    found: list[dict[int, Scores]] = [{} for _ in lanes]
-    losses: list[dict[int, float]] = [{} for _ in lanes]
+def predict(backbone: Backbone, evaluations: Sequence[Evaluation], token_budget: int) -> list[Predictions]:
+    """The predictions of each. All their rows share the queue."""
+    prompts = [evaluation.prompts for evaluation in evaluations]
+    heads = [evaluation.head for evaluation in evaluations]
+    tickets = [Ticket(index, item) for index, evaluation in enumerate(evaluations) for item in evaluation.items]
+    scores: list[dict[int, Scores]] = [{} for _ in evaluations]  # by the item's id
+    losses: list[dict[int, float]] = [{} for _ in evaluations]
     for cut in micro_batches(backbone, tickets, token_budget, prompts, heads):
         batch = collate(cut.tickets, backbone.pad_id, backbone.device, cut.shape)
-        none = [0.0] * len(lanes)
+        no_dropout = [0.0] * len(evaluations)
         with backbone.autocast():
-            hidden = backbone.hidden(batch, prompts, none)
-            for index, (reading, given) in lane_scores(backbone, batch, hidden, heads, none).items():
-                mine = [ticket.item for ticket in reading.tickets]
-                scores, counts = item_scores(lanes[index].task, reading, given)
-                own_losses = item_losses(lanes[index].task, scores, counts, mine).tolist()
-                parts = torch.split(scores.cpu(), counts)
-                for item, part, loss in zip(mine, parts, own_losses, strict=True):
-                    found[index][id(item)], losses[index][id(item)] = part.numpy(), loss
+            hidden = backbone.hidden(batch, prompts, no_dropout)
+            for index, (read, head_scores) in lane_scores(backbone, batch, hidden, heads, no_dropout).items():
+                items = [ticket.item for ticket in read.tickets]
+                of_items, counts = item_scores(evaluations[index].task, read, head_scores)
+                of_each = item_losses(evaluations[index].task, of_items, counts, items).tolist()
+                for item, part, loss in zip(items, torch.split(of_items.cpu(), counts), of_each, strict=True):
+                    scores[index][id(item)], losses[index][id(item)] = part.numpy(), loss
     return [
-        _predictions(lane, own, known, scores, math.fsum(loss.values()))
-        for lane, own, known, scores, loss in zip(lanes, items, examples, found, losses, strict=True)
+        _predictions(evaluation, scores[index], math.fsum(losses[index].values()))
+        for index, evaluation in enumerate(evaluations)
     ]
 
 
-def _predictions(
-    lane: Lane, items: Sequence[Item], examples: Sequence[Example], scores: dict[int, Scores], loss: float
-) -> Predictions:
-    task = lane.task
-    of_example: dict[int, list[Item]] = defaultdict(list)
-    for item in items:
-        of_example[item.example].append(item)
+def _predictions(evaluation: Evaluation, scores: dict[int, Scores], loss: float) -> Predictions:
+    task, examples = evaluation.task, evaluation.examples
+    items: dict[int, list[Item]] = defaultdict(list)  # by the example's number
+    for item in evaluation.items:
+        items[item.example].append(item)
     found = [
-        answer(task, example, of_example[number], [scores[id(item)] for item in of_example[number]])
+        answer(task, example, items[number], [scores[id(item)] for item in items[number]])
         for number, example in enumerate(examples)
     ]
-    threshold = lane.null_threshold
+    threshold = evaluation.null_threshold
     if threshold is None and task.answerless and math.isfinite(loss):
-        margins = [each.null_margin or 0.0 for each in found]
-        threshold = best_null_threshold(examples, [each.text for each in found], margins)
+        margins = [example_answer.null_margin or 0.0 for example_answer in found]
+        threshold = best_null_threshold(examples, [example_answer.text for example_answer in found], margins)
     answers: list[Prediction] = [
-        with_threshold(each, threshold or 0.0) if task.kind == "span" else list(each.labels) for each in found
+        with_threshold(example_answer, threshold or 0.0) if task.kind == "span" else list(example_answer.labels)
+        for example_answer in found
     ]
-    mean = loss / max(1, sum(num_terms(task, item) for item in items))
+    mean = loss / max(1, sum(num_terms(task, item) for item in evaluation.items))
     return Predictions(found, answers, mean, score(task, examples, answers), threshold)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from bench.data.batches import Reading
+from bench.data.batches import ReadPositions
 from bench.data.cutting import bucket
 from bench.data.rows import Item
 from bench.task import Task
@@ -23,16 +23,16 @@ def num_terms(task: Task, item: Item) -> int:
     return 1 if task.positions_compete else len(item.targets)
 
 
-def item_scores(task: Task, reading: Reading, scores: Tensor) -> tuple[Tensor, list[int]]:
+def item_scores(task: Task, read: ReadPositions, scores: Tensor) -> tuple[Tensor, list[int]]:
     """The scores in fp32 that targets are about, and how many of them belong to each item.
 
     Those of a choice are one per row: the mean over the positions read in it, e.g. over a candidate's tokens.
     """
     scores = scores.float()
     if task.kind != "choice":
-        return scores, reading.per_item
-    counts = torch.tensor(reading.per_row, device=scores.device)
-    return _added(scores, counts) / counts[:, None], [len(ticket.item.rows) for ticket in reading.tickets]
+        return scores, read.per_item
+    counts = torch.tensor(read.per_row, device=scores.device)
+    return _added(scores, counts) / counts[:, None], [len(ticket.item.rows) for ticket in read.tickets]
 
 
 def item_losses(task: Task, scores: Tensor, counts: list[int], items: list[Item]) -> Tensor:

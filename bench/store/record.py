@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from bench.cell import Cell
 
@@ -77,6 +77,7 @@ class Record(Part):
     cell: Cell
     status: Status
     reason: str | None = None
+    traceback: str | None = None  # of an error that ended the cell; left out of the file where there was none
     main_metric: str
     scores: dict[str, float] = {}
     trivial: dict[str, float] = {}  # what a constant answer scores on the same dev rows
@@ -91,3 +92,10 @@ class Record(Part):
     provenance: dict[str, Any] = {}
     started: str = ""  # ISO 8601, UTC
     finished: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_an_empty_traceback(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = dump(self)
+        if self.traceback is None:
+            fields.pop("traceback", None)
+        return fields

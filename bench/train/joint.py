@@ -10,24 +10,26 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from bench.cell import Cell
+from bench.data.run_data import LaneData, RunData
+from bench.joint import stage_cells, stage_key
 from bench.model.backbone import Backbone
-from bench.registry import build, find_method, find_suite
+from bench.resolved import ResolvedCell
 from bench.seeds import derive
+from bench.train.audience import Audience
 from bench.train.lane import Lane
 from bench.train.loop import CHECK_AFTER, Progress, Watches, take_step
-from bench.train.optim import build_optimizer, build_schedule
-from bench.train.room import DataRoom
-from bench.tuning import Method
+from bench.train.optim import Optimization
+from bench.train.options import Options
+from bench.train.start import Start, Trouble
+from bench.train.trainable import Trainable, attach, draw_head
 
 
 @dataclass(frozen=True)
-class Start:
+class FirstStage:
     """What a first stage came to, and what it took; `trouble` says which data set's lane broke off, and why."""
 
     attachment: dict[str, Tensor]
@@ -35,59 +37,46 @@ class Start:
     steps: int
     tokens: int
     seconds: float
-    trouble: tuple[Literal["failed", "diverged"], str] | None = None
+    trouble: Trouble | None = None
+
+    def start(self, resolved: ResolvedCell) -> Start:
+        """What a cell goes on with."""
+        joint = resolved.method.joint(resolved.task, resolved.suite)
+        head = self.heads.get(resolved.task.name) if joint is not None and joint.keep_head else None
+        return Start(self.attachment, head, self.steps, self.tokens, self.seconds, self.trouble)
 
 
-def joint_cells(cell: Cell) -> list[Cell]:
-    """The data sets of a cell's first stage as cells, the same ones for every cell that shares it.
+class FirstStages:
+    """First stages, each trained once for all cells that share it."""
 
-    They draw from a seed of their own, so that the second stage repeats neither order nor dropout of the first.
-    """
-    return [
-        cell.changed(
-            task=each.task,
-            task_version=each.task_version,
-            data_fingerprint=each.data_fingerprint,
-            data_revision=None,
-            seed=derive("joint", cell.seed),
-            stage="score",
-            trials=0,
-            budget=cell.budget.model_copy(update={"max_length": each.max_length}),
-            joint=(),
-        )
-        for each in cell.joint
-    ]
+    def __init__(self, data: RunData, options: Options, audience: Audience) -> None:
+        self._data, self._options, self._audience = data, options, audience
+        self._known: dict[tuple[str, ...], FirstStage] = {}
 
-
-def stage_key(cell: Cell) -> tuple[str, ...]:
-    """Two cells with this in common have the same first stage."""
-    return (cell.suite, cell.model_path, str(cell.data_path), *(each.id for each in joint_cells(cell)))
+    def start(self, resolved: ResolvedCell, backbone: Backbone) -> Start | None:
+        """What a cell's first stage came to; None for a cell that has none."""
+        if not resolved.cell.joint:
+            return None
+        key = stage_key(resolved)
+        if key not in self._known:
+            token_budget = self._options.tokens_for(backbone)
+            with self._audience.loop([part.cell for part in stage_cells(resolved)]):
+                self._known[key] = first_stage(resolved, backbone, self._data, token_budget, self._audience.step)
+        return self._known[key].start(resolved)
 
 
 def first_stage(
-    cell: Cell,
+    resolved: ResolvedCell,
     backbone: Backbone,
-    room: DataRoom,
+    data: RunData,
     token_budget: int,
     tell: Callable[[Progress], None] = lambda _: None,
-) -> Start:
+) -> FirstStage:
     """Train a cell's attachment on all data sets of its first stage together."""
     started = time.perf_counter()
-    method: Method = build(find_method(cell.method), cell.settings)
-    assert not method.changes_weights, "what a first stage does to the backbone would stay in it"
-    suite = find_suite(cell.suite)
-    lanes: list[Lane] = []
-    for each in joint_cells(cell):
-        task = suite.task(each.task)
-        data = room.train_data(each, task, method, backbone.tokenizer, backbone.reader)
-        lanes.append(Lane(each, method, task, backbone, data, lanes[0].attachment if lanes else None))
-    sequence = _sequence(lanes, num_steps(cell, method, lanes))
-    optimizer = build_optimizer(method, lanes[0].attachment, nn.ModuleList(lane.head for lane in lanes))
-    schedule = build_schedule(method, optimizer, len(sequence))
-    for index, lane in enumerate(lanes):
-        lane.optimizer, lane.schedule, lane.num_steps = optimizer, schedule, sequence.count(index)
+    lanes, sequence = _lanes(resolved, backbone, data)
     watches = Watches(backbone, lanes)
-    trouble: tuple[Literal["failed", "diverged"], str] | None = None
+    trouble: Trouble | None = None
     for index in sequence:
         lane = lanes[index]
         begun = time.perf_counter()
@@ -97,10 +86,10 @@ def first_stage(
             watches.check([lane])
         tell(Progress([lane], [lane.last_loss], tokens, time.perf_counter() - begun))
         if not lane.running:
-            status: Literal["failed", "diverged"] = "diverged" if lane.status == "diverged" else "failed"
-            trouble = (status, f"in the first stage, on {lane.task.name}: {lane.reason}")
+            where = f"in the first stage, on {lane.task.name}: {lane.reason}"
+            trouble = ("diverged" if lane.status == "diverged" else "failed", where)
             break
-    return Start(
+    return FirstStage(
         attachment=_copied(lanes[0].attachment),
         heads={lane.task.name: _copied(lane.head) for lane in lanes if lane.step},
         steps=sum(lane.step for lane in lanes),
@@ -110,31 +99,35 @@ def first_stage(
     )
 
 
-def num_steps(cell: Cell, method: Method, lanes: Sequence[Lane]) -> int:
+def _lanes(resolved: ResolvedCell, backbone: Backbone, data: RunData) -> tuple[list[Lane], list[int]]:
+    """A lane per data set, over one attachment and one optimizer; and which lane each step's batch comes from."""
+    method = resolved.method
+    assert not method.changes_weights, "what a first stage does to the backbone would stay in it"
+    parts = stage_cells(resolved)
+    items = [data.train_alone(part, backbone) for part in parts]
+    sequence = _sequence(parts[0].cell.seed, items, num_steps(resolved, items))
+    attachment, heads = attach(parts[0], backbone), [draw_head(part, backbone) for part in parts]
+    attachment.begin(len(sequence))
+    optimization = Optimization(method, attachment, nn.ModuleList(heads), len(sequence))
+    lanes = [
+        Lane(part, rows, Trainable(attachment, head, sequence.count(index), optimization))
+        for index, (part, rows, head) in enumerate(zip(parts, items, heads, strict=True))
+    ]
+    return lanes, sequence
+
+
+def num_steps(resolved: ResolvedCell, items: Sequence[LaneData]) -> int:
     """Steps of the first stage: the method's own number, or the budget's: its steps, or its epochs over all rows."""
-    suite, budget = find_suite(cell.suite), cell.budget
-    asked = method.joint(suite.task(cell.task), suite)
-    rows = sum(len(lane.data.train) for lane in lanes)
-    return (asked and asked.steps) or budget.steps or budget.epochs * math.ceil(rows / budget.batch_size)
+    budget = resolved.cell.budget
+    joint = resolved.method.joint(resolved.task, resolved.suite)
+    rows = sum(len(data.train) for data in items)
+    return (joint and joint.steps) or budget.steps or budget.epochs * math.ceil(rows / budget.batch_size)
 
 
-def start_from(lane: Lane, start: Start) -> None:
-    """Let a lane begin where the first stage ended, and note what that cost."""
-    suite = find_suite(lane.cell.suite)
-    asked = lane.method.joint(lane.task, suite)
-    lane.attachment.load_state_dict(start.attachment)
-    if asked is not None and asked.keep_head and lane.task.name in start.heads:
-        lane.head.load_state_dict(start.heads[lane.task.name])
-    lane.ledger.joint_steps, lane.ledger.joint_tokens = start.steps, start.tokens
-    lane.ledger.joint_seconds = start.seconds
-    if start.trouble is not None:
-        lane.fail(*start.trouble)
-
-
-def _sequence(lanes: Sequence[Lane], count: int) -> list[int]:
+def _sequence(seed: int, items: Sequence[LaneData], count: int) -> list[int]:
     """Which data set each step's batch comes from."""
-    sizes = torch.tensor([float(len(lane.data.train)) for lane in lanes])
-    generator = torch.Generator().manual_seed(derive("joint", lanes[0].cell.seed, "sequence"))
+    sizes = torch.tensor([float(len(data.train)) for data in items])
+    generator = torch.Generator().manual_seed(derive("joint", seed, "sequence"))
     drawn: list[int] = torch.multinomial(sizes, count, replacement=True, generator=generator).tolist()
     return drawn
 

@@ -10,40 +10,21 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from bench.cell import Cell
-from bench.data.context import Context
+from bench.cell import Budget, Cell
 from bench.data.cutting import Ticket
 from bench.data.rows import Item
-from bench.model.attachment import Attachment, Prompts
+from bench.data.run_data import LaneData
+from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
-from bench.model.heads import build_head
 from bench.model.label_words import LabelWords
 from bench.model.searched import Searched
-from bench.score.evaluate import Predictions
+from bench.resolved import ResolvedCell
+from bench.score.evaluate import Evaluation, Predictions
 from bench.seeds import derive
 from bench.store.record import CurvePoint
-from bench.task import Example, Task
-from bench.train.optim import build_optimizer, build_schedule
-from bench.tuning import Method
-
-
-@dataclass(frozen=True)
-class LaneData:
-    """Items of one cell with the examples they came from. Under protocol `paper`, selection is the dev split.
-
-    A trial has nothing in `scored`.
-    """
-
-    train: Sequence[Item]
-    selection: Sequence[Item]
-    scored: Sequence[Item]
-    train_examples: Sequence[Example]
-    selection_examples: Sequence[Example]
-    scored_examples: Sequence[Example]
-    train_left_out: int = 0
-    train_repaired: int = 0
-    scored_repaired: int = 0
-    context: Context = field(default_factory=Context)
+from bench.task import Example
+from bench.train.start import Start
+from bench.train.trainable import Trainable, trainable
 
 
 @dataclass
@@ -54,9 +35,6 @@ class Ledger:
     forward_passes: int = 0  # sequences through the backbone while training
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
-    joint_steps: int = 0
-    joint_tokens: int = 0
-    joint_seconds: float = 0.0
     curve: list[CurvePoint] = field(default_factory=list)
 
     @property
@@ -77,34 +55,15 @@ class Best:
 class Lane:
     """One training run. Everything random comes from the cell's named streams; nothing from its neighbours."""
 
-    def __init__(
-        self,
-        cell: Cell,
-        method: Method,
-        task: Task,
-        backbone: Backbone,
-        data: LaneData,
-        attachment: Attachment | None = None,  # one that other lanes train too
-    ) -> None:
-        self.cell, self.method, self.task, self.data = cell, method, task, data
-        # initial values come from torch's default generator, seeded for the purpose and then put back; the head has
-        # a seed of its own, so that every method starts from the same head
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive("init", cell.stream_seed("init"), "attachment"))
-            self.attachment: Attachment = attachment or method.attach(backbone, task).to(backbone.device)
-            torch.manual_seed(derive("init", cell.stream_seed("init"), "head"))
-            self.head: nn.Module = build_head(method.head, backbone, task, method.num_label_words).to(backbone.device)
+    def __init__(self, resolved: ResolvedCell, data: LaneData, trained: Trainable, start: Start | None = None) -> None:
+        cell = resolved.cell
+        self.cell, self.method, self.task, self.data = cell, resolved.method, resolved.task, data
+        self.attachment, self.head, self.num_steps = trained.attachment, trained.head, trained.num_steps
+        self.optimization, self.start = trained.optimization, start
         self.status: Literal["running", "done", "failed", "diverged"] = "running"
         self.reason: str | None = None
         self.step = 0
-        budget = cell.budget
-        self.steps_per_epoch = max(1, math.ceil(len(data.train) / budget.batch_size))
-        self.num_steps = (budget.steps or budget.epochs * self.steps_per_epoch) if method.trains else 0
-        if method.trains:
-            self.attachment.begin(self.num_steps)
-        if method.trains and not self.searches:
-            self.optimizer = build_optimizer(method, self.attachment, self.head)
-            self.schedule = build_schedule(method, self.optimizer, self.num_steps)
+        self.steps_per_epoch = steps_per_epoch(cell.budget, data)
         self.ledger = Ledger()
         self.best: Best | None = None
         self.null_threshold: float | None = None  # of "no answer", once the best weights are back
@@ -115,6 +74,14 @@ class Lane:
         self._leaves = Prompts()
         self._graph = Prompts()
         self._evaluate_at = _evaluation_steps(self.num_steps, self.steps_per_epoch, cell)
+        if start is not None and start.trouble is not None:
+            self.fail(*start.trouble)
+
+    @classmethod
+    def alone(cls, resolved: ResolvedCell, backbone: Backbone, data: LaneData, start: Start | None = None) -> Lane:
+        """A lane with an attachment and a head of its own, for the steps of its budget. UsageError as `trainable`."""
+        num_steps = budget_steps(resolved.cell.budget, data) if resolved.method.trains else 0
+        return cls(resolved, data, trainable(resolved, backbone, num_steps, start), start)
 
     @property
     def running(self) -> bool:
@@ -134,10 +101,10 @@ class Lane:
 
     def training_tensors(self) -> dict[str, nn.Parameter]:
         """Every tensor that should train, by a name a user can follow."""
-        own = {f"attachment.{name}": value for name, value in self.attachment.named_parameters()}
+        added = {f"attachment.{name}": value for name, value in self.attachment.named_parameters()}
         head = {f"head.{name}": value for name, value in self.head.named_parameters()}
         weights = {f"backbone.{name}": value for name, value in self.attachment.weights().items()}
-        return {**own, **head, **weights}
+        return {**added, **head, **weights}
 
     def next_tickets(self, lane_index: int) -> list[Ticket]:
         """The items of the next step, each with the seed of its dropout. The last batch of an epoch may be short."""
@@ -150,8 +117,8 @@ class Lane:
 
     def open_step(self) -> Prompts:
         """Make this step's prompts; micro-batches add up gradients in the leaves that are returned."""
-        if not self.searches:
-            self.optimizer.zero_grad(set_to_none=True)
+        if self.optimization is not None:
+            self.optimization.clear()
         self._graph = self.attachment.prompts()
         self._leaves = self._graph.leaves()
         return self._leaves
@@ -171,28 +138,45 @@ class Lane:
         return self._leaves.slots.grad if self._leaves.slots is not None else None
 
     def apply(self) -> None:
-        """Clip and step."""
-        torch.nn.utils.clip_grad_norm_(self.training_tensors().values(), self.method.clip)
-        self.optimizer.step()
-        self.schedule.step()
+        """The optimizer's step."""
+        assert self.optimization is not None, "a search takes its steps itself"
+        self.optimization.apply(self.training_tensors().values())
         self.step += 1
+
+    def after_step(self) -> None:
+        """Let the attachment know of the optimizer's step, once what has moved was noted."""
+        assert self.optimization is not None
+        self.attachment.after_step(self.optimization.step)
 
     @property
     def due(self) -> bool:
         """Whether the step just taken is one after which the lane is evaluated."""
         return self.step in self._evaluate_at
 
-    def note(self, found: Predictions) -> None:
+    def selection(self) -> Evaluation:
+        """What its steps are chosen by."""
+        return self._evaluation(self.data.selection, self.data.selection_examples)
+
+    def scored(self) -> Evaluation:
+        """What its scores are from; nothing for a trial."""
+        return self._evaluation(self.data.scored, self.data.scored_examples)
+
+    def _evaluation(self, items: Sequence[Item], examples: Sequence[Example]) -> Evaluation:
+        with torch.no_grad():
+            prompts = self.attachment.prompts()
+        return Evaluation(self.task, prompts, self.head, items, examples, self.null_threshold)
+
+    def note(self, predictions: Predictions) -> None:
         """Add a point to the curve; keep the weights when it is the best so far (the loss decides between equals)."""
         mean_loss = sum(self._losses) / len(self._losses) if self._losses else None
         self._losses.clear()
         self.ledger.curve.append(
-            CurvePoint(step=self.step, epoch=round(self.epoch, 3), train_loss=mean_loss, scores=found.scores)
+            CurvePoint(step=self.step, epoch=round(self.epoch, 3), train_loss=mean_loss, scores=predictions.scores)
         )
-        rank = (found.scores[self.task.main_metric], -found.loss)
+        rank = (predictions.scores[self.task.main_metric], -predictions.loss)
         if self.best is None or rank > self.best.rank:
             values = {name: value.detach().clone() for name, value in self.training_tensors().items()}
-            self.best = Best(rank, self.step, values, found.null_threshold)
+            self.best = Best(rank, self.step, values, predictions.null_threshold)
 
     def return_to_best(self) -> None:
         """Put back the weights of the best point of the curve."""
@@ -204,7 +188,7 @@ class Lane:
         self.null_threshold = self.best.null_threshold
 
     def found(self) -> dict[str, Any]:
-        """What a person can read of the result: a trigger's tokens, label words that were searched for."""
+        """What a person can read of a lane that is done: a trigger's tokens, label words that were searched for."""
         return self.attachment.found() | (self.head.found() if isinstance(self.head, LabelWords) else {})
 
     def stored(self) -> dict[str, Tensor]:
@@ -212,6 +196,16 @@ class Lane:
         with torch.no_grad():
             kept = self.attachment.stored()
         return {**kept, **{f"head.{name}": value.detach().clone() for name, value in self.head.named_parameters()}}
+
+
+def steps_per_epoch(budget: Budget, data: LaneData) -> int:
+    """Steps that go once through the items a lane trains on."""
+    return max(1, math.ceil(len(data.train) / budget.batch_size))
+
+
+def budget_steps(budget: Budget, data: LaneData) -> int:
+    """Steps that a budget gives a lane: its own number, or its epochs."""
+    return budget.steps or budget.epochs * steps_per_epoch(budget, data)
 
 
 def _evaluation_steps(num_steps: int, steps_per_epoch: int, cell: Cell) -> frozenset[int]:

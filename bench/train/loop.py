@@ -143,9 +143,9 @@ def _gradients(backbone: Backbone, lanes: Sequence[Lane], tickets: Sequence[Tick
         with deterministic(backbone.device, backbone.deterministic):
             losses = _losses(backbone, batch, lanes, prompts, terms)
             torch.cat(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        for index, each in losses.items():
-            parts[index].append(each.detach())
-    sums = [torch.cat(each).sum() for each in parts]  # of the items in the lane's order, however they were cut
+        for index, of_items in losses.items():
+            parts[index].append(of_items.detach())
+    sums = [torch.cat(of_lane).sum() for of_lane in parts]  # of the items in the lane's order, however they were cut
     for index, lane in enumerate(lanes):
         penalty = lane.attachment.penalty()
         if penalty is not None:
@@ -160,15 +160,15 @@ def _losses(
 ) -> dict[int, Tensor]:
     """By lane of a micro-batch its items' shares of the lane's mean loss: (items,) each."""
     rates, heads = [lane.method.dropout for lane in lanes], [lane.head for lane in lanes]
-    found = {}
+    shares = {}
     with backbone.autocast():
         with row_dropout(_draws(backbone, batch, lanes)):
             hidden = backbone.hidden(batch, prompts, rates)
-        for index, (reading, scores) in lane_scores(backbone, batch, hidden, heads, rates).items():
-            items = [ticket.item for ticket in reading.tickets]
-            losses = item_losses(lanes[index].task, *item_scores(lanes[index].task, reading, scores), items)
-            found[index] = losses / max(1, terms[index])
-    return found
+        for index, (read, scores) in lane_scores(backbone, batch, hidden, heads, rates).items():
+            items = [ticket.item for ticket in read.tickets]
+            losses = item_losses(lanes[index].task, *item_scores(lanes[index].task, read, scores), items)
+            shares[index] = losses / max(1, terms[index])
+    return shares
 
 
 def _draws(backbone: Backbone, batch: MicroBatch, lanes: Sequence[Lane]) -> RowDropout | None:
@@ -192,7 +192,7 @@ def _update(lane: Lane, backbone: Backbone, loss: float, token_budget: int, watc
     watches.saw_gradients(lane)
     lane.apply()
     watches.saw_moves(lane)
-    lane.attachment.after_step(lane.step)
+    lane.after_step()
     return 0
 
 
@@ -200,10 +200,9 @@ def _evaluate(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> N
     if not lanes:
         return
     started = time.perf_counter()
-    rows = [lane.data.selection for lane in lanes]
-    found = predict(backbone, lanes, rows, [lane.data.selection_examples for lane in lanes], token_budget)
+    outcomes = predict(backbone, [lane.selection() for lane in lanes], token_budget)
     seconds = time.perf_counter() - started
-    for lane, predictions in zip(lanes, found, strict=True):
+    for lane, predictions in zip(lanes, outcomes, strict=True):
         lane.ledger.evaluate_seconds += seconds / len(lanes)
         if not math.isfinite(predictions.loss):
             lane.fail("diverged", f"the selection loss was {predictions.loss} after step {lane.step}")

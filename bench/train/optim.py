@@ -1,8 +1,11 @@
-"""Optimizer and schedule of a lane."""
+"""What moves an attachment and its head: optimizer and schedule."""
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from transformers.optimization import get_constant_schedule_with_warmup, get_linear_schedule_with_warmup
@@ -12,13 +15,34 @@ from bench.train.adafactor import Adafactor
 from bench.tuning import Method
 
 
+class Optimization:
+    """An optimizer with its schedule, and the steps both have taken. Lanes that train one attachment share it."""
+
+    def __init__(self, method: Method, attachment: Attachment, head: nn.Module, num_steps: int) -> None:
+        self.optimizer = build_optimizer(method, attachment, head)
+        self.schedule = build_schedule(method, self.optimizer, num_steps)
+        self.step = 0
+        self._clip = method.clip
+
+    def clear(self) -> None:
+        """Forget the last step's gradients."""
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def apply(self, tensors: Iterable[Tensor]) -> None:
+        """Clip the gradients of these tensors, and step."""
+        torch.nn.utils.clip_grad_norm_(tensors, self._clip)
+        self.optimizer.step()
+        self.schedule.step()
+        self.step += 1
+
+
 def build_optimizer(method: Method, attachment: Attachment, head: nn.Module) -> Optimizer:
     """AdamW (betas 0.9 / 0.999, eps 1e-8), or Adafactor as in Lester et al. 2021."""
-    own = [parameter for part in (attachment, head) for parameter in part.parameters() if parameter.requires_grad]
+    trained = [parameter for part in (attachment, head) for parameter in part.parameters() if parameter.requires_grad]
     weights = list(attachment.weights().values())
     taken = {id(parameter) for parameter in weights}
     groups = [
-        {"params": [parameter for parameter in own if id(parameter) not in taken], "lr": method.learning_rate},
+        {"params": [parameter for parameter in trained if id(parameter) not in taken], "lr": method.learning_rate},
         {"params": weights, "lr": attachment.weights_learning_rate() or method.learning_rate},
     ]
     groups = [group for group in groups if group["params"]]

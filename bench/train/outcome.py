@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import torch
-
-from bench.cell import Cell
 from bench.data.rows import Item
+from bench.data.run_data import LaneData
 from bench.model.backbone import Backbone
-from bench.registry import find_suite
+from bench.model.device import device_name
 from bench.score.evaluate import Predictions
 from bench.score.trivial import trivial
 from bench.store.provenance import provenance
@@ -21,18 +18,22 @@ from bench.store.record import Costs, Counts, Parameters, Record
 from bench.train.lane import Lane
 
 
-def outcome(
-    lane: Lane,
-    backbone: Backbone,
-    predictions: Predictions | None,
-    peak: int,
-    overhead: float,
-    num_lanes: int,
-    started: datetime,
-    token_budget: int,
-) -> Record:
-    """The record of a lane that has left its loop; `overhead` is the loop's time that belongs to no lane."""
-    ledger, data, cell = lane.ledger, lane.data, lane.cell
+@dataclass(frozen=True)
+class Loop:
+    """What the lanes of a loop share: when it began, how rows were cut, the peak of memory, and of the time that
+    belongs to no lane each one's part.
+    """
+
+    started: datetime
+    num_lanes: int
+    token_budget: int
+    peak_bytes: int
+    overhead_seconds: float
+
+
+def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loop: Loop) -> Record:
+    """The record of a lane that has left its loop; without `predictions` there are no scores."""
+    data, cell = lane.data, lane.cell
     return Record(
         id=cell.id,
         cell=cell,
@@ -44,45 +45,54 @@ def outcome(
         selected_step=lane.best.step if lane.best else None,
         selection_score=lane.best.rank[0] if lane.best else None,
         null_threshold=lane.null_threshold,
-        found=lane.found(),
-        curve=ledger.curve,
-        counts=Counts(
-            train=len(data.train_examples) if lane.method.trains else 0,
-            selection=len(data.selection_examples),
-            scored=len(data.scored_examples),
-            train_items=len(data.train),
-            train_cut=num_cut(data.train),
-            scored_cut=num_cut(data.scored),
-            train_left_out=data.train_left_out,
-            train_repaired=data.train_repaired,
-            scored_repaired=data.scored_repaired,
-            demonstrations=data.context.laid,
-            demonstrations_cut=data.context.cut,
-            demonstrations_dropped=data.context.dropped,
-        ),
+        found=lane.found() if lane.status == "done" else {},
+        curve=lane.ledger.curve,
+        counts=_counts(data, lane.method.trains),
         parameters=Parameters(
             trained=sum(tensor.numel() for tensor in lane.training_tensors().values()),
             stored=sum(tensor.numel() for tensor in lane.stored().values()),
             head=sum(tensor.numel() for tensor in lane.head.parameters()),
             backbone=backbone.geometry.parameters,
         ),
-        costs=Costs(
-            seconds=ledger.seconds + overhead,
-            train_seconds=ledger.train_seconds,
-            evaluate_seconds=ledger.evaluate_seconds,
-            steps=lane.step,
-            tokens=ledger.tokens,
-            forward_passes=ledger.forward_passes,
-            tokens_per_second=ledger.tokens / ledger.train_seconds if ledger.train_seconds else 0.0,
-            peak_bytes=peak,
-            lanes=num_lanes,
-            joint_steps=ledger.joint_steps,
-            joint_tokens=ledger.joint_tokens,
-            joint_seconds=ledger.joint_seconds,
-        ),
-        provenance=provenance(device_name(backbone.device)) | _of_backbone(backbone, token_budget),
-        started=started.isoformat(timespec="seconds"),
+        costs=_costs(lane, loop),
+        provenance=provenance(device_name(backbone.device)) | _of_backbone(backbone, loop.token_budget),
+        started=loop.started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _counts(data: LaneData, trains: bool) -> Counts:
+    return Counts(
+        train=len(data.train_examples) if trains else 0,
+        selection=len(data.selection_examples),
+        scored=len(data.scored_examples),
+        train_items=len(data.train),
+        train_cut=num_cut(data.train),
+        scored_cut=num_cut(data.scored),
+        train_left_out=data.train_left_out,
+        train_repaired=data.train_repaired,
+        scored_repaired=data.scored_repaired,
+        demonstrations=data.context.laid,
+        demonstrations_cut=data.context.cut,
+        demonstrations_dropped=data.context.dropped,
+    )
+
+
+def _costs(lane: Lane, loop: Loop) -> Costs:
+    ledger, start = lane.ledger, lane.start
+    return Costs(
+        seconds=ledger.seconds + loop.overhead_seconds,
+        train_seconds=ledger.train_seconds,
+        evaluate_seconds=ledger.evaluate_seconds,
+        steps=lane.step,
+        tokens=ledger.tokens,
+        forward_passes=ledger.forward_passes,
+        tokens_per_second=ledger.tokens / ledger.train_seconds if ledger.train_seconds else 0.0,
+        peak_bytes=loop.peak_bytes,
+        lanes=loop.num_lanes,
+        joint_steps=start.steps if start else 0,
+        joint_tokens=start.tokens if start else 0,
+        joint_seconds=start.seconds if start else 0.0,
     )
 
 
@@ -101,32 +111,3 @@ def _of_backbone(backbone: Backbone, token_budget: int) -> dict[str, Any]:
 def num_cut(items: Sequence[Item]) -> int:
     """Examples some of whose text was left out for its length."""
     return len({item.example for item in items if item.cut})
-
-
-def failure(cell: Cell, error: Exception, started: datetime, device: torch.device) -> Record:
-    """The record of a cell that broke off, with the error and where it came from."""
-    task = find_suite(cell.suite).task(cell.task)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    first = (str(error).strip().splitlines() or [""])[0]
-    return Record(
-        id=cell.id,
-        cell=cell,
-        status="failed",
-        reason=f"{type(error).__name__}: {first} ({Path(place.filename).name}:{place.lineno})",
-        main_metric=task.main_metric,
-        provenance=provenance(device_name(device)),
-        started=started.isoformat(timespec="seconds"),
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def device_name(device: torch.device) -> str:
-    """The accelerator's or the processor's name."""
-    if device.type == "cuda":
-        return str(torch.cuda.get_device_name(device))
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        model = device.type
-    return f"{model}, {torch.get_num_threads()} threads"

@@ -59,11 +59,11 @@ def prompt_losses(
     parts: list[list[Tensor]] = [[] for _ in prompts]
     for batch, hidden in _passes(lane, backbone, prompts, items, token_budget):
         with backbone.autocast():
-            found = lane_scores(backbone, batch, hidden, [lane.head] * len(prompts), [0.0] * len(prompts))
-            for index, (reading, given) in found.items():
-                own = [ticket.item for ticket in reading.tickets]
-                parts[index].append(item_losses(lane.task, *item_scores(lane.task, reading, given), own))
-    sums = torch.stack([torch.cat(each).sum() for each in parts])  # of the items in one order
+            of_prompts = lane_scores(backbone, batch, hidden, [lane.head] * len(prompts), [0.0] * len(prompts))
+            for index, (read, scores) in of_prompts.items():
+                seen = [ticket.item for ticket in read.tickets]
+                parts[index].append(item_losses(lane.task, *item_scores(lane.task, read, scores), seen))
+    sums = torch.stack([torch.cat(losses).sum() for losses in parts])  # of the items in one order
     return sums / max(1, sum(num_terms(lane.task, item) for item in items))
 
 
@@ -89,11 +89,11 @@ def _choose_words(lane: Lane, head: LabelWords, backbone: Backbone, token_budget
     states, labels = [], []
     prompts = [lane.attachment.prompts()]
     for batch, hidden in _passes(lane, backbone, prompts, lane.data.train, token_budget):
-        reading = batch.reading(0)
-        if reading is not None:
+        read = batch.read_by(0)
+        if read is not None:
             with backbone.autocast():
-                states.append(head.states(reading.of(batch.gathered(hidden))))
-            labels += [ticket.item.targets[0] for ticket in reading.tickets]
+                states.append(head.states(read.of(batch.gathered(hidden))))
+            labels += [ticket.item.targets[0] for ticket in read.tickets]
     head.choose(torch.cat(states), torch.tensor(labels))
     if isinstance(lane.attachment, Searched):
         lane.attachment.leave_out(head.words)

@@ -33,11 +33,11 @@ def test_reading_tells_which_positions_belong_to_which_row_and_item():
     tickets = [Ticket(0, Item(0, (wide, row(2)), [0, 1], [0, 1], False)), ticket(2, lane=1), ticket(3)]
     batch = collate(tickets, 0, torch.device("cpu"))
     hidden = torch.arange(12.0).view(4, 3, 1)
-    reading = batch.reading(0)
+    reading = batch.read_by(0)
     assert reading is not None
     assert reading.of(batch.gathered(hidden))[:, 0].tolist() == [1.0, 2.0, 3.0, 9.0]
     assert (reading.tokens.tolist(), reading.per_row, reading.per_item) == ([7, 8, 0, 0], [2, 1, 1], [3, 1])
-    assert batch.reading(5) is None
+    assert batch.read_by(5) is None
 
 
 def test_a_fixed_shape_is_filled_with_empty_rows_that_see_one_token():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tokenizers import normalizers
 
-from bench.data.batches import Reading
+from bench.data.batches import ReadPositions
 from bench.data.cutting import Ticket
 from bench.data.encode import Encoder
 from bench.data.specials import Reader
@@ -72,7 +72,7 @@ def scored(task, example, name="encoder"):
     read = [len(row.read) for row in item.rows]
     given = torch.randn(sum(read), task.columns, requires_grad=True)
     none = torch.zeros(sum(read), dtype=torch.long)
-    reading = Reading([Ticket(0, item)], none, none, none, read, [sum(read)])
+    reading = ReadPositions([Ticket(0, item)], none, none, none, read, [sum(read)])
     scores, counts = item_scores(task, reading, given)
     loss = summed_loss(task, scores, [item], counts)
     loss.backward()

@@ -69,10 +69,10 @@ def test_a_step_is_that_of_pefts_own_loop(workshop):
 
     tuner = other.attachment._tuner[0]
     for step in range(1, 4):
-        other.optimizer.zero_grad()
+        other.optimization.optimizer.zero_grad()
         batch = collate(other.next_tickets(0), other_backbone.pad_id, other_backbone.device)
         other.step += 1
-        reading = batch.reading(0)
+        reading = batch.read_by(0)
         states = reading.of(batch.gathered(other_backbone.hidden(batch, [other.attachment.prompts()], [0.0])))
         scores, counts = item_scores(other.task, reading, other.head(states, reading.tokens))
         loss = summed_loss(other.task, scores, [each.item for each in reading.tickets], counts) / len(batch.tickets)
@@ -80,8 +80,8 @@ def test_a_step_is_that_of_pefts_own_loop(workshop):
         tuner.forward().loss.backward()
         del tuner.model.forward
         nn.utils.clip_grad_norm_(other.training_tensors().values(), 1.0)
-        other.optimizer.step()
-        other.schedule.step()
+        other.optimization.optimizer.step()
+        other.optimization.schedule.step()
         tuner.update_and_allocate(step)
     for name, value in lane.training_tensors().items():
         torch.testing.assert_close(value, other.training_tensors()[name], msg=name)

@@ -25,7 +25,7 @@ def fitted(workshop, method, head, **more):
 
 
 def dev_scores(lane, backbone):
-    (found,) = predict(backbone, [lane], [lane.data.scored], [lane.data.scored_examples], 300)
+    (found,) = predict(backbone, [lane.scored()], 300)
     return [each.probabilities for each in found.found]
 
 

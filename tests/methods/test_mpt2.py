@@ -10,17 +10,21 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench import runner
+from bench.data.run_data import RunData
 from bench.errors import UsageError
+from bench.joint import stage_cells, stage_key
+from bench.model.attachment import LayerPrefixes
 from bench.plan.cells import plan
-from bench.registry import build, find_method, find_suite
+from bench.registry import build, find_method
 from bench.request import RunRequest
-from bench.runner import Options, run
+from bench.resolved import resolve
+from bench.runner import Runner
 from bench.store.store import Store
 from bench.task import Source, Suite, Task
-from bench.train.joint import first_stage, joint_cells, stage_key
+from bench.train import joint
+from bench.train.joint import first_stage
 from bench.train.lane import Lane
-from bench.train.room import DataRoom
+from bench.train.options import Options
 from tests.conftest import Workshop, write_superglue
 
 ALL_THREE = {"mpt2": {"tasks": "boolq,cb,rte"}}
@@ -41,9 +45,17 @@ def by_task(workshop, **changes):
     return {cell.task: cell for cell in workshop.cells("mpt2", tasks=("rte", "cb"), settings=ALL_THREE, **changes)}
 
 
+def trained_stage(cell, backbone):
+    return first_stage(resolve(cell), backbone, RunData(), 300)
+
+
+def measured(cells, folder):
+    return Runner(Store.create(folder), Options(torch.device("cpu")), Quiet()).run(cells)
+
+
 def started(workshop, cell):
     backbone = workshop.backbone()
-    return first_stage(cell, backbone, DataRoom(), 300), workshop.lane(cell, backbone)
+    return trained_stage(cell, backbone), workshop.lane(cell, backbone)
 
 
 def respell(path: Path, number: int) -> None:
@@ -75,7 +87,7 @@ def test_a_siblings_dev_split_changes_nothing(spoiled):
     respell(spoiled.data / "CB" / "val.jsonl", 3)
     assert by_task(spoiled)["rte"].id == before.id
     (spoiled.data / "CB" / "val.jsonl").unlink()  # it is not even read
-    again = first_stage(before, spoiled.backbone(), DataRoom(), 300)
+    again = trained_stage(before, spoiled.backbone())
     assert all(torch.equal(start.attachment[name], again.attachment[name]) for name in start.attachment)
 
 
@@ -97,9 +109,10 @@ def test_cells_of_other_methods_keep_their_ids(workshop):
 
 def test_the_stage_is_the_same_for_every_task_and_not_for_every_seed(workshop):
     cells = by_task(workshop)
-    assert stage_key(cells["rte"]) == stage_key(cells["cb"])
-    assert stage_key(by_task(workshop, seeds=(1,))["rte"]) != stage_key(cells["rte"])
-    assert {each.seed for each in joint_cells(cells["rte"])}.isdisjoint({cells["rte"].seed})
+    rte, cb, other_seed = map(resolve, (cells["rte"], cells["cb"], by_task(workshop, seeds=(1,))["rte"]))
+    assert stage_key(rte) == stage_key(cb)
+    assert stage_key(other_seed) != stage_key(rte)
+    assert {part.cell.seed for part in stage_cells(rte)}.isdisjoint({rte.cell.seed})
 
 
 def scored(folder: Path):
@@ -113,12 +126,12 @@ def scored(folder: Path):
 
 def test_a_run_trains_a_shared_stage_once_and_cells_come_to_the_same_as_alone(workshop, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(runner, "first_stage", lambda *given: calls.append(given[0].task) or first_stage(*given))
+    monkeypatch.setattr(joint, "first_stage", lambda *given: calls.append(given[0].task) or first_stage(*given))
     cells = by_task(workshop)
-    run(list(cells.values()), Store.create(tmp_path / "both"), Options(torch.device("cpu")), Quiet())
+    measured(cells.values(), tmp_path / "both")
     assert len(calls) == 1
     for task, cell in cells.items():
-        run([cell], Store.create(tmp_path / task), Options(torch.device("cpu")), Quiet())
+        measured([cell], tmp_path / task)
     assert len(calls) == 3
     together, records = scored(tmp_path / "both")
     for task in cells:
@@ -150,7 +163,7 @@ def test_every_batch_is_of_one_data_set_drawn_in_proportion_to_its_rows(workshop
     monkeypatch.setattr("bench.train.joint.Watches.check", lambda *_: None)
     settings = {"mpt2": {"tasks": "cb,rte", "joint_steps": 400}}
     (cell,) = workshop.cells("mpt2", settings=settings, budget={"batch_size": 4})
-    start = first_stage(cell, workshop.backbone(), DataRoom(), 300)
+    start = trained_stage(cell, workshop.backbone())
     assert start.steps == len(seen) == 400
     share = sum(name == "rte" for name, _ in seen) / 400
     assert 0.4 < share < 0.6  # both have 36 rows
@@ -171,6 +184,14 @@ def test_training_goes_on_from_the_stages_prefixes_and_head(workshop):
     assert not torch.equal(lane.attachment.vectors, plain.attachment.vectors)
 
 
+def test_the_attachment_is_told_of_all_steps_of_the_stage_once_and_of_each_by_its_number(workshop, monkeypatch):
+    told = []
+    monkeypatch.setattr(LayerPrefixes, "begin", lambda _, num_steps: told.append(("begin", num_steps)))
+    monkeypatch.setattr(LayerPrefixes, "after_step", lambda _, step: told.append(("after", step)))
+    trained_stage(by_task(workshop)["rte"], workshop.backbone())
+    assert told == [("begin", 6), *(("after", step) for step in range(1, 7))]
+
+
 @pytest.mark.parametrize(
     ("settings", "budget", "steps"),
     [
@@ -181,18 +202,16 @@ def test_training_goes_on_from_the_stages_prefixes_and_head(workshop):
 )
 def test_the_stage_takes_the_budgets_measure_or_its_own(workshop, settings, budget, steps):
     (cell,) = workshop.cells("mpt2", settings={"mpt2": {**ALL_THREE["mpt2"], **settings}}, budget=budget)
-    assert first_stage(cell, workshop.backbone(), DataRoom(), 300).steps == steps
+    assert trained_stage(cell, workshop.backbone()).steps == steps
 
 
 def test_rows_held_out_of_a_sibling_are_not_trained_on(workshop):
-    room, cell = DataRoom(), by_task(workshop)["rte"]
-    task, method = find_suite("superglue").task("cb"), build(find_method("mpt2"), cell.settings)
-    of_cb = next(each for each in joint_cells(cell) if each.task == "cb")
-    backbone = workshop.backbone()
-    data = room.train_data(of_cb, task, method, backbone.tokenizer, backbone.reader)
-    held_out = {example.id for example in room.parts(by_task(workshop)["cb"], task).selection}
-    assert (len(data.train_examples), len(held_out)) == (36, 4)
-    assert not held_out & {example.id for example in data.train_examples}
+    data, cells = RunData(), by_task(workshop)
+    of_cb = next(part for part in stage_cells(resolve(cells["rte"])) if part.task.name == "cb")
+    rows = data.train_alone(of_cb, workshop.backbone())
+    held_out = {example.id for example in data.parts(cells["cb"], of_cb.task).selection}
+    assert (len(rows.train_examples), len(held_out)) == (36, 4)
+    assert not held_out & {example.id for example in rows.train_examples}
 
 
 def test_a_stage_that_diverges_fails_its_cells_with_the_reason(workshop, tmp_path, monkeypatch):
@@ -205,7 +224,7 @@ def test_a_stage_that_diverges_fails_its_cells_with_the_reason(workshop, tmp_pat
         return attachment
 
     monkeypatch.setattr(find_method("mpt2"), "attach", broken)
-    (record,) = run([by_task(workshop)["rte"]], Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet())
+    (record,) = measured([by_task(workshop)["rte"]], tmp_path / "out")
     assert record.status == "diverged"
     assert record.reason.startswith("in the first stage, on ")
     assert "the loss was nan at step 1" in record.reason
@@ -217,6 +236,12 @@ def test_a_suite_with_one_task_of_a_kind_is_a_skip_with_the_reason():
         ("mpt2", "consequence",
          "suite 'smoke' has no other choice task to train on together with 'consequence' first")
     }  # fmt: skip
+
+
+def test_a_method_that_changes_weights_has_no_first_stage(workshop, monkeypatch):
+    monkeypatch.setattr(find_method("mpt2"), "changes_weights", True)
+    with pytest.raises(UsageError, match="mpt2 changes the model's weights, where a first stage that several cells sh"):
+        by_task(workshop)
 
 
 def test_a_verbalizer_trains_with_the_tasks_that_have_a_cloze_form():

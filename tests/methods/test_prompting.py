@@ -24,7 +24,7 @@ def fitted(workshop, **settings):
     backbone = workshop.backbone()
     lane = workshop.lane(cell, backbone)
     fit(backbone, [lane], 300)
-    (found,) = predict(backbone, [lane], [lane.data.scored], [lane.data.scored_examples], 300)
+    (found,) = predict(backbone, [lane.scored()], 300)
     return lane, found
 
 

@@ -8,15 +8,16 @@ import pytest
 import torch
 
 from bench.cell import Plan
+from bench.data.run_data import RunData
 from bench.errors import UsageError
 from bench.model.backbone import load_backbone
 from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.registry import build, find_method, find_suite, methods
 from bench.request import RunRequest
-from bench.runner import prepare
+from bench.resolved import resolve
 from bench.train.lane import Lane
-from bench.train.room import DataRoom
+from bench.train.prepare import prepare
 from tests.conftest import write_superglue
 from tests.model.families import DECODER_LIKE, DECODER_SIZES, FAMILIES, HEADS, HIDDEN, LAYERS, POSITIONS, _family
 from tests.suites.layouts import LAYOUTS
@@ -115,14 +116,13 @@ def test_what_is_planned_can_be_built(method, model, folders, every_kind):
             cells += planned(folders[model], every_kind, method, head=head).cells
         except UsageError as error:
             assert str(error).startswith("nothing can be run: ")  # noqa: PT017  each reason is tested above
-    room = DataRoom()
-    prepare(cells, room)
-    for cell in cells:
-        chosen, task = build(find_method(cell.method), cell.settings), find_suite("universal").task(cell.task)
-        backbone = load_backbone(find_model(cell.model_path), torch.device("cpu"), "fp32", not chosen.changes_weights)
-        data = room.lane_data(cell, task, chosen, backbone.tokenizer, backbone.reader)
-        lane = Lane(cell, chosen, task, backbone, data)
-        assert bool(lane.training_tensors()) is chosen.trains
+    data, all_resolved = RunData(), [resolve(cell) for cell in cells]
+    prepare(all_resolved, data)
+    for resolved in all_resolved:
+        source, frozen = find_model(resolved.cell.model_path), not resolved.method.changes_weights
+        backbone = load_backbone(source, torch.device("cpu"), "fp32", frozen)
+        lane = Lane.alone(resolved, backbone, data.of(resolved, backbone))
+        assert bool(lane.training_tensors()) is resolved.method.trains
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_targets_some_of_which_the_model_has_are_planned(settings, folders, ever
 def test_a_config_that_peft_does_not_know_is_refused_before_anything_runs(config, reason, folders, every_kind):
     found = planned(folders["tiny-bert"], every_kind, "peft", tasks=("rte",), config=config)
     with pytest.raises(UsageError, match=reason):
-        prepare(found.cells, DataRoom())
+        prepare([resolve(cell) for cell in found.cells], RunData())
 
 
 def test_a_prompt_that_begins_with_classes_needs_some(folders, every_kind):

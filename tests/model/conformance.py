@@ -71,5 +71,5 @@ def trained(workshop: Workshop, cell: Cell, checkpointing: bool = False) -> tupl
 
 def scores(lane: Lane, backbone: Backbone) -> list[Any]:
     """The probabilities of every scored example."""
-    (found,) = predict(backbone, [lane], [lane.data.scored], [lane.data.scored_examples], 300)
+    (found,) = predict(backbone, [lane.scored()], 300)
     return [each.probabilities for each in found.found]

@@ -11,8 +11,9 @@ from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.registry import methods
 from bench.request import RunRequest
-from bench.runner import Options, run
+from bench.runner import Runner
 from bench.store.store import Store
+from bench.train.options import Options
 from bench.tuning import HeadKind
 from tests.conftest import SMALL, Workshop
 from tests.model.conformance import Skipped, backbone_of, cell_of, check, scores, trained
@@ -114,6 +115,6 @@ def test_tasks_of_every_kind_run_where_a_text_has_no_token_in_front_or_a_decoder
     ).cells  # fmt: skip
     store = Store.create(tmp_path / "out")
     with store.writing():
-        records = run(cells, store, Options(torch.device("cpu")), Quiet())
+        records = Runner(store, Options(torch.device("cpu")), Quiet()).run(cells)
     assert {(record.status, record.reason) for record in records} == {("done", None)}
     assert len(records) == 4 * 4

@@ -50,8 +50,9 @@ def measure(args: argparse.Namespace, method: str) -> dict[str, Any]:
     """One method in this process; what the table wants of it. UsageError where the plan skips it."""
     import torch
 
-    from bench.runner import Options, run
+    from bench.runner import Runner
     from bench.store.store import Store
+    from bench.train.options import Options
 
     request = RunRequest(
         suite=args.suite, tasks=(args.task,), methods=(method,), models=(args.model,), seeds=(args.seed,),
@@ -62,7 +63,8 @@ def measure(args: argparse.Namespace, method: str) -> dict[str, Any]:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         options = Options(torch.device(args.device), checkpointing=args.checkpointing)
-        (record,) = run(plan(request, args.precision).cells, Store.create(Path(folder) / "out"), options, clock)
+        store = Store.create(Path(folder) / "out")
+        (record,) = Runner(store, options, clock).run(plan(request, args.precision).cells)
     if record.status != "done":
         raise UsageError(f"{record.status}: {record.reason}")
     counted = clock.seconds[WARMUP:]

@@ -42,12 +42,14 @@ from transformers.utils import logging
 from bench.cell import Budget, Cell, Precision
 from bench.data.encode import Encoder
 from bench.data.examples import examples
+from bench.data.run_data import LaneData
 from bench.model.backbone import load_backbone
 from bench.model.memory import default_token_budget
 from bench.model.source import find_model
 from bench.registry import build, find_method
-from bench.task import Source, Task
-from bench.train.lane import Lane, LaneData
+from bench.resolved import ResolvedCell
+from bench.task import Source, Suite, Task
+from bench.train.lane import Lane
 from bench.train.loop import fit
 from bench.tuning import Method
 
@@ -153,7 +155,9 @@ def seconds_per_step_ours(args: argparse.Namespace, precision: Precision = "bf16
     rows = Encoder(backbone.tokenizer, task, "plain", method.slots(), args.max_length).encode(texts)
     few, few_texts = rows[: args.batch_size], texts[: args.batch_size]  # evaluated once, at the end; not timed
     data = LaneData(rows, few, few, texts, few_texts, few_texts)
-    lane = Lane(_cell(args, task, method, precision), method, task, backbone, data)
+    suite = Suite(name="perf", tasks=(task,))
+    resolved = ResolvedCell(_cell(args, task, method, precision), task, method, suite)
+    lane = Lane.alone(resolved, backbone, data)
     seconds: list[float] = []
     fit(
         backbone,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from bench.data.batches import Reading
+from bench.data.batches import ReadPositions
 from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.score.objective import item_scores, num_terms, summed_loss
@@ -71,7 +71,7 @@ def test_a_loss_that_is_no_number_is_not_hidden():
 
 def test_a_candidate_scores_the_mean_over_its_tokens():
     tickets = [Ticket(0, item([0, 1], [1, 3]))]
-    reading = Reading(tickets, *[torch.zeros(4)] * 3, per_row=[1, 3], per_item=[4])
+    reading = ReadPositions(tickets, *[torch.zeros(4)] * 3, per_row=[1, 3], per_item=[4])
     scores, counts = item_scores(CHOICE, reading, torch.tensor([[5.0], [1.0], [2.0], [6.0]]))
     assert (scores.tolist(), counts) == ([[5.0], [3.0]], [2])
 

@@ -18,9 +18,10 @@ from bench.registry import find_suite
 from bench.report.evidence import gather
 from bench.report.frame import frame
 from bench.request import RunRequest
-from bench.runner import Options, run
+from bench.runner import Runner
 from bench.score.metrics import Rows, metrics_of
 from bench.store.store import Store
+from bench.train.options import Options
 from tests.suites.test_task_conformance import Quiet
 
 SMOKE = find_suite("smoke")
@@ -33,7 +34,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[s
     request = RunRequest(suite="smoke", methods=("ptv2",), models=SMOKE.models[:1], seeds=(0,), steps=40)
     store = Store.create(folder)
     with store.writing():
-        run(plan(request, "fp32").cells, store, Options(torch.device("cpu")), Quiet())
+        Runner(store, Options(torch.device("cpu")), Quiet()).run(plan(request, "fp32").cells)
     found = {}
     assert gather(frame([store])).problems == []  # every file gives its record's scores
     for path in sorted(Path(folder, "cells").glob("*/record.json")):

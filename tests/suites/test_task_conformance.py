@@ -19,13 +19,14 @@ from bench.data.rows import Item
 from bench.plan.cells import plan
 from bench.registry import methods, suites
 from bench.request import RunRequest
-from bench.runner import Options, run
+from bench.runner import Runner
 from bench.score.answers import Found, answer, prediction_table, with_threshold
 from bench.score.metrics import Prediction, Rows, metrics_of, score
 from bench.score.trivial import trivial
 from bench.store.predictions import read_predictions, write_predictions
 from bench.store.store import Store
 from bench.task import Example, Split, Task
+from bench.train.options import Options
 from bench.tuning import Slots
 from tests.suites.layouts import LAYOUTS
 
@@ -214,7 +215,7 @@ def test_every_method_trains_on_it(suite, name, tiny_bert, tmp_path):
     unfit = ({"mpt2"} if not siblings else set()) | ({"prompting", "autoprompt"} if not task.has_cloze else set())
     assert {skip.method.partition(" ")[0] for skip in planned.skips} == unfit
     with store.writing():
-        records = run(planned.cells, store, Options(torch.device("cpu")), Quiet())
+        records = Runner(store, Options(torch.device("cpu")), Quiet()).run(planned.cells)
     assert [(record.status, record.reason) for record in records] == [("done", None)] * len(planned.cells)
     assert len(planned.cells) + len(planned.skips) == len(methods())
     for record in records:

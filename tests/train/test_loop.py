@@ -16,8 +16,7 @@ def trained(workshop, cells, token_budget=200):
     lanes = [workshop.lane(cell, backbone) for cell in cells]
     fit(backbone, lanes, token_budget)
     assert [(lane.status, lane.reason) for lane in lanes] == [("done", None)] * len(lanes)
-    dev = [lane.data.scored for lane in lanes], [lane.data.scored_examples for lane in lanes]
-    return lanes, predict(backbone, lanes, *dev, token_budget)
+    return lanes, predict(backbone, [lane.scored() for lane in lanes], token_budget)
 
 
 def assert_same(one, other):
@@ -56,8 +55,7 @@ def test_a_diverging_lane_leaves_and_its_neighbour_is_untouched(workshop):
     fit(backbone, lanes, 200)
     assert (lanes[1].status, lanes[1].reason) == ("diverged", "the loss was nan at step 1")
     assert lanes[0].status == "done"
-    dev = [lanes[0].data.scored], [lanes[0].data.scored_examples]
-    assert predict(backbone, lanes[:1], *dev, 200)[0].found == trained(workshop, [good])[1][0].found
+    assert predict(backbone, [lanes[0].scored()], 200)[0].found == trained(workshop, [good])[1][0].found
 
 
 def test_epochs_are_evaluated_one_by_one_and_steps_evenly(workshop):
@@ -82,7 +80,7 @@ def test_the_best_point_of_the_curve_is_what_dev_is_read_with(workshop):
     lane = workshop.lane(cell, backbone)
     fit(backbone, [lane], 200)
     best = max(point.scores["accuracy"] for point in lane.ledger.curve)
-    found = predict(backbone, [lane], [lane.data.selection], [lane.data.selection_examples], 200)[0]
+    found = predict(backbone, [lane.selection()], 200)[0]
     assert found.scores["accuracy"] == best
 
 

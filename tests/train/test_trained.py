@@ -31,7 +31,7 @@ def test_a_prompt_cut_off_from_its_graph_fails_by_name(workshop):
 
 def test_a_tensor_the_optimizer_forgot_fails_by_name(workshop):
     def forget(lane, _):
-        group = lane.optimizer.param_groups[0]
+        group = lane.optimization.optimizer.param_groups[0]
         group["params"] = [parameter for parameter in group["params"] if parameter is not lane.head.linear.bias]
 
     lane = lane_after(workshop, forget)
@@ -41,13 +41,13 @@ def test_a_tensor_the_optimizer_forgot_fails_by_name(workshop):
 def test_a_frozen_weight_that_moves_fails_by_name(workshop):
     def leak(lane, backbone):
         weight = backbone.encoder.embeddings.LayerNorm.weight
-        step = lane.optimizer.step
+        step = lane.optimization.optimizer.step
 
         def step_and_leak():
             step()
             weight.data.mul_(1.0001)
 
-        lane.optimizer.step = step_and_leak
+        lane.optimization.optimizer.step = step_and_leak
 
     lane = lane_after(workshop, leak)
     assert lane.status == "failed"
@@ -56,7 +56,7 @@ def test_a_frozen_weight_that_moves_fails_by_name(workshop):
 
 def test_a_run_shorter_than_the_check_is_checked_at_its_end(workshop):
     def forget(lane, _):
-        group = lane.optimizer.param_groups[0]
+        group = lane.optimization.optimizer.param_groups[0]
         group["params"] = [parameter for parameter in group["params"] if parameter is not lane.head.linear.bias]
 
     assert "in the first 2 steps" in lane_after(workshop, forget, budget={"steps": 2}).reason

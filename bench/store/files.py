@@ -1,0 +1,95 @@
+"""Files of a results folder: read with the reason why one cannot be, written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import Timeout
+from pydantic import ValidationError
+
+from bench.cell import Cell
+from bench.errors import DiskError, UsageError
+from bench.store.record import Record
+
+FORMAT = 3
+Parsed = TypeVar("Parsed", Cell, Record)
+Tree = TypeVar("Tree", list[Any], dict[str, Any])
+
+
+def read_json(path: Path, kind: type[Tree]) -> Tree:
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(tree, kind):
+            raise ValueError(f"it is no JSON {kind.__name__}")
+        return tree
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is not readable as JSON ({error}); remove it and run the grid again") from None
+
+
+def read_record(path: Path) -> Record:
+    raw = read_json(path, dict)
+    if raw.get("format", FORMAT) != FORMAT:
+        raise UsageError(
+            f"{path} is of results format {raw['format']}, this version reads format {FORMAT}; "
+            "use the version that wrote it"
+        )
+    return parsed(Record, raw, path)
+
+
+def parsed(kind: type[Parsed], raw: object, path: Path) -> Parsed:
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise UsageError(
+            f"{path} does not fit this version's schema ({where}: {problem['msg']}); use the version that wrote it"
+        ) from None
+
+
+def record_text(record: Record) -> str:
+    return record.model_dump_json(indent=1) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or none: aside, flushed, renamed over the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        flush(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """Turn a disk that is full, missing or closed to us into a DiskError."""
+    try:
+        yield
+    except (UsageError, Timeout):
+        raise
+    except Exception as error:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or "No space left" in str(error):  # safetensors has an error of its own, which says so in words
+            raise DiskError(
+                f"no space left on the disk of {path}; finished cells are kept: free space and run again"
+            ) from error
+        if isinstance(error, OSError):
+            raise DiskError(f"cannot use {path}: {error.strerror or error}; choose another --out") from error
+        raise

@@ -1,0 +1,36 @@
+"""Which cells train in one loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from bench.resolved import ResolvedCell
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that share a backbone and a loop: one piece of work, done and written together."""
+
+    cells: tuple[ResolvedCell, ...]
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+
+def groups(cells: Iterable[ResolvedCell], max_lanes: int) -> Iterator[Group]:
+    """Cells that may share a loop: same model, precision and backbone dropout, weights frozen; else one by one.
+
+    Frozen cells of a model come first, so that its backbone is loaded for them once.
+    """
+    for _, same_model in groupby(cells, key=lambda resolved: (resolved.cell.model_path, resolved.cell.precision)):
+        alone: list[ResolvedCell] = []
+        together: dict[bool, list[ResolvedCell]] = {}
+        for resolved in same_model:
+            dropout = resolved.cell.budget.backbone_dropout
+            (alone if resolved.method.changes_weights else together.setdefault(dropout, [])).append(resolved)
+        for alike in together.values():
+            for start in range(0, len(alike), max_lanes):
+                yield Group(tuple(alike[start : start + max_lanes]))
+        yield from (Group((resolved,)) for resolved in alone)

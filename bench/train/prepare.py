@@ -1,0 +1,62 @@
+"""Everything that a run reads, before it trains: no bad input stops it midway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from bench.cell import Cell
+from bench.data.run_data import RunData
+from bench.data.specials import Reader
+from bench.errors import UnfitModel
+from bench.joint import stage_cells
+from bench.model.backbone import prove
+from bench.model.heads import word_tokens
+from bench.model.loading import family_for, load_config, load_tokenizer, reader_for
+from bench.model.proof import proof_in_use
+from bench.model.source import ModelSource, find_model, refusal
+from bench.resolved import ResolvedCell
+
+
+@dataclass(frozen=True)
+class UnloadedModel:
+    """What of a model is known before its weights are loaded: a bench.data.run_data.TextModel."""
+
+    tokenizer: Any
+    reader: Reader
+    positions: int
+
+
+def prepare(cells: Sequence[ResolvedCell], data: RunData) -> None:
+    """Read and encode every task for every tokenizer, if that is still to be done. UsageError: what cannot be used."""
+    new = {_place(resolved.cell): resolved for resolved in cells if _place(resolved.cell) not in data.prepared}
+    paths = dict.fromkeys(resolved.cell.model_path for resolved in new.values())
+    models = {path: _unloaded(find_model(path)) for path in paths}
+    for place, resolved in new.items():
+        task, method = resolved.task, resolved.method
+        method.check()
+        model = models[resolved.cell.model_path]
+        data.of(resolved, model)
+        for part in stage_cells(resolved):
+            data.train_alone(part, model)
+        if method.head == "verbalizer" and not method.num_label_words:
+            for name in task.classes:
+                word_tokens(model.tokenizer, task.words[name])
+        data.prepared.add(place)
+
+
+def _place(cell: Cell) -> tuple[str | None, ...]:
+    """What was read for a cell, and where from."""
+    return (cell.id, cell.suite, cell.model_path, cell.data_path)
+
+
+def _unloaded(model: ModelSource) -> UnloadedModel:
+    """How a model reads a text, as it has proved. UsageError when it cannot be used."""
+    proof = proof_in_use(model.fingerprint) or prove(model, torch.device("cpu"))
+    if proof.refused:
+        raise UnfitModel(refusal(model, proof))
+    config = load_config(model).to_dict()
+    return UnloadedModel(load_tokenizer(model), reader_for(config, family_for(config, proof)), model.positions)

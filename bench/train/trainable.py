@@ -1,0 +1,86 @@
+"""What trains in a lane: attachment and head with their initial values, and what moves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from bench.errors import UsageError
+from bench.model.attachment import Attachment
+from bench.model.backbone import Backbone
+from bench.model.heads import build_head
+from bench.model.searched import Searched
+from bench.resolved import ResolvedCell
+from bench.seeds import derive
+from bench.train.optim import Optimization
+from bench.train.start import Start
+from bench.tuning import Method
+
+
+@dataclass(frozen=True, eq=False)
+class Trainable:
+    """An attachment and a head, the steps they are to train for, and what moves them.
+
+    There is no `optimization` where nothing trains, or where prompts are searched for (bench.train.search).
+    """
+
+    attachment: Attachment
+    head: nn.Module
+    num_steps: int
+    optimization: Optimization | None
+
+
+def trainable(resolved: ResolvedCell, backbone: Backbone, num_steps: int, start: Start | None) -> Trainable:
+    """A cell's own, with drawn values or those of its start. UsageError as `attach`, or for a number of steps that
+    the attachment cannot do with.
+    """
+    attachment, head = attach(resolved, backbone), draw_head(resolved, backbone)
+    if start is not None:
+        attachment.load_state_dict(start.attachment)
+        if start.head is not None:
+            head.load_state_dict(start.head)
+    optimization = None
+    if resolved.method.trains:
+        attachment.begin(num_steps)
+        if not isinstance(attachment, Searched):
+            optimization = Optimization(resolved.method, attachment, head, num_steps)
+    return Trainable(attachment, head, num_steps, optimization)
+
+
+def attach(resolved: ResolvedCell, backbone: Backbone) -> Attachment:
+    """The attachment of a cell on the backbone's device. UsageError when it is not what its method has announced.
+
+    Initial values come from torch's default generator, seeded for the purpose and then put back.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive("init", resolved.cell.stream_seed("init"), "attachment"))
+        attachment: Attachment = resolved.method.attach(backbone, resolved.task).to(backbone.device)
+        _check_prompts(resolved.method, attachment)
+    return attachment
+
+
+def draw_head(resolved: ResolvedCell, backbone: Backbone) -> nn.Module:
+    """The head of a cell; it has a seed of its own, so that every method starts from the same one."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive("init", resolved.cell.stream_seed("init"), "head"))
+        method = resolved.method
+        return build_head(method.head, backbone, resolved.task, method.num_label_words).to(backbone.device)
+
+
+@torch.no_grad()
+def _check_prompts(method: Method, attachment: Attachment) -> None:
+    """UsageError unless encoder and model were told of the prompts: as many slots as it has vectors, and prefixes."""
+    prompts, count = attachment.prompts(), method.slots().count
+    vectors = 0 if prompts.slots is None else len(prompts.slots)
+    if vectors != count:
+        raise UsageError(
+            f"method {method.name!r} attaches {vectors} slot vectors, but the encoder lays {count} slots for it; "
+            f"its slots() must return Slots({vectors})"
+        )
+    if prompts.prefixes is not None and "prefixes" not in method.needs:
+        raise UsageError(
+            f"method {method.name!r} attaches prefixes, but its `needs` does not say so, by which a model is chosen "
+            "that takes them; add 'prefixes' to it"
+        )
