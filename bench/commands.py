@@ -17,7 +17,7 @@ from bench import settings
 from bench.cell import Cell, Plan, Protocol
 from bench.errors import UsageError, unknown
 from bench.lineup import unproved_notes
-from bench.model.scales import SCALES, expand, listed_size
+from bench.model.families.scales import SCALES, expand, listed_size
 from bench.model.source import find_model, weight_shapes
 from bench.plan import Grid, plan
 from bench.preview import print_cells, print_choice, print_plan
@@ -58,9 +58,9 @@ def run_grid(flags: dict[str, Any]) -> int:
     if flags["plan"]:
         print_cells(console, [*whole.trials, *choice.cells], {cell.id for cell in [*trials, *missing]})
         return 0
-    from bench.model.memory import check_memory
     from bench.progress import progress
     from bench.runner import Options, prepare, run
+    from bench.train.memory import check_memory
     from bench.train.room import DataRoom
 
     lanes, token_budget = asked.get("lanes", 8), asked.get("token_budget")

@@ -23,9 +23,10 @@ from bench.data.rows import Item, Row
 from bench.data.specials import Special, special
 from bench.errors import UsageError
 from bench.model.attachment import Attachment, LayerPrefixes, SlotPrompts
-from bench.model.backbone import Backbone, load_backbone
+from bench.model.backbone import Backbone
 from bench.model.heads import word_tokens
 from bench.model.injected import ADAPTER, MISSING, Injected
+from bench.model.loading import load_backbone
 from bench.model.source import find_model
 from bench.registry import build, find_method, find_suite
 from bench.store.store import Store

@@ -18,11 +18,13 @@ from bench.cell import Cell
 from bench.data.display import example_table
 from bench.data.specials import Reader
 from bench.errors import DiskError, UnfitModel
-from bench.model.backbone import Backbone, load_backbone, prove
+from bench.model.backbone import Backbone
 from bench.model.heads import word_tokens
-from bench.model.loading import family_for, load_config, load_tokenizer, reader_for
-from bench.model.memory import check_memory, default_token_budget
+from bench.model.loading import load_backbone
+from bench.model.memory import default_token_budget
+from bench.model.pretrained import family_for, load_config, load_tokenizer, reader_for
 from bench.model.proof import proof_in_use
+from bench.model.proofs import prove
 from bench.model.source import ModelSource, find_model, refusal
 from bench.registry import build, find_method, find_suite
 from bench.score.answers import prediction_table
@@ -34,6 +36,7 @@ from bench.store.store import Store
 from bench.train.joint import Start, first_stage, joint_cells, stage_key, start_from
 from bench.train.lane import Lane
 from bench.train.loop import Progress, fit
+from bench.train.memory import check_memory
 from bench.train.meter import peak_bytes, reset_peak
 from bench.train.outcome import failure, outcome
 from bench.train.room import DataRoom

@@ -136,7 +136,7 @@ class Workshop:
         ).cells  # fmt: skip
 
     def backbone(self, frozen: bool = True, device: str = "cpu", precision: Precision = "fp32") -> Backbone:
-        from bench.model.backbone import load_backbone
+        from bench.model.loading import load_backbone
         from bench.model.source import find_model
 
         return load_backbone(find_model(str(self.model)), torch.device(device), precision, frozen)

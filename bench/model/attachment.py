@@ -6,36 +6,15 @@ Shape legend: P prompt length, H hidden size, L layers with a prefix, A key/valu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
-from bench.model.families import is_reached
-
-if TYPE_CHECKING:
-    from bench.model.backbone import Backbone
-    from bench.task import Task
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """What an attachment puts into the backbone this step."""
-
-    slots: Tensor | None = None  # (P, H), word embeddings for the slot positions
-    prefixes: Tensor | None = None  # (L, 2, A, P, D), keys and values
-    layers: tuple[int, ...] = ()  # the backbone layers that prefixes[0], prefixes[1], ... belong to
-    offset: int = 0  # added to the absolute positions of the real tokens
-
-    def leaves(self) -> Prompts:
-        """The same values cut off from their graph, so that many micro-batches can add up gradients in them."""
-
-        def leaf(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.detach().requires_grad_()
-
-        return Prompts(leaf(self.slots), leaf(self.prefixes), self.layers, self.offset)
+from bench.model.backbone import Backbone
+from bench.model.prompts import Prompts
+from bench.task import Task
 
 
 class Attachment(nn.Module):
@@ -137,7 +116,7 @@ def trainable_weights(backbone: Backbone, task: Task, with_lm_head: bool) -> Ite
     inside = {id(parameter) for part in backbone.reached(task) for parameter in part.parameters()}
     for name, parameter in backbone.model.named_parameters():
         read = id(parameter) in inside and name.rpartition(".")[2] not in backbone.family.saying
-        if (with_lm_head or read) and is_reached(backbone.family, name):
+        if (with_lm_head or read) and backbone.family.reaches(name):
             yield name, parameter
 
 

@@ -6,10 +6,8 @@ H hidden size, V vocabulary.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,21 +16,17 @@ from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttenti
 
 from bench.cell import Precision
 from bench.data.batches import MicroBatch
-from bench.errors import UnfitModel, UsageError
+from bench.errors import UsageError
 from bench.model import attention
-from bench.model.attachment import Prompts
-from bench.model.checkpointing import checkpoint_layers
-from bench.model.families import Family, family_of, first_position, most_positions
+from bench.model.families.config import first_position, most_positions
+from bench.model.families.family import Family
 from bench.model.geometry import geometry_of
-from bench.model.loading import family_for, load_config, load_model, load_tokenizer, loading, reader_for, reading
 from bench.model.prefixes import row_prefixes, slot_vectors
-from bench.model.proof import Proof, keep_proof, known_proof
-from bench.model.proving import examine
-from bench.model.source import ModelSource, refusal
+from bench.model.pretrained import reader_for
+from bench.model.prompts import Prompts
+from bench.model.proof import Proof
 from bench.model.streams import queries
 from bench.task import Task
-
-NO_HEAD = "its config names none"
 
 
 class _States(BaseModelOutputWithPastAndCrossAttentions):
@@ -183,85 +177,6 @@ class Backbone:
         scale = getattr(self.encoder, "embed_scale", 1.0)  # and some encoders what they look up themselves
         vectors, embedded = vectors * scale, embedded * scale
         return embedded.index_put((batch.slot_rows, batch.slot_columns), vectors.to(embedded.dtype))
-
-
-def load_backbone(
-    source: ModelSource, device: torch.device, precision: Precision, frozen: bool, checkpointing: bool = False
-) -> Backbone:
-    """Load a checkpoint that has proved itself, with its language-model head where it has one that can be used.
-
-    All weights come without gradients. A frozen backbone in bf16 keeps its linear weights in bf16, which is what
-    autocast would make of them in every forward pass. With `checkpointing` its layers' activations are made again in
-    the backward pass. UsageError when transformers cannot load it, or the proof failed.
-    """
-    proof = prove(source, device)
-    if proof.refused:
-        raise UnfitModel(refusal(source, proof))
-    family = family_for(load_config(source).to_dict(), proof)
-    with_words = source.has_lm_head and "lm_head" not in proof.fails
-    model, _ = load_model(source, family, proof.attention, with_words)
-    if checkpointing:
-        with loading(source):
-            checkpoint_layers(model)
-    backbone = Backbone(model.to(device), load_tokenizer(source), device, precision, family, proof)
-    backbone.fixed_shapes = frozen and device.type == "cuda"
-    if frozen and precision == "bf16":
-        for part in model.modules():
-            if isinstance(part, nn.Linear):
-                part.weight = nn.Parameter(part.weight.to(torch.bfloat16), requires_grad=False)
-    return backbone
-
-
-def prove(source: ModelSource, device: torch.device) -> Proof:
-    """What a model shows of itself, in fp32 on the device; kept, so that it is loaded for this once.
-
-    Attention that takes prefixes is tried first; where it is not right, the family's own, without. UsageError when
-    transformers cannot load it.
-    """
-    proof = known_proof(source.fingerprint, device.type)
-    if proof is None:
-        try:
-            proof = _proved(source, device)
-        except UnfitModel as error:
-            proof = Proof("own", "both", str(error))
-        keep_proof(source.fingerprint, device.type, proof)
-    return proof
-
-
-def _proved(source: ModelSource, device: torch.device) -> Proof:
-    """The first way in which the model is right, else why the last one is not."""
-    begun = time.perf_counter()
-    tokenizer, family = load_tokenizer(source), family_of(load_config(source).to_dict())
-    found = _tried(source, family, tokenizer, device)
-    if found.direction != family.direction and family.decoder == "":  # it reads another way than its config says
-        other = _tried(source, reading(family, found.direction), tokenizer, device)
-        found = found if other.refused else other
-    return replace(found, seconds=round(time.perf_counter() - begun, 3))
-
-
-def _tried(source: ModelSource, family: Family, tokenizer: Any, device: torch.device) -> Proof:
-    found: Proof | UsageError | None = None
-    for way in dict.fromkeys((family.attention, "own")):
-        try:
-            model, lacking = load_model(source, family, way, source.has_lm_head)
-        except UsageError as error:  # a family may refuse an attention function that is not its own
-            found = found or error
-            continue
-        try:
-            backbone = Backbone(model.to(device), tokenizer, device, "fp32", family)
-        except (AttributeError, TypeError, NotImplementedError, ZeroDivisionError) as error:
-            reason = " ".join(str(error).split())[:120]
-            found = Proof(way, family.direction, f"its parts are not those that this version knows ({reason})")
-            continue
-        before, found = found, examine(backbone, way, source.positions, lacking if source.has_lm_head else NO_HEAD)
-        if not found.refused:
-            if isinstance(before, Proof) and "prefixes" in found.fails:
-                found.fails["prefixes"] = before.refused  # why attention that takes them was not right
-            return found
-    if isinstance(found, Proof):
-        return found
-    assert found is not None
-    raise found
 
 
 @contextmanager

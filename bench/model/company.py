@@ -7,9 +7,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from torch import nn
 
 from bench.data.cutting import Cut, Ticket, fixed, own
-from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
 from bench.model.heads import head_kind
+from bench.model.prompts import Prompts
 
 
 def micro_batches(

@@ -18,17 +18,17 @@ from bench.errors import UsageError
 from bench.model.backbone import Backbone
 from bench.model.dropout import keep_mask
 from bench.model.label_words import LabelWords
+from bench.model.needs import HeadKind
 from bench.model.reparam import INIT_STD, normal_
 from bench.model.rows import assembled, repeated
 from bench.model.word_head import WordHead
 from bench.task import Task
-from bench.tuning import HeadKind
 
 
 class LinearHead(nn.Module):
     """One linear layer on each position read: [CLS] for classification and for each candidate of a choice, a word's
-    first subword for tagging, [CLS] and every token of the context for spans (bench.model.families says what is read
-    where there is no [CLS]).
+    first subword for tagging, [CLS] and every token of the context for spans (bench.model.families.named says what is
+    read where there is no [CLS]).
 
     No pooler stands between: a checkpoint without a trained one would put a random frozen layer there. Where positions
     compete a bias would be added to all of them alike and could not train, so there is none.

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
-from bench.model.attachment import Attachment, Prompts
+from bench.model.attachment import Attachment
 from bench.model.backbone import Backbone
-from bench.model.families import is_reached
+from bench.model.prompts import Prompts
 from bench.task import Task
 
 ADAPTER = "default"  # PEFT's name for the only adapter of a model
@@ -39,7 +39,7 @@ class Injected(Attachment):
         before = {id(tensor) for _, tensor in _tensors(backbone.model)}
         reached = backbone.reached(task)
         root = reached[0] if len(reached) == 1 else backbone.base
-        unreached = [name for name, _ in root.named_modules() if not is_reached(backbone.family, f"{name}.weight")]
+        unreached = [name for name, _ in root.named_modules() if not backbone.family.reaches(f"{name}.weight")]
         if unreached and not getattr(config, "exclude_modules", True):
             config.exclude_modules = unreached
         tuner = _inject(root, config)

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from bench.data.batches import MicroBatch
-from bench.model.attachment import Prompts
 from bench.model.attention import RowPrefixes
 from bench.model.dropout import keep_mask
+from bench.model.prompts import Prompts
 from bench.model.rows import assembled, repeated
 
 

@@ -16,7 +16,7 @@ from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.data.specials import special
 from bench.errors import UsageError
-from bench.model.attachment import Prompts
+from bench.model.prompts import Prompts
 from bench.model.streams import queries
 
 if TYPE_CHECKING:

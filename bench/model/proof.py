@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 from bench.data.cache import cache_folder
 
-Need = Literal["lm_head", "mask", "prefixes", "slots"]  # what a method may need of a model
 Way = Literal["interface", "written", "own"]
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 CODE = (
@@ -31,7 +30,7 @@ CODE = (
 
 @dataclass(frozen=True)
 class Proof:
-    """`attention`: whose is run, see `bench.model.families.Family`; "own" is the family's, as transformers has it,
+    """`attention`: whose is run, see `bench.model.families.family`; "own" is the family's, as transformers has it,
     which takes no prefixes. `direction`: what a token sees. `refused`: why the model cannot be used at all, else empty.
 
     `fails` gives the reason for each need that it cannot serve. `layers` are those that take a prefix, of `num_layers`,

@@ -22,9 +22,9 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from bench.errors import UsageError
 from bench.model import attention
-from bench.model.attachment import Prompts
-from bench.model.families import Direction
+from bench.model.families.family import Direction
 from bench.model.probe import Probe
+from bench.model.prompts import Prompts
 from bench.model.proof import Proof, Way
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.model.attachment import Attachment, Prompts
+from bench.model.attachment import Attachment
 from bench.model.backbone import Backbone
+from bench.model.prompts import Prompts
 
 
 class Searched(Attachment):

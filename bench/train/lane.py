@@ -14,10 +14,11 @@ from bench.cell import Cell
 from bench.data.context import Context
 from bench.data.cutting import Ticket
 from bench.data.rows import Item
-from bench.model.attachment import Attachment, Prompts
+from bench.model.attachment import Attachment
 from bench.model.backbone import Backbone
 from bench.model.heads import build_head
 from bench.model.label_words import LabelWords
+from bench.model.prompts import Prompts
 from bench.model.searched import Searched
 from bench.score.evaluate import Predictions
 from bench.seeds import derive

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bench.data.batches import collate
 from bench.data.cutting import Ticket
 from bench.errors import UsageError
-from bench.model.attachment import Prompts
+from bench.model.prompts import Prompts
 from bench.plan import Grid, plan
 from bench.registry import build, find_method, find_suite
 from bench.train.loop import fit

@@ -9,7 +9,7 @@ import torch
 
 from bench.cell import Plan
 from bench.errors import UsageError
-from bench.model.backbone import load_backbone
+from bench.model.loading import load_backbone
 from bench.model.source import find_model
 from bench.plan import Grid, plan
 from bench.registry import build, find_method, find_suite, methods

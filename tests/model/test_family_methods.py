@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from bench.model.needs import HeadKind
 from bench.model.source import find_model
 from bench.plan import Grid, plan
 from bench.registry import methods
 from bench.runner import Options, run
 from bench.store.store import Store
-from bench.tuning import HeadKind
 from tests.conftest import SMALL, Workshop
 from tests.model.conformance import Skipped, backbone_of, cell_of, check, scores, trained
 from tests.model.families import ENCODER_DECODERS, FAMILIES

@@ -42,7 +42,7 @@ from transformers.utils import logging
 from bench.cell import Budget, Cell, Precision
 from bench.data.encode import Encoder
 from bench.data.examples import examples
-from bench.model.backbone import load_backbone
+from bench.model.loading import load_backbone
 from bench.model.memory import default_token_budget
 from bench.model.source import find_model
 from bench.registry import build, find_method

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer
 from bench.data.encode import Encoder, Form
 from bench.data.examples import examples
 from bench.data.rows import Item
+from bench.data.slots import Slots
 from bench.plan import Grid, plan
 from bench.registry import methods, suites
 from bench.runner import Options, run
@@ -25,7 +26,6 @@ from bench.score.trivial import trivial
 from bench.store.predictions import read_predictions, write_predictions
 from bench.store.store import Store
 from bench.task import Example, Split, Task
-from bench.tuning import Slots
 from tests.suites.layouts import LAYOUTS
 
 TASKS = {(name, task.name): task for name, suite in suites().items() if name != "universal" for task in suite.tasks}

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.model.written.softmax import attended
+from bench.model.families.written.softmax import attended
 
 
 def xlnet(
