@@ -76,7 +76,7 @@ class AutoPrompt(Method):
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
         import torch
 
-        from bench.model.searched import TriggerTokens
+        from .parts.trigger_tokens import TriggerTokens
 
         allowed = self._allowed(backbone, task)
         mask = backbone.tokenizer.mask_token_id
@@ -91,7 +91,9 @@ class AutoPrompt(Method):
         """(V,) which tokens may stand in the trigger: text, but no label word. UsageError when hardly any is left."""
         from bench.errors import UsageError
         from bench.model.heads import word_tokens
-        from bench.model.vocabulary import capitalised_tokens, text_tokens
+        from bench.model.vocabulary import text_tokens
+
+        from .parts.trigger_tokens import capitalised_tokens
 
         table: Tensor = backbone.embeddings.weight  # type: ignore[assignment]
         size = table.shape[0]

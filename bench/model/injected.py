@@ -101,23 +101,19 @@ def peft_config(fields: Mapping[str, Any]) -> Any:
         raise UsageError(f"PEFT refuses the {kind} config: {_line(error)}") from None
 
 
-def knows_targets(backbone: Backbone, peft_type: str) -> bool:
-    """Whether PEFT has default targets for the model's family, or asks for none."""
+def default_targets(backbone: Backbone, peft_type: str) -> tuple[str, ...] | None:
+    """The modules that PEFT has for the model's family, none where it knows none; None where it asks for none."""
     from peft.utils import constants
 
     known = getattr(constants, f"TRANSFORMERS_MODELS_TO_{peft_type}_TARGET_MODULES_MAPPING", None)
-    return known is None or _model_type(backbone) in known
+    return None if known is None else tuple(known.get(_model_type(backbone), ()))
 
 
 def _inject(root: nn.Module, config: Any) -> Any:
     """The tuner that has put its layers into the module."""
     from peft import inject_adapter_in_model
     from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
-    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as LORA_TARGETS
 
-    own = LORA_TARGETS.get(str(getattr(getattr(root, "config", None), "model_type", "")))
-    if _name(config) == "LORA" and own and not config.target_modules and not getattr(config, "target_parameters", None):
-        config.target_modules = set(own)  # PEFT forgets them where it renames a family's experts (Mixtral)
     kind: Any = PEFT_TYPE_TO_TUNER_MAPPING.get(config.peft_type)
     try:
         with warnings.catch_warnings():

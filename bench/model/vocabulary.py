@@ -32,10 +32,3 @@ def text_tokens(tokenizer: Any, size: int) -> Tensor:
         if token < size:
             found[token] = False
     return found
-
-
-def capitalised_tokens(tokenizer: Any, size: int) -> Tensor:
-    """(V,) True at tokens that begin with a capital letter, names above all."""
-    known = min(size, len(tokenizer))
-    capital = [text[:1].isupper() for text in token_texts(tokenizer, known)]
-    return torch.tensor(capital + [False] * (size - known))
