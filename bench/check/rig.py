@@ -82,7 +82,7 @@ class Rig:
         """A fresh one, with nothing of it frozen."""
         import torch
 
-        from bench.model.backbone import load_backbone
+        from bench.model.loading import load_backbone
         from bench.model.source import find_model
 
         return load_backbone(find_model(self.model), torch.device("cpu"), "fp32", False, checkpointing)
