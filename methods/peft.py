@@ -35,6 +35,11 @@ REFUSED = {
     "POLY": "it needs several tasks at once; use lora",
     "SHADOW": "PEFT cannot inject it; use lora",
 }
+DRAWN_TOGETHER = {  # dropout that no run could repeat: it is no module or function that the rows draw for
+    "LOHA": ("rank_dropout", "module_dropout"),
+    "LOKR": ("rank_dropout", "module_dropout"),
+    "OFT": ("module_dropout",),
+}
 
 
 class Adapter(Method):
@@ -170,6 +175,9 @@ class AnyPeft(Adapter):
         fields["peft_type"] = kind = kind.upper()
         if kind in REFUSED:
             raise ValueError(f"{kind} is not served through PEFT: {REFUSED[kind]}")
+        for name in DRAWN_TOGETHER.get(kind, ()):
+            if fields.get(name):
+                raise ValueError(f"PEFT draws {name} for all rows together, by torch's own generator; leave it out")
         if "total_step" in fields:
             raise ValueError("total_step is the cell's own number of steps; leave it out")
         return json.dumps(fields, sort_keys=True)

@@ -76,10 +76,39 @@ def test_ia3_trains_a_scale_per_key_value_and_inner_activation(workshop):
     assert size(attachment) == LAYERS * (HIDDEN + HIDDEN + HIDDEN + 2 * HIDDEN)
 
 
+TYPES = ("LOHA:r=2", "VERA:r=4", "OFT:oft_block_size=4", "SHIRA:r=2", "FOURIERFT", "HRA:r=2", "ADALORA:target_r=2")
+
+
+@pytest.mark.parametrize("config", [*TYPES, "ADAMSS:r=2", "PSOFT:r=2", "LORA:init_lora_weights=pissa"])
+def test_torchs_own_generator_is_left_as_it_was_and_changes_nothing(workshop, config):
+    """Some types draw by a seed of their own when they are put in, and some in every step."""
+    (cell,) = workshop.cells("peft", settings={"peft": {"config": config}}, budget={"steps": 2})
+    kept = []
+    for seed in (1, 2):
+        backbone = workshop.backbone(frozen=False)
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        lane = workshop.lane(cell, backbone)
+        assert torch.equal(torch.get_rng_state(), before)
+        fit(backbone, [lane], 300)
+        kept.append(lane.stored())
+    assert all(torch.equal(tensor, kept[1][name]) for name, tensor in kept[0].items())
+
+
 @pytest.mark.parametrize(
-    "config",
-    ["LOHA:r=2", "VERA:r=4", "OFT:oft_block_size=4", "SHIRA:r=2", "FOURIERFT", "HRA:r=2", "ADALORA:target_r=2"],
-)
+    ("config", "field"),
+    [
+        ("LOHA:module_dropout=0.5", "module_dropout"), ("LOKR:rank_dropout=0.5", "rank_dropout"),
+        ("OFT:module_dropout=0.1,r=2", "module_dropout"),
+    ],
+)  # fmt: skip
+def test_what_peft_drops_out_by_torchs_own_generator_is_refused(config, field):
+    with pytest.raises(UsageError, match=f"PEFT draws {field} for all rows together, by torch's own generator"):
+        build(find_method("peft"), {"config": config})
+    build(find_method("peft"), {"config": "DELORA:module_dropout=0.5"})
+
+
+@pytest.mark.parametrize("config", TYPES)
 def test_other_types_train_and_are_restored_bit_for_bit(workshop, config):
     (cell,) = workshop.cells("peft", settings={"peft": {"config": config}})
     backbone = workshop.backbone(frozen=False)
