@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from bench.errors import UsageError
 from bench.registry import method
 from bench.task import Task
 from bench.tuning import Method
@@ -51,7 +50,7 @@ class Adapter(Method):
 
     def unfit(self, task: Task, model: ModelSource) -> str | None:
         if find_spec("peft") is None:
-            raise UsageError(f"method {self.name!r} needs the package peft: pip install 'tuning-bench[peft]'")
+            return f"method {self.name!r} needs the package peft: pip install 'tuning-bench[peft]'"
         named = self.named_targets()
         if named and not _has_one_of(named, model):
             return f"model {model.name!r} has no module named {' or '.join(named)} to put an adapter in"

@@ -109,8 +109,8 @@ class Backbone:
         asked = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= asked.inputs(batch) if asked else {}
         with attention.prefixes(row_prefixes(batch, prompts, rates)), self._placed(positions):
-            found = self.encoder(**inputs)
-        states: Tensor = asked.states(found) if asked else found.last_hidden_state
+            answer = self.encoder(**inputs)
+        states: Tensor = asked.states(answer) if asked else answer.last_hidden_state
         return self._decoded(batch, states) if len(batch.decoder_rows) else states
 
     def _decoded(self, batch: MicroBatch, states: Tensor) -> Tensor:
@@ -120,13 +120,13 @@ class Backbone:
         """
         assert self.decoder is not None
         rows = batch.decoder_rows
-        found: Tensor = self.decoder(
+        decoded: Tensor = self.decoder(
             input_ids=batch.decoder_ids, encoder_hidden_states=states[rows], encoder_attention_mask=batch.mask[rows],
             use_cache=False,
         ).last_hidden_state  # fmt: skip
-        width = max(states.shape[1], found.shape[1])
-        whole, found = (nn.functional.pad(each, (0, 0, 0, width - each.shape[1])) for each in (states, found))
-        return found if len(rows) == len(states) else whole.index_put((rows,), found.to(whole.dtype))
+        width = max(states.shape[1], decoded.shape[1])
+        states, decoded = (nn.functional.pad(part, (0, 0, 0, width - part.shape[1])) for part in (states, decoded))
+        return decoded if len(rows) == len(states) else states.index_put((rows,), decoded.to(states.dtype))
 
     def lm_logits(self, hidden: Tensor) -> Tensor:
         """Scores over the vocabulary for single hidden states: (R, H) -> (R, V).
@@ -152,10 +152,10 @@ class Backbone:
             return None
         config: Any = self.model.config
         offsets = [prompts[lane].offset for lane in batch.row_lanes] + [0] * (len(batch.ids) - len(batch.rows))
-        found = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
+        places = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
         most = most_positions(config.to_dict())
-        found = found + torch.tensor(offsets, device=self.device)[:, None]
-        return found.clamp(max=most - 1 if most else None)
+        positions = places + torch.tensor(offsets, device=self.device)[:, None]
+        return positions.clamp(max=most - 1 if most else None)
 
     def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
         """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""

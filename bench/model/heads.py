@@ -57,7 +57,7 @@ class VerbalizerHead(WordHead):
         """(R, V) -> (R, C); the words are the same for every row, so `tokens` is not asked."""
         if self.single is not None:
             return logits[:, self.single.to(logits.device)]
-        sums = [reduce(torch.add, [logits[:, each] for each in ids]) / len(ids) for ids in self.word_ids]
+        sums = [reduce(torch.add, [logits[:, token] for token in ids]) / len(ids) for ids in self.word_ids]
         return torch.stack(sums, dim=1)
 
 
@@ -108,7 +108,7 @@ def _linear_scores(batch: MicroBatch, states: Tensor, heads: Sequence[nn.Module]
 
     def by_row(name: str) -> Tensor:
         parts = [(heads[lane].get_parameter(f"linear.{name}"), rows) for lane, rows in rows_of.items()]
-        return assembled([repeated(each, len(rows)) for each, rows in parts], [*rows_of.values()], len(states))
+        return assembled([repeated(part, len(rows)) for part, rows in parts], [*rows_of.values()], len(states))
 
     scores = torch.matmul(states, by_row("weight").transpose(1, 2))
     first = heads[batch.row_lanes[0]]

@@ -52,14 +52,14 @@ def load_tokenizer(source: ModelSource) -> Any:
     load_config(source)
     with loading(source):
         try:
-            found = AutoTokenizer.from_pretrained(source.path, revision=source.revision, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(source.path, revision=source.revision, trust_remote_code=False)
         except (ImportError, ValueError) as error:
             if "sentencepiece" in str(error).lower() or "tiktoken" in str(error):  # what transformers reads them with
                 raise ValueError(PIECES) from error
             raise
-        if not getattr(found, "is_fast", False):
+        if not getattr(tokenizer, "is_fast", False):
             raise ValueError("its tokenizer does not say which characters a token stands for (no tokenizer.json)")
-        return found
+        return tokenizer
 
 
 def family_for(config: dict[str, Any], proof: Proof | None) -> Family:

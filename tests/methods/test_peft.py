@@ -185,9 +185,15 @@ def test_what_peft_cannot_inject_is_one_error_with_its_reason(workshop, method, 
 
 def test_without_the_package_a_plan_says_how_to_get_it(workshop, monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
-    grid = Grid(suite="superglue", tasks=("rte",), methods=("lora",), models=(str(workshop.model),), data=workshop.data)
+    where = {"suite": "superglue", "tasks": ("rte",), "models": (str(workshop.model),), "data": workshop.data,
+             "budget": {"max_length": 32}}  # fmt: skip
     with pytest.raises(UsageError, match=r"pip install 'tuning-bench\[peft\]'"):
-        plan(grid)
+        plan(Grid(methods=("lora",), **where))
+    others = plan(Grid(methods=("lora", "ptv2"), **where))
+    assert {cell.method for cell in others.cells} == {"ptv2"}
+    assert [skip.reason for skip in others.skips] == [
+        "method 'lora' needs the package peft: pip install 'tuning-bench[peft]'"
+    ]
     with pytest.raises(UsageError, match=r"pip install 'tuning-bench\[peft\]'"):
         attach(workshop, "ia3")
 

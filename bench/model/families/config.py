@@ -14,13 +14,13 @@ BOTH_WAYS = ("ForMaskedLM", "ForPreTraining")
 
 def family_of(config: Mapping[str, Any]) -> Family:
     """The family of a checkpoint, from its config.json."""
-    name = str(config.get("model_type"))
-    if name in NAMED:
-        return NAMED[name]
+    model_type = str(config.get("model_type"))
+    if model_type in NAMED:
+        return NAMED[model_type]
     architectures = tuple(config.get("architectures") or ())
-    if any(each.endswith(BOTH_WAYS) for each in architectures):
+    if any(name.endswith(BOTH_WAYS) for name in architectures):
         return ENCODER
-    if name in DECODERS or any(each.endswith(LEFT_ONLY) for each in architectures):
+    if model_type in DECODERS or any(name.endswith(LEFT_ONLY) for name in architectures):
         return DECODER
     return ENCODER
 
@@ -47,8 +47,8 @@ def most_positions(config: Mapping[str, Any]) -> int:
         "max_encoder_position_embeddings",
         "max_decoder_position_embeddings",
     )  # of LED; the shorter is the decoder's
-    found = [int(config[name]) for name in names if config.get(name)]
-    return min(found) if found else int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
+    tables = [int(config[name]) for name in names if config.get(name)]
+    return min(tables) if tables else int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
 
 
 def decoder_start(config: Mapping[str, Any]) -> int | None:
@@ -73,5 +73,5 @@ def refuse(config: Mapping[str, Any]) -> None:
     """ValueError with the reason when a family is known not to work."""
     name = str(config.get("model_type"))
     if config.get("is_encoder_decoder") and not family_of(config).decoder:
-        known = ", ".join(each for each, family in NAMED.items() if family.decoder)
+        known = ", ".join(known for known, family in NAMED.items() if family.decoder)
         raise ValueError(f"models of the family {name} cannot be used: of encoder–decoders this version knows {known}")
