@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 ROOMS = (
     "errors", "version", "seeds", "checkout", "cell", "task", "data", "model", "tuning", "registry", "settings",
     "budgets", "store", "score", "train", "design", "selection", "variants", "lineup", "plan", "export", "runner",
-    "report", "preview", "progress", "commands", "cli", "__main__", "",
+    "check", "report", "preview", "progress", "commands", "cli", "__main__", "",
 )  # fmt: skip
 
 # What still breaks a rule. An entry goes with its cause: a test fails when one is listed that is not there.
@@ -34,8 +35,8 @@ CIRCLES = {
 }  # fmt: skip
 
 LIGHT = {
-    "budgets", "cell", "cli", "commands", "design", "errors", "lineup", "plan", "preview", "progress", "registry",
-    "report", "seeds", "selection", "settings", "task", "tuning", "store", "variants", "version",
+    "budgets", "cell", "check", "cli", "commands", "design", "errors", "lineup", "plan", "preview", "progress",
+    "registry", "report", "seeds", "selection", "settings", "task", "tuning", "store", "variants", "version",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
     "budgets", "cell", "design", "lineup", "plan", "preview", "report", "seeds", "selection", "settings", "store",
@@ -139,6 +140,19 @@ def test_no_room_imports_from_the_face(module: str) -> None:
 @pytest.mark.parametrize("module", [name for name in MODULES if room(name) in LIGHT])
 def test_a_light_module_names_no_heavy_library(module: str) -> None:
     assert heavy(imports(module, in_functions=room(module) in NEVER_HEAVY)) == set()
+
+
+@pytest.mark.parametrize("folder", ["methods", "suites"])
+def test_methods_and_suites_know_nothing_above_the_registry(folder: str) -> None:
+    """No loop, store or report: what is asked of a method or a task is the same in all of them."""
+    above = ROOMS[ROOMS.index("registry") + 1 :]
+    lines = {
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in (ROOT / folder).rglob("*.py")
+        for line in path.read_text().splitlines()
+        if (found := re.match(r"\s*(?:from|import) bench\.(\w+)", line)) and found[1] in above
+    }
+    assert lines == set()
 
 
 @pytest.mark.parametrize("module", MODULES)
