@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.data.slots import Slots
     from bench.errors import UsageError, WordError
     from bench.model.attachment import Attachment, LayerPrefixes, SlotPrompts, Weights
+    from bench.model.backbone import Backbone
     from bench.model.injected import Injected
     from bench.model.needs import HeadKind
     from bench.model.prompts import Prompts
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from bench.tuning import Joint, Method
 
 __all__ = [
-    "Answer", "Attachment", "Budget", "Example", "HeadKind", "Injected", "Joint", "LayerPrefixes", "Method", "Prompts",
-    "SlotPrompts", "Slots", "Source", "Suite", "Task", "UsageError", "Weights", "WordError", "__version__", "bio",
-    "load", "method",
+    "Answer", "Attachment", "Backbone", "Budget", "Example", "HeadKind", "Injected", "Joint", "LayerPrefixes", "Method",
+    "Prompts", "SlotPrompts", "Slots", "Source", "Suite", "Task", "UsageError", "Weights", "WordError", "__version__",
+    "bio", "load", "method",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -37,6 +38,7 @@ _ROOMS = {
     "bench.data.slots": ("Slots",),
     "bench.errors": ("UsageError", "WordError"),
     "bench.model.attachment": ("Attachment", "LayerPrefixes", "SlotPrompts", "Weights"),
+    "bench.model.backbone": ("Backbone",),
     "bench.model.injected": ("Injected",),
     "bench.model.needs": ("HeadKind",),
     "bench.model.prompts": ("Prompts",),

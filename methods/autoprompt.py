@@ -95,8 +95,7 @@ class AutoPrompt(Method):
 
         from .parts.trigger_tokens import capitalised_tokens
 
-        table: Tensor = backbone.embeddings.weight  # type: ignore[assignment]
-        size = table.shape[0]
+        size = len(backbone.word_embeddings)
         allowed = text_tokens(backbone.tokenizer, size)
         if self.exclude_names:
             allowed &= ~capitalised_tokens(backbone.tokenizer, size)

@@ -66,7 +66,7 @@ class PromptTuning(Method):
         """(P, H) initial vectors."""
         import torch
 
-        table: Tensor = backbone.embeddings.weight.detach().float()  # type: ignore[operator]
+        table = backbone.word_embeddings
         if self.init == "uniform":
             return torch.empty(self.length, table.shape[1]).uniform_(-0.5, 0.5).to(table.device)
         chosen: list[Tensor] = []

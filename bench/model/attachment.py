@@ -50,10 +50,10 @@ class Attachment(nn.Module):
     def make(self) -> Prompts:
         """The prompts of a step or an evaluation, with gradients to the parameters: what a subclass writes.
 
-        As many `slots` (P, H) as `Method.slots` has asked the encoder for, H being `backbone.geometry.embedding`;
-        `prefixes` (L, 2, A, P, D) of the `layers` that `backbone.geometry.prefixed` has, where `Method.needs` says
-        "prefixes". The same parameters must give the same prompts: what is random in training is `Method.dropout`,
-        which the loop draws by row.
+        As many `slots` (P, H) as `Method.slots` has asked the encoder for, of the width of `backbone.word_embeddings`;
+        `prefixes` (L, 2, A, P, D) of `layers` among `backbone.geometry.prefixed`, where `Method.needs` says "prefixes".
+        The same parameters must give the same prompts: what is random in training is `Method.dropout`, which the loop
+        draws by row.
         """
         return Prompts()
 

@@ -72,6 +72,12 @@ class Backbone:
         """Whether a token sees only those before it."""
         return self.family.direction == "left"
 
+    @property
+    def word_embeddings(self) -> Tensor:
+        """(V, H) the table that tokens are looked up in, in fp32 and without gradients; H is `geometry.embedding`."""
+        table: Tensor = self.embeddings.weight  # type: ignore[assignment]
+        return table.detach().float()
+
     def reached(self, task: Task) -> list[nn.Module]:
         """The parts whose weights the states depend on that a task's head reads: not the decoder for tags and spans."""
         return [self.encoder] if self.decoder is None or task.reads_tokens else [self.encoder, self.decoder]

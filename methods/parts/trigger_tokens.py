@@ -35,9 +35,7 @@ class TriggerTokens(Searched):
 
     @property
     def table(self) -> Tensor:
-        """(V, H) word embeddings."""
-        weight: Tensor = self._backbone[0].embeddings.weight  # type: ignore[assignment]
-        return weight.detach().float()
+        return self._backbone[0].word_embeddings
 
     def make(self) -> Prompts:
         return Prompts(slots=self.table[self.ids])

@@ -1,12 +1,12 @@
 """Residual prompt tuning: each prompt vector plus what a shared MLP makes of it (Razdaibiedina et al. 2023,
-arXiv:2305.03937, section 3.2).
+arXiv:2305.03937, section 3).
 
 A plugin as somebody else would write it: one file, and nothing of this package but its public face.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from bench import HeadKind, Method, Slots, Task, method
 if TYPE_CHECKING:  # attachments bring torch, which a plan does without
     from torch import nn
 
-    from bench import Attachment
+    from bench import Attachment, Backbone
 
 
 @method("residual_prompts")
@@ -38,12 +38,12 @@ class ResidualPrompts(Method):
     def slots(self) -> Slots:
         return Slots(self.length, "front")
 
-    def attach(self, backbone: Any, task: Task) -> Attachment:
+    def attach(self, backbone: Backbone, task: Task) -> Attachment:
         import torch
 
         from bench import SlotPrompts
 
-        table = backbone.embeddings.weight.detach().float()  # (V, H)
+        table = backbone.word_embeddings  # (V, H)
         drawn = torch.randint(len(table), (self.length,)).to(table.device)
         encoder = residual(table.shape[1], self.bottleneck)
         return SlotPrompts(table[drawn].clone(), encoder, self.mlp_learning_rate)
@@ -61,6 +61,7 @@ def residual(width: int, bottleneck: int) -> nn.Module:
             )
 
         def forward(self, vectors: Tensor) -> Tensor:
-            return vectors + self.mlp(vectors)
+            changes: Tensor = self.mlp(vectors)
+            return vectors + changes
 
     return Residual()
