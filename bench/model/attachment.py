@@ -23,18 +23,19 @@ class Attachment(nn.Module):
     `Method.attach` makes one; then, in this order:
 
     - it is moved to the backbone's device, and `begin` is called once;
-    - in every step `prompts` is called once with gradients on. The backbone runs on the values, in as many
-      micro-batches as it takes, and their gradients are carried back to the parameters in one go. Then `penalty`, the
-      optimizer's step, and `after_step`;
+    - in every step `prompts` is called once with gradients on; the backbone runs on the values, in as many
+      micro-batches as it takes, backward too; `penalty` is called; the values' gradients are carried back to the
+      parameters in one go; the optimizer's step is taken, and `after_step` called. (On a GPU whose kernels turn out to
+      have no fixed order, a step begins again before its optimizer's.)
     - for every evaluation `prompts` is called once without gradients;
     - at the end every parameter and weight that trained is set back to the step that was chosen, in place, and `found`
       and `stored` are called. What must go back with them must be a parameter: buffers stay as the last step left them.
 
     All parameters of the module train, unless they need no gradient; each must have one that is not all zero, and must
-    move, within the first three steps. Nothing but these and `weights` may move.
+    move, within the first three steps. Of the backbone nothing but `weights` may move, no buffer either.
 
-    To choose from: `SlotPrompts`, `LayerPrefixes`, `Weights`, and bench.model.injected.Injected. A subclass of this one
-    gives `make` where none of them fits.
+    To choose from: `SlotPrompts`, `LayerPrefixes`, `Weights`, and bench.model.injected.Injected. Where none of them
+    fits a subclass of this one gives `make`, or one of bench.model.searched.Searched what a search asks.
     """
 
     drops_inside: bool = False  # whether it has put dropout of its own into the backbone, beside `Method.dropout`
