@@ -117,8 +117,8 @@ def _default_targets(peft_type: str, backbone: Backbone) -> str | list[str] | No
 
     known = default_targets(backbone, peft_type)
     if peft_type == "LORA" and known:
-        return sorted(known)  # by name: PEFT forgets its own where it renames a family's experts (Mixtral)
-    return ALL_LINEAR if known == () else None
+        return known  # by name: PEFT forgets its own where it renames a family's experts (Mixtral)
+    return ALL_LINEAR if known == [] else None
 
 
 @method("ia3")

@@ -103,12 +103,15 @@ def peft_config(fields: Mapping[str, Any]) -> Any:
         raise UsageError(f"PEFT refuses the {kind} config: {_line(error)}") from None
 
 
-def default_targets(backbone: Backbone, peft_type: str) -> tuple[str, ...] | None:
-    """The modules that PEFT has for the model's family, none where it knows none; None where it asks for none."""
+def default_targets(backbone: Backbone, peft_type: str) -> list[str] | str | None:
+    """The modules that PEFT has for the model's family, or a pattern of their names; an empty list where it knows none,
+    None where it asks for none.
+    """
     from peft.utils import constants
 
     known = getattr(constants, f"TRANSFORMERS_MODELS_TO_{peft_type}_TARGET_MODULES_MAPPING", None)
-    return None if known is None else tuple(known.get(_model_type(backbone), ()))
+    targets = None if known is None else known.get(_model_type(backbone), [])
+    return targets if targets is None or isinstance(targets, str) else sorted(targets)
 
 
 def _inject(root: nn.Module, config: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -181,6 +182,20 @@ def test_a_config_that_cannot_be_served_is_refused_with_what_to_use(config, name
 def test_what_peft_cannot_inject_is_one_error_with_its_reason(workshop, method, settings, reason):
     with pytest.raises(UsageError, match=reason):
         attach(workshop, method, **settings)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "peft_type", "targets"),
+    [
+        ("bert", "LORA", ["query", "value"]), ("bert", "IA3", ["key", "output.dense", "value"]), ("nobody", "LORA", []),
+        ("gemma4", "LORA", r".*language_model\..*\.(q_proj|v_proj)"), ("bert", "TRAINABLE_TOKENS", None),
+    ],
+)  # fmt: skip
+def test_default_targets_are_names_a_pattern_or_none_at_all(model_type, peft_type, targets):
+    from bench.model.injected import default_targets
+
+    backbone = SimpleNamespace(model=SimpleNamespace(config=SimpleNamespace(model_type=model_type)))
+    assert default_targets(backbone, peft_type) == targets
 
 
 def test_without_the_package_a_plan_says_how_to_get_it(workshop, monkeypatch):
