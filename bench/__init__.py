@@ -11,33 +11,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bench.checkout import RepositoryFolders
+from bench.version import __version__
 
 if TYPE_CHECKING:
     from bench.cell import Budget
+    from bench.data.slots import Slots
     from bench.errors import UsageError, WordError
-    from bench.model.attachment import Attachment, LayerPrefixes, Prompts, SlotPrompts, Weights
+    from bench.model.attachment import Attachment, LayerPrefixes, SlotPrompts, Weights
+    from bench.model.backbone import Backbone
     from bench.model.injected import Injected
+    from bench.model.needs import HeadKind
+    from bench.model.prompts import Prompts
     from bench.registry import method
     from bench.report.frame import load
     from bench.task import Answer, Example, Source, Suite, Task, bio
-    from bench.tuning import Joint, Method, Slots
+    from bench.tuning import Joint, Method
 
-__version__ = "0.1.0"
 __all__ = [
-    "Answer", "Attachment", "Budget", "Example", "Injected", "Joint", "LayerPrefixes", "Method", "Prompts",
-    "SlotPrompts", "Slots", "Source", "Suite", "Task", "UsageError", "Weights", "WordError", "__version__", "bio",
-    "load", "method",
+    "Answer", "Attachment", "Backbone", "Budget", "Example", "HeadKind", "Injected", "Joint", "LayerPrefixes", "Method",
+    "Prompts", "SlotPrompts", "Slots", "Source", "Suite", "Task", "UsageError", "Weights", "WordError", "__version__",
+    "bio", "load", "method",
 ]  # fmt: skip
 
 _ROOMS = {
     "bench.cell": ("Budget",),
+    "bench.data.slots": ("Slots",),
     "bench.errors": ("UsageError", "WordError"),
-    "bench.model.attachment": ("Attachment", "LayerPrefixes", "Prompts", "SlotPrompts", "Weights"),
+    "bench.model.attachment": ("Attachment", "LayerPrefixes", "SlotPrompts", "Weights"),
+    "bench.model.backbone": ("Backbone",),
     "bench.model.injected": ("Injected",),
+    "bench.model.needs": ("HeadKind",),
+    "bench.model.prompts": ("Prompts",),
     "bench.registry": ("method",),
     "bench.report.frame": ("load",),
     "bench.task": ("Answer", "Example", "Source", "Suite", "Task", "bio"),
-    "bench.tuning": ("Joint", "Method", "Slots"),
+    "bench.tuning": ("Joint", "Method"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

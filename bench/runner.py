@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 
 from bench.cell import Cell
 from bench.data.display import example_table
-from bench.data.run_data import RunData
 from bench.errors import DiskError
 from bench.model.backbone import Backbone
 from bench.resolved import ResolvedCell, resolve
@@ -33,6 +32,7 @@ from bench.train.meter import peak_bytes, reset_peak
 from bench.train.options import Options
 from bench.train.outcome import Loop, outcome
 from bench.train.prepare import prepare
+from bench.train.run_data import RunData
 from bench.train.trained import NotTrained
 
 

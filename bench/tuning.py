@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import ConfigDict, field_validator
 
 from bench.cell import Frozen
+from bench.data.slots import Slots
+from bench.model.needs import HeadKind, Need
 from bench.task import Suite, Task
 
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment
     from bench.model.backbone import Backbone
-    from bench.model.proof import Need
     from bench.model.source import ModelSource
-
-HeadKind = Literal["linear", "verbalizer"]
-
-
-@dataclass(frozen=True)
-class Slots:
-    """Where a method wants prompt slots: `count` in front of the sequence, or at the `[P]` marks of the pattern."""
-
-    count: int = 0
-    place: Literal["front", "pattern"] = "front"
 
 
 @dataclass(frozen=True)

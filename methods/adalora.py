@@ -59,7 +59,8 @@ class AdaLoRA(Adapter):
         }
 
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
-        from bench.model.allocated import RankAllocated
         from bench.model.injected import peft_config
+
+        from .parts.rank_allocation import RankAllocated
 
         return RankAllocated(backbone, task, peft_config(self.fields(backbone)), self.initial, self.final)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from bench.data.slots import Slots
+from bench.model.needs import HeadKind
 from bench.registry import method
 from bench.task import Task
-from bench.tuning import HeadKind, Method, Slots
+from bench.tuning import Method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,7 +76,7 @@ class AutoPrompt(Method):
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
         import torch
 
-        from bench.model.searched import TriggerTokens
+        from .parts.trigger_tokens import TriggerTokens
 
         allowed = self._allowed(backbone, task)
         mask = backbone.tokenizer.mask_token_id
@@ -89,10 +91,11 @@ class AutoPrompt(Method):
         """(V,) which tokens may stand in the trigger: text, but no label word. UsageError when hardly any is left."""
         from bench.errors import UsageError
         from bench.model.heads import word_tokens
-        from bench.model.vocabulary import capitalised_tokens, text_tokens
+        from bench.model.vocabulary import text_tokens
 
-        table: Tensor = backbone.embeddings.weight  # type: ignore[assignment]
-        size = table.shape[0]
+        from .parts.trigger_tokens import capitalised_tokens
+
+        size = len(backbone.word_embeddings)
         allowed = text_tokens(backbone.tokenizer, size)
         if self.exclude_names:
             allowed &= ~capitalised_tokens(backbone.tokenizer, size)

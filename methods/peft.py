@@ -34,6 +34,11 @@ REFUSED = {
     "POLY": "it needs several tasks at once; use lora",
     "SHADOW": "PEFT cannot inject it; use lora",
 }
+DRAWN_TOGETHER = {  # dropout that no run could repeat: it is no module or function that the rows draw for
+    "LOHA": ("rank_dropout", "module_dropout"),
+    "LOKR": ("rank_dropout", "module_dropout"),
+    "OFT": ("module_dropout",),
+}
 
 
 class Adapter(Method):
@@ -57,8 +62,9 @@ class Adapter(Method):
         return [] if targets in (AUTO, "all-linear") else _names(targets)
 
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
-        from bench.model.allocated import RankAllocated
         from bench.model.injected import Injected, peft_config
+
+        from .parts.rank_allocation import RankAllocated
 
         config = peft_config(self.fields(backbone))
         kind = RankAllocated if hasattr(config, "total_step") else Injected
@@ -98,12 +104,21 @@ class LoRA(Adapter):
 
 def targets_of(targets: str, peft_type: str, backbone: Backbone) -> str | list[str] | None:
     """`target_modules` for PEFT; None leaves them to its own table for the model's family."""
-    from bench.model.injected import ALL_LINEAR, knows_targets, peft_config
+    from bench.model.injected import ALL_LINEAR, peft_config
 
     if targets == AUTO:
         peft_config({"peft_type": peft_type})  # the one-line error where the package is missing
-        return None if knows_targets(backbone, peft_type) else ALL_LINEAR
+        return _default_targets(peft_type, backbone)
     return targets if targets == ALL_LINEAR else _names(targets)
+
+
+def _default_targets(peft_type: str, backbone: Backbone) -> str | list[str] | None:
+    from bench.model.injected import ALL_LINEAR, default_targets
+
+    known = default_targets(backbone, peft_type)
+    if peft_type == "LORA" and known:
+        return known  # by name: PEFT forgets its own where it renames a family's experts (Mixtral)
+    return ALL_LINEAR if known == [] else None
 
 
 @method("ia3")
@@ -123,13 +138,11 @@ class IA3(Adapter):
     space = {"learning_rate": (3e-3, 1e-2, 1e-3)}
 
     def fields(self, backbone: Backbone) -> dict[str, Any]:
-        from bench.model.injected import ALL_LINEAR, knows_targets, peft_config
-
         if self.targets == AUTO:
-            peft_config({"peft_type": "IA3"})  # the one-line error where the package is missing
-            if knows_targets(backbone, "IA3"):
+            targets = targets_of(AUTO, "IA3", backbone)
+            if targets is None:
                 return {"peft_type": "IA3"}
-            return {"peft_type": "IA3", "target_modules": ALL_LINEAR, "feedforward_modules": []}
+            return {"peft_type": "IA3", "target_modules": targets, "feedforward_modules": []}
         chosen = {"target_modules": _names(self.targets), "feedforward_modules": _names(self.feedforward)}
         return {"peft_type": "IA3", **chosen}
 
@@ -161,6 +174,9 @@ class AnyPeft(Adapter):
         fields["peft_type"] = kind = kind.upper()
         if kind in REFUSED:
             raise ValueError(f"{kind} is not served through PEFT: {REFUSED[kind]}")
+        for name in DRAWN_TOGETHER.get(kind, ()):
+            if fields.get(name):
+                raise ValueError(f"PEFT draws {name} for all rows together, by torch's own generator; leave it out")
         if "total_step" in fields:
             raise ValueError("total_step is the cell's own number of steps; leave it out")
         return json.dumps(fields, sort_keys=True)
@@ -175,13 +191,12 @@ class AnyPeft(Adapter):
         peft_config(json.loads(self.config))
 
     def fields(self, backbone: Backbone) -> dict[str, Any]:
-        from bench.model.injected import ALL_LINEAR, knows_targets, peft_config
+        from bench.model.injected import peft_config
 
         fields = dict(json.loads(self.config))
         peft_config(fields)  # the one-line error where the package is missing, or has no such type
-        if TARGETS.isdisjoint(fields) and not knows_targets(backbone, fields["peft_type"]):
-            fields["target_modules"] = ALL_LINEAR
-        return fields
+        targets = _default_targets(fields["peft_type"], backbone) if TARGETS.isdisjoint(fields) else None
+        return fields if targets is None else {**fields, "target_modules": targets}
 
 
 def _read(value: object) -> dict[str, Any]:

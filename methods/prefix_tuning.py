@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from bench.model.needs import HeadKind
 from bench.registry import method
-from bench.tuning import HeadKind
 
 from .ptv2 import PTuningV2
 

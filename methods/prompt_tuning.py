@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from bench.data.slots import Slots
+from bench.model.needs import HeadKind
 from bench.registry import method
 from bench.task import Task
-from bench.tuning import HeadKind, Method, Slots
+from bench.tuning import Method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +66,7 @@ class PromptTuning(Method):
         """(P, H) initial vectors."""
         import torch
 
-        table: Tensor = backbone.embeddings.weight.detach().float()  # type: ignore[operator]
+        table = backbone.word_embeddings
         if self.init == "uniform":
             return torch.empty(self.length, table.shape[1]).uniform_(-0.5, 0.5).to(table.device)
         chosen: list[Tensor] = []

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
+from bench.model.needs import HeadKind
 from bench.registry import method
 from bench.task import Task
-from bench.tuning import HeadKind, Method
+from bench.tuning import Method
 
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment

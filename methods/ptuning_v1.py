@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from bench.data.slots import Slots
+from bench.model.needs import HeadKind
 from bench.registry import method
 from bench.task import Task
-from bench.tuning import HeadKind, Method, Slots
+from bench.tuning import Method
 
 if TYPE_CHECKING:
     from bench.model.attachment import Attachment

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bench.model.attachment import Attachment
     from bench.model.backbone import Backbone
-    from bench.model.proof import Need
+    from bench.model.needs import Need
     from bench.model.source import ModelSource
 
 

@@ -137,16 +137,16 @@ class Workshop:
         ).cells  # fmt: skip
 
     def backbone(self, frozen: bool = True, device: str = "cpu", precision: Precision = "fp32") -> Backbone:
-        from bench.model.backbone import load_backbone
+        from bench.model.loading import load_backbone
         from bench.model.source import find_model
 
         return load_backbone(find_model(str(self.model)), torch.device(device), precision, frozen)
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
-        from bench.data.run_data import RunData
         from bench.resolved import resolve
         from bench.train.joint import first_stage
         from bench.train.lane import Lane
+        from bench.train.run_data import RunData
 
         resolved, data = resolve(cell), RunData()
         start = first_stage(resolved, backbone, data, 300).start(resolved) if cell.joint else None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +50,11 @@ def test_a_wheel_has_the_folders_where_a_checkout_finds_them(folder: str) -> Non
     text = (ROOT / "hatch_build.py").read_text()
     assert f'"{folder}": "bench/{folder}"' in text
     assert not (ROOT / "bench" / folder).exists()
+
+
+def test_the_build_reads_the_version_that_the_package_says() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["version"]["path"]
+    assert re.findall(r'^__version__ = "(.+)"$', (ROOT / build).read_text(), re.MULTILINE) == [bench.__version__]
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -1,4 +1,4 @@
-"""The code in the pages runs: plugins pass `bench check`, grid files are requests, commands have flags that there are."""
+"""The code in the pages runs: plugins pass `bench check`, grid files are requests, commands have flags that exist."""
 
 from __future__ import annotations
 

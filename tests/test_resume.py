@@ -89,7 +89,8 @@ import torch
 from bench.model.attachment import SlotPrompts
 from bench.registry import method
 from bench.seeds import derive
-from bench.tuning import Method, Slots
+from bench.tuning import Method
+from bench.data.slots import Slots
 
 STEPS = 0
 

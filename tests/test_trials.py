@@ -67,8 +67,8 @@ def test_a_trial_has_no_score_no_prediction_and_keeps_no_tensors(bench: Bench) -
 
 @pytest.mark.parametrize("protocol", ["holdout", "paper"])
 def test_a_trials_data_have_no_scored_part_and_are_else_those_of_its_cell(workshop: Any, protocol: str) -> None:
-    from bench.data.run_data import RunData
     from bench.resolved import resolve
+    from bench.train.run_data import RunData
 
     (cell,) = workshop.cells("ptv2", protocol=protocol)
     backbone, data = workshop.backbone(), RunData()
@@ -199,7 +199,8 @@ import torch
 
 from bench.model.attachment import SlotPrompts
 from bench.registry import method
-from bench.tuning import Method, Slots
+from bench.tuning import Method
+from bench.data.slots import Slots
 
 
 @method("moody")

@@ -44,9 +44,8 @@ def _packages() -> Iterator[Finding]:
         try:
             installed = version(requirement.name)
         except PackageNotFoundError:
-            status = "told" if extra else "failed"
             note = "not installed; pip install 'tuning-bench[peft]'" if extra else "not installed"
-            yield Finding("package", requirement.name, status, note)
+            yield Finding("package", requirement.name, "told" if extra else "failed", note)
             continue
         fits = requirement.specifier.contains(installed, prereleases=True)
         wanted = "" if fits else f"; {requirement.specifier} is needed"

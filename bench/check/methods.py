@@ -7,10 +7,10 @@ from collections.abc import Callable
 from bench.check.finding import Broken, Skipped
 from bench.check.rig import Rig, Trained
 from bench.errors import UsageError
+from bench.model.needs import HeadKind
 from bench.model.source import find_model
 from bench.registry import build, find_method, find_suite
 from bench.resolved import resolve
-from bench.tuning import HeadKind
 
 
 def settings_are_possible(method: str) -> str:

@@ -15,9 +15,9 @@ from bench.request import RunRequest
 from bench.resolved import resolve
 
 if TYPE_CHECKING:
-    from bench.data.run_data import RunData
     from bench.model.backbone import Backbone
     from bench.train.lane import Lane
+    from bench.train.run_data import RunData
 
 NOTHING = "nothing can be run: "  # how a plan says that it has no cell
 TOKENS = 300  # a micro-batch: small, so that a step has several
@@ -89,16 +89,16 @@ class Rig:
         """A fresh one, with nothing of it frozen."""
         import torch
 
-        from bench.model.backbone import load_backbone
+        from bench.model.loading import load_backbone
         from bench.model.source import find_model
 
         return load_backbone(find_model(self.model), torch.device("cpu"), "fp32", False, checkpointing)
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
         """The cell's lane before its first step, after its first stage if it has one."""
-        from bench.data.run_data import RunData
         from bench.train.joint import first_stage
         from bench.train.lane import Lane
+        from bench.train.run_data import RunData
 
         resolved = resolve(cell)
         data = self._run_data = self._run_data or RunData()

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.errors import unknown
-from bench.model.scales import SCALES, expand, listed_size
+from bench.model.families.scales import SCALES, expand, listed_size
 from bench.model.source import find_model, weight_shapes
 from bench.registry import load_plugin, methods, suites
 from bench.task import Task

@@ -11,9 +11,7 @@ from rich.console import Console
 from bench.cell import Plan
 from bench.commands.preview import print_cells, print_choice, print_plan
 from bench.commands.progress import progress
-from bench.data.run_data import RunData
 from bench.model.device import choose_device, choose_precision
-from bench.model.memory import check_memory
 from bench.model.proofs import proofs_of
 from bench.model.source import find_model
 from bench.plan.cells import plan
@@ -24,8 +22,10 @@ from bench.resolved import resolve
 from bench.runner import Runner
 from bench.store.record import Record
 from bench.store.store import Store
+from bench.train.memory import check_memory
 from bench.train.options import Options
 from bench.train.prepare import prepare
+from bench.train.run_data import RunData
 
 LOST = ("trial", "diverged")
 

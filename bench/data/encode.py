@@ -8,11 +8,11 @@ from typing import Any, Literal
 from bench.data.forms import Form as Layout
 from bench.data.rows import Item
 from bench.data.sequences import tagged, windows
+from bench.data.slots import Slots
 from bench.data.specials import Reader, special
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.task import SLOT_MARK, Example, Task
-from bench.tuning import Slots
 
 Form = Literal["plain", "cloze"]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.data.arrow import prepared_rows, table_rows
-from bench.data.files import Located, read
+from bench.data.files import read
+from bench.data.located import Located
 from bench.data.places import hub_revision, local_files, offline_hint
 from bench.errors import UsageError
 from bench.task import Split, Task

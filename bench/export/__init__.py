@@ -19,9 +19,10 @@ from bench.data.rows import Item, Row
 from bench.data.specials import Special, special
 from bench.errors import UsageError
 from bench.export.adapter import Tuned, adapter_of, refused
-from bench.model.backbone import Backbone, load_backbone
+from bench.model.backbone import Backbone
 from bench.model.heads import word_tokens
 from bench.model.injected import MISSING
+from bench.model.loading import load_backbone
 from bench.model.source import find_model
 from bench.resolved import resolve
 from bench.store.record import Record

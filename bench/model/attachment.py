@@ -1,45 +1,42 @@
 """The trainable parts of one cell: prompt-slot embeddings, key/value prefixes, or changed weights.
 
-Shape legend: P prompt length, H hidden size, L layers with a prefix, A key/value heads, D head size.
+Shape legend: P prompt length, H width of word embeddings, L layers with a prefix, A key/value heads, D head size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
-from bench.model.families import is_reached
-
-if TYPE_CHECKING:
-    from bench.model.backbone import Backbone
-    from bench.task import Task
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """What an attachment puts into the backbone this step."""
-
-    slots: Tensor | None = None  # (P, H), word embeddings for the slot positions
-    prefixes: Tensor | None = None  # (L, 2, A, P, D), keys and values
-    layers: tuple[int, ...] = ()  # the backbone layers that prefixes[0], prefixes[1], ... belong to
-    offset: int = 0  # added to the absolute positions of the real tokens
-
-    def leaves(self) -> Prompts:
-        """The same values cut off from their graph, so that many micro-batches can add up gradients in them."""
-
-        def leaf(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.detach().requires_grad_()
-
-        return Prompts(leaf(self.slots), leaf(self.prefixes), self.layers, self.offset)
+from bench.model.backbone import Backbone
+from bench.model.prompts import Prompts
+from bench.task import Task
 
 
 class Attachment(nn.Module):
-    """Base: adds nothing. Its own parameters train; a subclass may also train weights of the backbone."""
+    """What trains in a cell, and the contract between a method and the loop. This base adds nothing and trains nothing.
+
+    `Method.attach` makes one; then, in this order:
+
+    - it is moved to the backbone's device, and `begin` is called once;
+    - in every step `prompts` is called once with gradients on; the backbone runs on the values, in as many
+      micro-batches as it takes, backward too; `penalty` is called; the values' gradients are carried back to the
+      parameters in one go; the optimizer's step is taken, and `after_step` called. (On a GPU whose kernels turn out to
+      have no fixed order, a step begins again before its optimizer's.)
+    - for every evaluation `prompts` is called once without gradients;
+    - at the end every parameter and weight that trained is set back to the step that was chosen, in place, and `found`
+      and `stored` are called. What must go back with them must be a parameter: buffers stay as the last step left them.
+
+    All parameters of the module train, unless they need no gradient; each must have one that is not all zero, and must
+    move, within the first three steps. Of the backbone nothing but `weights` may move, no buffer either.
+
+    To choose from: `SlotPrompts`, `LayerPrefixes`, `Weights`, and bench.model.injected.Injected. Where none of them
+    fits a subclass of this one gives `make`, or one of bench.model.searched.Searched what a search asks.
+    """
 
     drops_inside: bool = False  # whether it has put dropout of its own into the backbone, beside `Method.dropout`
 
@@ -48,29 +45,42 @@ class Attachment(nn.Module):
         self._restored: Prompts | None = None
 
     def prompts(self) -> Prompts:
-        """What to put into the backbone, with gradients to this attachment's parameters."""
+        """What to put into the backbone: what `make` gives, or after `restore` the stored values, without gradients."""
         return self._restored or self.make()
 
     def make(self) -> Prompts:
-        """A step's prompts; asked for before `begin` too, when their shapes are looked at."""
+        """The prompts of a step or an evaluation, with gradients to the parameters: what a subclass writes.
+
+        As many `slots` (P, H) as `Method.slots` has asked the encoder for, of the width of `backbone.word_embeddings`;
+        `prefixes` (L, 2, A, P, D) of `layers` among `backbone.geometry.prefixed`, where `Method.needs` says "prefixes".
+        The same parameters must give the same prompts: what is random in training is `Method.dropout`, which the loop
+        draws by row. Asked for before `begin` too, when its shapes are looked at.
+        """
         return Prompts()
 
     def weights(self) -> dict[str, nn.Parameter]:
-        """Parameters of the backbone itself that train, by name."""
+        """Weights of the backbone that train, by a name for users and files; the same ones at every call.
+
+        Only for a method that `changes_weights`. They are stored beside the prompts, so that no name is "slots",
+        "prefixes", or begins with "head.".
+        """
         return {}
 
-    def weights_learning_rate(self) -> float | None:
-        """The learning rate of `weights` where it is another than the method's."""
-        return None
+    def learning_rates(self) -> Iterable[tuple[Iterable[nn.Parameter], float]]:
+        """Parameters or weights with a learning rate of their own, each in one entry; all others have the method's.
+
+        Asked once, after `begin`. Warm-up and decay multiply these as they do the method's.
+        """
+        return ()
 
     def begin(self, num_steps: int) -> None:
         """Called once before training, with the number of steps it will take; UsageError when they cannot be right.
 
-        Where a first stage trains several data sets it is called once for all of them.
+        Where a first stage trains several data sets it is called once for all of them. Not called where nothing trains.
         """
 
     def penalty(self) -> Tensor | None:
-        """What a step's loss has besides the task's, a scalar with gradients; None for nothing."""
+        """What a step's loss has besides the task's: a scalar with gradients, once a step; None for nothing."""
         return None
 
     def after_step(self, step: int) -> None:
@@ -80,17 +90,20 @@ class Attachment(nn.Module):
         """
 
     def found(self) -> dict[str, Any]:
-        """What a person can read of the result, for the record; nothing where it is vectors."""
+        """What a person can read of the result, for the record, as JSON values; nothing where it is vectors."""
         return {}
 
     def stored(self) -> dict[str, Tensor]:
-        """What must be kept to use the result: finished prompts (no reparameterisation), changed weights."""
+        """What must be kept to use the result: finished prompts (no reparameterisation) and changed weights, copied."""
         prompts = self.prompts()
         kept = {"slots": prompts.slots, "prefixes": prompts.prefixes, **self.weights()}
         return {name: tensor.detach().clone() for name, tensor in kept.items() if tensor is not None}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Use stored tensors instead of this attachment's own. KeyError when one is lacking."""
+        """Use what `stored` gave, of an attachment with the same settings, from now on. KeyError when it lacks one.
+
+        The tensors are on the backbone's device.
+        """
         with torch.no_grad():
             for name, weight in self.weights().items():
                 weight.copy_(tensors[name])
@@ -100,11 +113,71 @@ class Attachment(nn.Module):
         self._restored = Prompts(slots, prefixes, drawn.layers, drawn.offset)
 
 
-class Weights(Attachment):
-    """Trains the backbone's own weights, all or those whose name `chosen` accepts, and optionally prompts in its slots.
+class SlotPrompts(Attachment):
+    """Vectors in the prompt slots, for methods that put something into the input and leave the model alone.
 
-    Only those that the scores of the `task` depend on, the language-model head's where a verbalizer asks it. UsageError
-    when the backbone has no weight that `chosen` accepts; `chosen_are` says there what was looked for.
+    `vectors` (P, H) are trained as they are, or are what `encoder`, which trains too, makes (P, H) of: any module, its
+    input may be of another width. P is the `count` of `Method.slots`, H is `backbone.geometry.embedding`. Stored is
+    what comes out, so that the encoder is not needed afterwards. `encoder_learning_rate` where it is another than the
+    method's.
+    """
+
+    def __init__(
+        self, vectors: Tensor, encoder: nn.Module | None = None, encoder_learning_rate: float | None = None
+    ) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(vectors)
+        self.encoder = encoder
+        self.encoder_learning_rate = encoder_learning_rate
+
+    def make(self) -> Prompts:
+        return Prompts(slots=self.encoder(self.vectors) if self.encoder is not None else self.vectors)
+
+    def learning_rates(self) -> Iterable[tuple[Iterable[nn.Parameter], float]]:
+        if self.encoder is None or self.encoder_learning_rate is None:
+            return ()
+        return [(self.encoder.parameters(), self.encoder_learning_rate)]
+
+
+class LayerPrefixes(Attachment):
+    """Keys and values in front of every chosen layer's own, for methods that reach into the layers of a frozen model.
+
+    `vectors` are (P, L·2·A·D), or with an `encoder`, which trains too, what it maps to that width. `layers` count from
+    0 and are among `backbone.geometry.prefixed`; A `heads` and D `head_size` are `backbone.geometry`'s. With `offset`
+    the real tokens' absolute positions start there, as if the prefix stood in front of them; `Method.positions` then
+    says so too. Stored are the finished (L, 2, A, P, D). The method's `needs` have "prefixes".
+    """
+
+    def __init__(
+        self,
+        vectors: Tensor,
+        layers: tuple[int, ...],
+        heads: int,
+        head_size: int,
+        encoder: nn.Module | None = None,
+        offset: int = 0,
+    ) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(vectors)
+        self.encoder = encoder
+        self.layers, self.heads, self.head_size = layers, heads, head_size
+        self.offset = offset
+
+    def make(self) -> Prompts:
+        flat = self.encoder(self.vectors) if self.encoder is not None else self.vectors
+        length = self.vectors.shape[0]
+        shaped = flat.view(length, len(self.layers), 2, self.heads, self.head_size).permute(1, 2, 3, 0, 4)
+        return Prompts(prefixes=shaped, layers=self.layers, offset=self.offset)
+
+
+class Weights(Attachment):
+    """The backbone's own weights, all or those whose name `chosen` accepts, for methods that change the model.
+
+    Of them those alone that the scores of the `task` depend on: the language-model head's where a verbalizer asks it
+    (`with_lm_head`). `slots` are an attachment whose slot prompts train beside them, `learning_rate` is that of the
+    weights where it is another than the method's. Stored are the weights whole, as they have become. UsageError when
+    the backbone has no weight that `chosen` accepts; `chosen_are` says there what was looked for. The method
+    `changes_weights`.
     """
 
     def __init__(
@@ -134,8 +207,10 @@ class Weights(Attachment):
     def weights(self) -> dict[str, nn.Parameter]:
         return self._weights
 
-    def weights_learning_rate(self) -> float | None:
-        return self._learning_rate
+    def learning_rates(self) -> Iterable[tuple[Iterable[nn.Parameter], float]]:
+        yield from self.slots.learning_rates() if self.slots is not None else ()
+        if self._learning_rate is not None:
+            yield self._weights.values(), self._learning_rate
 
 
 def trainable_weights(backbone: Backbone, task: Task, with_lm_head: bool) -> Iterator[tuple[str, nn.Parameter]]:
@@ -145,46 +220,5 @@ def trainable_weights(backbone: Backbone, task: Task, with_lm_head: bool) -> Ite
     inside = {id(parameter) for part in backbone.reached(task) for parameter in part.parameters()}
     for name, parameter in backbone.model.named_parameters():
         read = id(parameter) in inside and name.rpartition(".")[2] not in backbone.family.saying
-        if (with_lm_head or read) and is_reached(backbone.family, name):
+        if (with_lm_head or read) and backbone.family.reaches(name):
             yield name, parameter
-
-
-class SlotPrompts(Attachment):
-    """Vectors for the prompt slots: one trained tensor, or the output of a reparameterisation."""
-
-    def __init__(self, vectors: Tensor, encoder: nn.Module | None = None) -> None:
-        super().__init__()
-        self.vectors = nn.Parameter(vectors)  # (P, H)
-        self.encoder = encoder
-
-    def make(self) -> Prompts:
-        return Prompts(slots=self.encoder(self.vectors) if self.encoder is not None else self.vectors)
-
-
-class LayerPrefixes(Attachment):
-    """Keys and values in front of every chosen layer: one trained tensor, or the output of a reparameterisation.
-
-    `vectors` is (P, L·2·A·D) without an encoder, (P, H) with one that maps to that width. With `offset` the real
-    tokens' absolute positions start there, as if the prefix stood in front of them.
-    """
-
-    def __init__(
-        self,
-        vectors: Tensor,
-        layers: tuple[int, ...],
-        heads: int,
-        head_size: int,
-        encoder: nn.Module | None = None,
-        offset: int = 0,
-    ) -> None:
-        super().__init__()
-        self.vectors = nn.Parameter(vectors)
-        self.encoder = encoder
-        self.layers, self.heads, self.head_size = layers, heads, head_size
-        self.offset = offset
-
-    def make(self) -> Prompts:
-        flat = self.encoder(self.vectors) if self.encoder is not None else self.vectors
-        length = self.vectors.shape[0]
-        shaped = flat.view(length, len(self.layers), 2, self.heads, self.head_size).permute(1, 2, 3, 0, 4)
-        return Prompts(prefixes=shaped, layers=self.layers, offset=self.offset)

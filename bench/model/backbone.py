@@ -6,10 +6,8 @@ H hidden size, V vocabulary.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,21 +16,17 @@ from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttenti
 
 from bench.cell import Precision
 from bench.data.batches import MicroBatch
-from bench.errors import UnfitModel, UsageError
+from bench.errors import UsageError
 from bench.model import attention
-from bench.model.attachment import Prompts
-from bench.model.checkpointing import checkpoint_layers
-from bench.model.families import Family, family_of, first_position, most_positions
+from bench.model.families.config import first_position, most_positions
+from bench.model.families.family import Family
 from bench.model.geometry import geometry_of
-from bench.model.loading import family_for, load_config, load_model, load_tokenizer, loading, reader_for, reading
 from bench.model.prefixes import row_prefixes, slot_vectors
-from bench.model.proof import Proof, keep_proof, known_proof
-from bench.model.proving import examine
-from bench.model.source import ModelSource, refusal
+from bench.model.pretrained import reader_for
+from bench.model.prompts import Prompts
+from bench.model.proof import Proof
 from bench.model.streams import queries
 from bench.task import Task
-
-NO_HEAD = "its config names none"
 
 
 class _States(BaseModelOutputWithPastAndCrossAttentions):
@@ -78,6 +72,12 @@ class Backbone:
         """Whether a token sees only those before it."""
         return self.family.direction == "left"
 
+    @property
+    def word_embeddings(self) -> Tensor:
+        """(V, H) the table that tokens are looked up in, in fp32 and without gradients; H is `geometry.embedding`."""
+        table: Tensor = self.embeddings.weight  # type: ignore[assignment]
+        return table.detach().float()
+
     def reached(self, task: Task) -> list[nn.Module]:
         """The parts whose weights the states depend on that a task's head reads: not the decoder for tags and spans."""
         return [self.encoder] if self.decoder is None or task.reads_tokens else [self.encoder, self.decoder]
@@ -115,8 +115,8 @@ class Backbone:
         asked = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= asked.inputs(batch) if asked else {}
         with attention.prefixes(row_prefixes(batch, prompts, rates)), self._placed(positions):
-            found = self.encoder(**inputs)
-        states: Tensor = asked.states(found) if asked else found.last_hidden_state
+            answer = self.encoder(**inputs)
+        states: Tensor = asked.states(answer) if asked else answer.last_hidden_state
         return self._decoded(batch, states) if len(batch.decoder_rows) else states
 
     def _decoded(self, batch: MicroBatch, states: Tensor) -> Tensor:
@@ -126,13 +126,13 @@ class Backbone:
         """
         assert self.decoder is not None
         rows = batch.decoder_rows
-        found: Tensor = self.decoder(
+        decoded: Tensor = self.decoder(
             input_ids=batch.decoder_ids, encoder_hidden_states=states[rows], encoder_attention_mask=batch.mask[rows],
             use_cache=False,
         ).last_hidden_state  # fmt: skip
-        width = max(states.shape[1], found.shape[1])
-        whole, found = (nn.functional.pad(each, (0, 0, 0, width - each.shape[1])) for each in (states, found))
-        return found if len(rows) == len(states) else whole.index_put((rows,), found.to(whole.dtype))
+        width = max(states.shape[1], decoded.shape[1])
+        states, decoded = (nn.functional.pad(part, (0, 0, 0, width - part.shape[1])) for part in (states, decoded))
+        return decoded if len(rows) == len(states) else states.index_put((rows,), decoded.to(states.dtype))
 
     def lm_logits(self, hidden: Tensor) -> Tensor:
         """Scores over the vocabulary for single hidden states: (R, H) -> (R, V).
@@ -158,10 +158,10 @@ class Backbone:
             return None
         config: Any = self.model.config
         offsets = [prompts[lane].offset for lane in batch.row_lanes] + [0] * (len(batch.ids) - len(batch.rows))
-        found = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
+        places = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
         most = most_positions(config.to_dict())
-        found = found + torch.tensor(offsets, device=self.device)[:, None]
-        return found.clamp(max=most - 1 if most else None)
+        positions = places + torch.tensor(offsets, device=self.device)[:, None]
+        return positions.clamp(max=most - 1 if most else None)
 
     def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
         """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""
@@ -183,85 +183,6 @@ class Backbone:
         scale = getattr(self.encoder, "embed_scale", 1.0)  # and some encoders what they look up themselves
         vectors, embedded = vectors * scale, embedded * scale
         return embedded.index_put((batch.slot_rows, batch.slot_columns), vectors.to(embedded.dtype))
-
-
-def load_backbone(
-    source: ModelSource, device: torch.device, precision: Precision, frozen: bool, checkpointing: bool = False
-) -> Backbone:
-    """Load a checkpoint that has proved itself, with its language-model head where it has one that can be used.
-
-    All weights come without gradients. A frozen backbone in bf16 keeps its linear weights in bf16, which is what
-    autocast would make of them in every forward pass. With `checkpointing` its layers' activations are made again in
-    the backward pass. UsageError when transformers cannot load it, or the proof failed.
-    """
-    proof = prove(source, device)
-    if proof.refused:
-        raise UnfitModel(refusal(source, proof))
-    family = family_for(load_config(source).to_dict(), proof)
-    with_words = source.has_lm_head and "lm_head" not in proof.fails
-    model, _ = load_model(source, family, proof.attention, with_words)
-    if checkpointing:
-        with loading(source):
-            checkpoint_layers(model)
-    backbone = Backbone(model.to(device), load_tokenizer(source), device, precision, family, proof)
-    backbone.fixed_shapes = frozen and device.type == "cuda"
-    if frozen and precision == "bf16":
-        for part in model.modules():
-            if isinstance(part, nn.Linear):
-                part.weight = nn.Parameter(part.weight.to(torch.bfloat16), requires_grad=False)
-    return backbone
-
-
-def prove(source: ModelSource, device: torch.device) -> Proof:
-    """What a model shows of itself, in fp32 on the device; kept, so that it is loaded for this once.
-
-    Attention that takes prefixes is tried first; where it is not right, the family's own, without. UsageError when
-    transformers cannot load it.
-    """
-    proof = known_proof(source.fingerprint, device.type)
-    if proof is None:
-        try:
-            proof = _proved(source, device)
-        except UnfitModel as error:
-            proof = Proof("own", "both", str(error))
-        keep_proof(source.fingerprint, device.type, proof)
-    return proof
-
-
-def _proved(source: ModelSource, device: torch.device) -> Proof:
-    """The first way in which the model is right, else why the last one is not."""
-    begun = time.perf_counter()
-    tokenizer, family = load_tokenizer(source), family_of(load_config(source).to_dict())
-    found = _tried(source, family, tokenizer, device)
-    if found.direction != family.direction and family.decoder == "":  # it reads another way than its config says
-        other = _tried(source, reading(family, found.direction), tokenizer, device)
-        found = found if other.refused else other
-    return replace(found, seconds=round(time.perf_counter() - begun, 3))
-
-
-def _tried(source: ModelSource, family: Family, tokenizer: Any, device: torch.device) -> Proof:
-    found: Proof | UsageError | None = None
-    for way in dict.fromkeys((family.attention, "own")):
-        try:
-            model, lacking = load_model(source, family, way, source.has_lm_head)
-        except UsageError as error:  # a family may refuse an attention function that is not its own
-            found = found or error
-            continue
-        try:
-            backbone = Backbone(model.to(device), tokenizer, device, "fp32", family)
-        except (AttributeError, TypeError, NotImplementedError, ZeroDivisionError) as error:
-            reason = " ".join(str(error).split())[:120]
-            found = Proof(way, family.direction, f"its parts are not those that this version knows ({reason})")
-            continue
-        before, found = found, examine(backbone, way, source.positions, lacking if source.has_lm_head else NO_HEAD)
-        if not found.refused:
-            if isinstance(before, Proof) and "prefixes" in found.fails:
-                found.fails["prefixes"] = before.refused  # why attention that takes them was not right
-            return found
-    if isinstance(found, Proof):
-        return found
-    assert found is not None
-    raise found
 
 
 @contextmanager

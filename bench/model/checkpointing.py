@@ -16,14 +16,15 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from bench.model import attention, inner_dropout
+from bench.model.families.family import Family
 
 
-def checkpoint_layers(model: nn.Module) -> int:
+def checkpoint_layers(model: nn.Module, family: Family) -> int:
     """Let every layer of a model keep its inputs only; returns how many layers that are. ValueError when none is found.
 
     Scores and gradients stay what they are, bit for bit on a CPU; a step takes about a third more time.
     """
-    layers = _layers(model)
+    layers = _layers(model, family)
     if not layers:
         raise ValueError("--checkpointing finds no layers in it")
     for layer in layers:
@@ -31,15 +32,15 @@ def checkpoint_layers(model: nn.Module) -> int:
     return len(layers)
 
 
-def _layers(model: Any) -> list[nn.Module]:
-    """The layers as the family marks them, or those of the list that is as long as the config says."""
+def _layers(model: Any, family: Family) -> list[nn.Module]:
+    """Those that transformers marks; else a list as long as the config says; else those of the family's class."""
     marked: list[nn.Module] = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
     if marked:
         return marked
     count = getattr(model.config, "num_hidden_layers", 0)
     lists = (module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == count)
-    groups = (module for module in model.modules() if type(module).__name__ == "AlbertLayer")  # one for all depths
-    return list(next(lists, [])) or list(groups)
+    of_class = (module for module in model.modules() if type(module).__name__ == family.layer_class)
+    return list(next(lists, [])) or list(of_class)
 
 
 def _recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,9 +7,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from torch import nn
 
 from bench.data.cutting import Cut, Ticket, fixed, own
-from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
 from bench.model.heads import head_kind
+from bench.model.prompts import Prompts
 
 
 def micro_batches(
@@ -26,11 +26,11 @@ def micro_batches(
     """
     if not backbone.fixed_shapes:
         return own(tickets, token_budget)
-    kinds = [_kind(*each) for each in zip(prompts, heads, strict=True)]
-    return fixed(tickets, token_budget, kinds, backbone.positions)
+    shapes = [_shape(*lane) for lane in zip(prompts, heads, strict=True)]
+    return fixed(tickets, token_budget, shapes, backbone.positions)
 
 
-def _kind(prompts: Prompts, head: nn.Module) -> Hashable:
+def _shape(prompts: Prompts, head: nn.Module) -> Hashable:
     prefixes = None if prompts.prefixes is None else tuple(prompts.prefixes.shape)
     slots = None if prompts.slots is None else tuple(prompts.slots.shape)
     return (prefixes, prompts.layers, slots, prompts.offset > 0, head_kind(head))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bench.model.families import num_kv_heads
+from bench.model.families.config import num_kv_heads
 from bench.model.proof import Proof
 
 

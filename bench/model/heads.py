@@ -18,17 +18,17 @@ from bench.errors import UsageError
 from bench.model.backbone import Backbone
 from bench.model.dropout import keep_mask
 from bench.model.label_words import LabelWords
+from bench.model.needs import HeadKind
 from bench.model.reparam import INIT_STD, normal_
 from bench.model.rows import assembled, repeated
 from bench.model.word_head import WordHead
 from bench.task import Task
-from bench.tuning import HeadKind
 
 
 class LinearHead(nn.Module):
     """One linear layer on each position read: [CLS] for classification and for each candidate of a choice, a word's
-    first subword for tagging, [CLS] and every token of the context for spans (bench.model.families says what is read
-    where there is no [CLS]).
+    first subword for tagging, [CLS] and every token of the context for spans (bench.model.families.named says what is
+    read where there is no [CLS]).
 
     No pooler stands between: a checkpoint without a trained one would put a random frozen layer there. Where positions
     compete a bias would be added to all of them alike and could not train, so there is none.
@@ -57,7 +57,7 @@ class VerbalizerHead(WordHead):
         """(R, V) -> (R, C); the words are the same for every row, so `tokens` is not asked."""
         if self.single is not None:
             return logits[:, self.single.to(logits.device)]
-        sums = [reduce(torch.add, [logits[:, each] for each in ids]) / len(ids) for ids in self.word_ids]
+        sums = [reduce(torch.add, [logits[:, token] for token in ids]) / len(ids) for ids in self.word_ids]
         return torch.stack(sums, dim=1)
 
 
@@ -108,7 +108,7 @@ def _linear_scores(batch: MicroBatch, states: Tensor, heads: Sequence[nn.Module]
 
     def by_row(name: str) -> Tensor:
         parts = [(heads[lane].get_parameter(f"linear.{name}"), rows) for lane, rows in rows_of.items()]
-        return assembled([repeated(each, len(rows)) for each, rows in parts], [*rows_of.values()], len(states))
+        return assembled([repeated(part, len(rows)) for part, rows in parts], [*rows_of.values()], len(states))
 
     scores = torch.matmul(states, by_row("weight").transpose(1, 2))
     first = heads[batch.row_lanes[0]]

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
-from bench.model.attachment import Attachment, Prompts
+from bench.model.attachment import Attachment
 from bench.model.backbone import Backbone
-from bench.model.families import is_reached
+from bench.model.prompts import Prompts
 from bench.task import Task
 
 ADAPTER = "default"  # PEFT's name for the only adapter of a model
@@ -24,10 +24,12 @@ NO_DEFAULT = "specify `target_modules`"  # what PEFT says for a family it has no
 
 
 class Injected(Attachment):
-    """Trains what PEFT adds to the parts that the task's scores come from, and nothing else; the backbone is its alone.
+    """What PEFT adds to the parts that the task's scores come from, for methods that put modules into the model.
 
-    `config` is a PeftConfig, which PEFT completes for the model (`target_modules`). UsageError with PEFT's reason when
-    it cannot be injected into this model, for instance because no module is named as it wants.
+    `config` is a PeftConfig (`peft_config`), which PEFT completes for the model (`target_modules`). UsageError with
+    PEFT's reason when it cannot be injected into this model, for instance because no module is named as it wants.
+    Stored is all that was added. The method `changes_weights`: the added modules stay, so that the backbone is its
+    alone.
 
     An adapter's own dropout is on while a step's prompts are made with gradients, and drawn by row, like the backbone's
     (bench.model.inner_dropout).
@@ -39,20 +41,20 @@ class Injected(Attachment):
         before = {id(tensor) for _, tensor in _tensors(backbone.model)}
         reached = backbone.reached(task)
         root = reached[0] if len(reached) == 1 else backbone.base
-        unreached = [name for name, _ in root.named_modules() if not is_reached(backbone.family, f"{name}.weight")]
+        unreached = [name for name, _ in root.named_modules() if not backbone.family.reaches(f"{name}.weight")]
         if unreached and not getattr(config, "exclude_modules", True):
             config.exclude_modules = unreached
         tuner = _inject(root, config)
         self._tuner = [tuner]  # in a list, so that its parameters do not become this module's; some tuners hold state
-        self._weights = {name: each for name, each in backbone.model.named_parameters() if each.requires_grad}
+        self._weights = {name: weight for name, weight in backbone.model.named_parameters() if weight.requires_grad}
         if not self._weights:
             raise UsageError(f"{_name(config)} leaves nothing to train in the model ({type(root).__name__})")
         # what does not train but must be kept too: masks, random projections
         added = {name: tensor for name, tensor in _tensors(backbone.model) if id(tensor) not in before}
         self._kept: dict[str, Tensor] = {**added, **self._weights}
         self._parts = list(_adapter_parts(root))
-        parts = (each for part in self._parts for each in part.modules())
-        self.drops_inside = any(type(each).__name__.endswith("Dropout") for each in parts)
+        modules = (module for part in self._parts for module in part.modules())
+        self.drops_inside = any(type(module).__name__.endswith("Dropout") for module in modules)
 
     @property
     def exportable(self) -> bool:
@@ -88,12 +90,12 @@ def peft_config(fields: Mapping[str, Any]) -> Any:
     except ImportError:
         raise UsageError(MISSING) from None
     known = peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING
-    kind = str(fields.get("peft_type"))
-    if kind not in {str(each.value) for each in known}:
-        names = ", ".join(sorted(str(each.value) for each in known))
+    kind, kinds = str(fields.get("peft_type")), {str(peft_type.value) for peft_type in known}
+    if kind not in kinds:
+        names = ", ".join(sorted(kinds))
         raise UsageError(f"peft {peft.__version__} has no type {kind!r}; it has {names}")
     asked = dict(fields)
-    if any(each.name == "total_step" for each in dataclasses.fields(known[peft.PeftType(kind)])):
+    if any(known_field.name == "total_step" for known_field in dataclasses.fields(known[peft.PeftType(kind)])):
         asked["total_step"] = UNKNOWN_STEPS
     try:
         return peft.get_peft_config(asked)
@@ -101,23 +103,22 @@ def peft_config(fields: Mapping[str, Any]) -> Any:
         raise UsageError(f"PEFT refuses the {kind} config: {_line(error)}") from None
 
 
-def knows_targets(backbone: Backbone, peft_type: str) -> bool:
-    """Whether PEFT has default targets for the model's family, or asks for none."""
+def default_targets(backbone: Backbone, peft_type: str) -> list[str] | str | None:
+    """The modules that PEFT has for the model's family, or a pattern of their names; an empty list where it knows none,
+    None where it asks for none.
+    """
     from peft.utils import constants
 
     known = getattr(constants, f"TRANSFORMERS_MODELS_TO_{peft_type}_TARGET_MODULES_MAPPING", None)
-    return known is None or _model_type(backbone) in known
+    targets = None if known is None else known.get(_model_type(backbone), [])
+    return targets if targets is None or isinstance(targets, str) else sorted(targets)
 
 
 def _inject(root: nn.Module, config: Any) -> Any:
     """The tuner that has put its layers into the module."""
     from peft import inject_adapter_in_model
     from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
-    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as LORA_TARGETS
 
-    own = LORA_TARGETS.get(str(getattr(getattr(root, "config", None), "model_type", "")))
-    if _name(config) == "LORA" and own and not config.target_modules and not getattr(config, "target_parameters", None):
-        config.target_modules = set(own)  # PEFT forgets them where it renames a family's experts (Mixtral)
     kind: Any = PEFT_TYPE_TO_TUNER_MAPPING.get(config.peft_type)
     try:
         with warnings.catch_warnings():

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from bench.data.batches import MicroBatch
-from bench.model.attachment import Prompts
 from bench.model.attention import RowPrefixes
 from bench.model.dropout import keep_mask
+from bench.model.prompts import Prompts
 from bench.model.rows import assembled, repeated
 
 
@@ -32,7 +32,8 @@ def row_prefixes(batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[
     given = [prompts[lane].prefixes for lane in lanes]
     if given[0] is None:
         return None
-    values = _by_row(batch, {lane: each for lane, each in zip(lanes, given, strict=True) if each is not None}, rates)
+    vectors = {lane: of_lane for lane, of_lane in zip(lanes, given, strict=True) if of_lane is not None}
+    values = _by_row(batch, vectors, rates)
     return RowPrefixes(
         keys={layer: values[:, at, 0] for at, layer in enumerate(prompts[lanes[0]].layers)},
         values={layer: values[:, at, 1] for at, layer in enumerate(prompts[lanes[0]].layers)},
@@ -42,12 +43,15 @@ def row_prefixes(batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[
 def slot_vectors(batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor:
     """The vector at every slot of a micro-batch: (S, H)."""
     vectors = {lane: slots for lane in batch.rows_of if (slots := prompts[lane].slots) is not None}
-    longest = max(len(each) for each in vectors.values())
-    padded = {
-        lane: each if len(each) == longest else torch.cat([each, each.new_zeros(longest - len(each), each.shape[1])])
-        for lane, each in vectors.items()
-    }
+    longest = max(map(len, vectors.values()))
+    padded = {lane: _padded(slots, longest) for lane, slots in vectors.items()}
     return _by_row(batch, padded, rates)[batch.slot_rows, batch.slot_numbers]
+
+
+def _padded(slots: Tensor, length: int) -> Tensor:
+    """(P, H) -> (length, H), zeros at the end."""
+    short = length - len(slots)
+    return torch.cat([slots, slots.new_zeros(short, slots.shape[1])]) if short else slots
 
 
 def _by_row(batch: MicroBatch, tensors: dict[int, Tensor], rates: Sequence[float]) -> Tensor:

@@ -16,7 +16,7 @@ from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.data.specials import special
 from bench.errors import UsageError
-from bench.model.attachment import Prompts
+from bench.model.prompts import Prompts
 from bench.model.streams import queries
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ class Probe:
         """The rows' states (T, H) without padding, from one micro-batch; row i is lane i where prompts are many."""
         given = list(prompts) or [Prompts()]
         batch = self._batch(rows, each_its_lane=len(given) > 1)
-        found = self.backbone.hidden(batch, given, [0.0] * len(given))
-        return [states[: len(row.decoder or row.ids)] for states, row in zip(found, rows, strict=False)]
+        padded = self.backbone.hidden(batch, given, [0.0] * len(given))
+        return [states[: len(row.decoder or row.ids)] for states, row in zip(padded, rows, strict=False)]
 
     def logits(self, row: Row) -> Tensor:
         """What the model itself scores at the positions that a row reads: (S, V)."""
@@ -121,7 +121,7 @@ class Probe:
 def _words(tokenizer: Any, rows: int) -> list[int]:
     """The tokens that are words: known to the tokenizer, and not special. UsageError when there are too few."""
     special_ids = set(tokenizer.all_special_ids)
-    found = [at for at in sorted(tokenizer.get_vocab().values()) if at not in special_ids and at < rows]
-    if len(found) < SHORT + 2:
-        raise UsageError(f"its tokenizer has {len(found)} tokens besides special ones, too few to be examined on")
-    return found
+    words = [at for at in sorted(tokenizer.get_vocab().values()) if at not in special_ids and at < rows]
+    if len(words) < SHORT + 2:
+        raise UsageError(f"its tokenizer has {len(words)} tokens besides special ones, too few to be examined on")
+    return words

@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 from bench.data.cache import cache_folder
 
-Need = Literal["lm_head", "mask", "prefixes", "slots"]  # what a method may need of a model
 Way = Literal["interface", "written", "own"]
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 CODE = (
@@ -31,7 +30,7 @@ CODE = (
 
 @dataclass(frozen=True)
 class Proof:
-    """`attention`: whose is run, see `bench.model.families.Family`; "own" is the family's, as transformers has it,
+    """`attention`: whose is run, see `bench.model.families.family`; "own" is the family's, as transformers has it,
     which takes no prefixes. `direction`: what a token sees. `refused`: why the model cannot be used at all, else empty.
 
     `fails` gives the reason for each need that it cannot serve. `layers` are those that take a prefix, of `num_layers`,
@@ -67,10 +66,10 @@ def known_proof(fingerprint: str, device: str) -> Proof | None:
     """The proof of a model that is kept; None when there is none that can be used."""
     key = (fingerprint, device)
     if key not in _MADE:
-        found = _read(fingerprint, device)
-        if found is None:
+        proof = _read(fingerprint, device)
+        if proof is None:
             return None
-        _MADE[key] = found
+        _MADE[key] = proof
     return _MADE[key]
 
 
@@ -81,8 +80,8 @@ def proof_in_use(fingerprint: str) -> Proof | None:
 
 def _read(fingerprint: str, device: str) -> Proof | None:
     try:
-        found = json.loads(_path(fingerprint, device).read_text(encoding="utf-8"))
-        proof = Proof(**{**found, "layers": tuple(found["layers"])})
+        values = json.loads(_path(fingerprint, device).read_text(encoding="utf-8"))
+        proof = Proof(**{**values, "layers": tuple(values["layers"])})
         return proof if _is_whole(proof) else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -104,9 +103,10 @@ def keep_proof(fingerprint: str, device: str, proof: Proof) -> None:
 
 def _is_whole(proof: Proof) -> bool:
     """Whether what was read has the types it should; anything may stand in a file that somebody damaged."""
-    texts = all(isinstance(each, str) for each in (proof.refused, *proof.fails, *proof.fails.values()))
-    numbers = all(isinstance(each, int) for each in (proof.num_layers, proof.kv_heads, proof.head_size, *proof.layers))
-    measured = all(isinstance(each, int | float) for each in (proof.seconds, *proof.differences.values()))
+    texts = all(isinstance(text, str) for text in (proof.refused, *proof.fails, *proof.fails.values()))
+    sizes = (proof.num_layers, proof.kv_heads, proof.head_size, *proof.layers)
+    numbers = all(isinstance(size, int) for size in sizes)
+    measured = all(isinstance(value, int | float) for value in (proof.seconds, *proof.differences.values()))
     return (
         texts and numbers and measured
         and proof.attention in ("interface", "written", "own") and proof.direction in ("both", "left")

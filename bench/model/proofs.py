@@ -1,33 +1,97 @@
-"""The proofs of all models of a plan, made before anything is read or trained."""
+"""Models prove themselves: each is loaded for it once, in the first way in which it is right."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 import torch
 
-from bench.model import memory
-from bench.model.backbone import prove
-from bench.model.proof import Proof, known_proof
+from bench.errors import UnfitModel, UsageError
+from bench.model.backbone import Backbone
+from bench.model.families.config import family_of
+from bench.model.families.family import Family
+from bench.model.free_memory import available_bytes
+from bench.model.memory import FLOAT, MARGIN
+from bench.model.pretrained import load_config, load_model, load_tokenizer, reading
+from bench.model.proof import Proof, keep_proof, known_proof
+from bench.model.proving import examine
+from bench.model.sizes import model_sizes
 from bench.model.source import ModelSource, is_fetched
+
+NO_HEAD = "its config names none"
 
 
 def proofs_of(models: Iterable[ModelSource], device: torch.device, fetch: bool) -> dict[str, Proof]:
-    """By fingerprint what each model shows of itself on the device.
+    """By fingerprint what each model of a plan shows of itself on the device, before anything is read or trained.
 
     Left out are models that do not fit the free memory, which the estimate of what a cell needs refuses, and without
     `fetch` those that are not on this machine yet. UsageError for a checkpoint that cannot be loaded.
     """
-    found = {}
+    proofs = {}
     for model in dict.fromkeys(models):
         known = known_proof(model.fingerprint, device.type)
         if known is None and (not (fetch or is_fetched(model)) or not _fits(model, device)):
             continue
-        found[model.fingerprint] = known or prove(model, device)
-    return found
+        proofs[model.fingerprint] = known or prove(model, device)
+    return proofs
 
 
 def _fits(model: ModelSource, device: torch.device) -> bool:
-    sizes = memory.model_sizes(model)
-    free = min(memory.available_bytes(device), memory.available_bytes(torch.device("cpu")))
-    return sizes is None or sizes.parameters * memory.FLOAT <= free * (1 - memory.MARGIN)
+    sizes = model_sizes(model)
+    free = min(available_bytes(device), available_bytes(torch.device("cpu")))
+    return sizes is None or sizes.parameters * FLOAT <= free * (1 - MARGIN)
+
+
+def prove(source: ModelSource, device: torch.device) -> Proof:
+    """What a model shows of itself, in fp32 on the device; kept, so that it is loaded for this once.
+
+    Attention that takes prefixes is tried first; where it is not right, the family's own, without. UsageError when
+    transformers cannot load it.
+    """
+    proof = known_proof(source.fingerprint, device.type)
+    if proof is None:
+        try:
+            proof = _proved(source, device)
+        except UnfitModel as error:
+            proof = Proof("own", "both", str(error))
+        keep_proof(source.fingerprint, device.type, proof)
+    return proof
+
+
+def _proved(source: ModelSource, device: torch.device) -> Proof:
+    """The first way in which the model is right, else why the last one is not."""
+    begun = time.perf_counter()
+    tokenizer, family = load_tokenizer(source), family_of(load_config(source).to_dict())
+    proof = _tried(source, family, tokenizer, device)
+    if proof.direction != family.direction and family.decoder == "":  # it reads another way than its config says
+        turned = _tried(source, reading(family, proof.direction), tokenizer, device)
+        proof = proof if turned.refused else turned
+    return replace(proof, seconds=round(time.perf_counter() - begun, 3))
+
+
+def _tried(source: ModelSource, family: Family, tokenizer: Any, device: torch.device) -> Proof:
+    outcome: Proof | UsageError | None = None
+    for way in dict.fromkeys((family.attention, "own")):
+        try:
+            model, lacking = load_model(source, family, way, source.has_lm_head)
+        except UsageError as error:  # a family may refuse an attention function that is not its own
+            outcome = outcome or error
+            continue
+        try:
+            backbone = Backbone(model.to(device), tokenizer, device, "fp32", family)
+        except (AttributeError, TypeError, NotImplementedError, ZeroDivisionError) as error:
+            reason = " ".join(str(error).split())[:120]
+            outcome = Proof(way, family.direction, f"its parts are not those that this version knows ({reason})")
+            continue
+        before, outcome = outcome, examine(backbone, way, source.positions, lacking if source.has_lm_head else NO_HEAD)
+        if not outcome.refused:
+            if isinstance(before, Proof) and "prefixes" in outcome.fails:
+                outcome.fails["prefixes"] = before.refused  # why attention that takes them was not right
+            return outcome
+    if isinstance(outcome, Proof):
+        return outcome
+    assert outcome is not None
+    raise outcome

@@ -22,9 +22,9 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from bench.errors import UsageError
 from bench.model import attention
-from bench.model.attachment import Prompts
-from bench.model.families import Direction
+from bench.model.families.family import Direction
 from bench.model.probe import Probe
+from bench.model.prompts import Prompts
 from bench.model.proof import Proof, Way
 
 if TYPE_CHECKING:
@@ -99,12 +99,12 @@ class _Trial:
         except Exception:  # each family breaks in its own way
             self.fails[need] = otherwise
 
-    def measure(self, name: str, found: Tensor, wanted: Tensor) -> float:
+    def measure(self, name: str, states: Tensor, wanted: Tensor) -> float:
         """The largest difference of two states (…, H), noted under a name."""
-        if found.shape != wanted.shape or not bool(found.isfinite().all() and wanted.isfinite().all()):
+        if states.shape != wanted.shape or not bool(states.isfinite().all() and wanted.isfinite().all()):
             raise Refused("its states are not finite numbers, one row for each token")
         size = wanted.float().square().mean().sqrt().clamp(min=1e-12)
-        self.differences[name] = value = float((found.float() - wanted.float()).abs().max() / size)
+        self.differences[name] = value = float((states.float() - wanted.float()).abs().max() / size)
         return value
 
     def base(self) -> None:
@@ -150,10 +150,10 @@ class _Trial:
         back = self.measure("back", probe.states([probe.changed(at.start)])[0][at.start + 1 :], states[at.start + 1 :])
         if back <= TOLERANCE:
             raise Refused("a token's state does not depend on the tokens before it")
-        found: Direction = "both" if ahead > TOLERANCE else "left"
-        if found != self.direction:
-            self.direction = found
-            seen = "depends on the tokens after it" if found == "both" else "does not depend on the tokens after it"
+        direction: Direction = "both" if ahead > TOLERANCE else "left"
+        if direction != self.direction:
+            self.direction = direction
+            seen = "depends on the tokens after it" if direction == "both" else "does not depend on the tokens after it"
             raise Refused(f"a token's state {seen}, against what its config says")
 
     def _note(self, calls: list[tuple[int, tuple[int, ...], tuple[int, ...]]]) -> None:
@@ -200,15 +200,15 @@ class _Trial:
         draw = torch.Generator().manual_seed(0)
         whole, other = torch.randn(2, count, 2, heads, PREFIX_LENGTH, size, generator=draw).to(self.backbone.device)
         swapped = [torch.where(_at(at, count, whole), other, whole) for at in range(count)]
-        prompts = [Prompts(prefixes=each, layers=self.layers) for each in (whole, *swapped)]
-        found = probe.states([probe.short] * len(prompts), prompts)
-        moved = [float((each - found[0]).abs().amax(dim=-1).min()) for each in found[1:]]
-        least = min(moved) / float(found[0].square().mean().sqrt())
+        prompts = [Prompts(prefixes=vectors, layers=self.layers) for vectors in (whole, *swapped)]
+        alone, *changed = probe.states([probe.short] * len(prompts), prompts)
+        moved = [float((states - alone).abs().amax(dim=-1).min()) for states in changed]
+        least = min(moved) / float(alone.square().mean().sqrt())
         self.differences["prefix"] = least
         if not least > TOLERANCE:
             layer = self.layers[moved.index(min(moved))]
             raise Refused(f"one in layer {layer + 1} does not reach every token")
-        alone, beside = found[0], probe.states([probe.short, probe.long], prompts[:1])[0]
+        beside = probe.states([probe.short, probe.long], prompts[:1])[0]
         if self.measure("prefix_padding", beside, alone) > TOLERANCE:
             raise Refused("beside one, padding changes a text's states")
         if self.backbone.causal:

@@ -22,13 +22,13 @@ def repeated(tensor: Tensor, count: int) -> Tensor:
     """The tensor `count` times (N, *shape). Of a leaf, `grad` grows by each row's gradient in turn."""
     if not (torch.is_grad_enabled() and tensor.requires_grad):
         return tensor.expand(count, *tensor.shape)
-    found: Tensor = _Repeated.apply(tensor, count)  # type: ignore[no-untyped-call]
-    return found
+    copies: Tensor = _Repeated.apply(tensor, count)  # type: ignore[no-untyped-call]
+    return copies
 
 
 def assembled(blocks: Sequence[Tensor], rows: Sequence[Sequence[int]], count: int) -> Tensor:
     """(B, *shape): block i's rows at the places rows[i], zeros where no block has a row."""
-    places = [place for own in rows for place in own]
+    places = [place for of_block in rows for place in of_block]
     empty = [place for place in range(count) if place not in set(places)] if len(places) < count else []
     if empty:
         blocks = [*blocks, blocks[0].new_zeros(len(empty), *blocks[0].shape[1:])]

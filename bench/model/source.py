@@ -12,9 +12,10 @@ from typing import Any
 
 from bench.data.hub import resolve
 from bench.errors import UsageError
-from bench.model.families import family_of, first_position, most_positions, reading_part
-from bench.model.proof import Need, Proof
-from bench.model.scales import FAMILIES_HINT, SCALES, listed_size, unloadable
+from bench.model.families.config import family_of, first_position, most_positions, reading_part
+from bench.model.families.scales import FAMILIES_HINT, SCALES, listed_size, unloadable
+from bench.model.needs import Need
+from bench.model.proof import Proof
 from bench.model.weights import check_weights, shapes, weight_files
 
 OFFLINE_HINT = "To run offline give --models a local folder, or use the embedded suite: bench run --suite smoke"

@@ -27,15 +27,8 @@ def text_tokens(tokenizer: Any, size: int) -> Tensor:
     known = min(size, len(tokenizer))
     texts = token_texts(tokenizer, known)
     fit = [bool(text) and _UNREADABLE not in text and not _MARK.fullmatch(text) for text in texts]
-    found = torch.tensor(fit + [False] * (size - known))
+    is_text = torch.tensor(fit + [False] * (size - known))
     for token in {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}:
         if token < size:
-            found[token] = False
-    return found
-
-
-def capitalised_tokens(tokenizer: Any, size: int) -> Tensor:
-    """(V,) True at tokens that begin with a capital letter, names above all."""
-    known = min(size, len(tokenizer))
-    capital = [text[:1].isupper() for text in token_texts(tokenizer, known)]
-    return torch.tensor(capital + [False] * (size - known))
+            is_text[token] = False
+    return is_text

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.cell import Cell, Skip
+from bench.model.families.scales import expand
 from bench.model.proof import Proof
-from bench.model.scales import expand
 from bench.model.source import ModelSource, find_model, on_hub, refusal
 from bench.resolved import resolve
 from bench.task import Suite

@@ -13,10 +13,10 @@ from torch import nn
 from bench.data.batches import collate
 from bench.data.cutting import Ticket
 from bench.data.rows import Item
-from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
 from bench.model.company import micro_batches
 from bench.model.heads import lane_scores
+from bench.model.prompts import Prompts
 from bench.score.answers import Found, Scores, answer, with_threshold
 from bench.score.metrics import Prediction, score
 from bench.score.objective import item_losses, item_scores, num_terms

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bench.model.backbone import Backbone, load_backbone
-from bench.model.memory import check_memory
+from bench.model.backbone import Backbone
+from bench.model.loading import load_backbone
 from bench.model.source import find_model
 from bench.resolved import ResolvedCell
+from bench.train.memory import check_memory
 from bench.train.options import Options
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.data.run_data import LaneData, RunData
 from bench.joint import stage_cells, stage_key
 from bench.model.backbone import Backbone
 from bench.resolved import ResolvedCell
@@ -24,6 +23,7 @@ from bench.train.lane import Lane
 from bench.train.loop import CHECK_AFTER, Progress, Watches, take_step
 from bench.train.optim import Optimization
 from bench.train.options import Options
+from bench.train.run_data import LaneData, RunData
 from bench.train.start import Start, Trouble
 from bench.train.trainable import Trainable, attach, draw_head
 

@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from bench.cell import Budget, Cell
 from bench.data.cutting import Ticket
 from bench.data.rows import Item
-from bench.data.run_data import LaneData
-from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
 from bench.model.label_words import LabelWords
+from bench.model.prompts import Prompts
 from bench.model.searched import Searched
 from bench.resolved import ResolvedCell
 from bench.score.evaluate import Evaluation, Predictions
 from bench.seeds import derive
 from bench.store.record import CurvePoint
 from bench.task import Example
+from bench.train.run_data import LaneData
 from bench.train.start import Start
 from bench.train.trainable import Trainable, trainable
 

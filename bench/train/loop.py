@@ -17,12 +17,12 @@ from torch import Tensor
 
 from bench.data.batches import MicroBatch, collate
 from bench.data.cutting import Ticket
-from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
 from bench.model.company import micro_batches
 from bench.model.determinism import deterministic, lacks_kernel
 from bench.model.heads import lane_scores
 from bench.model.inner_dropout import RowDropout, row_dropout
+from bench.model.prompts import Prompts
 from bench.score.evaluate import predict
 from bench.score.objective import item_losses, item_scores, num_terms
 from bench.train.lane import Lane

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,13 +39,16 @@ class Optimization:
 
 def build_optimizer(method: Method, attachment: Attachment, head: nn.Module) -> Optimizer:
     """AdamW (betas 0.9 / 0.999, eps 1e-8), or Adafactor as in Lester et al. 2021."""
-    trained = [parameter for part in (attachment, head) for parameter in part.parameters() if parameter.requires_grad]
+    parts = [parameter for part in (attachment, head) for parameter in part.parameters() if parameter.requires_grad]
     weights = list(attachment.weights().values())
-    taken = {id(parameter) for parameter in weights}
-    groups = [
-        {"params": [parameter for parameter in trained if id(parameter) not in taken], "lr": method.learning_rate},
-        {"params": weights, "lr": attachment.weights_learning_rate() or method.learning_rate},
+    groups: list[dict[str, Any]] = [
+        {"params": list(parameters), "lr": rate} for parameters, rate in attachment.learning_rates()
     ]
+    grouped = {id(parameter) for group in groups for parameter in group["params"]}
+    for parameters in (weights, parts):  # in front, so that parts come first
+        rest = [parameter for parameter in parameters if id(parameter) not in grouped]
+        groups.insert(0, {"params": rest, "lr": method.learning_rate})
+        grouped.update(map(id, rest))
     groups = [group for group in groups if group["params"]]
     if method.optimizer == "adafactor":
         return Adafactor(groups, lr=method.learning_rate, weight_decay=method.weight_decay)

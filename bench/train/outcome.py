@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.data.rows import Item
-from bench.data.run_data import LaneData
 from bench.model.backbone import Backbone
 from bench.model.device import device_name
 from bench.score.evaluate import Predictions
@@ -16,6 +15,7 @@ from bench.score.trivial import trivial
 from bench.store.provenance import provenance
 from bench.store.record import Costs, Counts, Parameters, Record
 from bench.train.lane import Lane
+from bench.train.run_data import LaneData
 
 
 @dataclass(frozen=True)

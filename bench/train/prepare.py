@@ -9,21 +9,21 @@ from typing import Any
 import torch
 
 from bench.cell import Cell
-from bench.data.run_data import RunData
 from bench.data.specials import Reader
 from bench.errors import UnfitModel
 from bench.joint import stage_cells
-from bench.model.backbone import prove
 from bench.model.heads import word_tokens
-from bench.model.loading import family_for, load_config, load_tokenizer, reader_for
+from bench.model.pretrained import family_for, load_config, load_tokenizer, reader_for
 from bench.model.proof import proof_in_use
+from bench.model.proofs import prove
 from bench.model.source import ModelSource, find_model, refusal
 from bench.resolved import ResolvedCell
+from bench.train.run_data import RunData
 
 
 @dataclass(frozen=True)
 class UnloadedModel:
-    """What of a model is known before its weights are loaded: a bench.data.run_data.TextModel."""
+    """What of a model is known before its weights are loaded: a bench.train.run_data.TextModel."""
 
     tokenizer: Any
     reader: Reader

@@ -15,11 +15,11 @@ from bench.data.batches import MicroBatch, collate
 from bench.data.cutting import Ticket
 from bench.data.rows import Item
 from bench.errors import UsageError
-from bench.model.attachment import Prompts
 from bench.model.backbone import Backbone
 from bench.model.company import micro_batches
 from bench.model.heads import lane_scores
 from bench.model.label_words import LabelWords
+from bench.model.prompts import Prompts
 from bench.model.searched import Searched
 from bench.score.objective import item_losses, item_scores, num_terms
 from bench.seeds import derive

@@ -10,12 +10,12 @@ from transformers import AutoTokenizer
 
 from bench.data.context import demonstrations, lay_context
 from bench.data.encode import Encoder
+from bench.data.slots import Slots
 from bench.data.specials import Reader, special
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.registry import find_suite
 from bench.task import Example
-from bench.tuning import Slots
 
 SUPERGLUE = find_suite("superglue")
 RTE, CB, COPA = (SUPERGLUE.task(name) for name in ("rte", "cb", "copa"))

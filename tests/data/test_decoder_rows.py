@@ -9,11 +9,11 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from bench.data.encode import Encoder
+from bench.data.slots import Slots
 from bench.data.specials import Reader, special
 from bench.errors import UsageError
 from bench.registry import find_suite
 from bench.task import Answer, Example, Source, Task
-from bench.tuning import Slots
 from tests.model.families import MBART_LIKE, ROBERTA_LIKE, T5_LIKE, XLNET_LIKE, tokenizer
 
 RTE = find_suite("superglue").task("rte")

@@ -10,11 +10,11 @@ from transformers import AutoTokenizer
 
 from bench.data.encode import Encoder
 from bench.data.forms import Piece, parse
+from bench.data.slots import Slots
 from bench.data.specials import Reader
 from bench.errors import UsageError
 from bench.registry import find_suite
 from bench.task import Answer, Example, Source, Task
-from bench.tuning import Slots
 
 SUPERGLUE = find_suite("superglue")
 PAD, CLS, SEP, MASK = 0, 2, 3, 4

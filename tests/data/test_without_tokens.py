@@ -9,11 +9,11 @@ from tokenizers import normalizers
 from bench.data.batches import ReadPositions
 from bench.data.cutting import Ticket
 from bench.data.encode import Encoder
+from bench.data.slots import Slots
 from bench.data.specials import Reader
 from bench.score.answers import answer
 from bench.score.objective import item_scores, num_terms, summed_loss
 from bench.task import Answer, Example, Source, Task
-from bench.tuning import Slots
 from tests.model.families import BERT_LIKE, DECODER_LIKE, T5_LIKE, tokenizer
 
 NOTHING = "\u200b"

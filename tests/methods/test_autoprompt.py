@@ -11,8 +11,8 @@ import transformers
 from torch.nn.functional import cross_entropy
 
 from bench.errors import UsageError
-from bench.model.attachment import Prompts
-from bench.model.backbone import load_backbone
+from bench.model.loading import load_backbone
+from bench.model.prompts import Prompts
 from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.registry import build, find_method

@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from bench.errors import UsageError
+from bench.methods.parts.trigger_tokens import capitalised_tokens
 from bench.train.loop import fit
 from tests.conftest import WORDS, Workshop
 from tests.methods.test_autoprompt import SPECIAL, WHOLE, lane_of, plain
 from tests.model.families import FAMILIES
+from tests.model.test_vocabulary import WORDS as PIECES
+from tests.model.test_vocabulary import byte_level
 from tests.suites.layouts import LAYOUTS
 
 
@@ -96,3 +99,8 @@ def test_log_odds_and_not_the_nearest_words_choose(workshop):
     text = [token for token in range(len(WORDS)) if token not in SPECIAL]
     best = [max(text, key=lambda token: margins[token]), min(text, key=lambda token: margins[token])]
     assert lane.head.words.flatten().tolist() == best
+
+
+def test_a_token_begins_with_a_capital_letter_after_the_space_that_belongs_to_it():
+    capitalised = capitalised_tokens(byte_level(), 16)
+    assert [at for at in range(16) if capitalised[at]] == [PIECES.index("Paris"), PIECES.index("\u0120The")]

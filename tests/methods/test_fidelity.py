@@ -11,8 +11,8 @@ from torch import nn
 from bench.data.batches import collate
 from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
-from bench.model.attachment import Prompts
-from bench.model.backbone import load_backbone
+from bench.model.loading import load_backbone
+from bench.model.prompts import Prompts
 from bench.model.source import find_model
 from bench.registry import build, find_method, find_suite
 from tests.model.families import FAMILIES

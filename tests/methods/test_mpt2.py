@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench.data.run_data import RunData
 from bench.errors import UsageError
 from bench.joint import stage_cells, stage_key
 from bench.model.attachment import LayerPrefixes
@@ -25,6 +24,7 @@ from bench.train import joint
 from bench.train.joint import first_stage
 from bench.train.lane import Lane
 from bench.train.options import Options
+from bench.train.run_data import RunData
 from tests.conftest import Workshop, write_superglue
 
 ALL_THREE = {"mpt2": {"tasks": "boolq,cb,rte"}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from bench.data.batches import collate
 from bench.data.cutting import Ticket
 from bench.errors import UsageError
-from bench.model.attachment import Prompts
+from bench.model.prompts import Prompts
 from bench.plan.cells import plan
 from bench.registry import build, find_method, find_suite
 from bench.request import RunRequest
@@ -77,10 +78,39 @@ def test_ia3_trains_a_scale_per_key_value_and_inner_activation(workshop):
     assert size(attachment) == LAYERS * (HIDDEN + HIDDEN + HIDDEN + 2 * HIDDEN)
 
 
+TYPES = ("LOHA:r=2", "VERA:r=4", "OFT:oft_block_size=4", "SHIRA:r=2", "FOURIERFT", "HRA:r=2", "ADALORA:target_r=2")
+
+
+@pytest.mark.parametrize("config", [*TYPES, "ADAMSS:r=2", "PSOFT:r=2", "LORA:init_lora_weights=pissa"])
+def test_torchs_own_generator_is_left_as_it_was_and_changes_nothing(workshop, config):
+    """Some types draw by a seed of their own when they are put in, and some in every step."""
+    (cell,) = workshop.cells("peft", settings={"peft": {"config": config}}, budget={"steps": 2})
+    kept = []
+    for seed in (1, 2):
+        backbone = workshop.backbone(frozen=False)
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        lane = workshop.lane(cell, backbone)
+        assert torch.equal(torch.get_rng_state(), before)
+        fit(backbone, [lane], 300)
+        kept.append(lane.stored())
+    assert all(torch.equal(tensor, kept[1][name]) for name, tensor in kept[0].items())
+
+
 @pytest.mark.parametrize(
-    "config",
-    ["LOHA:r=2", "VERA:r=4", "OFT:oft_block_size=4", "SHIRA:r=2", "FOURIERFT", "HRA:r=2", "ADALORA:target_r=2"],
-)
+    ("config", "field"),
+    [
+        ("LOHA:module_dropout=0.5", "module_dropout"), ("LOKR:rank_dropout=0.5", "rank_dropout"),
+        ("OFT:module_dropout=0.1,r=2", "module_dropout"),
+    ],
+)  # fmt: skip
+def test_what_peft_drops_out_by_torchs_own_generator_is_refused(config, field):
+    with pytest.raises(UsageError, match=f"PEFT draws {field} for all rows together, by torch's own generator"):
+        build(find_method("peft"), {"config": config})
+    build(find_method("peft"), {"config": "DELORA:module_dropout=0.5"})
+
+
+@pytest.mark.parametrize("config", TYPES)
 def test_other_types_train_and_are_restored_bit_for_bit(workshop, config):
     (cell,) = workshop.cells("peft", settings={"peft": {"config": config}})
     backbone = workshop.backbone(frozen=False)
@@ -153,6 +183,20 @@ def test_a_config_that_cannot_be_served_is_refused_with_what_to_use(config, name
 def test_what_peft_cannot_inject_is_one_error_with_its_reason(workshop, method, settings, reason):
     with pytest.raises(UsageError, match=reason):
         attach(workshop, method, **settings)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "peft_type", "targets"),
+    [
+        ("bert", "LORA", ["query", "value"]), ("bert", "IA3", ["key", "output.dense", "value"]), ("nobody", "LORA", []),
+        ("gemma4", "LORA", r".*language_model\..*\.(q_proj|v_proj)"), ("bert", "TRAINABLE_TOKENS", None),
+    ],
+)  # fmt: skip
+def test_default_targets_are_names_a_pattern_or_none_at_all(model_type, peft_type, targets):
+    from bench.model.injected import default_targets
+
+    backbone = SimpleNamespace(model=SimpleNamespace(config=SimpleNamespace(model_type=model_type)))
+    assert default_targets(backbone, peft_type) == targets
 
 
 def test_without_the_package_its_methods_are_skipped_with_how_to_get_it_and_others_run(workshop, monkeypatch):

@@ -14,9 +14,10 @@ from torch import nn
 from bench.data.batches import collate
 from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
-from bench.model.attachment import Attachment, Prompts
-from bench.model.backbone import load_backbone
+from bench.model.attachment import Attachment
 from bench.model.heads import LinearHead
+from bench.model.loading import load_backbone
+from bench.model.prompts import Prompts
 from bench.model.source import find_model
 from bench.registry import build, find_method, find_suite, methods
 from bench.train.loop import Watches, take_step

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from bench.cell import Plan
-from bench.data.run_data import RunData
 from bench.errors import UsageError
-from bench.model.backbone import load_backbone
+from bench.model.loading import load_backbone
 from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.registry import build, find_method, find_suite, methods
@@ -18,6 +17,7 @@ from bench.request import RunRequest
 from bench.resolved import resolve
 from bench.train.lane import Lane
 from bench.train.prepare import prepare
+from bench.train.run_data import RunData
 from tests.conftest import write_superglue
 from tests.model.families import DECODER_LIKE, DECODER_SIZES, FAMILIES, HEADS, HIDDEN, LAYERS, POSITIONS, _family
 from tests.suites.layouts import LAYOUTS

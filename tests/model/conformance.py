@@ -8,7 +8,8 @@ import torch
 
 from bench.cell import Cell
 from bench.errors import UsageError
-from bench.model.backbone import Backbone, load_backbone
+from bench.model.backbone import Backbone
+from bench.model.loading import load_backbone
 from bench.model.source import find_model
 from bench.score.evaluate import predict
 from bench.train.lane import Lane

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from bench.model import proof
-from bench.model.backbone import Backbone, load_backbone
+from bench.model.backbone import Backbone
+from bench.model.loading import load_backbone
 from bench.model.source import find_model
 from tests.model.families import FAMILIES
 from tests.perf import zoo

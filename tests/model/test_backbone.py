@@ -8,7 +8,7 @@ import torch
 from bench.data.batches import collate
 from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
-from bench.model.attachment import Prompts
+from bench.model.prompts import Prompts
 
 EXACT = {"atol": 1e-5, "rtol": 0}
 
@@ -144,7 +144,7 @@ def test_language_model_scores_are_those_of_the_whole_model(backbone):
 
 
 def test_bf16_on_a_cpu_agrees_with_fp32(workshop):
-    from bench.model.backbone import load_backbone
+    from bench.model.loading import load_backbone
     from bench.model.source import find_model
 
     exact = workshop.backbone()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench.model.backbone import load_backbone
+from bench.model.loading import load_backbone
 from bench.model.source import find_model
 from bench.train.loop import Watches, fit, take_step
 from tests.model.families import FAMILIES
@@ -89,7 +89,7 @@ def test_every_family_has_its_gradients(family, tmp_path):
     from bench.data.batches import collate
     from bench.data.cutting import Ticket
     from bench.data.rows import Item, Row
-    from bench.model.attachment import Prompts
+    from bench.model.prompts import Prompts
 
     found, runs = [], []
     folder = FAMILIES[family](tmp_path / family)

@@ -10,9 +10,10 @@ from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.errors import UsageError
 from bench.model import attention
-from bench.model.attachment import Prompts
-from bench.model.backbone import Backbone, load_backbone
+from bench.model.backbone import Backbone
+from bench.model.loading import load_backbone
 from bench.model.prefixes import row_prefixes
+from bench.model.prompts import Prompts
 from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.request import RunRequest

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from bench.model.needs import HeadKind
 from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.registry import methods
@@ -14,7 +15,6 @@ from bench.request import RunRequest
 from bench.runner import Runner
 from bench.store.store import Store
 from bench.train.options import Options
-from bench.tuning import HeadKind
 from tests.conftest import SMALL, Workshop
 from tests.model.conformance import Skipped, backbone_of, cell_of, check, scores, trained
 from tests.model.families import ENCODER_DECODERS, FAMILIES

@@ -9,8 +9,8 @@ from torch.nn.functional import dropout
 from bench.data.batches import collate
 from bench.data.cutting import Shape, Ticket
 from bench.data.rows import Item, Row
-from bench.model.attachment import Prompts
 from bench.model.inner_dropout import RowDropout, row_dropout
+from bench.model.prompts import Prompts
 from tests.model.families import FAMILIES
 
 CPU = torch.device("cpu")

@@ -16,9 +16,10 @@ from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.errors import UnfitModel, UsageError
 from bench.model import attention, proof
-from bench.model.attachment import Prompts
-from bench.model.backbone import load_backbone, prove
+from bench.model.loading import load_backbone
+from bench.model.prompts import Prompts
 from bench.model.proof import Proof
+from bench.model.proofs import prove
 from bench.model.proving import TOLERANCE, examine
 from bench.model.source import find_model
 from bench.plan.cells import plan
@@ -191,7 +192,7 @@ def test_a_proof_is_made_once_and_a_spoiled_one_anew(tmp_path, monkeypatch):
     made = prove(source, CPU)
     (path,) = (tmp_path / "cache" / "proofs").iterdir()
     calls = []
-    monkeypatch.setattr("bench.model.backbone.examine", lambda *given: calls.append(given) or examine(*given))
+    monkeypatch.setattr("bench.model.proofs.examine", lambda *given: calls.append(given) or examine(*given))
     for text, times in (
         (path.read_text(), 0), ("", 1), ("{", 1), ("[]", 1), ("null", 1), (path.read_text()[:-9], 1),
         (path.read_text().replace('"both"', '"up"'), 1), (path.read_text().replace('"fails": {}', '"fails": []'), 1),

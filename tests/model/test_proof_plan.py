@@ -64,7 +64,8 @@ def test_a_plan_fetches_no_model_and_says_that_it_has_not_seen_it(bench, monkeyp
 
 
 def test_a_model_that_does_not_fit_is_refused_before_it_is_examined(bench, monkeypatch):
-    monkeypatch.setattr("bench.model.memory.available_bytes", lambda device: 1000)
+    for room in ("model.proofs", "train.memory"):
+        monkeypatch.setattr(f"bench.{room}.available_bytes", lambda device: 1000)
     monkeypatch.setattr("bench.model.proofs.prove", lambda *given: pytest.fail("it was loaded"))
     assert "with ptv2 in fp32 needs about" in bench.refuses()
     assert bench.run("--plan")[0] == 0

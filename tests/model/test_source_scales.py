@@ -9,7 +9,7 @@ import torch
 import transformers as hf
 
 from bench.errors import UsageError
-from bench.model.scales import SCALES, Member, expand
+from bench.model.families.scales import SCALES, Member, expand
 from bench.model.source import find_model, weight_shapes
 
 PYTHIA = {  # layers, width, vocabulary of the published configs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tokenizers import Tokenizer, decoders, models
 from transformers import PreTrainedTokenizerFast
 
-from bench.model.vocabulary import capitalised_tokens, text_tokens, token_texts
+from bench.model.vocabulary import text_tokens, token_texts
 
 WORDS = ["[PAD]", "[UNK]", "[unused7]", "<0x0A>", "Paris", "paris", "##is", "<", "[x", "\u0120The", "\u0120", "\u00c3"]
 
@@ -27,7 +27,5 @@ def test_special_added_reserved_and_unreadable_tokens_are_no_text():
     assert text_tokens(tokenizer, 6).tolist() == [False, False, False, False, True, True]
 
 
-def test_a_token_begins_with_a_capital_letter_after_the_space_that_belongs_to_it():
-    found = capitalised_tokens(byte_level(), 16)
-    assert [at for at in range(16) if found[at]] == [WORDS.index("Paris"), WORDS.index("\u0120The")]
+def test_a_tokens_text_is_without_the_space_that_belongs_to_it():
     assert token_texts(byte_level(), 10)[5:] == ("paris", "##is", "<", "[x", "The")

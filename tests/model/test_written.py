@@ -10,11 +10,11 @@ import transformers
 from torch.nn.functional import softmax
 
 from bench.model import attention
-from bench.model.attachment import Prompts
-from bench.model.backbone import load_backbone
-from bench.model.families import family_of
+from bench.model.families.config import family_of
+from bench.model.families.written.softmax import attended
+from bench.model.loading import load_backbone
+from bench.model.prompts import Prompts
 from bench.model.source import find_model, read_config
-from bench.model.written.softmax import attended
 from tests.model.families import FAMILIES, HEADS, HIDDEN
 from tests.model.test_families import batch_of, hidden, prefix, row
 

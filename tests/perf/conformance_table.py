@@ -24,8 +24,8 @@ import torch
 import transformers
 from transformers.utils import logging
 
-from bench.model.backbone import load_backbone
-from bench.model.families import family_of
+from bench.model.families.config import family_of
+from bench.model.loading import load_backbone
 from bench.model.source import find_model, read_config
 from bench.registry import methods
 from tests.conftest import Workshop, write_superglue

@@ -42,8 +42,7 @@ from transformers.utils import logging
 from bench.cell import Budget, Cell, Precision
 from bench.data.encode import Encoder
 from bench.data.examples import examples
-from bench.data.run_data import LaneData
-from bench.model.backbone import load_backbone
+from bench.model.loading import load_backbone
 from bench.model.memory import default_token_budget
 from bench.model.source import find_model
 from bench.registry import build, find_method
@@ -51,6 +50,7 @@ from bench.resolved import ResolvedCell
 from bench.task import Source, Suite, Task
 from bench.train.lane import Lane
 from bench.train.loop import fit
+from bench.train.run_data import LaneData
 from bench.tuning import Method
 
 WARMUP = 3  # steps at the start of a round that are not counted: allocations, our loop's checks on its first steps

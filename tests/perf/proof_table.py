@@ -24,7 +24,9 @@ from transformers.utils import logging
 
 from bench.data.specials import special
 from bench.errors import UsageError
-from bench.model import backbone
+from bench.model import proofs
+from bench.model.families.config import family_of
+from bench.model.pretrained import load_model
 from bench.model.proof import Proof
 from bench.model.source import find_model
 from tests.conftest import WORDS
@@ -38,7 +40,7 @@ CPU = torch.device("cpu")
 def verdict(folder: Path) -> Proof | str:
     """The proof of a checkpoint, made now; the reason where it cannot be loaded."""
     try:
-        return backbone._proved(find_model(str(folder)), CPU)
+        return proofs._proved(find_model(str(folder)), CPU)
     except UsageError as error:
         return str(error).partition(" cannot be loaded: ")[2] or str(error)
 
@@ -94,7 +96,7 @@ def times(models: list[str], root: Path) -> None:
         folder = write_large(root / name) if name == "bert-large" else Path(name)
         source = find_model(str(folder))
         begun = time.process_time()
-        model, _ = backbone.load_model(source, backbone.family_of(transformers.AutoConfig.from_pretrained(
+        model, _ = load_model(source, family_of(transformers.AutoConfig.from_pretrained(
             folder, trust_remote_code=False).to_dict()), "interface", True)  # fmt: skip
         loading = time.process_time() - begun
         begun = time.process_time()

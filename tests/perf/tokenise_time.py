@@ -24,10 +24,10 @@ from pathlib import Path
 from bench.data.encode import Encoder
 from bench.data.examples import examples
 from bench.data.tokens import TokenStore
-from bench.model.loading import load_tokenizer
+from bench.model.pretrained import load_tokenizer
 from bench.model.source import find_model
 from bench.registry import find_suite
-from bench.tuning import Slots
+from bench.data.slots import Slots
 model, data, suite, name = sys.argv[1:]
 task, tokenizer, store = find_suite(suite).task(name), load_tokenizer(find_model(model)), TokenStore()
 begun = time.perf_counter()

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer
 from bench.data.encode import Encoder, Form
 from bench.data.examples import examples
 from bench.data.rows import Item
+from bench.data.slots import Slots
 from bench.plan.cells import plan
 from bench.registry import methods, suites
 from bench.request import RunRequest
@@ -27,7 +28,6 @@ from bench.store.predictions import read_predictions, write_predictions
 from bench.store.store import Store
 from bench.task import Example, Split, Task
 from bench.train.options import Options
-from bench.tuning import Slots
 from tests.suites.layouts import LAYOUTS
 
 TASKS = {(name, task.name): task for name, suite in suites().items() if name != "universal" for task in suite.tasks}

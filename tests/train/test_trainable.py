@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from bench.data.slots import Slots
 from bench.errors import UsageError
 from bench.model.attachment import Attachment, LayerPrefixes, SlotPrompts
 from bench.registry import find_method
 from bench.train.loop import fit
-from bench.tuning import Slots
 
 
 def attaching(monkeypatch: pytest.MonkeyPatch, name: str, attachment_of) -> None:

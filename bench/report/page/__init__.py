@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from bench import __version__
 from bench.report.page.cells import embed
 from bench.report.page.content import describe
 from bench.report.page.drawing import PageFigure, glyph, glyph_colour, inline, marker_path
+from bench.version import __version__
 
 if TYPE_CHECKING:
     from bench.report.figures import Style

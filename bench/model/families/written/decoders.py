@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.model.written.softmax import attended, heads
+from bench.model.families.written.softmax import attended, heads
 
 
 def _relative(alibi: Tensor) -> Tensor:
@@ -29,8 +29,8 @@ def bloom(
     query, key, value = self._reshape(self.query_key_value(hidden_states))
     bias = _relative(alibi.view(*query.shape[:2], 1, -1))
     scores = torch.matmul(query, key.transpose(-1, -2)) * self.inv_norm_factor + bias + attention_mask
-    found = attended(self, scores, query, value, 1 / self.inv_norm_factor, self.attention_dropout.p)
-    output = nn.functional.dropout(self.dense(found.flatten(2)), p=self.hidden_dropout, training=self.training)
+    output = attended(self, scores, query, value, 1 / self.inv_norm_factor, self.attention_dropout.p)
+    output = nn.functional.dropout(self.dense(output.flatten(2)), p=self.hidden_dropout, training=self.training)
     return output + residual, None
 
 
@@ -46,14 +46,14 @@ def mpt(
     mixed = self.Wqkv(hidden_states)
     if self.clip_qkv:
         mixed = mixed.clamp(min=-self.clip_qkv, max=self.clip_qkv)
-    query, key, value = (heads(each, self.n_heads) for each in mixed.chunk(3, dim=2))
+    query, key, value = (heads(part, self.n_heads) for part in mixed.chunk(3, dim=2))
     places = torch.arange(query.shape[2], device=query.device)
     bias = -position_bias[:, :, -2:-1] * (places - places[:, None])  # (A, T, T)
     scores = torch.matmul(query, key.transpose(-1, -2)) * self.softmax_scale + bias
     if attention_mask is not None:
         scores = scores.masked_fill(attention_mask, torch.finfo(scores.dtype).min)
-    found = attended(self, scores, query, value, 1 / self.softmax_scale, self.attn_dropout_p)
-    return self.out_proj(found.flatten(2)), None
+    output = attended(self, scores, query, value, 1 / self.softmax_scale, self.attn_dropout_p)
+    return self.out_proj(output.flatten(2)), None
 
 
 def falcon(
@@ -65,10 +65,10 @@ def falcon(
     `attention_mask` has ALiBi in it, by the key's position and scaled as the products are. (transformers' eager
     attention adds it a second time; its SDPA attention, as what the models were trained with, does not.)
     """
-    query, key, value = (each.transpose(1, 2) for each in self._split_heads(self.query_key_value(hidden_states)))
+    query, key, value = (part.transpose(1, 2) for part in self._split_heads(self.query_key_value(hidden_states)))
     scale = math.sqrt(self.head_dim)
     if alibi is None:
-        cos, sin = (each[:, None] for each in position_embeddings)
+        cos, sin = (part[:, None] for part in position_embeddings)
         query, key = query * cos + _turned(query) * sin, key * cos + _turned(key) * sin
     scores = torch.matmul(query, key.transpose(-1, -2)) / scale + attention_mask
     if alibi is not None:

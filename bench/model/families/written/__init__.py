@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from bench.model.written import decoders, disentangled, encoders, windows, xlnet
+from bench.model.families.written import decoders, disentangled, encoders, windows, xlnet
 
 Function = Callable[..., Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.model.written.softmax import attended
+from bench.model.families.written.softmax import attended
 
 
 def xlnet(
@@ -29,7 +29,7 @@ def xlnet(
     Queries, keys and values are (T, B, A, D), relative positions (2 T, B, A, D), `seg_mat` (T, T, B, 2), 1 in
     `attn_mask` (T, T, B, 1) hides -> (T, B, A, D).
     """
-    query, key, value = (each.permute(1, 2, 0, 3) for each in (q_head, k_head_h, v_head_h))  # (B, A, T, D)
+    query, key, value = (part.permute(1, 2, 0, 3) for part in (q_head, k_head_h, v_head_h))  # (B, A, T, D)
     asking = query + self.r_w_bias[:, None]
     positions = torch.matmul(query + self.r_r_bias[:, None], k_head_r.permute(1, 2, 3, 0))  # (B, A, T, 2 T)
     scores = torch.matmul(asking, key.transpose(-1, -2)) + self.rel_shift_bnij(positions, klen=key.shape[2])

@@ -26,9 +26,9 @@ class RankAllocated(Injected):
     ) -> None:
         super().__init__(backbone, task, config)
         self._initial, self._final = initial, final
-        named = self.weights().items()
-        self._right = [each for name, each in named if ".lora_A." in name]  # (rank, in)
-        self._left = [each for name, each in named if ".lora_B." in name]  # (out, rank)
+        weights = self.weights().items()
+        self._right = [weight for name, weight in weights if ".lora_A." in name]  # (rank, in)
+        self._left = [weight for name, weight in weights if ".lora_B." in name]  # (out, rank)
 
     def begin(self, num_steps: int) -> None:
         """UsageError when no step is left between the two parts, or no rank to be lost."""
@@ -50,8 +50,8 @@ class RankAllocated(Injected):
         """How far P and Q are from orthogonal: the mean of ‖PᵀP − I‖ and ‖QQᵀ − I‖ over all of them (equation 4)."""
         if not self.config.orth_reg_weight:
             return None
-        products = [each @ each.T for each in self._right] + [each.T @ each for each in self._left]
-        norms = [torch.linalg.norm(each - torch.eye(len(each), device=each.device)) for each in products]
+        products = [q @ q.T for q in self._right] + [p.T @ p for p in self._left]
+        norms = [torch.linalg.norm(product - torch.eye(len(product), device=product.device)) for product in products]
         total: Tensor = self.config.orth_reg_weight * torch.stack(norms).mean()
         return total
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.model.written.softmax import attended, heads
+from bench.model.families.written.softmax import attended, heads
 
 
 def bert(

@@ -22,9 +22,9 @@ def attended(module: nn.Module, scores: Tensor, query: Tensor, value: Tensor, sc
 
     `scores` are finished (bias, mask); the prefix's are query · key / scale, and no mask or window hides them.
     """
-    found = attention.active_prefix(module)
-    if found is not None:
-        keys, values = found
+    prefix = attention.active_prefix(module)
+    if prefix is not None:
+        keys, values = prefix
         front = torch.matmul(query, grouped(keys, query).to(query.dtype).transpose(-1, -2)) / scale  # (B, A, T, P)
         scores = torch.cat([front.to(scores.dtype), scores], dim=-1)
         value = torch.cat([grouped(values, value).to(value.dtype), value], dim=2)

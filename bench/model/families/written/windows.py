@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.model.written.softmax import attended, heads
+from bench.model.families.written.softmax import attended, heads
 
 
 def longformer(

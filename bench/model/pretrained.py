@@ -1,0 +1,162 @@
+"""From a checkpoint on disk to transformers' objects: config, tokenizer, model. No code of a checkpoint's own runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils import logging
+
+from bench.data.specials import Reader
+from bench.errors import UnfitModel, UsageError
+from bench.model import attention
+from bench.model.families.config import decoder_start, family_of, refuse
+from bench.model.families.family import Direction, Family
+from bench.model.families.written import write_attention
+from bench.model.proof import Proof, Way
+from bench.model.source import ModelSource
+
+# A checkpoint's names for the weights of its text part, beside other parts, as that part names them alone.
+PART_NAMES = {r"^(?:model\.)?language_model\.(?:model\.)?(?!lm_head)": "model.", r"^language_model\.lm_head": "lm_head"}
+OWN_CODE = "it needs code of its own (auto_map), which is never run; only what transformers itself has can be loaded"
+PIECES = (
+    "its tokenizer is a SentencePiece or tiktoken file, which needs a package: pip install sentencepiece protobuf "
+    "tiktoken; or give it a tokenizer.json"
+)
+UNKNOWN = "does not recognize this architecture"
+_ASKS_FOR_CODE = ("trust_remote_code", "custom code")
+
+logging.set_verbosity_error()  # unused pooler and head weights are expected here
+logging.disable_progress_bar()
+
+
+def load_config(source: ModelSource) -> Any:
+    """A checkpoint's config; UsageError when transformers does not know it, or its family cannot be used."""
+    with loading(source):
+        config = AutoConfig.from_pretrained(source.path, revision=source.revision, trust_remote_code=False)
+        try:
+            refuse(config.to_dict())
+        except ValueError as error:
+            raise UnfitModel(str(error)) from error
+        return config
+
+
+def load_tokenizer(source: ModelSource) -> Any:
+    """A checkpoint's tokenizer, with a look at its config first; UsageError when transformers knows either not."""
+    load_config(source)
+    with loading(source):
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(source.path, revision=source.revision, trust_remote_code=False)
+        except (ImportError, ValueError) as error:
+            if "sentencepiece" in str(error).lower() or "tiktoken" in str(error):  # what transformers reads them with
+                raise ValueError(PIECES) from error
+            raise
+        if not getattr(tokenizer, "is_fast", False):
+            raise ValueError("its tokenizer does not say which characters a token stands for (no tokenizer.json)")
+        return tokenizer
+
+
+def family_for(config: dict[str, Any], proof: Proof | None) -> Family:
+    """The family a config describes; where the model has shown that it reads another way, that one."""
+    family = family_of(config)
+    return family if proof is None else reading(family, proof.direction)
+
+
+def reading(family: Family, direction: Direction) -> Family:
+    """The family as it is when its tokens see the way they do."""
+    if direction == family.direction:
+        return family
+    return replace(family, direction=direction, words="CausalLM" if direction == "left" else "MaskedLM")
+
+
+def reader_for(config: dict[str, Any], family: Family) -> Reader:
+    start = decoder_start(config) if family.decoder else None
+    wraps = bool(family.decoder) and not family.start
+    return Reader(
+        causal=family.direction == "left", start=0 if wraps else start, sentinel=family.sentinel, wraps=wraps,
+        wordless=bool(family.wordless),
+    )  # fmt: skip
+
+
+def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) -> tuple[nn.Module, str]:
+    """The model (safetensors only, fp32, on the CPU, without gradients), and why it has no language-model head.
+
+    The reason is empty where it has one. Without `with_words` the head is not looked for. UsageError when transformers
+    cannot load it.
+    """
+    reason = ""
+    with loading(source):
+        if with_words:
+            try:
+                kind: Any = getattr(transformers, f"AutoModelFor{family.words}")
+                model, missing = _from_pretrained(kind, source, family, way)
+            except ValueError as error:
+                if "Unrecognized configuration class" not in str(error):
+                    raise
+                reason = "transformers has no class with that head for its family"
+            else:
+                inside = f"{model.base_model_prefix}."
+                if missing and not any(name.startswith(inside) for name in missing):
+                    reason = _lacking(missing, "its language-model head is made of")
+        if reason or not with_words:
+            model, missing = _from_pretrained(AutoModel, source, family, way)
+        if missing:  # transformers would draw them at random and go on
+            raise ValueError(_lacking(missing, "its config describes"))
+        if way == "written" and write_attention(model) != model.config.num_hidden_layers:
+            raise ValueError("its attention layers are not the ones this version knows")
+    if getattr(model.base_model, "pooler", None) is not None:
+        model.base_model.pooler = _NoPooler()  # heads read states; an unused pooler would count as parameters
+    return model.requires_grad_(False).eval(), reason
+
+
+class _NoPooler(nn.Module):
+    """In the place of a pooler, which some families call, and go on from, whether it is there or not."""
+
+    def forward(self, states: Any, *_: Any, **__: Any) -> Any:
+        return states
+
+
+def _from_pretrained(kind: Any, source: ModelSource, family: Family, way: Way) -> tuple[Any, list[str]]:
+    """The model, and the weights it wants that the checkpoint lacks."""
+    config = load_config(source)
+    part = {"config": getattr(config, family.part), "key_mapping": PART_NAMES} if family.part else {}
+    model, report = kind.from_pretrained(
+        source.path,
+        revision=source.revision,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        attn_implementation=attention.NAME if way == "interface" else "eager",
+        output_loading_info=True,
+        **part,
+    )
+    if getattr(model, "_hf_peft_config_loaded", False):
+        raise ValueError("an adapter lies beside it (adapter_config.json); give a model alone, or merge them")
+    return model, [name for name in sorted(report["missing_keys"]) if "pooler." not in name]
+
+
+def _lacking(missing: list[str], what: str) -> str:
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"its weights lack {missing[0]}{more} of what {what}"
+
+
+@contextmanager
+def loading(source: ModelSource) -> Iterator[None]:
+    """Within the block whatever transformers raises becomes one line."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # transformers, tokenizers, safetensors and the hub client each have errors of their own
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        if any(mark in str(error) for mark in _ASKS_FOR_CODE):
+            raise UnfitModel(OWN_CODE) from error
+        if isinstance(error, UnfitModel) or UNKNOWN in reason:
+            raise UnfitModel(reason) from error
+        raise UsageError(f"model {source.path} cannot be loaded: {reason}") from error

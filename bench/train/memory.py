@@ -1,0 +1,113 @@
+"""Does a model fit? What cells need of a device's memory against what is free, before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+
+from bench.cell import Cell
+from bench.errors import UsageError
+from bench.model.free_memory import available_bytes
+from bench.model.memory import FLOAT, MARGIN, MemoryNeed, Work, default_token_budget, estimate
+from bench.model.sizes import Sizes, model_sizes
+from bench.model.source import ModelSource, find_model
+from bench.resolved import ResolvedCell
+from bench.tuning import Method
+
+GB = 1e9
+
+
+def check_memory(
+    cells: Sequence[ResolvedCell], device: torch.device, max_lanes: int, token_budget: int | None, checkpointing: bool
+) -> None:
+    """UsageError with the estimate when a cell's model does not fit the free memory of the device.
+
+    A checkpoint whose size cannot be known before it is fetched is let through.
+    """
+    usable = round(available_bytes(device) * (1 - MARGIN))
+    host = available_bytes(torch.device("cpu")) * (1 - MARGIN)
+    for alike in _alike(cells):
+        cell, method = alike[0].cell, alike[0].method
+        model = find_model(cell.model_path)
+        sizes = model_sizes(model)
+        if sizes is None:
+            continue
+        lanes = 1 if method.changes_weights else min(max_lanes, len(alike))
+        budget = token_budget or default_token_budget(sizes.hidden, device)
+        work = work_of(
+            cell, method, _tokens(cell, method, model.positions, lanes, budget, device), checkpointing, device
+        )
+        if estimate(sizes, work).total > usable:
+            raise UsageError(_refusal(model, cell, sizes, work, usable))
+        if device.type != "cpu" and sizes.parameters * FLOAT > host:
+            raise UsageError(
+                f"model {model.name!r} is loaded through main memory: it needs {sizes.parameters * FLOAT / GB:.1f} GB "
+                f"there and {host / GB:.1f} GB can be used; take a smaller model or another machine"
+            )
+
+
+def _alike(cells: Sequence[ResolvedCell]) -> list[list[ResolvedCell]]:
+    """Cells that need the same: of one model, precision, method with its settings, and lengths."""
+    groups: dict[tuple[object, ...], list[ResolvedCell]] = {}
+    for resolved in cells:
+        cell = resolved.cell
+        settings = tuple(sorted((name, str(value)) for name, value in cell.settings.items()))
+        key = (cell.model_path, cell.precision, cell.method, settings, cell.budget.max_length, cell.budget.batch_size)
+        groups.setdefault(key, []).append(resolved)
+    return list(groups.values())
+
+
+def work_of(cell: Cell, method: Method, tokens: int, checkpointing: bool, device: torch.device) -> Work:
+    moments = 2 if method.optimizer == "adamw" else 0  # Adafactor's of large ones are rows and columns
+    return Work(
+        cell.precision, tokens, cell.budget.max_length, device, checkpointing, backward=method.trains,
+        moments=moments if method.changes_weights else None,
+    )  # fmt: skip
+
+
+def _tokens(
+    cell: Cell, method: Method, positions: int, lanes: int, token_budget: int, device: torch.device
+) -> int:  # fmt: skip
+    """Tokens of the largest micro-batch: the token budget, or all the rows of a step if that is less.
+
+    Where cells share a GPU, micro-batches are filled up with empty rows (bench.data.cutting).
+    """
+    row = cell.budget.max_length * (1 + method.demonstrations()) + method.slots().count
+    row = min(row, positions or row)
+    if device.type == "cuda" and not method.changes_weights:
+        return max(row, token_budget)
+    return max(row, min(token_budget, lanes * cell.budget.batch_size * row))
+
+
+def _refusal(model: ModelSource, cell: Cell, sizes: Sizes, work: Work, usable: int) -> str:
+    need = estimate(sizes, work)
+    parts = [
+        f"{bytes_ / GB:.1f} for {what}"
+        for what, bytes_ in (
+            ("weights", need.weights), ("training them", need.training), ("activations", need.activations),
+            ("copies between steps", need.between if need.between > need.activations else 0),
+        )
+        if bytes_ >= GB / 20
+    ]  # fmt: skip
+    if need.loading == need.total:
+        parts = [f"{need.loading / GB:.1f} while its weights are loaded in fp32"]
+    remedies = [*_remedies(sizes, work, need), "another --device", "a smaller model"]
+    return (
+        f"model {model.name!r} with {cell.method} in {cell.precision} needs about {need.total / GB:.1f} GB "
+        f"({sizes.parameters / 1e6:,.0f} million parameters; GB: {', '.join(parts)}), but {usable / GB:.1f} GB of "
+        f"{work.device} can be used; give {', '.join(remedies[:-1])} or {remedies[-1]}"
+    )
+
+
+def _remedies(sizes: Sizes, work: Work, need: MemoryNeed) -> Iterator[str]:
+    """The flags that would lower the need."""
+    if work.precision == "fp32" and work.moments is None:
+        lower = estimate(sizes, replace(work, precision="bf16"))
+        if lower.total < need.total:
+            yield "--precision bf16"
+    if not work.checkpointing and estimate(sizes, replace(work, checkpointing=True)).total < need.total:
+        yield "--checkpointing"
+    if need.total > need.loading and need.activations > need.between:
+        yield "a smaller --token-budget"

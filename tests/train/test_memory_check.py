@@ -1,0 +1,128 @@
+"""A model that does not fit is refused before it is loaded, with the estimate and what to do."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench.cell import Precision
+from bench.errors import UsageError
+from bench.model.memory import MARGIN, MemoryNeed, estimate
+from bench.model.sizes import Sizes, model_sizes
+from bench.model.source import find_model
+from bench.registry import build, find_method
+from bench.train import memory
+from bench.train.memory import check_memory, work_of
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+BILLION = Sizes(1_000_000_000, 900_000_000, 16, 2048, 8192, False, 16)
+
+
+@pytest.fixture
+def need(workshop):
+    """What a method needs on a model of a billion parameters, with 1,000 tokens in a micro-batch on a GPU."""
+
+    def estimated(
+        method: str, precision: Precision = "fp32", checkpointing: bool = False, **settings: Any
+    ) -> MemoryNeed:
+        (cell,) = workshop.cells(method, settings={method: settings})
+        cell = cell.changed(precision=precision)
+        tuned = build(find_method(method), cell.settings)
+        return estimate(BILLION, work_of(cell, tuned, 1000, checkpointing, GPU))
+
+    return estimated
+
+
+def test_frozen_weights_in_fp32_and_bf16(need) -> None:
+    assert (need("ptv2").weights, need("ptv2").training) == (4_000_000_000, 0)
+    assert need("ptv2", "bf16").weights == 4_000_000_000 - 2 * 900_000_000
+    assert need("ptv2", "bf16").loading == 4_000_000_000  # they are fp32 while they are loaded
+
+
+def test_weights_that_train_stay_fp32_and_take_gradient_best_and_moments(need) -> None:
+    assert need("finetune", "bf16").weights == 4_000_000_000
+    assert need("finetune").training == 16_000_000_000
+    assert need("finetune", optimizer="adafactor").training == 8_000_000_000
+
+
+def test_checkpointing_leaves_a_layers_input_and_one_layer(need) -> None:
+    whole, again = need("ptv2").activations, need("ptv2", checkpointing=True).activations
+    one_layer = whole / 16
+    assert again == pytest.approx(one_layer + 1000 * 16 * 2048 * 4)
+
+
+def test_the_activations_are_about_what_autograd_keeps(workshop) -> None:
+    from tests.model.test_checkpointing import gradients
+
+    for method in ("prompt_tuning", "finetune"):
+        (cell,) = workshop.cells(method)
+        sizes = model_sizes(find_model(cell.model_path))
+        assert sizes is not None
+        _, kept = gradients(workshop, method, False)
+        tuned = build(find_method(method), cell.settings)
+        longest = 8 * (32 + tuned.slots().count)  # rows a step, all at full length
+        assert 0.3 < kept.bytes / estimate(sizes, work_of(cell, tuned, longest, False, CPU)).activations < 1.5
+
+
+def test_what_does_not_fit_is_one_line_with_need_and_remedy(workshop, monkeypatch) -> None:
+    monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 10_000_000_000)
+    check_memory(workshop.cells("ptv2"), CPU, 8, None, False)
+    with pytest.raises(UsageError) as refused:
+        check_memory(workshop.cells("finetune"), CPU, 8, None, False)
+    said = str(refused.value)
+    assert said.startswith("model 'tiny-bert' with finetune in fp32 needs about 24.0 GB")
+    for words in (
+        "1,000 million parameters", "4.0 for weights", "16.0 for training them", "4.0 for copies between steps",
+        "9.5 GB of cpu can be used", "another --device or a smaller model",
+    ):  # fmt: skip
+        assert words in said
+    assert "bf16" not in said  # weights that train stay fp32
+    assert "\n" not in said
+
+
+def test_what_would_help_is_named(workshop, monkeypatch) -> None:
+    monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 5_000_000_000)
+    with pytest.raises(UsageError, match="give --precision bf16, --checkpointing, a smaller --token-budget, another"):
+        check_memory(workshop.cells("ptv2", budget={"batch_size": 64}), CPU, 8, 4096, False)
+
+
+@pytest.mark.parametrize(("share_free", "fits"), [(0.04, False), (0.06, True)])
+def test_a_twentieth_of_what_is_free_is_left(workshop, monkeypatch, share_free: float, fits: bool) -> None:
+    cells = workshop.cells("finetune")
+    tuned = build(find_method("finetune"), cells[0].settings)
+    total = estimate(BILLION, work_of(cells[0], tuned, 8 * 32, False, CPU)).total
+    monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
+    monkeypatch.setattr(memory, "available_bytes", lambda _: total / (1 - share_free))
+    with nullcontext() if fits else pytest.raises(UsageError):
+        check_memory(cells, CPU, 8, None, False)
+
+
+def test_what_is_loaded_for_a_gpu_must_fit_main_memory_first(workshop, monkeypatch) -> None:
+    monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
+    monkeypatch.setattr(memory, "available_bytes", lambda device: 80e9 if device.type == "cuda" else 3e9)
+    with pytest.raises(UsageError, match=r"through main memory: it needs 4\.0 GB there"):
+        check_memory(workshop.cells("ptv2"), GPU, 8, None, False)
+
+
+def test_the_empty_rows_of_a_gpus_micro_batches_are_counted(workshop, need, monkeypatch) -> None:
+    """A step of 8 rows of 32 tokens is filled up to the token budget, 2,048 at this width; not where weights train."""
+    free = need("finetune").total / (1 - MARGIN)  # at 1,000 tokens
+    monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
+    monkeypatch.setattr(memory, "available_bytes", lambda device: free if device.type == "cuda" else 1e12)
+    check_memory(workshop.cells("finetune"), GPU, 8, None, False)
+    free = need("ptv2").total / (1 - MARGIN)
+    check_memory(workshop.cells("ptv2"), GPU, 8, 1000, False)
+    with pytest.raises(UsageError, match="smaller --token-budget"):
+        check_memory(workshop.cells("ptv2"), GPU, 8, None, False)
+
+
+def test_the_command_refuses_before_anything_is_written(bench, monkeypatch) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 10_000)
+    assert "model 'tiny-bert' with ptv2 in fp32 needs about" in bench.refuses()
+    assert not Path("out").exists()
