@@ -136,7 +136,7 @@ def _refused(cell: Cell, reason: str) -> UsageError:
 def _check_types(cell: Cell, task: Task, form: str, backbone: Backbone) -> None:
     """PEFT drops token types where there are prompts; refuse a model and form that have more than one."""
     known = special(backbone.tokenizer, backbone.reader)
-    paired = SEP_MARK in form or task.kind == "span"
+    paired = SEP_MARK in form or task.facts.pairs_texts
     types = {*known.types, *known.ends[1]} if paired else {known.types[0], *known.ends[0]}
     if len(types) > 1 and backbone.has_types:
         raise _refused(cell, "PEFT drops the token types that tell the task's two texts apart; a cloze form has none")
@@ -164,11 +164,7 @@ def _description(cell: Cell, method: Method, task: Task, backbone: Backbone) -> 
     known = special(backbone.tokenizer, backbone.reader)
     pooled = "the last token" if known.pool < 0 else "the first token of the text ([CLS])"
     whole = f"the decoder's last token, fed with the tokens {list(known.opening)}" if known.opening else pooled
-    reads = {
-        "tagging": "the first token of each word",
-        "span": f"{pooled} for no answer, and every token of the context; columns are start and end",
-        "choice": f"{whole} of each candidate's row",
-    }.get(task.kind, whole)
+    reads = task.facts.reads.format(whole=whole, pooled=pooled)
     with_words = method.head == "verbalizer"
     lm_class = f"AutoModelFor{backbone.family.words}"
     described: dict[str, Any] = {

@@ -25,8 +25,8 @@ from bench.model.memory import check_memory, default_token_budget
 from bench.model.proof import proof_in_use
 from bench.model.source import ModelSource, find_model, refusal
 from bench.registry import build, find_method, find_suite
-from bench.score.answers import prediction_table
 from bench.score.evaluate import Predictions, predict
+from bench.score.table import prediction_table
 from bench.store.examples import examples_key, write_examples
 from bench.store.predictions import write_predictions
 from bench.store.record import Record

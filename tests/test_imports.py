@@ -16,8 +16,8 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 
 # Rooms of bench/ from the ground up: a module imports from its own level or below it.
 LEVELS = (
-    {"cell", "checkout", "errors", "seeds", "settings", "task", "tuning"},
-    {"data", "model", "registry", "score", "store", "train"},
+    {"cell", "checkout", "errors", "kind", "seeds", "settings", "task", "tuning"},
+    {"data", "kinds", "model", "registry", "score", "store", "train"},
     {
         "budgets",
         "design",
@@ -36,11 +36,11 @@ LEVELS = (
     {"__main__"},
 )
 LIGHT = {
-    "budgets", "cell", "cli", "commands", "design", "errors", "lineup", "plan", "preview", "progress", "registry",
+    "budgets", "cell", "cli", "commands", "design", "errors", "kind", "lineup", "plan", "preview", "progress", "registry",
     "report", "seeds", "selection", "settings", "task", "tuning", "store", "variants",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
-    "budgets", "cell", "design", "lineup", "plan", "preview", "report", "seeds", "selection", "settings", "store",
+    "budgets", "cell", "design", "kind", "lineup", "plan", "preview", "report", "seeds", "selection", "settings", "store",
     "task", "tuning", "variants",
 }  # fmt: skip
 

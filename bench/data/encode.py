@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from bench.data.forms import Form as Layout
+from bench.data.kind import LayoutSpec, data_of
 from bench.data.rows import Item
-from bench.data.sequences import tagged, windows
 from bench.data.specials import Reader, special
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
-from bench.task import SLOT_MARK, Example, Task
+from bench.task import Example, Task
 from bench.tuning import Slots
 
 Form = Literal["plain", "cloze"]
@@ -39,19 +38,10 @@ class Encoder:
         reader: Reader | None = None,
         context: Sequence[int] = (),
     ) -> None:
-        self.task, self.max_length = task, max_length
-        self.special = special(tokenizer, reader)
-        self.store = store or TokenStore()
-        self.front = slots.count
-        if task.kind in ("tagging", "span"):
-            return
-        cloze = form == "cloze" and task.pattern is not None
-        pattern = str(task.pattern) if cloze else task.plain
-        if slots.place == "pattern" and SLOT_MARK in pattern:
-            self.front = 0
-        at_marks = 0 if self.front else slots.count
-        candidate = cloze and task.kind == "choice"
-        self.layout = Layout(self.special, self.store, pattern, self.front, at_marks, max_length, candidate, context)
+        self.task = task
+        cloze = form == "cloze" and task.has_cloze
+        known, store = special(tokenizer, reader), store or TokenStore()
+        self._lay = data_of(task).layout(task, LayoutSpec(known, store, slots, cloze, max_length, context))
 
     def encode(self, examples: Sequence[Example]) -> list[Item]:
         """The items of the examples, in order: one each, but for spans one per window.
@@ -59,31 +49,6 @@ class Encoder:
         UsageError when what must not be cut is longer than max_length.
         """
         try:
-            return self._items(examples)
+            return self._lay(examples)
         except UsageError as error:
             raise UsageError(f"task {self.task.name!r}: {error}") from None
-
-    def _items(self, examples: Sequence[Example]) -> list[Item]:
-        if self.task.kind == "tagging":
-            return list(tagged(self.special, self.store, self.front, examples, self.max_length))
-        if self.task.kind == "span":
-            overlap = self.task.stride
-            return list(windows(self.special, self.store, self.front, examples, self.max_length, overlap))
-        if self.task.kind == "choice":
-            return self._choices(examples)
-        rows = self.layout.lay([example.texts for example in examples])
-        return [
-            Item(number, (row,), list(example.labels), [0], cut)
-            for number, (example, (row, cut)) in enumerate(zip(examples, rows, strict=True))
-        ]
-
-    def _choices(self, examples: Sequence[Example]) -> list[Item]:
-        """A row for every candidate; those of an example make one item."""
-        laid = iter(self.layout.lay([{**example.texts, **own} for example in examples for own in example.choices]))
-        items = []
-        for number, example in enumerate(examples):
-            found = [next(laid) for _ in example.choices]
-            targets = [int(at in example.labels) for at in range(len(found))]
-            rows, cuts = zip(*found, strict=True)
-            items.append(Item(number, rows, targets, list(range(len(rows))), any(cuts)))
-        return items

@@ -16,9 +16,11 @@ from bench.data.rows import Item
 from bench.model.backbone import Backbone
 from bench.model.company import micro_batches
 from bench.model.heads import lane_scores
-from bench.score.answers import Found, Scores, answer, with_threshold
-from bench.score.metrics import Prediction, score
+from bench.score.answers import Found, Scores
+from bench.score.kind import kind_of
+from bench.score.metrics import score
 from bench.score.objective import item_losses, item_scores, num_terms
+from bench.score.predicted import Prediction
 from bench.score.texts import best_null_threshold
 from bench.task import Example
 
@@ -76,20 +78,18 @@ def predict(
 def _predictions(
     lane: Lane, items: Sequence[Item], examples: Sequence[Example], scores: dict[int, Scores], loss: float
 ) -> Predictions:
-    task = lane.task
+    task, kind = lane.task, kind_of(lane.task)
     of_example: dict[int, list[Item]] = defaultdict(list)
     for item in items:
         of_example[item.example].append(item)
     found = [
-        answer(task, example, of_example[number], [scores[id(item)] for item in of_example[number]])
+        kind.answer(task, example, of_example[number], [scores[id(item)] for item in of_example[number]])
         for number, example in enumerate(examples)
     ]
     threshold = lane.null_threshold
     if threshold is None and task.answerless and math.isfinite(loss):
         margins = [each.null_margin or 0.0 for each in found]
         threshold = best_null_threshold(examples, [each.text for each in found], margins)
-    answers: list[Prediction] = [
-        with_threshold(each, threshold or 0.0) if task.kind == "span" else list(each.labels) for each in found
-    ]
+    answers = [kind.prediction(each, threshold or 0.0) for each in found]
     mean = loss / max(1, sum(num_terms(task, item) for item in items))
     return Predictions(found, answers, mean, score(task, examples, answers), threshold)

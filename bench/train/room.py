@@ -11,7 +11,7 @@ from typing import Any
 from bench.cell import Cell
 from bench.data.context import Context, demonstrations, lay_context
 from bench.data.encode import Encoder, Form
-from bench.data.examples import Reading, examples
+from bench.data.examples import SplitExamples, read_examples
 from bench.data.rows import Item
 from bench.data.specials import Reader, special
 from bench.data.split import first_rows, held_out
@@ -46,7 +46,7 @@ class DataRoom:
     """What has been read and encoded so far."""
 
     store: TokenStore = field(default_factory=TokenStore)
-    _readings: dict[tuple[str, str, Split, str | None], Reading] = field(default_factory=dict)
+    _readings: dict[tuple[str, str, Split, str | None], SplitExamples] = field(default_factory=dict)
     _parts: dict[tuple[object, ...], Parts] = field(default_factory=dict)
     _items: dict[tuple[object, ...], list[Item]] = field(default_factory=dict)
     _contexts: dict[tuple[object, ...], Context] = field(default_factory=dict)
@@ -86,10 +86,10 @@ class DataRoom:
     def _repaired(self, cell: Cell, task: Task, split: Split) -> int:
         return sum(self._read(cell, task, split).repaired.values())
 
-    def _read(self, cell: Cell, task: Task, split: Split) -> Reading:
+    def _read(self, cell: Cell, task: Task, split: Split) -> SplitExamples:
         key = (cell.suite, task.name, split, cell.data_path)
         if key not in self._readings:
-            self._readings[key] = examples(task, split, Path(cell.data_path) if cell.data_path else None)
+            self._readings[key] = read_examples(task, split, Path(cell.data_path) if cell.data_path else None)
         return self._readings[key]
 
     def lane_data(self, cell: Cell, task: Task, method: Method, tokenizer: Any, reader: Reader) -> LaneData:

@@ -107,8 +107,8 @@ def test_tagging_cuts_labels_together_with_words(tokenizer):
 
 
 def test_slots_are_shared_out_over_the_marks_first_ones_getting_more():
-    kinds = [(piece.kind, piece.count) for piece in parse("[P] {a} [P] [MASK]", 5)]
-    assert kinds == [("slots", 3), ("field", 1), ("slots", 2), ("mask", 0)]
+    roles = [(piece.role, piece.count) for piece in parse("[P] {a} [P] [MASK]", 5)]
+    assert roles == [("slots", 3), ("field", 1), ("slots", 2), ("mask", 0)]
 
 
 def test_a_space_goes_with_what_follows_it():

@@ -10,8 +10,8 @@ from bench.data.batches import Reading
 from bench.data.cutting import Ticket
 from bench.data.encode import Encoder
 from bench.data.specials import Reader
-from bench.score.answers import answer
-from bench.score.objective import item_scores, num_terms, summed_loss
+from bench.score.kind import kind_of
+from bench.score.objective import item_losses, item_scores, num_terms
 from bench.task import Answer, Example, Source, Task
 from bench.tuning import Slots
 from tests.model.families import BERT_LIKE, DECODER_LIKE, T5_LIKE, tokenizer
@@ -24,7 +24,7 @@ CLASSES = Task(
     words={"x": "yes", "y": "no"}, **COMMON,
 )  # fmt: skip
 CHOICES = Task(name="choices", kind="choice", plain="{choice}", pattern="{a} [MASK]", **COMMON)
-SPANS = Task(name="spans", kind="span", **COMMON)
+SPANS = Task(name="spans", kind="span", source=Source(), metrics=("f1",))
 ANSWERLESS = SPANS.model_copy(update={"answerless": True})
 SENTENCE = Example(id="0", words=(NOTHING, NOTHING), labels=(0, 2))
 MARKED = SENTENCE.model_copy(update={"marks": (1,)})
@@ -74,9 +74,9 @@ def scored(task, example, name="encoder"):
     none = torch.zeros(sum(read), dtype=torch.long)
     reading = Reading([Ticket(0, item)], none, none, none, read, [sum(read)])
     scores, counts = item_scores(task, reading, given)
-    loss = summed_loss(task, scores, [item], counts)
+    loss = item_losses(task, scores, counts, [item]).sum()
     loss.backward()
-    return item, loss.item(), given.grad, answer(task, example, [item], [scores.detach().numpy()])
+    return item, loss.item(), given.grad, kind_of(task).answer(task, example, [item], [scores.detach().numpy()])
 
 
 @pytest.mark.parametrize("name", ["encoder", "decoder"])

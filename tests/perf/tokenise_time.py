@@ -22,7 +22,7 @@ CODE = """
 import json, sys, time
 from pathlib import Path
 from bench.data.encode import Encoder
-from bench.data.examples import examples
+from bench.data.examples import read_examples
 from bench.data.tokens import TokenStore
 from bench.model.loading import load_tokenizer
 from bench.model.source import find_model
@@ -31,7 +31,7 @@ from bench.tuning import Slots
 model, data, suite, name = sys.argv[1:]
 task, tokenizer, store = find_suite(suite).task(name), load_tokenizer(find_model(model)), TokenStore()
 begun = time.perf_counter()
-read = examples(task, "train", Path(data)).examples
+read = read_examples(task, "train", Path(data)).examples
 between = time.perf_counter()
 items = Encoder(tokenizer, task, "plain", Slots(), task.max_length or 128, store).encode(read)
 done = time.perf_counter()
