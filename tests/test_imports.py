@@ -36,11 +36,13 @@ LEVELS = (
     {"__main__"},
 )
 LIGHT = {
-    "budgets", "cell", "cli", "commands", "design", "errors", "kind", "lineup", "plan", "preview", "progress", "registry",
+    "budgets", "cell", "cli", "commands", "design", "errors", "kind", "lineup", "plan", "preview", "progress",
+    "registry",
     "report", "seeds", "selection", "settings", "task", "tuning", "store", "variants",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
-    "budgets", "cell", "design", "kind", "lineup", "plan", "preview", "report", "seeds", "selection", "settings", "store",
+    "budgets", "cell", "design", "kind", "lineup", "plan", "preview", "report", "seeds", "selection", "settings",
+    "store",
     "task", "tuning", "variants",
 }  # fmt: skip
 
