@@ -15,27 +15,31 @@ from bench.checkout import RepositoryFolders
 if TYPE_CHECKING:
     from bench.cell import Budget
     from bench.errors import UsageError, WordError
+    from bench.kind import task_kind
     from bench.model.attachment import Attachment, LayerPrefixes, Prompts, SlotPrompts, Weights
     from bench.model.injected import Injected
     from bench.registry import method
     from bench.report.frame import load
+    from bench.score.kind import TaskKind
     from bench.task import Answer, Example, Source, Suite, Task, bio
     from bench.tuning import Joint, Method, Slots
 
 __version__ = "0.1.0"
 __all__ = [
     "Answer", "Attachment", "Budget", "Example", "Injected", "Joint", "LayerPrefixes", "Method", "Prompts",
-    "SlotPrompts", "Slots", "Source", "Suite", "Task", "UsageError", "Weights", "WordError", "__version__", "bio",
-    "load", "method",
+    "SlotPrompts", "Slots", "Source", "Suite", "Task", "TaskKind", "UsageError", "Weights", "WordError", "__version__",
+    "bio", "load", "method", "task_kind",
 ]  # fmt: skip
 
 _ROOMS = {
     "bench.cell": ("Budget",),
     "bench.errors": ("UsageError", "WordError"),
+    "bench.kind": ("task_kind",),
     "bench.model.attachment": ("Attachment", "LayerPrefixes", "Prompts", "SlotPrompts", "Weights"),
     "bench.model.injected": ("Injected",),
     "bench.registry": ("method",),
     "bench.report.frame": ("load",),
+    "bench.score.kind": ("TaskKind",),
     "bench.task": ("Answer", "Example", "Source", "Suite", "Task", "bio"),
     "bench.tuning": ("Joint", "Method", "Slots"),
 }

@@ -127,8 +127,8 @@ class Task(Frozen):
             raise ValueError(f"task {self.name!r}: a {self.kind} task lays out its rows itself, without a form")
         if facts.cloze is None and self.pattern is not None:
             raise ValueError(f"task {self.name!r}: a {self.kind} task has no cloze form; leave its pattern out")
-        for form in (self.plain, self.pattern or MASK_MARK):
-            if form.count(MASK_MARK) != (form is not self.plain) or form.count(SEP_MARK) > 1:
+        for form, num_masks in ((self.plain, 0), (self.pattern, 1)):
+            if form is not None and (form.count(MASK_MARK) != num_masks or form.count(SEP_MARK) > 1):
                 raise ValueError(f"task {self.name!r}: a pattern has exactly one [MASK], a form at most one [SEP]")
         if self.pattern is not None and facts.cloze == "words" and set(self.words) != set(self.classes):
             raise ValueError(f"task {self.name!r}: words must name exactly the classes {self.classes}")

@@ -31,12 +31,12 @@ class Trained:
     backbone: Backbone
 
     def scores(self) -> list[Any]:
-        """The probabilities of every scored example."""
+        """The probabilities of every scored example, or its number."""
         from bench.score.evaluate import predict
 
         data = self.lane.data
         (predictions,) = predict(self.backbone, [self.lane], [data.scored], [data.scored_examples], TOKENS)
-        return [answer.probabilities for answer in predictions.found]
+        return [answer.value if answer.value is not None else answer.probabilities for answer in predictions.found]
 
 
 class Rig:
