@@ -23,6 +23,7 @@ class KindFacts:
 
     name: ClassVar[str] = ""
     metric_names: ClassVar[tuple[str, ...]] = ()  # those of `TaskKind.metrics`, told apart from them to stay light
+    lowest_score: ClassVar[float] = 0.0  # that one of its metrics can be
     needs_classes: ClassVar[bool] = False
     has_forms: ClassVar[bool] = True  # texts are laid out by the task's `plain` form, or by the kind itself
     cloze: ClassVar[Literal["words", "candidates"] | None] = None  # what is scored at `[MASK]`; None: no such form
@@ -36,15 +37,15 @@ class KindFacts:
         return num_classes
 
 
-Kind = TypeVar("Kind", bound=type[KindFacts])
+KindClass = TypeVar("KindClass", bound=type[KindFacts])
 _KINDS: dict[str, KindFacts] = {}
 _loaded: set[str] = set()
 
 
-def task_kind(name: str) -> Callable[[Kind], Kind]:
+def task_kind(name: str) -> Callable[[KindClass], KindClass]:
     """Class decorator: make a kind of task known under `name`. ValueError when another class has the name."""
 
-    def register(cls: Kind) -> Kind:
+    def register(cls: KindClass) -> KindClass:
         _load()
         other = type(_KINDS[name]) if name in _KINDS else None
         if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
@@ -69,6 +70,11 @@ def kinds() -> dict[str, KindFacts]:
     """Every known kind by name."""
     _load()
     return dict(sorted(_KINDS.items()))
+
+
+def lowest_score(metric: str) -> float:
+    """The lowest score of a metric of this name: 0, or that of the kinds whose metric it is."""
+    return min((kind.lowest_score for kind in kinds().values() if metric in kind.metric_names), default=0.0)
 
 
 def _load() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from bench.budgets import BUDGET
 from bench.cell import Budget
 from bench.design import draw
-from bench.errors import UsageError
+from bench.errors import UsageError, unknown
 from bench.model.source import ModelSource
-from bench.registry import build, find_method
+from bench.registry import build, find_method, methods
 from bench.selection import settings_text
 from bench.task import Suite, Task
 from bench.tuning import Joint, Method
@@ -51,6 +51,9 @@ class Variant:
 
 def variants(suite: Suite, names: tuple[str, ...], settings: Given, sweep: Given, trials: int) -> list[Variant]:
     """Per method its lines: one, or one for each combination of the values it is swept over."""
+    for name in suite.settings:
+        if name not in methods():
+            raise unknown(f"method in the settings of suite {suite.name!r}", name, methods())
     kinds = {name: find_method(name) for name in names}
     for flag, asked in (("set", settings), ("sweep", sweep)):
         for name in asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from math import fsum
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from bench.data.fields import blank, example_of, field, fields_of, text
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
+from bench.data.tally import Tally
 from bench.data.values import finite_number
 from bench.errors import UsageError
 from bench.kind import task_kind
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from bench.score.answers import Found, Scores
     from bench.score.metric import Metric
 
+LARGE = 10.0  # labels beyond it are far from what heads begin with and learning rates are made for
 NUM_STRATA = 10  # of about as many train rows each: a slice held out has the same numbers as the rest
 
 
@@ -33,14 +36,24 @@ class Regression(TaskKind):
 
     The head has one column, and the loss is the squared difference from the label in the label's own unit, as the field
     fine-tunes STS-B (0 to 5): neither labels nor scores are standardised by the train rows, so that the head says the
-    number itself. A task whose numbers are far from that range should bring them there in its `rows`. There is no cloze
-    form: a method that needs one is skipped, another takes the linear head.
+    number itself. A task whose numbers are far from that range is warned of, and should bring them there in its `rows`.
+    There is no cloze form: a method that needs one is skipped, another takes the linear head.
     """
 
     metric_names = ("pearson", "spearman")
+    lowest_score = -100.0
 
     def columns(self, num_classes: int) -> int:
         return 1
+
+    def mended(self, task: Task, rows: list[Located], repaired: Tally) -> list[Located]:
+        """The rows as they are; a warning where their numbers are large, since the loss would be."""
+        numbers = (finite_number(row.fields.get("label")) for row in rows)
+        largest = max((abs(number) for number in numbers if number is not None), default=0.0)
+        if largest > LARGE:
+            hint = "the loss is its square; `rows` of the task can bring them to about 0 to 5"
+            warnings.warn(f"task {task.name!r}: a label is as large as {largest:g}, and {hint}", stacklevel=2)
+        return rows
 
     def reader(self, task: Task) -> ReadRow:
         names = fields_of(task.plain)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import math
 import re
+import warnings
 from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from bench.data.cutting import Ticket
+from bench.data.examples import read_examples
 from bench.data.rows import Item, Row
 from bench.data.split import held_out
 from bench.errors import UsageError
+from bench.kind import lowest_score
 from bench.plan import Grid, plan
 from bench.report.page.samples import is_right
 from bench.runner import Options, run
@@ -78,6 +82,17 @@ def test_a_train_row_with_an_empty_text_is_left_out(tmp_path):
     reading = Reader(tmp_path)(STARS, {**PAIR, "label": 1}, {**PAIR, "a": " ", "label": 2})
     assert [read.value for read in reading.examples] == [1.0]
     assert reading.left_out == {"an empty 'a'": 1}
+
+
+def test_large_numbers_are_warned_of(tmp_path):
+    reader = Reader(tmp_path)
+    reader(STARS, {**PAIR, "label": -2500})
+    with pytest.warns(UserWarning, match="task 'stars': a label is as large as 2500, and the loss is its square"):
+        read_examples(STARS, "train", tmp_path)
+    reader(STARS, {**PAIR, "label": "10"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_examples(STARS, "train", tmp_path)
 
 
 def test_a_pattern_is_refused_as_there_is_no_cloze_form():
@@ -145,6 +160,12 @@ def test_the_trivial_answer_is_train_s_mean_and_both_correlations_of_it_are_0():
     kind = kind_of(STARS)
     assert kind.trivial(STARS, kind.metrics()["pearson"], train, scored) == [3.0, 3.0]
     assert trivial(STARS, train, scored) == {"pearson": 0.0, "spearman": 0.0}
+
+
+def test_its_scores_may_be_below_0_and_no_other_kind_s():
+    assert {name: lowest_score(name) for name in ("pearson", "spearman", "accuracy", "f1", "none")} == {
+        "pearson": -100.0, "spearman": -100.0, "accuracy": 0.0, "f1": 0.0, "none": 0.0,
+    }  # fmt: skip
 
 
 def test_a_number_is_near_and_not_right():
@@ -216,6 +237,8 @@ def test_a_run_a_report_and_an_export_of_sts_b(bench: Bench, tiny_bert: Path):
     assert code == 0, err
     assert "pearson" in out
     assert "predictions.parquet" not in err  # they gave the records' scores and intervals
+    rows = pd.read_csv(next(Path("report").glob("table-*.csv")))
+    assert rows["low"].min() < 0  # an interval is not cut off at a score that a correlation may go below
     page = next(Path("report").glob("*.html")).read_text()
     assert re.search(r"\[(null,){5,}null\]", page)  # of each sample shown whether it is right: a number is neither
     cells = {json.loads((folder / "record.json").read_text())["cell"]["method"]: folder.name for folder in
