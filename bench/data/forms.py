@@ -90,8 +90,9 @@ class FormLayout:
     @classmethod
     def of_task(cls, task: Task, spec: LayoutSpec) -> FormLayout:
         """The task's form that the plan asks for."""
-        pattern = str(task.pattern) if spec.cloze else task.plain
-        return cls(spec, pattern, candidate=spec.cloze and task.facts.cloze == "candidates")
+        if spec.cloze and task.pattern is not None:
+            return cls(spec, task.pattern, candidate=task.facts.cloze == "candidates")
+        return cls(spec, task.plain)
 
     def lay(self, texts: Sequence[Mapping[str, str]]) -> list[tuple[Row, bool]]:
         """A row for each text, and whether it had to be cut."""

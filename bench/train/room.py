@@ -10,8 +10,9 @@ from typing import Any
 
 from bench.cell import Cell
 from bench.data.context import Context, demonstrations, lay_context
-from bench.data.encode import Encoder, Form
+from bench.data.encode import encode
 from bench.data.examples import SplitExamples, read_examples
+from bench.data.kind import LayoutSpec
 from bench.data.rows import Item
 from bench.data.specials import Reader, special
 from bench.data.split import first_rows, held_out
@@ -113,13 +114,13 @@ class DataRoom:
         self, cell: Cell, task: Task, method: Method, name: str, part: list[Example], tokenizer: Any, reader: Reader,
         context: Context,
     ) -> list[Item]:  # fmt: skip
-        form, room = form_of(method), cell.budget.max_length
+        cloze, room = method.head == "verbalizer", cell.budget.max_length
         # a trial trains and is evaluated on what its method's other cells are; only the scored examples differ
         alike = cell.changed(stage="score") if name != "scored" else cell.changed(streams={})
-        key = (cell.model_fingerprint, form, method.slots(), name, *_parts_key(alike), context)
+        key = (cell.model_fingerprint, cloze, method.slots(), name, *_parts_key(alike), context)
         if key not in self._items:
-            encoder = Encoder(tokenizer, task, form, method.slots(), room, self.store, reader, context.ids)
-            self._items[key] = encoder.encode(part)
+            spec = LayoutSpec(special(tokenizer, reader), self.store, method.slots(), cloze, room, context.ids)
+            self._items[key] = encode(task, spec, part)
         return self._items[key]
 
     def _context(self, cell: Cell, task: Task, method: Method, tokenizer: Any, reader: Reader) -> Context:
@@ -149,8 +150,3 @@ def _parts_key(cell: Cell) -> tuple[object, ...]:
     """Cells of equal keys have the same examples."""
     split = cell.streams.get("split")
     return (cell.suite, cell.task, cell.data_path, cell.protocol, cell.budget, cell.stage, split)
-
-
-def form_of(method: Method) -> Form:
-    """A verbalizer reads the task's cloze pattern, a linear head the plain texts."""
-    return "cloze" if method.head == "verbalizer" else "plain"

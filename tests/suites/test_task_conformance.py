@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from bench.data.encode import Encoder, Form
 from bench.data.examples import read_examples
 from bench.data.rows import Item
 from bench.plan import Grid, plan
@@ -29,6 +28,7 @@ from bench.store.predictions import read_predictions, write_predictions
 from bench.store.store import Store
 from bench.task import Example, Split, Task
 from bench.tuning import Slots
+from tests.data.encoder import Form, encoder
 from tests.suites.layouts import LAYOUTS
 
 TASKS = {(name, task.name): task for name, suite in suites().items() if name != "universal" for task in suite.tasks}
@@ -66,7 +66,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Task, Split], li
 def encoded(
     tokenizer, task: Task, found: Sequence[Example], form: Form, slots: Slots, length: int = LONG
 ) -> list[Item]:
-    return Encoder(tokenizer, task, form, slots, length).encode(found)
+    return encoder(tokenizer, task, form, slots, length)(found)
 
 
 def perfect(task: Task, item: Item) -> np.ndarray:
