@@ -16,7 +16,7 @@ CUT = "…"
 def example_table(task: Task, examples: Sequence[Example]) -> dict[str, list[Any]]:
     """The columns of a file of examples, a row each (see bench.store.examples): `id`, `fields`, `words`, `candidates`.
 
-    `fields` are (name, text) in the order of the task's plain form, each of at most 2,000 characters; of a context that
+    `fields` are (name, text) in the order in which they are laid out, each of at most 2,000 characters; of a context that
     is searched for a span, those around the first right answer. Words are of tagging, candidates of a choice.
     """
     return {
@@ -28,9 +28,10 @@ def example_table(task: Task, examples: Sequence[Example]) -> dict[str, list[Any
 
 
 def _fields(task: Task, example: Example) -> list[tuple[str, str]]:
-    place = {name: task.plain.find(f"{{{name}}}") % (len(task.plain) + 1) for name in example.texts}
-    ordered = sorted(example.texts, key=lambda name: place[name])  # what only the cloze form has comes last
-    centre = data_of(task).centre(example)
+    kind = data_of(task)
+    laid_out = [name for name in kind.fields(task) if name in example.texts]
+    ordered = dict.fromkeys([*laid_out, *example.texts])  # what only the cloze form has comes last
+    centre = kind.centre(example)
     return [
         (name, _around(example.texts[name], centre[name]) if name in centre else _cut(example.texts[name]))
         for name in ordered

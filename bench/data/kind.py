@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.data.fields import fields_of
 from bench.data.located import Located
 from bench.data.tally import Tally
 from bench.kind import KindFacts
@@ -74,6 +75,10 @@ class KindData(KindFacts, ABC):
     def strata(self, examples: Sequence[Example]) -> list[tuple[int, ...]]:
         """Of each example the stratum in which rows are held out of train; an empty one has no say in its group's."""
         return [example.labels if len(example.labels) == 1 else () for example in examples]
+
+    def fields(self, task: Task) -> tuple[str, ...]:
+        """The names of the texts that are laid out, in their order."""
+        return fields_of(task.plain)
 
     def centre(self, example: Example) -> Mapping[str, int]:
         """By field, the character that must be seen where a text is too long to be shown whole."""

@@ -39,7 +39,7 @@ class Choice(TaskKind):
         return 1  # of each candidate
 
     def reader(self, task: Task) -> ReadRow:
-        names, needed = fields_of(task.plain, task.pattern), fields_of(task.plain)
+        names, needed = fields_of(task.plain, task.pattern), self.fields(task)
 
         def read(row: Located, index: int) -> tuple[str, Example]:
             choices = field(task, row, "choices")

@@ -32,7 +32,7 @@ class Classification(TaskKind):
     cloze = "words"
 
     def reader(self, task: Task) -> ReadRow:
-        names, needed = fields_of(task.plain, task.pattern), fields_of(task.plain)
+        names, needed = fields_of(task.plain, task.pattern), self.fields(task)
         place_of = _labels(task.classes)
 
         def read(row: Located, index: int) -> tuple[str, Example]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from math import fsum
 from typing import TYPE_CHECKING
 
-from bench.data.fields import blank, example_of, field, fields_of, text
+from bench.data.fields import blank, example_of, field, text
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
 from bench.data.tally import Tally
@@ -56,7 +56,7 @@ class Regression(TaskKind):
         return rows
 
     def reader(self, task: Task) -> ReadRow:
-        names = fields_of(task.plain)
+        names = self.fields(task)
 
         def read(row: Located, index: int) -> tuple[str, Example]:
             texts = {name: text(task, row, name) for name in names}

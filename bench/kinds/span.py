@@ -50,7 +50,7 @@ class Span(TaskKind):
 
     def reader(self, task: Task) -> ReadRow:
         def read(row: Located, index: int) -> tuple[str, Example]:
-            texts = {name: text(task, row, name) for name in ("question", "context")}
+            texts = {name: text(task, row, name) for name in self.fields(task)}
             if not texts["context"].strip():
                 raise UsageError(f"{row.place}: the context is empty (task {task.name!r})")
             given = _answers(task, row)
@@ -71,6 +71,9 @@ class Span(TaskKind):
         from bench.data.sequences import windows
 
         return lambda examples: list(windows(spec, examples, task.stride))
+
+    def fields(self, task: Task) -> tuple[str, ...]:
+        return "question", "context"
 
     def centre(self, example: Example) -> Mapping[str, int]:
         return {"context": max(0, example.answers[0].start) if example.answers else 0}
