@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.cell import Budget
     from bench.data.slots import Slots
     from bench.errors import UsageError, WordError
+    from bench.kind import task_kind
     from bench.model.attachment import Attachment, LayerPrefixes, SlotPrompts, Weights
     from bench.model.backbone import Backbone
     from bench.model.injected import Injected
@@ -24,19 +25,21 @@ if TYPE_CHECKING:
     from bench.model.prompts import Prompts
     from bench.registry import method
     from bench.report.frame import load
+    from bench.score.kind import TaskKind
     from bench.task import Answer, Example, Source, Suite, Task, bio
     from bench.tuning import Joint, Method
 
 __all__ = [
     "Answer", "Attachment", "Backbone", "Budget", "Example", "HeadKind", "Injected", "Joint", "LayerPrefixes", "Method",
-    "Prompts", "SlotPrompts", "Slots", "Source", "Suite", "Task", "UsageError", "Weights", "WordError", "__version__",
-    "bio", "load", "method",
+    "Prompts", "SlotPrompts", "Slots", "Source", "Suite", "Task", "TaskKind", "UsageError", "Weights", "WordError",
+    "__version__", "bio", "load", "method", "task_kind",
 ]  # fmt: skip
 
 _ROOMS = {
     "bench.cell": ("Budget",),
     "bench.data.slots": ("Slots",),
     "bench.errors": ("UsageError", "WordError"),
+    "bench.kind": ("task_kind",),
     "bench.model.attachment": ("Attachment", "LayerPrefixes", "SlotPrompts", "Weights"),
     "bench.model.backbone": ("Backbone",),
     "bench.model.injected": ("Injected",),
@@ -44,6 +47,7 @@ _ROOMS = {
     "bench.model.prompts": ("Prompts",),
     "bench.registry": ("method",),
     "bench.report.frame": ("load",),
+    "bench.score.kind": ("TaskKind",),
     "bench.task": ("Answer", "Example", "Source", "Suite", "Task", "bio"),
     "bench.tuning": ("Joint", "Method"),
 }

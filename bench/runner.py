@@ -15,8 +15,8 @@ from bench.data.display import example_table
 from bench.errors import DiskError
 from bench.model.backbone import Backbone
 from bench.resolved import ResolvedCell, resolve
-from bench.score.answers import prediction_table
 from bench.score.evaluate import Predictions, predict
+from bench.score.table import prediction_table
 from bench.store.examples import examples_key, write_examples
 from bench.store.predictions import write_predictions
 from bench.store.record import Record

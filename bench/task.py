@@ -8,10 +8,12 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from bench.cell import Budget, Frozen, Protocol
+from bench.errors import unknown
+from bench.kind import KindFacts, find_kind
 
-Kind = Literal["classification", "choice", "tagging", "span"]
 Split = Literal["train", "dev", "test"]
 SLOT_MARK, MASK_MARK, SEP_MARK = "[P]", "[MASK]", "[SEP]"
+CANDIDATE = "choice"  # the field of the text that a choice's `[MASK]` stands for
 
 
 class Source(Frozen):
@@ -36,17 +38,9 @@ class Source(Frozen):
 class Task(Frozen):
     """A data source, how a row becomes Examples, and how predictions are scored. The first metric is the main one.
 
-    `rows` turns a row of the source into any number of rows in the harness's fields, listed here for each kind; without
-    it the source has them already. It may raise ValueError, KeyError or TypeError: the user then reads file and line, of a
-    bench.errors.WordError the word's own line. Sentences of column files have `columns` and `word_column`, the place of
-    the words among them; `tag_column`, where one holds tags of `classes`; `document`, where the file marks documents.
-
-    | kind | fields |
-    | --- | --- |
-    | classification | those of `plain` and `pattern`, and `label`: one of `classes` |
-    | choice | those of the forms; `choices`: a list of candidates, each a dict of more fields, `choice` among them (its text); `label`: the number of the right one, or a list of numbers |
-    | tagging | `words`; `tags`: IOB1, IOB2, BIOES or BILOU, made BIO (IOB2) when read as conlleval reads them; `marks`: numbers of words to mark by position |
-    | span | `question`, `context`, `answers`: a list of {"text", "start"}, empty when the context has no answer |
+    `rows` turns a row of the source into any number of rows in the harness's fields; the class of each kind, a file of
+    bench/kinds/, lists its own. Without it the source has them already. It may raise ValueError, KeyError or TypeError:
+    the user then reads file and line, of a bench.errors.WordError the word's own line.
 
     Any row may also have `idx` (its id), `group` (what must stay together when rows are divided or resampled: passage,
     document; `clusters` is the word for it), `part` (what of a group stays together where groups are too few to be
@@ -55,13 +49,13 @@ class Task(Frozen):
     are one. A row that has `no_example` (why) is none: it stands for a part of the source that makes no example, such
     as a sentence without a predicate. Both are counted by their texts and told once a split.
 
-    `plain` is the form a linear head reads, `pattern` the cloze form: text with `{field}`, `[P]` (prompt slots), at most
-    one `[SEP]` and, in `pattern`, `[MASK]`. `words` maps each class to the word that stands for it at `[MASK]`; a
+    `plain` is the form a linear head reads, `pattern` the cloze form: text with `{field}`, `[P]` (prompt slots), at
+    most one `[SEP]` and, in `pattern`, `[MASK]`. `words` maps each class to the word that stands for it at `[MASK]`; a
     choice's `[MASK]` stands for the candidate itself, one mask per token.
-    """  # noqa: E501
+    """
 
     name: str
-    kind: Kind
+    kind: str
     source: Source
     rows: Callable[[dict[str, Any]], Iterable[dict[str, Any]]] | None = Field(default=None, exclude=True)
     plain: str = ""
@@ -96,19 +90,24 @@ class Task(Frozen):
         return self.pattern is not None
 
     @property
+    def facts(self) -> KindFacts:
+        """What is known of its kind."""
+        return find_kind(self.kind)
+
+    @property
     def columns(self) -> int:
         """Scores a linear head gives for each position it reads: classes; 1 of a candidate; start and end of a span."""
-        return {"choice": 1, "span": 2}.get(self.kind, len(self.classes))
+        return self.facts.columns(len(self.classes))
 
     @property
     def positions_compete(self) -> bool:
         """Whether positions compete with one another (candidates, starts and ends of spans) or classes at each."""
-        return self.kind in ("choice", "span")
+        return self.facts.positions_compete
 
     @property
     def reads_tokens(self) -> bool:
         """Whether scores are of the text's own tokens, or of one thing for the whole text."""
-        return self.kind in ("tagging", "span")
+        return self.facts.reads_tokens
 
     def splits(self, protocol: Protocol) -> tuple[Split, ...]:
         """The splits a run needs: train, the one scored, and dev where steps are chosen on it."""
@@ -117,19 +116,26 @@ class Task(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Task:
+        facts = self.facts
         if not self.metrics:
             raise ValueError(f"task {self.name!r} needs at least one metric")
-        if self.kind in ("classification", "tagging") and len(self.classes) < 2:
+        if facts.needs_classes and len(self.classes) < 2:
             raise ValueError(f"task {self.name!r} needs at least two classes")
-        if self.kind in ("classification", "choice") and not self.plain:
+        if facts.has_forms and not self.plain:
             raise ValueError(f"task {self.name!r} needs a plain form, like '{{premise}}[SEP]{{hypothesis}}'")
-        if self.kind in ("tagging", "span") and (self.plain or self.pattern):
+        if not facts.has_forms and (self.plain or self.pattern):
             raise ValueError(f"task {self.name!r}: a {self.kind} task lays out its rows itself, without a form")
-        for form in (self.plain, self.pattern or MASK_MARK):
-            if form.count(MASK_MARK) != (form is not self.plain) or form.count(SEP_MARK) > 1:
+        if facts.cloze is None and self.pattern is not None:
+            raise ValueError(f"task {self.name!r}: a {self.kind} task has no cloze form; leave its pattern out")
+        for form, num_masks in ((self.plain, 0), (self.pattern, 1)):
+            if form is not None and (form.count(MASK_MARK) != num_masks or form.count(SEP_MARK) > 1):
                 raise ValueError(f"task {self.name!r}: a pattern has exactly one [MASK], a form at most one [SEP]")
-        if self.pattern is not None and self.kind == "classification" and set(self.words) != set(self.classes):
+        if self.pattern is not None and facts.cloze == "words" and set(self.words) != set(self.classes):
             raise ValueError(f"task {self.name!r}: words must name exactly the classes {self.classes}")
+        for name in self.metrics:
+            if name not in facts.metric_names:
+                hint = f"Task {self.name!r} asks for it."
+                raise unknown(f"metric of a {self.kind} task", name, facts.metric_names, hint)
         return self
 
 
@@ -149,7 +155,7 @@ class Example(Frozen):
     """One thing to score.
 
     `labels` are class indices: one for classification, one per word for tagging; for choice the numbers of the right
-    candidates; for span (1,) or (0,), whether the context has an answer.
+    candidates; for span (1,) or (0,), whether the context has an answer; none for regression, whose number is `value`.
     """
 
     id: str
@@ -159,6 +165,7 @@ class Example(Frozen):
     marks: tuple[int, ...] = ()
     answers: tuple[Answer, ...] = ()
     labels: tuple[int, ...]
+    value: float | None = None
     group: str | None = None
     part: str | None = None
     query: str | None = None
@@ -175,6 +182,20 @@ class Suite(Frozen):
     budget: Budget = Budget()
     seeds: int = 3
     settings: dict[str, dict[str, Any]] = {}  # per method, what this suite sets otherwise than the method's defaults
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Suite:
+        names = [task.name for task in self.tasks]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"suite {self.name!r} has two tasks called {name!r}")
+        for name in self.average:
+            if name not in names:
+                raise unknown(f"task in the average of suite {self.name!r}", name, names)
+        for field, methods in (("methods", self.methods), ("settings", self.settings)):
+            if not all(name.strip() for name in methods):
+                raise ValueError(f"suite {self.name!r}: its {field} name a method with an empty text")
+        return self
 
     def task(self, name: str) -> Task:
         return next(task for task in self.tasks if task.name == name)

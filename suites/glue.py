@@ -1,4 +1,6 @@
-"""GLUE (Wang et al. 2019, arXiv:1804.07461): SST-2, the task of it in the P-tuning v2 paper (table 4)."""
+"""GLUE (Wang et al. 2019, arXiv:1804.07461): SST-2, the task of it in the P-tuning v2 paper (table 4), and STS-B, whose
+labels are numbers.
+"""
 
 from collections.abc import Iterator
 
@@ -17,6 +19,13 @@ def sst2(row: Row) -> Iterator[Row]:
     yield {**named, "sentence": text(row, "sentence"), "label": NAMES.get(label, label)}
 
 
+def stsb(row: Row) -> Iterator[Row]:
+    """The label is `score` in GLUE's tables, which number their rows by `index`; on the hub `label` and `idx`."""
+    label = row["score"] if "score" in row else row["label"]
+    sentences = {name: text(row, name) for name in ("sentence1", "sentence2")}
+    yield {"idx": row.get("index", row.get("idx")), **sentences, "label": label}
+
+
 SST2 = Task(
     name="sst2",
     kind="classification",
@@ -33,10 +42,24 @@ SST2 = Task(
     obtain="SST-2.zip is at gluebenchmark.com/tasks.",
 )
 
+# Similarity from 0 to 5. GLUE reports both correlations; the labels of its test set (1,379 pairs) are not public.
+STSB = Task(
+    name="stsb",
+    kind="regression",
+    source=Source(hub="nyu-mll/glue", config="stsb", local=("STS-B/{split}.tsv", "stsb/{split}.tsv")),
+    rows=stsb,
+    plain="{sentence1}[SEP]{sentence2}",
+    metrics=("pearson", "spearman"),
+    sizes={"train": 5749, "dev": 1500},
+    licence="as its authors state; research use",
+    citation="arXiv:1708.00055",
+    obtain="STS-B.zip is at gluebenchmark.com/tasks.",
+)
+
 GLUE = Suite(
     name="glue",
-    tasks=(SST2,),
+    tasks=(SST2, STSB),
     models=("bert-large-cased", "roberta-large"),
-    average=("sst2",),
+    average=("sst2",),  # of the task that has published numbers; a correlation is not a share
     methods=("finetune", "prompt_tuning", "ptuning_v1", "ptv2"),
 )

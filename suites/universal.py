@@ -1,6 +1,7 @@
 """Every task of tables 2 to 4 of the P-tuning v2 paper (arXiv:2110.07602) as one suite over one data folder.
 
-`srl_ewt` is not in the paper: it can be had without a licence and stands in for CoNLL-2005 and CoNLL-2012.
+Not in the paper are `srl_ewt`, which can be had without a licence and stands in for CoNLL-2005 and CoNLL-2012, and
+GLUE's `stsb`.
 """
 
 from bench.task import Suite

@@ -213,7 +213,7 @@ def bench(
 ) -> Bench:
     from huggingface_hub import constants
 
-    from bench import registry
+    from bench import kind, registry
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -221,6 +221,7 @@ def bench(
     registry.methods(), registry.suites()
     for name in ("_METHODS", "_SUITES", "_HOMES"):  # what a test's plugin registers is gone after it
         monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+    monkeypatch.setattr(kind, "_KINDS", kind.kinds())
     command = Bench(monkeypatch, capsys)
     command.base = [
         "--suite", "superglue", "--tasks", "rte", "--models", str(tiny_bert), "--data", str(superglue),

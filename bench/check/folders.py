@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bench.check.finding import Finding
-from bench.data.examples import examples
+from bench.data.examples import read_examples
 from bench.data.places import local_files
 from bench.errors import UsageError
 from bench.task import Task
@@ -27,7 +27,7 @@ def data_folder(folder: Path, tasks: Iterable[Task]) -> Iterator[Finding]:
             try:
                 with warnings.catch_warnings(record=True) as told:
                     warnings.simplefilter("always")
-                    count = len(examples(task, split, folder).examples)
+                    count = len(read_examples(task, split, folder).examples)
             except UsageError as error:
                 yield Finding(f"data of {task.name}", split, "failed", str(error))
                 continue

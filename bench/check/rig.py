@@ -39,11 +39,11 @@ class Trained:
     backbone: Backbone
 
     def scores(self) -> list[Any]:
-        """The probabilities of every scored example."""
+        """The probabilities of every scored example, or its number."""
         from bench.score.evaluate import predict
 
         (predictions,) = predict(self.backbone, [self.lane.scored()], TOKENS)
-        return [answer.probabilities for answer in predictions.found]
+        return [answer.value if answer.value is not None else answer.probabilities for answer in predictions.found]
 
 
 class Rig:

@@ -9,7 +9,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.data.forms import CANDIDATE, Form
+from bench.data.forms import FormLayout
+from bench.data.kind import LayoutSpec, data_of
+from bench.data.slots import Slots
 from bench.data.specials import Special
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
@@ -34,13 +36,13 @@ class Context:
 def demonstrations(task: Task, examples: Sequence[Example], count: int, seed: int) -> list[Example]:
     """`count` of the examples, or all if they are fewer, drawn by the seed's own stream for this task.
 
-    Of a classification the classes take turns, in a drawn order, so that their numbers differ by one at most while
-    each has examples left; a choice has no classes.
+    Where there are classes they take turns, in a drawn order, so that their numbers differ by one at most while each
+    has examples left.
     """
     stream = random.Random(derive("demonstrations", seed, task.name))
     order = list(examples)
     stream.shuffle(order)
-    if task.kind != "classification":
+    if not task.classes:
         return order[:count]
     by_class: dict[int, list[Example]] = defaultdict(list)
     for example in order:
@@ -62,13 +64,14 @@ def lay_context(
     when not one of them fits.
     """
     # every token of the pattern is shown, what follows the answer too; there is nothing to be masked
-    form = Form(replace(special, causal=False, mask=0), store, str(task.pattern), 0, 0, max_length, candidate=True)
+    whole = LayoutSpec(replace(special, causal=False, mask=0), store, Slots(), cloze=True, max_length=max_length)
+    form = FormLayout(whole, str(task.pattern), candidate=True)
     separator = special.pair[1]
     if special.causal or not separator:
         separator = store.tokens(special.tokenizer, [BLANK_LINE]).ids_of(0)
     ids: list[int] = []
     laid = num_cut = 0
-    for parts, cut in form.parts([_answered(task, example) for example in chosen]):
+    for parts, cut in form.parts([data_of(task).solved(task, example) for example in chosen]):
         shown = [*form.joined(parts, special.pair[1]), *separator]
         if room is not None and len(ids) + len(shown) > room:
             break
@@ -79,11 +82,3 @@ def lay_context(
             f"no demonstration fits in the {room} positions beside a text; lower --max-length or the shots"
         )
     return Context(tuple(ids), laid, num_cut, len(chosen) - laid)
-
-
-def _answered(task: Task, example: Example) -> dict[str, str]:
-    """The fields of an example with its right answer's text as the candidate."""
-    (label, *_) = example.labels
-    if task.kind == "choice":
-        return {**example.texts, **example.choices[label]}
-    return {**example.texts, CANDIDATE: task.words[task.classes[label]]}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench.task import Example, Task
+from bench.data.kind import data_of
+from bench.task import CANDIDATE, Example, Task
 
 MOST_CHARACTERS = 2000  # of one field
 MOST_WORDS = 400
@@ -15,24 +16,26 @@ CUT = "…"
 def example_table(task: Task, examples: Sequence[Example]) -> dict[str, list[Any]]:
     """The columns of a file of examples, a row each (see bench.store.examples): `id`, `fields`, `words`, `candidates`.
 
-    `fields` are (name, text) in the order of the task's plain form, each of at most 2,000 characters; of a context that
-    is searched for a span, those around the first right answer. Words are of tagging, candidates of a choice.
+    `fields` are (name, text) in the order in which they are laid out, each of at most 2,000 characters; of a context
+    that is searched for a span, those around the first right answer. Words are of tagging, candidates of a choice.
     """
     return {
         "id": [example.id for example in examples],
         "fields": [_fields(task, example) for example in examples],
         "words": [list(example.words[:MOST_WORDS]) for example in examples],
-        "candidates": [[_cut(choice["choice"]) for choice in example.choices] for example in examples],
+        "candidates": [[_cut(choice[CANDIDATE]) for choice in example.choices] for example in examples],
     }
 
 
 def _fields(task: Task, example: Example) -> list[tuple[str, str]]:
-    if task.kind == "span":
-        start = max(0, example.answers[0].start) if example.answers else 0
-        return [("question", _cut(example.texts["question"])), ("context", _around(example.texts["context"], start))]
-    place = {name: task.plain.find(f"{{{name}}}") % (len(task.plain) + 1) for name in example.texts}
-    ordered = sorted(example.texts, key=lambda name: place[name])  # what only the cloze form has comes last
-    return [(name, _cut(example.texts[name])) for name in ordered]
+    kind = data_of(task)
+    laid_out = [name for name in kind.fields(task) if name in example.texts]
+    ordered = dict.fromkeys([*laid_out, *example.texts])  # what only the cloze form has comes last
+    centre = kind.centre(example)
+    return [
+        (name, _around(example.texts[name], centre[name]) if name in centre else _cut(example.texts[name]))
+        for name in ordered
+    ]
 
 
 def _cut(text: str) -> str:

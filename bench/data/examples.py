@@ -15,8 +15,7 @@ from pathlib import Path
 
 from bench.data.characters import REPAIR, whole_characters
 from bench.data.content import with_equal_texts_grouped
-from bench.data.kinds import READERS, in_bio, without_blank_answers
-from bench.data.layout import with_layout
+from bench.data.kind import data_of
 from bench.data.located import Located
 from bench.data.places import local_files
 from bench.data.sources import load
@@ -28,7 +27,7 @@ REPAIRED, NO_EXAMPLE = "repaired", "no_example"  # what a task's rows say of the
 
 
 @dataclass(frozen=True)
-class Reading:
+class SplitExamples:
     """The examples of a split, and three counts by the reason: rows left out, repairs made, and parts of the source
     (a sentence, a question) that stand for no example.
     """
@@ -39,31 +38,28 @@ class Reading:
     no_example: dict[str, int] = field(default_factory=dict)
 
 
-def examples(task: Task, split: Split, data: Path | None) -> Reading:
+def read_examples(task: Task, split: Split, data: Path | None) -> SplitExamples:
     """All examples of a split, in the source's order. Warns of what is counted, and of a size that is not official."""
-    located = [_with_whole_characters(row) for row in load(task, split, data)]
-    if task.kind == "tagging":
-        located = with_layout(located, task.classes)
+    kind = data_of(task)
+    located = kind.arranged(task, [_with_whole_characters(row) for row in load(task, split, data)])
     repaired, no_example, left_out, kept = Tally(), Tally(), Tally(), Tally()
-    rows = list(_flat(task, located, repaired, no_example))
-    if task.kind == "tagging":
-        rows = in_bio(task, rows, repaired)
-    found: list[Example] = []
-    read = READERS[task.kind](task)
+    rows = kind.mended(task, list(_flat(task, located, repaired, no_example)), repaired)
+    examples: list[Example] = []
+    read = kind.reader(task)
     for index, row in enumerate(rows):
         reason, example = read(row, index)
         if reason:
             (left_out if split == "train" else kept).note(reason, row.place)
         if not reason or split != "train":
-            found.append(example)
-    if not found:
+            examples.append(example)
+    if not examples:
         place = local_files(task, split, data)[0] if data and not task.source.generate else f"the {split} split"
         why = "; ".join(tally.listed() for tally in (left_out, no_example) if tally.total)
         raise UsageError(f"task {task.name!r}: {place} has no rows that can be used{f': {why}' if why else ''}")
     _tell(task, split, repaired, no_example, left_out, kept)
     _check_size(task, split, located if task.sizes_of == "sentences" else rows)
     counts = (dict(tally.counts) for tally in (left_out, repaired, no_example))
-    return Reading(with_equal_texts_grouped(_with_own_ids(task, split, found)), *counts)
+    return SplitExamples(with_equal_texts_grouped(_with_unique_ids(task, split, examples)), *counts)
 
 
 def _tell(task: Task, split: Split, repaired: Tally, no_example: Tally, left_out: Tally, kept: Tally) -> None:
@@ -79,24 +75,24 @@ def _tell(task: Task, split: Split, repaired: Tally, no_example: Tally, left_out
             warnings.warn(f"{task.name} {split}: {told}", stacklevel=3)
 
 
-def _with_own_ids(task: Task, split: Split, found: list[Example]) -> list[Example]:
+def _with_unique_ids(task: Task, split: Split, examples: list[Example]) -> list[Example]:
     """The examples, the second of an id with `#2` behind it and so on: by ids is told that each was answered once."""
-    taken = {example.id for example in found}
-    if len(taken) == len(found):
-        return found
-    again = f"{len(found) - len(taken)} × an id that an earlier row has"
+    taken = {example.id for example in examples}
+    if len(taken) == len(examples):
+        return examples
+    again = f"{len(examples) - len(taken)} × an id that an earlier row has"
     warnings.warn(f"{task.name} {split}: {again}; #2 and so on was put behind it", stacklevel=3)
     seen: Counter[str] = Counter()
-    own = []
-    for example in found:
+    unique = []
+    for example in examples:
         seen[example.id] += 1
         if (number := seen[example.id]) > 1:
             while (name := f"{example.id}#{number}") in taken:
                 number += 1
             taken.add(name)
             example = example.model_copy(update={"id": name})
-        own.append(example)
-    return own
+        unique.append(example)
+    return unique
 
 
 def _check_size(task: Task, split: Split, counted: Sequence[Located]) -> None:
@@ -104,9 +100,8 @@ def _check_size(task: Task, split: Split, counted: Sequence[Located]) -> None:
     if task.sizes_of == "sentences" and not all("columns" in row.fields for row in counted):
         return  # a line for each predicate
     if declared is not None and declared != len(counted):
-        sentences = "propositions" if any("marks" in row.fields for row in counted) else "sentences"
         warnings.warn(
-            f"{task.name} {split}: {len(counted)} {sentences if task.kind == 'tagging' else 'rows'}, "
+            f"{task.name} {split}: {len(counted)} {data_of(task).counted(counted)}, "
             f"the official split has {declared}; scores are not comparable with published ones",
             stacklevel=3,
         )
@@ -122,7 +117,6 @@ def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: T
                 no_example.note(why, row.place)
                 continue
             made = _with_whole_characters(flat) if _holds_escapes(row) else flat
-            made = without_blank_answers(made) if task.kind == "span" else made
             for reason in made.repaired:
                 repaired.note(reason, row.place)
             yield made

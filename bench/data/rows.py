@@ -6,6 +6,7 @@ together: one, or for a choice one per candidate.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -37,14 +38,15 @@ class Item:
     """Rows to be scored together, and what is wanted of the scores.
 
     `targets` says it per position read (per row for a choice): the class wanted there; where positions compete, bit c
-    is set when column c should point there (a choice has one column; a span two: its start and its end).
+    is set when column c should point there (a choice has one column; a span two: its start and its end). Of a
+    regression it is the number wanted.
     `places` tells what a target is about: the word of the example (tagging), the candidate (choice). `spans` are the
     characters of the context that each position after the first stands for (span).
     """
 
     example: int
     rows: tuple[Row, ...]
-    targets: list[int]
+    targets: Sequence[float]
     places: list[int]
     cut: bool  # some of the text is in no row, because it was longer than max_length
     spans: list[tuple[int, int]] = field(default_factory=list)

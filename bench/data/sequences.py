@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bench.data.kind import LayoutSpec
 from bench.data.rows import Item, Row
 from bench.data.specials import Special
-from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.task import Example
 
@@ -15,15 +15,16 @@ LONGEST_QUESTION = 64  # tokens of a question; a longer one is cut at its end
 START, END = 1, 2  # the bits of a span's targets
 
 
-def tagged(special: Special, store: TokenStore, front: int, examples: Sequence[Example], room: int) -> Iterator[Item]:
+def tagged(spec: LayoutSpec, examples: Sequence[Example]) -> Iterator[Item]:
     """One item per example: the head reads each word's first subword (its last, where a token sees only those before).
 
-    A sentence longer than `room` tokens is cut at its end; one with a marked word begins late enough for the mark to
+    A sentence longer than its room is cut at its end; one with a marked word begins late enough for the mark to
     stand in the middle of what is read. Words that are not read keep no target; nor do those of which the tokenizer
     makes nothing (a zero-width space), and a sentence of such words alone has no position to read.
     """
+    special, store, front = spec.special, spec.store, spec.slots.count
     before, after = special.single
-    room -= len(before) + len(after)
+    room = spec.max_length - len(before) - len(after)
     found = store.tokens(special.tokenizer, [example.words for example in examples])
     (mark,) = [store.tokens(special.tokenizer, [(MARK,)]).ids_of(0)]
     offset = front + len(before)
@@ -87,14 +88,13 @@ def _marked(
     return marked, moved
 
 
-def windows(
-    special: Special, store: TokenStore, front: int, examples: Sequence[Example], room: int, overlap: int
-) -> Iterator[Item]:
+def windows(spec: LayoutSpec, examples: Sequence[Example], overlap: int) -> Iterator[Item]:
     """Items of question and context, at least one per example: the head reads [CLS] and every token of the context.
 
     A context longer than its room becomes several windows, neighbours having `overlap` tokens in common. The target
     is the first answer's first and last token where the window holds all of it, else [CLS] for both.
     """
+    special, store, front, room = spec.special, spec.store, spec.slots.count, spec.max_length
     before, between, after = special.pair
     questions = store.tokens(special.tokenizer, [example.texts["question"].strip() for example in examples])
     contexts = store.tokens(special.tokenizer, [example.texts["context"] for example in examples])

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.data.content import EQUAL, content
+from bench.data.kind import data_of
 from bench.errors import UsageError
 from bench.seeds import derive
 from bench.task import Example, Task
@@ -17,7 +18,8 @@ HELD_OUT_MOST = 1000
 
 
 def held_out(task: Task, examples: Sequence[Example], seed: int | None = None) -> tuple[list[Example], list[Example]]:
-    """Divide train into (train, selection): 10 %, at most 1000, stratified by label, whole groups, fixed per task.
+    """Divide train into (train, selection): 10 %, at most 1000, whole groups, fixed per task, stratified (by label,
+    or by tenths of the numbers).
 
     Another `seed` is another division, to tell how much hangs on it. Groups that are larger on average than the slice
     are divided into their parts, if they have any. What says the same as a row of train is not selected on either;
@@ -67,13 +69,14 @@ def _sampled(
 ) -> set[int]:
     """The rows of the groups to be held out, at least of one and never of all.
 
-    Systematic sampling: groups are ordered by their most common label, shuffled within it by the task's own stream,
-    and one is taken whenever the slice lacks half of it or more, so each label gives its share to within one. A group
-    larger than the slice is not taken, nor more than half of the others' rows; where all are, the smallest is.
+    Systematic sampling: groups are ordered by their most common stratum (a label), shuffled within it by the task's own
+    stream, and one is taken whenever the slice lacks half of it or more, so each stratum gives its share to within one.
+    A group larger than the slice is not taken, nor more than half of the others' rows; where all are, the smallest is.
     """
     order = list(groups)
     random.Random(derive("split", task.name, *(() if seed is None else (seed,)))).shuffle(order)
-    order.sort(key=lambda group: _stratum(examples[index] for index in groups[group]))
+    strata = data_of(task).strata(examples)
+    order.sort(key=lambda group: _stratum(strata[index] for index in groups[group]))
     order = [group for group in order if len(groups[group]) <= wanted] or [min(order, key=lambda at: len(groups[at]))]
     rows = sum(len(groups[group]) for group in order)
     wanted = min(wanted, max(1, rows // 2))
@@ -118,7 +121,6 @@ def first_rows(task: Task, examples: Sequence[Example], most: int | None, name: 
     return [examples[index] for index in sorted(taken)]
 
 
-def _stratum(members: Iterable[Example]) -> tuple[int, ...]:
-    """The most common label of a group; sequences of labels (tagging) are all one stratum."""
-    labels = [member.labels[0] for member in members if len(member.labels) == 1]
-    return (Counter(labels).most_common(1)[0][0],) if labels else ()
+def _stratum(strata: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """The most common stratum of a group's members; those of none are all one."""
+    return next(iter(Counter(filter(None, strata)).most_common(1)), ((), 0))[0]

@@ -5,10 +5,12 @@ What stands for one value only is read as that value; everything else is nothing
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -23,6 +25,19 @@ def whole_number(value: Any) -> int | None:
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value.strip().partition(".")[0])
     return None
+
+
+def finite_number(value: Any) -> float | None:
+    """A finite number given as one or as text (`"2.5"`, `"3e-1"`); of a truth, NaN or anything else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond any float
+        return None
+    return number if math.isfinite(number) else None
 
 
 def truth(value: Any) -> bool | None:

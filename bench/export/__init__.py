@@ -118,11 +118,7 @@ def _state_place(known: Special, task: Task) -> str:
     """Which state a linear head reads."""
     pooled = "the last token" if known.pool < 0 else "the first token of the text ([CLS])"
     whole = f"the decoder's last token, fed with the tokens {list(known.opening)}" if known.opening else pooled
-    return {
-        "tagging": "the first token of each word",
-        "span": f"{pooled} for no answer, and every token of the context; columns are start and end",
-        "choice": f"{whole} of each candidate's row",
-    }.get(task.kind, whole)
+    return task.facts.reads.format(whole=whole, pooled=pooled)
 
 
 def _words_place(known: Special, backbone: Backbone) -> str:

@@ -107,7 +107,7 @@ def _check_types(tuned: Tuned) -> None:
     task, backbone = tuned.resolved.task, tuned.backbone
     form = (task.pattern if tuned.with_words else task.plain) or ""
     known = special(backbone.tokenizer, backbone.reader)
-    paired = SEP_MARK in form or task.kind == "span"
+    paired = SEP_MARK in form or task.facts.pairs_texts
     types = {*known.types, *known.ends[1]} if paired else {known.types[0], *known.ends[0]}
     if len(types) > 1 and backbone.has_types:
         raise tuned.refused("PEFT drops the token types that tell the task's two texts apart; a cloze form has none")

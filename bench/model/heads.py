@@ -131,7 +131,7 @@ def build_head(kind: HeadKind, backbone: Backbone, task: Task, num_label_words: 
     """
     if kind == "linear":
         return LinearHead(backbone.geometry.hidden, task.columns, bias=not task.positions_compete)
-    if task.kind == "choice":
+    if task.facts.cloze == "candidates":
         return CandidateHead(backbone)
     if num_label_words:
         return LabelWords(backbone, task.classes, num_label_words)

@@ -8,12 +8,12 @@ from itertools import product
 from typing import Any
 
 from bench.cell import Budget, settings_text
-from bench.errors import UsageError
+from bench.errors import UsageError, unknown
 from bench.joint import joint_unfit
 from bench.model.source import ModelSource
 from bench.plan.budgets import BUDGET
 from bench.plan.design import draw
-from bench.registry import build, find_method
+from bench.registry import build, find_method, methods
 from bench.task import Suite, Task
 from bench.tuning import Method
 
@@ -51,6 +51,9 @@ class Line:
 
 def lines(suite: Suite, names: tuple[str, ...], settings: Given, sweep: Given, trials: int) -> list[Line]:
     """Per method its lines: one, or one for each combination of the values it is swept over."""
+    for name in suite.settings:
+        if name not in methods():
+            raise unknown(f"method in the settings of suite {suite.name!r}", name, methods())
     kinds = {name: find_method(name) for name in names}
     for flag, asked in (("set", settings), ("sweep", sweep)):
         for name in asked:

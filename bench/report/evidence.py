@@ -2,15 +2,15 @@
 
 Examples are drawn with replacement, groups (passages, documents) whole, because the examples of a group are no
 independent evidence. Cells scored on the same examples get the same draws, whatever their method and seed, so that the
-draws of a difference are those of paired predictions. A draw of a score is the metric's own formula over sums of
-its terms (bench.score.metrics). N rows, U units (groups), K terms, B draws.
+draws of a difference are those of paired predictions. A draw of a score is the metric's own formula over what was drawn
+(bench.score.metric). N rows, U units (groups), B draws.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from bench.errors import UsageError
 from bench.registry import suites
-from bench.score.metrics import Rows, metrics_of
+from bench.score.metric import Measured
+from bench.score.metrics import metrics_of
+from bench.score.predicted import PredictedRows
 from bench.store.predictions import read_predictions
 from bench.task import Task
 
@@ -82,7 +84,7 @@ def _add(evidence: Evidence, cell_id: str, task: Task, scores: dict[str, float],
     """UsageError, without the cell's name, when its predictions cannot be used."""
     if not path.is_file():
         raise UsageError("no predictions.parquet")
-    rows = Rows(**read_predictions(path))
+    rows = PredictedRows(**read_predictions(path))
     number, num_units = units(rows)
     digest = hashlib.sha256(repr((rows.labels, number.tolist())).encode()).hexdigest()
     found = {}
@@ -90,12 +92,12 @@ def _add(evidence: Evidence, cell_id: str, task: Task, scores: dict[str, float],
         if name not in scores:
             continue
         try:
-            terms = metric.terms(task, rows)
+            measured = metric.measured(task, rows)
         except (ValueError, KeyError, IndexError, TypeError):
             raise UsageError("predictions.parquet does not fit the task as it is declared here") from None
-        if abs(float(metric.combine(terms.sum(axis=0))) - scores[name]) > SAME:
+        if abs(measured.score - scores[name]) > SAME:
             raise UsageError("predictions.parquet does not give the record's score") from None
-        found[cell_id, name] = bootstrap(by_unit(terms, number, num_units), metric.combine, digest, num_draws)
+        found[cell_id, name] = bootstrap(measured, number, digest, num_draws)
     evidence.draws |= found
     evidence.units[cell_id] = num_units
     if {*rows.groups} != {None}:
@@ -103,7 +105,7 @@ def _add(evidence: Evidence, cell_id: str, task: Task, scores: dict[str, float],
     evidence.examples[cell_id] = digest
 
 
-def units(rows: Rows) -> tuple[NDArray[np.int64], int]:
+def units(rows: PredictedRows) -> tuple[NDArray[np.int64], int]:
     """Per row the number of its unit, and how many there are: a group, else a query, else the row alone."""
     if {*rows.groups, *rows.queries} <= {None}:
         return np.arange(len(rows.labels)), len(rows.labels)
@@ -116,19 +118,9 @@ def units(rows: Rows) -> tuple[NDArray[np.int64], int]:
     return number, len(seen)
 
 
-def by_unit(terms: Array, number: NDArray[np.int64], num_units: int) -> Array:
-    """(N, K) -> (U, K): sums over each unit's rows."""
-    if num_units == len(terms):
-        return terms
-    sums = np.zeros((num_units, terms.shape[1]))
-    np.add.at(sums, number, terms)
-    return sums
-
-
-def bootstrap(terms: Array, combine: Callable[[Array], Array], key: str, num_draws: int = NUM_DRAWS) -> Draws:
-    """(B, ...) scores of units drawn with replacement, from their terms (U, ..., K); equal keys get equal draws."""
-    sums = _times_drawn(key, len(terms), num_draws) @ terms.reshape(len(terms), -1).astype(np.float32)
-    return combine(sums.reshape(num_draws, *terms.shape[1:]).astype(float)).astype(np.float32)
+def bootstrap(measured: Measured, number: NDArray[np.int64], key: str, num_draws: int = NUM_DRAWS) -> Draws:
+    """(B,) scores of units drawn with replacement, `number` being each row's; equal keys get equal draws."""
+    return measured.redrawn(number, _times_drawn(key, int(number.max()) + 1, num_draws)).astype(np.float32)
 
 
 @lru_cache(maxsize=2)  # cells come task by task

@@ -186,10 +186,10 @@ def _scale(ax: Axes, panel: Panel) -> None:
 
 
 def scale_scores(ax: Axes, shown: Sequence[float]) -> None:
-    """A y axis of scores, within 0 and 100, that holds all of `shown`."""
-    low, high = max(min(shown, default=0.0), 0.0), min(max(shown, default=100.0), 100.0)
+    """A y axis of scores, from 0 (from -100 where some are below 0) to 100, that holds all of `shown`."""
+    low, high = min(shown, default=0.0), min(max(shown, default=100.0), 100.0)
     pad = max(0.06 * (high - low), 1.0)
-    ax.set_ylim(max(low - pad, -1.0), min(high + pad, 101.5))
+    ax.set_ylim(max(low - pad, -1.0 if low >= 0 else -101.5), min(high + pad, 101.5))
     ax.grid(axis="y", color="#e6e6e6", lw=0.7)
     ax.set_axisbelow(True)
 

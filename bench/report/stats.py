@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.kind import lowest_score
 from bench.report.entries import AVERAGE, MAIN, Entry, Key
 from bench.report.intervals import estimate, interval
 
@@ -95,7 +96,8 @@ def _with_interval(rows: pd.DataFrame, keys: list[str], columns: Columns, entrie
     summary = rows.groupby(keys, sort=True).agg(**columns).reset_index()
     found = [entries.get(key) for key in summary[ENTRY].itertuples(index=False, name=None)]
     ends = np.array([interval(estimate(entry)) if entry else (np.nan, np.nan) for entry in found])
-    summary[["low", "high"]] = ends.clip(0, HIGHEST)
+    lowest = [[lowest_score(metric)] for metric in summary["metric"]]
+    summary[["low", "high"]] = ends.clip(lowest, HIGHEST)
     return summary[SUMMARY]
 
 

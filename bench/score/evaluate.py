@@ -17,9 +17,11 @@ from bench.model.backbone import Backbone
 from bench.model.company import micro_batches
 from bench.model.heads import lane_scores
 from bench.model.prompts import Prompts
-from bench.score.answers import Found, Scores, answer, with_threshold
-from bench.score.metrics import Prediction, score
+from bench.score.answers import Found, Scores
+from bench.score.kind import kind_of
+from bench.score.metrics import score
 from bench.score.objective import item_losses, item_scores, num_terms
+from bench.score.predicted import Prediction
 from bench.score.texts import best_null_threshold
 from bench.task import Example, Task
 
@@ -77,21 +79,18 @@ def predict(backbone: Backbone, evaluations: Sequence[Evaluation], token_budget:
 
 
 def _predictions(evaluation: Evaluation, scores: dict[int, Scores], loss: float) -> Predictions:
-    task, examples = evaluation.task, evaluation.examples
+    task, kind, examples = evaluation.task, kind_of(evaluation.task), evaluation.examples
     items: dict[int, list[Item]] = defaultdict(list)  # by the example's number
     for item in evaluation.items:
         items[item.example].append(item)
     found = [
-        answer(task, example, items[number], [scores[id(item)] for item in items[number]])
+        kind.answer(task, example, items[number], [scores[id(item)] for item in items[number]])
         for number, example in enumerate(examples)
     ]
     threshold = evaluation.null_threshold
     if threshold is None and task.answerless and math.isfinite(loss):
         margins = [example_answer.null_margin or 0.0 for example_answer in found]
         threshold = best_null_threshold(examples, [example_answer.text for example_answer in found], margins)
-    answers: list[Prediction] = [
-        with_threshold(example_answer, threshold or 0.0) if task.kind == "span" else list(example_answer.labels)
-        for example_answer in found
-    ]
+    answers = [kind.prediction(example_answer, threshold or 0.0) for example_answer in found]
     mean = loss / max(1, sum(num_terms(task, item) for item in evaluation.items))
     return Predictions(found, answers, mean, score(task, examples, answers), threshold)

@@ -10,8 +10,9 @@ from typing import Any, Literal, Protocol
 
 from bench.cell import Cell
 from bench.data.context import Context, demonstrations, lay_context
-from bench.data.encode import Encoder, Form
-from bench.data.examples import Reading, examples
+from bench.data.encode import encode
+from bench.data.examples import SplitExamples, read_examples
+from bench.data.kind import LayoutSpec
 from bench.data.rows import Item
 from bench.data.specials import Reader, special
 from bench.data.split import first_rows, held_out
@@ -19,7 +20,6 @@ from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.resolved import ResolvedCell
 from bench.task import Example, Split, Task
-from bench.tuning import Method
 
 PartName = Literal["train", "selection", "scored"]
 
@@ -79,7 +79,7 @@ class RunData:
 
     tokens: TokenStore = field(default_factory=TokenStore)
     prepared: set[tuple[str | None, ...]] = field(default_factory=set)  # by bench.train.prepare
-    _splits: dict[tuple[str, str, Split, str | None], Reading] = field(default_factory=dict)
+    _splits: dict[tuple[str, str, Split, str | None], SplitExamples] = field(default_factory=dict)
     _parts: dict[tuple[object, ...], Parts] = field(default_factory=dict)
     _items: dict[tuple[object, ...], list[Item]] = field(default_factory=dict)
     _contexts: dict[tuple[object, ...], Context] = field(default_factory=dict)
@@ -136,26 +136,26 @@ class RunData:
     def _repaired(self, cell: Cell, task: Task, split: Split) -> int:
         return sum(self._read(cell, task, split).repaired.values())
 
-    def _read(self, cell: Cell, task: Task, split: Split) -> Reading:
+    def _read(self, cell: Cell, task: Task, split: Split) -> SplitExamples:
         key = (cell.suite, task.name, split, cell.data_path)
         if key not in self._splits:
-            self._splits[key] = examples(task, split, Path(cell.data_path) if cell.data_path else None)
+            self._splits[key] = read_examples(task, split, Path(cell.data_path) if cell.data_path else None)
         return self._splits[key]
 
     def _encoded(
         self, resolved: ResolvedCell, name: PartName, part: list[Example], model: TextModel, context: Context
     ) -> list[Item]:
         cell, method = resolved.cell, resolved.method
-        form = _form_of(method)
+        cloze = method.head == "verbalizer"
         # a trial trains and is evaluated on what its method's other cells are; only the scored examples differ
         alike = cell.changed(stage="score") if name != "scored" else cell.changed(streams={})
-        key = (cell.model_fingerprint, form, method.slots(), name, *_parts_key(alike), context)
+        key = (cell.model_fingerprint, cloze, method.slots(), name, *_parts_key(alike), context)
         if key not in self._items:
-            encoder = Encoder(
-                model.tokenizer, resolved.task, form, method.slots(), cell.budget.max_length, self.tokens,
-                model.reader, context.ids,
+            spec = LayoutSpec(
+                special(model.tokenizer, model.reader), self.tokens, method.slots(), cloze, cell.budget.max_length,
+                context.ids,
             )  # fmt: skip
-            self._items[key] = encoder.encode(part)
+            self._items[key] = encode(resolved.task, spec, part)
         return self._items[key]
 
     def _context(self, resolved: ResolvedCell, model: TextModel) -> Context:
@@ -192,8 +192,3 @@ def _parts_key(cell: Cell) -> tuple[object, ...]:
     """Cells of equal keys have the same examples."""
     split = cell.streams.get("split")
     return (cell.suite, cell.task, cell.data_path, cell.protocol, cell.budget, cell.stage, split)
-
-
-def _form_of(method: Method) -> Form:
-    """A verbalizer reads the task's cloze pattern, a linear head the plain texts."""
-    return "cloze" if method.head == "verbalizer" else "plain"

@@ -1,4 +1,4 @@
-"""The embedded suite: a small generated language, tasks of every kind, and three models pretrained on it. Offline.
+"""The embedded suite: a small generated language, tasks of four kinds, and three models pretrained on it. Offline.
 
 It is for trying the harness, for tests and for CI. Its numbers compare methods on a toy language and on nothing else.
 `python -m bench.suites.smoke.pretrain` makes the models anew.

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from bench.data.examples import Reading, examples
+from bench.data.examples import SplitExamples, read_examples
 from bench.task import Source, Split, Task, bio
 
 Row = dict[str, Any]
@@ -37,9 +37,9 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, task: Task, *rows: Row, split: Split = "train") -> Reading:
+    def __call__(self, task: Task, *rows: Row, split: Split = "train") -> SplitExamples:
         name = {"train": "train", "dev": "val", "test": "test"}[split]
         (self.folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return examples(task, split, self.folder)
+            return read_examples(task, split, self.folder)

@@ -13,7 +13,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from bench.data.examples import examples
+from bench.data.examples import read_examples
 from bench.data.places import fingerprint, local_files
 from bench.data.sources import load
 from bench.errors import UsageError
@@ -78,14 +78,14 @@ def test_the_same_rows_come_out_whatever_form_they_have(
     path = tmp_path / place.format(name)
     path.parent.mkdir()
     write(path)
-    assert examples(TASK, split, tmp_path).examples == WANTED
+    assert read_examples(TASK, split, tmp_path).examples == WANTED
 
 
 def test_a_dictionary_of_splits_is_read_split_by_split(tmp_path: Path) -> None:
     both = datasets.DatasetDict({"train": numbered(), "validation": numbered().select([0])})
     both.save_to_disk(str(tmp_path / "P"))
     assert local_files(TASK, "dev", tmp_path) == [tmp_path / "P/validation"]
-    assert [len(examples(TASK, split, tmp_path).examples) for split in ("train", "dev")] == [5, 1]
+    assert [len(read_examples(TASK, split, tmp_path).examples) for split in ("train", "dev")] == [5, 1]
     assert load(TASK, "train", tmp_path)[3].place == f"{tmp_path / 'P/train'}[3]"
 
 
@@ -93,7 +93,7 @@ def test_the_layout_s_own_file_goes_before_another_form(tmp_path: Path) -> None:
     (tmp_path / "P").mkdir()
     pandas.DataFrame(ROWS).to_csv(tmp_path / "P/train.csv")
     (tmp_path / "P/train.jsonl").write_text(json.dumps(ROWS[0]))
-    assert examples(TASK, "train", tmp_path).examples == WANTED[:1]
+    assert read_examples(TASK, "train", tmp_path).examples == WANTED[:1]
 
 
 def test_the_fingerprint_of_a_saved_data_set_follows_its_content(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_null_cells_are_named_and_nested_ones_read(tmp_path: Path) -> None:
     (tmp_path / "P").mkdir()
     parquet.write_table(pyarrow.Table.from_pylist([*ROWS, {**ROWS[0], "premise": None}]), tmp_path / "P/train.parquet")
     with pytest.raises(UsageError) as error:
-        examples(TASK, "train", tmp_path)
+        read_examples(TASK, "train", tmp_path)
     assert str(error.value) == f"{tmp_path / 'P/train.parquet'}[5]: field 'premise' must be text, found NoneType"
 
 
@@ -119,7 +119,7 @@ def test_numbers_that_became_floats_are_whole_numbers_again(tmp_path: Path) -> N
     task = TASK.model_copy(update={"classes": ("1", "0")})
     rows = [{**row, "label": at % 2, "idx": None if at == 1 else at} for at, row in enumerate(ROWS)]
     pandas.DataFrame(rows).astype({"label": float}).to_parquet(tmp_path / "P/train.parquet")
-    found = examples(task, "train", tmp_path).examples
+    found = read_examples(task, "train", tmp_path).examples
     assert [(example.id, example.labels) for example in found] == [(str(at), (1 - at % 2,)) for at in range(5)]
 
 
@@ -149,5 +149,5 @@ def test_a_spoiled_table_is_named(tmp_path: Path, place: str, write: Callable[[P
     path.parent.mkdir()
     write(path)
     with pytest.raises(UsageError) as error:
-        examples(TASK, "train", tmp_path)
+        read_examples(TASK, "train", tmp_path)
     assert str(error.value).startswith(message.replace(": as", " as").format(path))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.examples import Reading, examples
+from bench.data.examples import SplitExamples, read_examples
 from bench.errors import UsageError
 from bench.suites.ner import conll03
 from bench.suites.srl import conll
@@ -20,11 +20,11 @@ WORDS = Task(
 ROLES = WORDS.model_copy(update={"name": "roles", "rows": conll, "classes": bio("V", "A0", "A1")})
 
 
-def read(folder: Path, content: str | bytes, task: Task = WORDS) -> Reading:
+def read(folder: Path, content: str | bytes, task: Task = WORDS) -> SplitExamples:
     (folder / "train.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return examples(task, "train", folder)
+        return read_examples(task, "train", folder)
 
 
 def tagged(example: Example) -> str:
@@ -140,7 +140,7 @@ def test_tags_that_begin_an_entity_wrongly_are_read_and_counted_over_the_file(tm
     content = "-DOCSTART- -X- O O\n\nAnn NN I-NP I-PER\nUlm NN I-NP B-LOC\n\nThe NN I-NP I-LOC\nBo NN I-NP I-PER\n"
     (tmp_path / "train.txt").write_text(f"{content}Lee NN B-NP I-PER\n")
     with pytest.warns(UserWarning, match="repaired") as told:
-        reading = examples(WORDS, "train", tmp_path)
+        reading = read_examples(WORDS, "train", tmp_path)
     assert [tagged(each) for each in reading.examples] == ["Ann/B-PER Ulm/B-LOC", "The/B-LOC Bo/B-PER Lee/I-PER"]
     assert [example.group for example in reading.examples] == ["train.txt-1"] * 2
     assert [str(each.message) for each in told] == [

@@ -9,13 +9,13 @@ import pytest
 from transformers import AutoTokenizer
 
 from bench.data.context import demonstrations, lay_context
-from bench.data.encode import Encoder
 from bench.data.slots import Slots
 from bench.data.specials import Reader, special
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.registry import find_suite
 from bench.task import Example
+from tests.data.encoder import encoder
 
 SUPERGLUE = find_suite("superglue")
 RTE, CB, COPA = (SUPERGLUE.task(name) for name in ("rte", "cb", "copa"))
@@ -55,8 +55,8 @@ def test_a_demonstration_of_a_pair_has_the_separator_and_of_a_choice_the_right_c
 
 def test_a_query_comes_after_the_context_and_is_read_at_its_own_mask(tokenizer):
     context = laid(tokenizer, RTE, [rte(0, 0)])
-    encoder = Encoder(tokenizer, RTE, "cloze", Slots(2), 32, context=context.ids)
-    (row,) = encoder.encode([rte(1)])[0].rows
+    lay = encoder(tokenizer, RTE, "cloze", Slots(2), 32, context=context.ids)
+    (row,) = lay([rte(1)])[0].rows
     assert words(tokenizer, row.ids) == (
         "[PAD] [PAD] [CLS] word1 word2 . question : word3 ? answer : yes . [SEP] "
         "word1 word2 . question : word3 ? answer : [MASK] . [SEP]"
@@ -68,7 +68,7 @@ def test_a_query_comes_after_the_context_and_is_read_at_its_own_mask(tokenizer):
 def test_max_length_is_that_of_the_query_alone(tokenizer):
     context = laid(tokenizer, RTE, [rte(at) for at in range(3)])
     plain, with_context = (
-        Encoder(tokenizer, RTE, "cloze", Slots(), 14, context=ids).encode([rte(9, hypothesis="word3 " * 9)])[0]
+        encoder(tokenizer, RTE, "cloze", Slots(), 14, context=ids)([rte(9, hypothesis="word3 " * 9)])[0]
         for ids in ((), context.ids)
     )
     assert plain.cut
@@ -79,11 +79,8 @@ def test_max_length_is_that_of_the_query_alone(tokenizer):
 def test_where_the_next_token_is_scored_the_demonstrations_are_whole_and_the_query_ends_before_the_mask(tokenizer):
     context = laid(tokenizer, RTE, [rte(0, 1)], causal=True)
     assert words(tokenizer, context.ids) == "word1 word2 . question : word3 ? answer : no ."
-    (row,) = (
-        Encoder(tokenizer, RTE, "cloze", Slots(), 32, reader=Reader(causal=True), context=context.ids)
-        .encode([rte(1)])[0]
-        .rows
-    )
+    lay = encoder(tokenizer, RTE, "cloze", Slots(), 32, reader=Reader(causal=True), context=context.ids)
+    (row,) = lay([rte(1)])[0].rows
     assert words(tokenizer, row.ids).endswith("answer : no . word1 word2 . question : word3 ? answer :")
     assert row.read == [len(row.ids) - 1]
 

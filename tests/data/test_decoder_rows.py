@@ -8,12 +8,12 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from bench.data.encode import Encoder
 from bench.data.slots import Slots
 from bench.data.specials import Reader, special
 from bench.errors import UsageError
 from bench.registry import find_suite
 from bench.task import Answer, Example, Source, Task
+from tests.data.encoder import encoder
 from tests.model.families import MBART_LIKE, ROBERTA_LIKE, T5_LIKE, XLNET_LIKE, tokenizer
 
 RTE = find_suite("superglue").task("rte")
@@ -42,7 +42,7 @@ XLNET = tokenizer(*XLNET_LIKE, types=True), Reader()
 def rows(model, task, form, example, slots=NONE, length=32):
     """Each row of the example as words: (what the encoder reads, what the decoder is fed, what is read), and itself."""
     known, reader = model
-    (item,) = Encoder(known, task, form, slots, length, reader=reader).encode([example])
+    (item,) = encoder(known, task, form, slots, length, reader=reader)([example])
 
     def said(ids):
         return " ".join(known.convert_ids_to_tokens(ids))
@@ -157,4 +157,4 @@ def test_a_closing_cls_is_read_for_all_of_a_text_and_has_a_type_of_its_own():
 
 def test_a_tokenizer_without_the_sentinel_is_refused():
     with pytest.raises(UsageError, match="no token <extra_id_0>, which stands for a masked word"):
-        Encoder(BART[0], RTE, "cloze", Slots(), 32, reader=T5[1])
+        encoder(BART[0], RTE, "cloze", Slots(), 32, reader=T5[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.examples import examples
+from bench.data.examples import read_examples
 from bench.errors import UsageError
 from bench.task import Answer, Split, Task
 from tests.data.rows import ANSWERLESS, CANDIDATES, CHOICE, CHOICES, PAIR, PAIRS, SPAN, SPANS, TAGGED, TAGS, Reader, Row
@@ -127,7 +127,7 @@ def test_an_empty_text_is_scored_but_not_learned_from(
 def told(task: Task, split: Split, folder: Path) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        examples(task, split, folder)
+        read_examples(task, split, folder)
     return [str(warning.message) for warning in caught]
 
 

@@ -9,7 +9,7 @@ import datasets
 import pytest
 
 from bench.data import hub
-from bench.data.examples import examples
+from bench.data.examples import read_examples
 from bench.data.places import fingerprint, local_files
 from bench.data.sources import load
 from bench.errors import UsageError
@@ -166,7 +166,7 @@ def test_a_split_that_is_not_on_the_hub_is_named(fake_hub: Hub) -> None:
 
 def test_class_numbers_become_names_whatever_their_order(fake_hub: Hub) -> None:
     fake_hub.answers(CLASSES, premise=["a"] * 3, hypothesis=["b"] * 3, label=[0, 1, 2], idx=[3, 4, 5])
-    found = examples(PAIRS, "train", None).examples
+    found = read_examples(PAIRS, "train", None).examples
     assert [PAIRS.classes[example.labels[0]] for example in found] == NAMES
     assert [example.id for example in found] == ["3", "4", "5"]
 
@@ -179,20 +179,20 @@ def test_lists_of_class_numbers_become_lists_of_names(fake_hub: Hub, listed: Any
     )
     (row,) = load(TAGS, "train", None)
     assert (row.place, row.fields["tags"]) == ("us/tags/None train[0]", ["B-PER", "I-PER", "O"])
-    (example,) = examples(TAGS, "train", None).examples
+    (example,) = read_examples(TAGS, "train", None).examples
     assert (example.words, example.labels) == (("a", "b", "c"), (1, 2, 0))
 
 
 def test_the_hubs_capital_truth_is_a_label_in_small_letters(fake_hub: Hub) -> None:
     fake_hub.answers({"label": datasets.ClassLabel(names=["False", "True"])}, premise=["a", "b"], label=[0, 1])
-    found = examples(TRUTH, "train", None).examples
+    found = read_examples(TRUTH, "train", None).examples
     assert [TRUTH.classes[example.labels[0]] for example in found] == ["false", "true"]
 
 
 def test_an_unlabelled_hub_row_is_named(fake_hub: Hub) -> None:
     fake_hub.answers(CLASSES, premise=["a"], hypothesis=["b"], label=[-1])
     with pytest.raises(UsageError, match=r"us/pairs/p dev\[0\]: unknown label '-1' for task 'pairs'"):
-        examples(PAIRS, "dev", None)
+        read_examples(PAIRS, "dev", None)
 
 
 def test_a_hub_that_breaks_off_says_how_to_run_offline(fake_hub: Hub) -> None:
@@ -237,7 +237,7 @@ def test_generated_rows_need_no_folder_and_are_part_of_the_fingerprint() -> None
         source = Source(generate=lambda split: [{"premise": words, "hypothesis": split, "label": "entailment"}])
         return PAIRS.model_copy(update={"source": source})
 
-    (example,) = examples(task("a"), "dev", None).examples
+    (example,) = read_examples(task("a"), "dev", None).examples
     assert example.texts == {"premise": "a", "hypothesis": "dev"}
     before = fingerprint(task("a"), None, ("train", "dev"))
     assert fingerprint(task("a"), Path("ignored"), ("train", "dev")) == before

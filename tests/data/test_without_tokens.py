@@ -8,12 +8,12 @@ from tokenizers import normalizers
 
 from bench.data.batches import ReadPositions
 from bench.data.cutting import Ticket
-from bench.data.encode import Encoder
 from bench.data.slots import Slots
 from bench.data.specials import Reader
-from bench.score.answers import answer
-from bench.score.objective import item_scores, num_terms, summed_loss
+from bench.score.kind import kind_of
+from bench.score.objective import item_losses, item_scores, num_terms
 from bench.task import Answer, Example, Source, Task
+from tests.data.encoder import encoder
 from tests.model.families import BERT_LIKE, DECODER_LIKE, T5_LIKE, tokenizer
 
 NOTHING = "\u200b"
@@ -24,7 +24,7 @@ CLASSES = Task(
     words={"x": "yes", "y": "no"}, **COMMON,
 )  # fmt: skip
 CHOICES = Task(name="choices", kind="choice", plain="{choice}", pattern="{a} [MASK]", **COMMON)
-SPANS = Task(name="spans", kind="span", **COMMON)
+SPANS = Task(name="spans", kind="span", source=Source(), metrics=("f1",))
 ANSWERLESS = SPANS.model_copy(update={"answerless": True})
 SENTENCE = Example(id="0", words=(NOTHING, NOTHING), labels=(0, 2))
 MARKED = SENTENCE.model_copy(update={"marks": (1,)})
@@ -56,7 +56,7 @@ EXAMPLES = [(TAGS, SENTENCE), (TAGS, MARKED), (CLASSES, TEXT), (CHOICES, CHOICE)
 @pytest.mark.parametrize("name", MODELS)
 def test_every_row_has_a_position_and_reads_within_it(name, task, example, form, slots):
     known, reader = MODELS[name]
-    (item,) = Encoder(known, task, form, slots, 16, reader=reader).encode([example])
+    (item,) = encoder(known, task, form, slots, 16, reader=reader)([example])
     for row in item.rows:
         assert len(row.types) == len(row.ids) > 0
         assert all(0 <= at < len(row.decoder or row.ids) for at in row.read)
@@ -68,15 +68,15 @@ def test_every_row_has_a_position_and_reads_within_it(name, task, example, form,
 def scored(task, example, name="encoder"):
     """The loss of an item that is alone in its micro-batch, with its gradient, and the answer."""
     known, reader = MODELS[name]
-    (item,) = Encoder(known, task, "plain", Slots(), 16, reader=reader).encode([example])
+    (item,) = encoder(known, task, "plain", Slots(), 16, reader=reader)([example])
     read = [len(row.read) for row in item.rows]
     given = torch.randn(sum(read), task.columns, requires_grad=True)
     none = torch.zeros(sum(read), dtype=torch.long)
     reading = ReadPositions([Ticket(0, item)], none, none, none, read, [sum(read)])
     scores, counts = item_scores(task, reading, given)
-    loss = summed_loss(task, scores, [item], counts)
+    loss = item_losses(task, scores, counts, [item]).sum()
     loss.backward()
-    return item, loss.item(), given.grad, answer(task, example, [item], [scores.detach().numpy()])
+    return item, loss.item(), given.grad, kind_of(task).answer(task, example, [item], [scores.detach().numpy()])
 
 
 @pytest.mark.parametrize("name", ["encoder", "decoder"])
@@ -94,6 +94,6 @@ def test_a_context_without_tokens_costs_nothing_and_is_answered_with_nothing():
 
 def test_a_candidate_without_tokens_is_one_masked_filler():
     known, reader = MODELS["encoder"]
-    (item,) = Encoder(known, CHOICES, "cloze", Slots(), 16, reader=reader).encode([CHOICE])
+    (item,) = encoder(known, CHOICES, "cloze", Slots(), 16, reader=reader)([CHOICE])
     assert [known.convert_ids_to_tokens(row.ids) for row in item.rows] == [["[CLS]", "[MASK]", "[SEP]"]] * 2
     assert [(row.read, row.tokens) for row in item.rows] == [([1], [known.pad_token_id])] * 2

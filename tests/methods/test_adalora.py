@@ -65,7 +65,7 @@ def test_a_step_is_that_of_pefts_own_loop(workshop):
     other, other_backbone = lane_of(workshop, steps=3, dropout=0.0, initial=0.0, final=0.0)
     fit(backbone, [lane], 10_000)
     from bench.data.batches import collate
-    from bench.score.objective import item_scores, summed_loss
+    from bench.score.objective import item_losses, item_scores
 
     tuner = other.attachment._tuner[0]
     for step in range(1, 4):
@@ -75,7 +75,8 @@ def test_a_step_is_that_of_pefts_own_loop(workshop):
         reading = batch.read_by(0)
         states = reading.of(batch.gathered(other_backbone.hidden(batch, [other.attachment.prompts()], [0.0])))
         scores, counts = item_scores(other.task, reading, other.head(states, reading.tokens))
-        loss = summed_loss(other.task, scores, [each.item for each in reading.tickets], counts) / len(batch.tickets)
+        items = [ticket.item for ticket in reading.tickets]
+        loss = item_losses(other.task, scores, counts, items).sum() / len(batch.tickets)
         tuner.model.forward = lambda loss=loss: SimpleNamespace(loss=loss)
         tuner.forward().loss.backward()
         del tuner.model.forward

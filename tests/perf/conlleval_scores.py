@@ -15,7 +15,7 @@ from pathlib import Path
 
 from seqeval.metrics import f1_score, precision_score, recall_score
 
-from bench.data.examples import examples
+from bench.data.examples import read_examples
 from bench.registry import find_suite
 from bench.score.metrics import score
 from tests.data.test_tags import conlleval_chunks, random_spans, written
@@ -38,7 +38,7 @@ def main(num_sentences: int) -> None:
         path = Path(folder) / "conll03" / "eng.train"
         path.parent.mkdir()
         path.write_text("\n".join("".join(f"w NN I-NP {tag}\n" for tag in tags) for tags in gold))
-        reading = examples(task, "train", Path(folder))
+        reading = read_examples(task, "train", Path(folder))
     labels = [[_label(rng, task.classes, own) for own in example.labels] for example in reading.examples]
     said = [[task.classes[label] for label in own] for own in labels]
     chunks = [[set(conlleval_chunks(tags)) for tags in part] for part in (gold, said)]

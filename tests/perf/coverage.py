@@ -31,7 +31,7 @@ from bench.report.entries import Entry
 from bench.report.evidence import bootstrap
 from bench.report.intervals import estimate, interval
 from bench.report.judging import Question, judge
-from bench.score.metrics import accuracy
+from bench.score.metric import Sums, share
 
 REFERENCE = 70.0  # points
 MARGIN = 5.0
@@ -102,8 +102,8 @@ def draw(world: World, num_seeds: int, grid: int) -> dict[str, Entry]:
         noise = generator.normal(0, 1, (num_seeds, world.groups, world.size))
         right = (of_seed[:, None, None] + of_group[:, None] + noise > 0).sum(axis=2)
         terms = np.stack([right.T, np.full(right.T.shape, world.size)], axis=-1).astype(float)  # (groups, seeds, 2)
-        draws = bootstrap(terms, accuracy.combine, f"draws of {grid // SHARED}").T.astype(float)
-        scores = accuracy.combine(terms.sum(axis=0))
+        draws = bootstrap(Sums(terms, share), np.arange(len(terms)), f"draws of {grid // SHARED}").T.astype(float)
+        scores = share(terms.sum(axis=0))
         examples = frozenset({str(grid)})
         entries[name] = Entry(tuple(range(num_seeds)), scores, draws, world.groups, examples)
     return entries

@@ -40,8 +40,11 @@ from transformers import (
 from transformers.utils import logging
 
 from bench.cell import Budget, Cell, Precision
-from bench.data.encode import Encoder
-from bench.data.examples import examples
+from bench.data.encode import encode
+from bench.data.examples import read_examples
+from bench.data.kind import LayoutSpec
+from bench.data.specials import special
+from bench.data.tokens import TokenStore
 from bench.model.loading import load_backbone
 from bench.model.memory import default_token_budget
 from bench.model.source import find_model
@@ -151,8 +154,9 @@ def seconds_per_step_ours(args: argparse.Namespace, precision: Precision = "bf16
     )
     method = build(find_method("ptv2"), {"length": args.length})
     backbone = load_backbone(find_model(args.model), torch.device("cpu"), precision, frozen=True)
-    texts = examples(task, "train", args.data).examples
-    rows = Encoder(backbone.tokenizer, task, "plain", method.slots(), args.max_length).encode(texts)
+    texts = read_examples(task, "train", args.data).examples
+    known = special(backbone.tokenizer, backbone.reader)
+    rows = encode(task, LayoutSpec(known, TokenStore(), method.slots(), False, args.max_length), texts)
     few, few_texts = rows[: args.batch_size], texts[: args.batch_size]  # evaluated once, at the end; not timed
     data = LaneData(rows, few, few, texts, few_texts, few_texts)
     suite = Suite(name="perf", tasks=(task,))

@@ -21,8 +21,10 @@ from rich.table import Table
 CODE = """
 import json, sys, time
 from pathlib import Path
-from bench.data.encode import Encoder
-from bench.data.examples import examples
+from bench.data.encode import encode
+from bench.data.examples import read_examples
+from bench.data.kind import LayoutSpec
+from bench.data.specials import special
 from bench.data.tokens import TokenStore
 from bench.model.pretrained import load_tokenizer
 from bench.model.source import find_model
@@ -31,9 +33,9 @@ from bench.data.slots import Slots
 model, data, suite, name = sys.argv[1:]
 task, tokenizer, store = find_suite(suite).task(name), load_tokenizer(find_model(model)), TokenStore()
 begun = time.perf_counter()
-read = examples(task, "train", Path(data)).examples
+read = read_examples(task, "train", Path(data)).examples
 between = time.perf_counter()
-items = Encoder(tokenizer, task, "plain", Slots(), task.max_length or 128, store).encode(read)
+items = encode(task, LayoutSpec(special(tokenizer), store, Slots(), False, task.max_length or 128), read)
 done = time.perf_counter()
 print(json.dumps([len(read), len(items), between - begun, done - between, store.num_tokenised]))
 """

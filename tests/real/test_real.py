@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.examples import examples
+from bench.data.examples import read_examples
 from bench.registry import find_suite
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
@@ -32,7 +32,7 @@ def test_official_files_are_read_whole_and_a_part_of_a_set_is_said_to_be_one(nam
     task = find_suite("universal").task(name)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        train, scored = (examples(task, split, REAL / "data") for split in ("train", task.scored))
+        train, scored = (read_examples(task, split, REAL / "data") for split in ("train", task.scored))
     found = len(train.examples), sum(train.left_out.values()), len(scored.examples)
     assert found == {**SIZES, **PARTS}[name]
     assert any(SIZE.search(str(each.message)) for each in said) == (name in PARTS)

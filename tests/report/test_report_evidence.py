@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.report.evidence import Evidence, bootstrap, by_unit, gather, units
+from bench.report.evidence import Evidence, bootstrap, gather, units
 from bench.report.frame import frame
-from bench.score.metrics import Rows, accuracy
+from bench.score.metric import Sums, by_unit, share
+from bench.score.predicted import PredictedRows
 from bench.store.predictions import write_predictions
 from bench.store.record import Record
 from tests.report.conftest import table
 
 
 def test_units_are_groups_then_queries_then_rows() -> None:
-    rows = Rows([["a"]] * 6, [["a"]] * 6, ["p", None, "p", None, None, None], ["1", "1", "2", "1", None, None])
+    rows = PredictedRows([["a"]] * 6, [["a"]] * 6, ["p", None, "p", None, None, None], ["1", "1", "2", "1", None, None])
     number, count = units(rows)
     assert number.tolist() == [0, 1, 0, 1, 2, 3]
     assert count == 4
@@ -27,15 +28,15 @@ def test_units_are_groups_then_queries_then_rows() -> None:
 
 def test_the_spread_of_draws_is_that_of_a_mean_of_units() -> None:
     right = np.array([1.0] * 30 + [0.0] * 10)
-    draws = bootstrap(np.stack([right, np.ones(40)], axis=1), accuracy.combine, "key", 20_000)
+    draws = bootstrap(Sums(np.stack([right, np.ones(40)], axis=1), share), np.arange(40), "key", 20_000)
     assert draws.mean() == pytest.approx(75, abs=0.2)
     assert draws.std() == pytest.approx(100 * np.sqrt(0.75 * 0.25 / 40), rel=0.02)
 
 
 def test_groups_are_drawn_whole() -> None:
     right = np.repeat([1.0, 0.0], 20)  # two passages, one all right and one all wrong
-    terms = by_unit(np.stack([right, np.ones(40)], axis=1), np.repeat([0, 1], 20), 2)
-    assert set(bootstrap(terms, accuracy.combine, "key").tolist()) == {0.0, 50.0, 100.0}
+    measured = Sums(np.stack([right, np.ones(40)], axis=1), share)
+    assert set(bootstrap(measured, np.repeat([0, 1], 20), "key").tolist()) == {0.0, 50.0, 100.0}
 
 
 def test_cells_of_the_same_examples_get_the_same_draws(predicted: Any, cell: Any, store: Any) -> None:

@@ -13,7 +13,7 @@ from scipy.stats import ttest_1samp
 from bench.report.entries import Entry, mean_entry
 from bench.report.evidence import bootstrap
 from bench.report.intervals import Estimate, estimate, held, interval, margins, tails
-from bench.score.metrics import accuracy
+from bench.score.metric import Sums, share
 from tests.perf.verdict_worlds import paired
 
 
@@ -26,7 +26,7 @@ def right_or_wrong(num_seeds: int, num_units: int, seed: int = 0) -> np.ndarray:
 
 def entry(right: np.ndarray, key: str = "examples", num_draws: int = 4000) -> Entry:
     terms = [np.stack([row, np.ones_like(row)], axis=1) for row in right]
-    draws = np.array([bootstrap(own, accuracy.combine, key, num_draws) for own in terms], dtype=float)
+    draws = np.array([bootstrap(Sums(own, share), np.arange(len(own)), key, num_draws) for own in terms], dtype=float)
     return Entry(tuple(range(len(right))), 100 * right.mean(axis=1), draws, right.shape[1], frozenset({key}))
 
 

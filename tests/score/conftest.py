@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.kind import find_kind
 from bench.task import Answer, Example, Source, Task
 
 
@@ -15,10 +16,12 @@ def task() -> Callable[..., Task]:
     """task(kind, classes, *metrics)"""
 
     def make(kind: str, classes: tuple[str, ...] = (), *metrics: str) -> Task:
-        plain = "{x}" if kind in ("classification", "choice") else ""
+        facts = find_kind(kind)
+        plain = "{x}" if facts.has_forms else ""
         return Task(
-            name="t", kind=kind, source=Source(), plain=plain, classes=classes, metrics=metrics or ("accuracy",)
-        )
+            name="t", kind=kind, source=Source(), plain=plain, classes=classes,
+            metrics=metrics or (facts.metric_names[0],),
+        )  # fmt: skip
 
     return make
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from bench.data.rows import Item, Row
-from bench.score.answers import LONGEST_ANSWER, answer, prediction_table, with_threshold
+from bench.score.answers import LONGEST_ANSWER, with_threshold
+from bench.score.kind import kind_of
+from bench.score.table import prediction_table
 from bench.task import Answer, Example, Source, Task
 
 CONTEXT = "aa bb cc dd"
@@ -29,7 +31,7 @@ def scores(starts: list[float], ends: list[float]) -> np.ndarray:
 
 def found(task: Task, *windows: tuple[list[tuple[int, int]], list[float], list[float]]):
     items = [window(spans) for spans, _, _ in windows]
-    return answer(task, EXAMPLE, items, [scores(starts, ends) for _, starts, ends in windows])
+    return kind_of(task).answer(task, EXAMPLE, items, [scores(starts, ends) for _, starts, ends in windows])
 
 
 def test_the_best_start_and_end_in_order_make_the_answer():
@@ -65,7 +67,7 @@ def test_an_answer_is_no_longer_than_the_limit():
     example = EXAMPLE.model_copy(update={"texts": {"question": "?", "context": context}})
     starts, ends = np.zeros(51, np.float32), np.zeros(51, np.float32)
     starts[1], ends[50], ends[3] = 9, 9, 1
-    one = answer(TASK, example, [window(spans)], [np.stack([starts, ends], axis=1)])
+    one = kind_of(TASK).answer(TASK, example, [window(spans)], [np.stack([starts, ends], axis=1)])
     assert all(text.count("a") <= LONGEST_ANSWER for text in one.candidates)
     assert one.text == "a a a"
 
@@ -85,7 +87,7 @@ def test_words_that_were_not_read_are_outside():
     task = Task(name="t", kind="tagging", source=Source(), classes=("B-X", "O"), metrics=("entity_f1",))
     example = Example(id="0", words=("a", "b", "c"), labels=(0, 0, 0))
     item = Item(0, (Row([], [], [], []),), [0, 0], [0, 2], True)
-    one = answer(task, example, [item], [np.array([[2.0, 1.0], [2.0, 1.0]], np.float32)])
+    one = kind_of(task).answer(task, example, [item], [np.array([[2.0, 1.0], [2.0, 1.0]], np.float32)])
     assert one.labels == (0, 1, 0)
     assert len(one.probabilities) == 4
     (kept,) = prediction_table(task, [example], [one], [one.labels])["probabilities"]
@@ -95,7 +97,9 @@ def test_words_that_were_not_read_are_outside():
 def test_predictions_are_named_in_the_words_of_the_task():
     task = Task(name="c", kind="choice", source=Source(), plain="{choice}", metrics=("accuracy",))
     example = Example(id="7", choices=({"choice": "left"}, {"choice": "right"}), labels=(0, 1), group="g")
-    one = answer(task, example, [Item(0, (), [1, 1], [0, 1], False)], [np.array([[1.0], [2.0]], np.float32)])
+    one = kind_of(task).answer(
+        task, example, [Item(0, (), [1, 1], [0, 1], False)], [np.array([[1.0], [2.0]], np.float32)]
+    )
     table = prediction_table(task, [example], [one], [[1]])
     assert {name: values[0] for name, values in table.items() if name != "probabilities"} == {
         "id": "7", "group": "g", "query": None, "label": ["left", "right"], "predicted": ["right"],

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from bench.errors import UsageError
-from bench.score.metrics import accuracy, em, f1, f1a, find_metric, macro_f1, rows_of, score, wanted
+from bench.kind import find_kind, kinds
+from bench.score.kind import TaskKind, kind_of
+from bench.score.label_metrics import question_em
+from bench.score.metrics import score
+from tests.score.formula import formula
+
+accuracy, macro_f1, f1a, em, f1 = map(formula, ("accuracy", "macro_f1", "f1a", "em", "f1"))
 
 
 def column(rng, count, classes):
@@ -104,14 +109,23 @@ def test_score_gives_every_metric_of_the_task(task, example):
     assert score(spec, examples, [[1], [1]]) == {"f1a": pytest.approx(200 / 3), "em": 0.0, "accuracy": 50.0}
 
 
-def test_an_unknown_metric_is_named_with_the_nearest():
-    with pytest.raises(UsageError, match="did you mean 'accuracy'"):
-        find_metric("accuracies")
+@pytest.mark.parametrize(
+    ("kind", "classes", "name", "message"),
+    [
+        ("span", (), "accuracy", r"unknown metric of a span task 'accuracy';? known: em, f1\. Task 't' asks for it"),
+        ("classification", ("a", "b"), "accuracies", "did you mean 'accuracy'"),
+    ],
+)
+def test_a_metric_that_is_none_of_the_kind_s_is_refused_when_the_task_is_made(kind, classes, name, message, task):
+    with pytest.raises(ValueError, match=message):
+        task(kind, classes, name)
 
 
-def test_a_metric_of_another_kind_of_task_is_refused_with_those_that_fit(task, example):
-    with pytest.raises(UsageError, match=r"unknown metric of a span task 'accuracy'.*known: em, f1\. Task 't' asks"):
-        score(task("span"), [example(1, answers=("x",))], ["x"])
+@pytest.mark.parametrize("name", kinds())
+def test_a_kind_s_metrics_have_the_names_that_tasks_are_checked_by(name):
+    kind = find_kind(name)
+    assert isinstance(kind, TaskKind)
+    assert tuple(kind.metrics()) == kind.metric_names
 
 
 RESAMPLED = {
@@ -139,21 +153,22 @@ def test_a_metric_of_examples_drawn_again_and_again_is_its_formula_over_their_su
     else:
         examples = [example(1, answers=(rng.choice(texts),)) for _ in range(12)]
         found = [rng.choice(texts) for _ in examples]
-    metric = find_metric(name)
-    terms = metric.terms(spec, rows_of(spec, examples, found))
+    metric, rows = kind_of(spec).metrics()[name], kind_of(spec).rows(spec, examples, found)
     times = [rng.randrange(4) for _ in examples]
     drawn = [at for at, count in enumerate(times) for _ in range(count)]
-    expected = metric(spec, [examples[at] for at in drawn], [found[at] for at in drawn])
-    assert float(metric.combine(np.array(times) @ terms)) == pytest.approx(expected)
+    expected = formula(name)(spec, [examples[at] for at in drawn], [found[at] for at in drawn])
+    units, weights = np.arange(len(times)), np.array([times], dtype=np.float32)
+    assert metric.measured(spec, rows).redrawn(units, weights).tolist() == [pytest.approx(expected)]
 
 
 def test_the_terms_of_a_question_stand_in_its_first_row(task, example):
     examples = [example(1, query="q"), example(0, query="r"), example(0, query="q")]
-    rows = rows_of(task("classification", ("no", "yes")), examples, [[1], [0], [1]])
-    assert em.terms(task("classification", ("no", "yes")), rows).tolist() == [[0, 1], [1, 1], [0, 0]]
+    spec = task("classification", ("no", "yes"))
+    rows = kind_of(spec).rows(spec, examples, [[1], [0], [1]])
+    assert question_em.terms(spec, rows).tolist() == [[0, 1], [1, 1], [0, 0]]
 
 
 def test_what_is_right_of_a_choice_are_the_right_candidates_and_the_answers_it_lists(task, example):
     with_answers = example(0, choices=("Paris", "Rome"), answers=("Paris", "the city of Paris"))
-    assert wanted(task("choice"), with_answers) == ["Paris", "the city of Paris"]
-    assert wanted(task("choice"), example(1, choices=("Paris", "Rome"))) == ["Rome"]
+    assert find_kind("choice").right(task("choice"), with_answers) == ["Paris", "the city of Paris"]
+    assert find_kind("choice").right(task("choice"), example(1, choices=("Paris", "Rome"))) == ["Rome"]

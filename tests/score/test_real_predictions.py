@@ -19,7 +19,8 @@ from bench.report.evidence import gather
 from bench.report.frame import frame
 from bench.request import RunRequest
 from bench.runner import Runner
-from bench.score.metrics import Rows, metrics_of
+from bench.score.metrics import metrics_of
+from bench.score.predicted import PredictedRows
 from bench.store.store import Store
 from bench.train.options import Options
 from tests.suites.test_task_conformance import Quiet
@@ -85,7 +86,7 @@ def test_every_question_is_answered_exactly_once(measured):
 def test_sums_of_each_examples_terms_read_back_from_disk_give_every_score(name, measured):
     (record, table), task = measured[name], SMOKE.task(name)
     columns = {"labels": "label", "predicted": "predicted", "groups": "group", "queries": "query"}
-    rows = Rows(**{key: table[column].tolist() for key, column in columns.items()})
+    rows = PredictedRows(**{key: table[column].tolist() for key, column in columns.items()})
     sums = {key: metric.terms(task, rows) for key, metric in metrics_of(task).items()}
     assert {len(terms) for terms in sums.values()} == {len(table)}
     scores = {key: float(metrics_of(task)[key].combine(terms.sum(axis=0))) for key, terms in sums.items()}

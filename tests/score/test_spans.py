@@ -7,10 +7,11 @@ import random
 import pytest
 from seqeval.metrics import f1_score as seqeval_f1
 
-from bench.score.metrics import argument_f1, argument_f1_with_v, entity_f1
 from bench.score.spans import spans
 from bench.task import bio
+from tests.score.formula import formula
 
+argument_f1, argument_f1_with_v, entity_f1 = map(formula, ("argument_f1", "argument_f1_with_v", "entity_f1"))
 ENTITIES = bio("PER", "LOC")
 ROLES = bio("V", "ARG0", "C-ARG0", "C-V", "ARGM-TMP")
 

@@ -8,9 +8,10 @@ import random
 import pytest
 from torchmetrics.functional.text import squad
 
-from bench.score.metrics import em, f1
 from bench.score.texts import best_null_threshold, normalise
+from tests.score.formula import formula
 
+em, f1 = formula("em"), formula("f1")
 WORDS = ("the", "The", "a", "an", "red", "Red,", "car", "car.", "ant", "U.S.", "3-4", "", "  ", "x")
 
 

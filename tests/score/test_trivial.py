@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.score.metrics import find_metric
 from bench.score.trivial import trivial
 from bench.task import bio
+from tests.score.formula import formula
 
 REAL = Path(__file__).parents[3] / "shared" / "real" / "data"
 needs_data = pytest.mark.skipif(not REAL.is_dir(), reason="real data is not here")
@@ -66,7 +66,7 @@ def test_of_choices_it_is_the_one_found_by_trying_every_number_on_all_rows(seed,
 
     spec, train, scored = task("choice", (), "accuracy", "em", "f1"), rows(30), rows(30)
     for name, value in trivial(spec, train, scored).items():
-        metric = find_metric(name)
+        metric = formula(name)
         on_train = [metric(spec, train, constant(number, train)) for number in range(6)]
         best = next(number for number in range(6) if on_train[number] == pytest.approx(max(on_train)))
         assert value == metric(spec, scored, constant(best, scored))

@@ -12,6 +12,7 @@ import pytest
 
 from bench.data.display import example_table
 from bench.errors import DiskError
+from bench.kind import find_kind
 from bench.store.examples import examples_key, write_examples
 from bench.store.store import Store
 from bench.task import Answer, Example, Task
@@ -21,7 +22,8 @@ Bench = Callable[..., tuple[int, str, str]]
 
 
 def task(kind: str, **fields: Any) -> Task:
-    return Task.model_validate({"name": "t", "kind": kind, "source": {}, "metrics": ("accuracy",), **fields})
+    metrics = find_kind(kind).metric_names[:1]
+    return Task.model_validate({"name": "t", "kind": kind, "source": {}, "metrics": metrics, **fields})
 
 
 def row(made: Task, example: Example) -> dict[str, Any]:

@@ -141,6 +141,21 @@ def write_sst2(folder: Path) -> None:
         _write(folder / "SST-2" / f"{split}.tsv", "\n".join(["sentence\tlabel", *lines]) + "\n")
 
 
+def write_stsb(folder: Path) -> None:
+    """GLUE's ten columns; a sentence may have a quotation mark of its own."""
+    names = "index genre filename year old_index source1 source2 sentence1 sentence2 score".split()
+    for split in ("train", "dev"):
+        rng = random.Random(f"stsb {split}")
+        lines = ["\t".join(names)]
+        for at in range(COUNTS[split]):
+            first, second = _text(rng), f'"{_text(rng)}'
+            score = f"{at % 11 / 2:.3f}"
+            lines.append(
+                "\t".join([str(at), "main-news", "made", "2016", str(at), "none", "none", first, second, score])
+            )
+        _write(folder / "STS-B" / f"{split}.tsv", "\n".join(lines) + "\n")
+
+
 def _spans(rng: random.Random, num_words: int, types: Sequence[str]) -> list[Span]:
     """A span of one or two words in the first part of the sentence, and at times one at its end."""
     first = rng.randrange(2)
@@ -303,6 +318,7 @@ LAYOUTS: dict[str, Callable[[Path], None]] = {
     "wic": write_wic,
     "wsc": write_wsc,
     "sst2": write_sst2,
+    "stsb": write_stsb,
     "conll03": write_conll03,
     "conll04": write_conll04,
     "ontonotes": write_conll_2012,

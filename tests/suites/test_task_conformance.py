@@ -13,21 +13,24 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from bench.data.encode import Encoder, Form
-from bench.data.examples import examples
+from bench.data.examples import read_examples
 from bench.data.rows import Item
 from bench.data.slots import Slots
 from bench.plan.cells import plan
 from bench.registry import methods, suites
 from bench.request import RunRequest
 from bench.runner import Runner
-from bench.score.answers import Found, answer, prediction_table, with_threshold
-from bench.score.metrics import Prediction, Rows, metrics_of, score
+from bench.score.answers import Found
+from bench.score.kind import kind_of
+from bench.score.metrics import metrics_of, score
+from bench.score.predicted import PredictedRows, Prediction
+from bench.score.table import prediction_table
 from bench.score.trivial import trivial
 from bench.store.predictions import read_predictions, write_predictions
 from bench.store.store import Store
 from bench.task import Example, Split, Task
 from bench.train.options import Options
+from tests.data.encoder import Form, encoder
 from tests.suites.layouts import LAYOUTS
 
 TASKS = {(name, task.name): task for name, suite in suites().items() if name != "universal" for task in suite.tasks}
@@ -56,7 +59,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Task, Split], li
         write(folder)
 
     def reader(task: Task, split: Split) -> list[Example]:
-        found = examples(task, split, folder).examples
+        found = read_examples(task, split, folder).examples
         return found[:60] if task.source.generate else found
 
     return reader
@@ -65,15 +68,19 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Task, Split], li
 def encoded(
     tokenizer, task: Task, found: Sequence[Example], form: Form, slots: Slots, length: int = LONG
 ) -> list[Item]:
-    return Encoder(tokenizer, task, form, slots, length).encode(found)
+    return encoder(tokenizer, task, form, slots, length)(found)
 
 
 def perfect(task: Task, item: Item) -> np.ndarray:
     """Scores that say exactly what is wanted of an item."""
-    columns = range(task.columns) if task.positions_compete else range(len(task.classes))
     if task.positions_compete:
-        return np.array([[10.0 * (target >> column & 1) for column in columns] for target in item.targets], np.float32)
-    return np.array([[10.0 * (target == column) for column in columns] for target in item.targets], np.float32)
+        bits = [[int(target) >> column & 1 for column in range(task.columns)] for target in item.targets]
+        return np.array(bits, np.float32) * 10
+    if not task.classes:
+        return np.array([[target] for target in item.targets], np.float32)
+    return np.array(
+        [[10.0 * (target == column) for column in range(task.columns)] for target in item.targets], np.float32
+    )
 
 
 def answers(task: Task, found: Sequence[Example], items: Sequence[Item]) -> list[Found]:
@@ -81,12 +88,22 @@ def answers(task: Task, found: Sequence[Example], items: Sequence[Item]) -> list
     for number, example in enumerate(found):
         own = [item for item in items if item.example == number]
         assert own, f"{example.id} is in no item"
-        said.append(answer(task, example, own, [perfect(task, item) for item in own]))
+        said.append(kind_of(task).answer(task, example, own, [perfect(task, item) for item in own]))
     return said
 
 
 def predictions(task: Task, said: Sequence[Found]) -> list[Prediction]:
-    return [with_threshold(one, 0.0) if task.kind == "span" else list(one.labels) for one in said]
+    return [kind_of(task).prediction(found, 0.0) for found in said]
+
+
+def random_prediction(task: Task, example: Example, rng: random.Random) -> Prediction:
+    """A text, a number, or a number of a class or candidate for each thing asked; often wrong."""
+    if "context" in example.texts:
+        return rng.choice(["", "word1", *(answer.text for answer in example.answers)])
+    if example.value is not None:
+        return rng.random()
+    most = len(example.choices) or len(task.classes)
+    return [rng.randrange(most) for _ in (example.words or [None])]
 
 
 @every_form
@@ -101,18 +118,11 @@ def test_labels_come_through_tokenisation_and_back_and_perfect_scores_make_100(t
 @every_task
 def test_predictions_on_disk_give_every_score(task, read, tmp_path):
     found, rng = read(task, task.scored), random.Random(task.name)
-    said: list[Prediction] = []
-    for example in found:
-        if task.kind == "span":
-            said.append(rng.choice(["", *(each.text for each in example.answers)]))
-        else:
-            count = len(example.labels) if task.kind == "tagging" else 1
-            said.append([rng.randrange(len(example.choices) or len(task.classes)) for _ in range(count)])
+    said = [random_prediction(task, example, rng) for example in found]
     blank = [Found(probabilities=(1.0,) * len(task.classes)) for _ in found]
     write_predictions(tmp_path / "predictions.parquet", prediction_table(task, found, blank, said))
-    rows = Rows(**read_predictions(tmp_path / "predictions.parquet"))
-    sums = {name: metric.terms(task, rows).sum(axis=0) for name, metric in metrics_of(task).items()}
-    scores = {name: float(metrics_of(task)[name].combine(own)) for name, own in sums.items()}
+    rows = PredictedRows(**read_predictions(tmp_path / "predictions.parquet"))
+    scores = {name: metric.score(task, rows) for name, metric in metrics_of(task).items()}
     assert scores == pytest.approx(score(task, found, said))
 
 
@@ -126,7 +136,7 @@ def test_positions_are_where_the_encoder_says(task, form, slots, tokenizer, read
             assert not set(row.slots) & set(row.read)
             if form == "cloze":
                 assert {row.ids[at] for at in row.read} == {tokenizer.mask_token_id}
-            if task.kind in ("classification", "choice") and form == "plain":
+            if task.facts.has_forms and form == "plain":
                 assert [row.ids[at] for at in row.read] == [tokenizer.cls_token_id]
 
 
@@ -146,7 +156,7 @@ def test_when_texts_are_cut_every_example_is_still_answered_once(task, tokenizer
     found = read(task, task.scored)
     said = answers(task, found, encoded(tokenizer, task, found, "plain", Slots(), SHORT))
     scores = score(task, found, predictions(task, said))
-    assert all(0 <= value <= 100 for value in scores.values())
+    assert all((-100 if found[0].value is not None else 0) <= value <= 100 for value in scores.values())
 
 
 @every_task
@@ -157,7 +167,7 @@ def test_the_trivial_baseline_is_the_best_constant_answer(task, read):
     if task.kind == "span":
         unanswered = sum(not example.answers for example in scored)
         assert found == dict.fromkeys(task.metrics, pytest.approx(100 * unanswered / len(scored)))
-    elif task.kind == "tagging":
+    elif task.kind in ("tagging", "regression"):
         assert found[task.main_metric] == 0.0
     else:
         most = len(task.classes) or min(len(example.choices) for example in train)
@@ -170,13 +180,7 @@ def test_the_trivial_baseline_is_the_best_constant_answer(task, read):
 def test_a_random_answer_is_not_perfect(task, read):
     """A metric that gives 100 to anything would pass the tests above."""
     rng, found = random.Random(0), read(task, task.scored)
-    said: list[Prediction] = []
-    for example in found:
-        if task.kind == "span":
-            said.append(rng.choice(["", "word1", *example.texts["context"].split()]))
-        else:
-            most = len(example.choices) or len(task.classes)
-            said.append([rng.randrange(most) for _ in example.labels[: None if task.kind == "tagging" else 1]])
+    said = [random_prediction(task, example, rng) for example in found]
     assert all(value < 100 for value in score(task, found, said).values())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.data.examples import examples
+from bench.data.examples import read_examples
 from bench.errors import UsageError
 from bench.registry import find_suite
 from bench.suites.rows.fields import passage_id
@@ -21,7 +21,7 @@ TASKS = {task.name: task for task in find_suite("universal").tasks}
 
 def from_rows(name: str, *rows: Row) -> list[Example]:
     """Examples of rows as the hub gives them, class numbers made names."""
-    return examples(
+    return read_examples(
         TASKS[name].model_copy(update={"source": Source(generate=lambda _: list(rows))}), "dev", None
     ).examples
 
@@ -30,7 +30,7 @@ def from_file(folder: Path, name: str, place: str, content: str, split: Split = 
     path = folder / place
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(content.encode()) if path.suffix == ".gz" else content.encode())
-    return examples(TASKS[name], split, folder).examples
+    return read_examples(TASKS[name], split, folder).examples
 
 
 def labels(name: str, example: Example) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.kind import kinds
 from bench.report.frame import Outcome
-from bench.score.texts import normalise
+from bench.score.kind import TaskKind, same_text
 from bench.store.examples import examples_key
 from bench.store.store import Store
 
@@ -38,7 +39,11 @@ class Samples:
             return {}  # not the rows that the key stands for
         said = [list(rows[at]["predicted"]) for at in places]
         right = [is_right(rows[at]["label"], rows[at]["predicted"], self._kinds[key]) for at in places]
-        return {"examples": key, "said": [texts[:MOST_WORDS] for texts in said], "right": [int(one) for one in right]}
+        return {
+            "examples": key,
+            "said": [texts[:MOST_WORDS] for texts in said],
+            "right": [None if one is None else int(one) for one in right],
+        }
 
 
 def spaced(length: int, count: int) -> list[int]:
@@ -47,15 +52,10 @@ def spaced(length: int, count: int) -> list[int]:
     return [(2 * at + 1) * length // (2 * count) for at in range(count)]
 
 
-def is_right(label: Sequence[str], predicted: Sequence[str], kind: str) -> bool:
-    """Whether a whole prediction is right: every tag, any of the right answers (as SQuAD compares texts), or none
-    where there is none.
-    """
-    if kind == "tagging" or len(predicted) != 1:
-        return list(label) == list(predicted)
-    if kind == "span":
-        return normalise(predicted[0]) in {normalise(one) for one in label or [""]}
-    return predicted[0] in label
+def is_right(label: Sequence[str], predicted: Sequence[str], kind: str) -> bool | None:
+    """Whether a whole prediction is right, as its kind of task says; None where it may be near, not right."""
+    known = kinds().get(kind)
+    return known.is_right(label, predicted) if isinstance(known, TaskKind) else same_text(label, predicted)
 
 
 def _read(path: Path, columns: list[str]) -> Rows:

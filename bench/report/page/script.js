@@ -366,7 +366,7 @@ function samples(list) {
     shown.map((example, at) => example.words.length ? tagged(example, sampled, at) : plain(example, sampled, at)));
 }
 
-const mark = (right) => el("span", { class: right ? "right" : "wrong" }, right ? "✓" : "✗", el("span", { class: "unseen" }, right ? " right " : " wrong "));
+const mark = (right) => right === null ? null : el("span", { class: right ? "right" : "wrong" }, right ? "✓" : "✗", el("span", { class: "unseen" }, right ? " right " : " wrong "));
 const said = (texts) => texts.length && texts.some(Boolean) ? texts.join(" / ") : "no answer";
 
 function answers(list, at, shown) { // each answer once, with the seeds that gave it

@@ -1,0 +1,93 @@
+"""What a kind of task is on the way from rows to token ids. Loads neither torch nor numpy."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.data.fields import fields_of
+from bench.data.located import Located
+from bench.data.slots import Slots
+from bench.data.tally import Tally
+from bench.kind import KindFacts
+from bench.task import Example, Task
+
+if TYPE_CHECKING:
+    from bench.data.rows import Item
+    from bench.data.specials import Special
+    from bench.data.tokens import TokenStore
+
+ReadRow = Callable[[Located, int], tuple[str, Example]]  # why nothing can be learned from it, or ""; and the example
+LayOut = Callable[[Sequence[Example]], "list[Item]"]
+
+
+@dataclass(frozen=True)
+class LayoutSpec:
+    """What token ids are laid out for: tokenizer, slots, form (`cloze`, else plain) and length.
+
+    `max_length` bounds text and special tokens; slots come on top, and so does `context`, the tokens that stand before
+    the text of every example of a form (bench.data.context).
+    """
+
+    special: Special
+    store: TokenStore
+    slots: Slots
+    cloze: bool
+    max_length: int
+    context: Sequence[int] = ()
+
+
+class KindData(KindFacts, ABC):
+    """Reads the rows of a task into Examples and lays these out as items."""
+
+    def arranged(self, task: Task, rows: list[Located]) -> list[Located]:
+        """A source's rows before the task's own adapter sees them. UsageError for a file that does not fit."""
+        return rows
+
+    def mended(self, task: Task, rows: list[Located], repaired: Tally) -> list[Located]:
+        """All rows of a split in the harness's fields, mended before they are read one by one; what is done is counted.
+
+        UsageError names the row that cannot be read.
+        """
+        return rows
+
+    def counted(self, rows: Sequence[Located]) -> str:
+        """What these rows are called when they are counted."""
+        return "rows"
+
+    @abstractmethod
+    def reader(self, task: Task) -> ReadRow:
+        """What turns a row (and its number) into an Example; the kind's docstring lists the fields of a row.
+
+        It raises UsageError, with the row's place, for a row that does not fit.
+        """
+
+    @abstractmethod
+    def layout(self, task: Task, spec: LayoutSpec) -> LayOut:
+        """What turns examples into items, in their order, at least one each. UsageError where that cannot be."""
+
+    def solved(self, task: Task, example: Example) -> dict[str, str]:
+        """The fields of an example with its right answer's text as the candidate. Asked where there is a cloze form."""
+        raise NotImplementedError(f"a {self.name} task has no cloze form")
+
+    def strata(self, examples: Sequence[Example]) -> list[tuple[int, ...]]:
+        """Of each example the stratum in which rows are held out of train; an empty one has no say in its group's."""
+        return [example.labels if len(example.labels) == 1 else () for example in examples]
+
+    def fields(self, task: Task) -> tuple[str, ...]:
+        """The names of the texts that are laid out, in their order."""
+        return fields_of(task.plain)
+
+    def centre(self, example: Example) -> Mapping[str, int]:
+        """By field, the character that must be seen where a text is too long to be shown whole."""
+        return {}
+
+
+def data_of(task: Task) -> KindData:
+    """How the task's kind reads rows. TypeError for a kind that says nothing of it."""
+    kind = task.facts
+    if not isinstance(kind, KindData):
+        raise TypeError(f"kind {task.kind!r} ({type(kind).__module__}) is no bench.score.kind.TaskKind")
+    return kind

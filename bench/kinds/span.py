@@ -1,0 +1,158 @@
+"""Span: the answer to a question is a piece of a context, or the context has none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bench.data.fields import blank, example_of, field, text
+from bench.data.kind import LayOut, LayoutSpec, ReadRow
+from bench.data.located import Located
+from bench.data.tally import Tally
+from bench.data.values import name_of, whole_number
+from bench.errors import UsageError
+from bench.kind import task_kind
+from bench.score.kind import TaskKind
+from bench.score.predicted import Prediction
+from bench.task import Answer, Example, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.data.rows import Item
+    from bench.score.answers import Found, Scores
+    from bench.score.metric import Metric
+
+BLANK_ANSWER = "an answer without a text, left out"
+
+
+@task_kind("span")
+class Span(TaskKind):
+    """A row's fields: `question`, `context`, `answers`: a list of {"text", "start"}, empty when the context has no
+    answer.
+    """
+
+    metric_names = ("em", "f1")
+    has_forms = False
+    pairs_texts = True
+    reads = "{pooled} for no answer, and every token of the context; columns are start and end"
+    reads_tokens = True
+    positions_compete = True
+
+    def columns(self, num_classes: int) -> int:
+        return 2  # start and end
+
+    def mended(self, task: Task, rows: list[Located], repaired: Tally) -> list[Located]:
+        """Without the answers that have no text: by them a prediction of nothing would be right."""
+        return [_without_blank_answers(row, repaired) for row in rows]
+
+    def reader(self, task: Task) -> ReadRow:
+        def read(row: Located, index: int) -> tuple[str, Example]:
+            texts = {name: text(task, row, name) for name in self.fields(task)}
+            if not texts["context"].strip():
+                raise UsageError(f"{row.place}: the context is empty (task {task.name!r})")
+            given = _answers(task, row)
+            if not given and not task.answerless:
+                name = name_of(row.fields.get("idx"))
+                which = f" {name!r}" if name else ""
+                lacking = f"the question{which} has no answer, which task {task.name!r} does not allow"
+                raise UsageError(f"{row.place}: {lacking}")
+            answers = tuple(_placed(texts["context"], *answer) for answer in given)
+            example = example_of(row, index, texts=texts, answers=answers, labels=(int(bool(answers)),))
+            lost = bool(answers) and all(answer.start < 0 for answer in answers)
+            return blank(texts, ("question",)) or ("an answer is not in its context" if lost else ""), example
+
+        return read
+
+    def layout(self, task: Task, spec: LayoutSpec) -> LayOut:
+        """One item per window of the context."""
+        from bench.data.sequences import windows
+
+        return lambda examples: list(windows(spec, examples, task.stride))
+
+    def fields(self, task: Task) -> tuple[str, ...]:
+        return "question", "context"
+
+    def centre(self, example: Example) -> Mapping[str, int]:
+        return {"context": max(0, example.answers[0].start) if example.answers else 0}
+
+    def metrics(self) -> Mapping[str, Metric]:
+        from bench.score.text_metrics import text_em, text_f1
+
+        return dict(zip(self.metric_names, (text_em, text_f1), strict=True))
+
+    def right(self, task: Task, example: Example) -> list[str]:
+        return list(dict.fromkeys(answer.text for answer in example.answers))
+
+    def named(self, task: Task, example: Example, prediction: Prediction) -> list[str]:
+        assert isinstance(prediction, str)
+        return [prediction]
+
+    def is_right(self, label: Sequence[str], predicted: Sequence[str]) -> bool | None:
+        """Any of the right answers, as SQuAD compares texts, or none where there is none."""
+        from bench.score.texts import normalise
+
+        if len(predicted) != 1:
+            return list(label) == list(predicted)
+        return normalise(predicted[0]) in {normalise(answer) for answer in label or [""]}
+
+    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
+        from bench.score.answers import best_span
+
+        return best_span(task, example, items, scores)
+
+    def prediction(self, found: Found, null_threshold: float) -> Prediction:
+        from bench.score.answers import with_threshold
+
+        return with_threshold(found, null_threshold)
+
+    def trivial(
+        self, task: Task, metric: Metric, train: Sequence[Example], scored: Sequence[Example]
+    ) -> list[Prediction]:
+        """No answer."""
+        return [""] * len(scored)
+
+    def item_losses(self, scores: Tensor, counts: list[int], items: Sequence[Item]) -> Tensor:
+        from bench.score.losses import competing_losses
+
+        return competing_losses(scores, counts, items)
+
+
+def _answers(task: Task, row: Located) -> list[tuple[str, int]]:
+    """Texts and starts, as the source gives them; an answer without a text is none (see `mended`)."""
+    given = field(task, row, "answers")
+    answers = []
+    for answer in given if isinstance(given, list) else [None]:
+        fields = answer if isinstance(answer, dict) else {}
+        said, start = fields.get("text"), whole_number(fields.get("start"))
+        if not isinstance(said, str) or start is None:
+            expected = 'a list of {"text": …, "start": a number of a character}'
+            raise UsageError(f"{row.place}: 'answers' must be {expected} (task {task.name!r})")
+        answers.append((said, start))
+    return answers
+
+
+def _without_blank_answers(row: Located, repaired: Tally) -> Located:
+    given = row.fields.get("answers")
+    if not isinstance(given, list):
+        return row
+    kept = [answer for answer in given if not _is_blank(answer)]
+    if len(kept) == len(given):
+        return row
+    repaired.note(BLANK_ANSWER, row.place, len(given) - len(kept))
+    return replace(row, fields={**row.fields, "answers": kept})
+
+
+def _is_blank(answer: Any) -> bool:
+    said = answer.get("text") if isinstance(answer, dict) else None
+    return isinstance(said, str) and not said.strip()
+
+
+def _placed(context: str, answer: str, start: int) -> Answer:
+    """The answer at the place nearest to the given one where its text stands; -1 where it stands nowhere."""
+    if start < 0 or not context.startswith(answer, start):
+        places = [match.start() for match in re.finditer(f"(?={re.escape(answer)})", context)]
+        start = min(places, key=lambda place: abs(place - start), default=-1)
+    return Answer.model_construct(text=answer, start=start)

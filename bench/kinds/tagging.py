@@ -1,0 +1,149 @@
+"""Tagging: each word of a sentence has a tag, in BIO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from bench.data.fields import example_of, field, unknown_value
+from bench.data.kind import LayOut, LayoutSpec, ReadRow
+from bench.data.layout import with_layout
+from bench.data.located import Located
+from bench.data.tags import to_bio
+from bench.data.tally import Tally
+from bench.errors import UsageError
+from bench.kind import task_kind
+from bench.score.kind import TaskKind
+from bench.score.predicted import Prediction
+from bench.task import Example, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.data.rows import Item
+    from bench.score.answers import Found, Scores
+    from bench.score.metric import Metric
+
+
+@task_kind("tagging")
+class Tagging(TaskKind):
+    """A row's fields: `words`; `tags`: IOB1, IOB2, BIOES or BILOU, made BIO (IOB2) when read as conlleval reads them;
+    `marks`: numbers of words to mark by position.
+
+    Sentences of column files have `columns` and `word_column`, the place of the words among them; `tag_column`, where
+    one holds tags of `classes`; `document`, where the file marks documents.
+    """
+
+    metric_names = ("accuracy", "macro_f1", "entity_f1", "argument_f1", "argument_f1_with_v")
+    needs_classes = True
+    has_forms = False
+    reads = "the first token of each word"
+    reads_tokens = True
+
+    def arranged(self, task: Task, rows: list[Located]) -> list[Located]:
+        return with_layout(rows, task.classes)
+
+    def mended(self, task: Task, rows: list[Located], repaired: Tally) -> list[Located]:
+        """The rows with their tags in BIO, after a look at the lists of words and tags."""
+        for row in rows:
+            _check_lists(task, row)
+        in_bio = []
+        for _, group in groupby(rows, key=lambda row: row.source):
+            of_file = list(group)
+            tags = to_bio([row.fields["tags"] for row in of_file], _Places(of_file), repaired)
+            made = zip(of_file, tags, strict=True)
+            in_bio += [replace(row, fields={**row.fields, "tags": tags}) for row, tags in made]
+        return in_bio
+
+    def counted(self, rows: Sequence[Located]) -> str:
+        return "propositions" if any("marks" in row.fields for row in rows) else "sentences"
+
+    def reader(self, task: Task) -> ReadRow:
+        places = {name: index for index, name in enumerate(task.classes)}
+
+        def read(row: Located, index: int) -> tuple[str, Example]:
+            words, tags, marks = row.fields["words"], row.fields["tags"], row.fields.get("marks", [])
+            if not isinstance(marks, list) or not all(_is_number(at) and 0 <= at < len(words) for at in marks):
+                raise UsageError(f"{row.place}: marks {marks!r} are not all words of a sentence of {len(words)}")
+            try:
+                labels = tuple([places[tag] for tag in tags])
+            except KeyError as error:
+                at = tags.index(error.args[0])
+                raise unknown_value(task, Located(row.of_word(at), {}), "tag", tags[at], task.classes) from None
+            return "", example_of(row, index, words=tuple(words), labels=labels, marks=tuple(marks))
+
+        return read
+
+    def layout(self, task: Task, spec: LayoutSpec) -> LayOut:
+        from bench.data.sequences import tagged
+
+        return lambda examples: list(tagged(spec, examples))
+
+    def metrics(self) -> Mapping[str, Metric]:
+        from bench.score import label_metrics as labels
+
+        fitting = (
+            labels.tag_accuracy, labels.macro_f1, labels.entity_f1, labels.argument_f1, labels.argument_f1_with_v,
+        )  # fmt: skip
+        return dict(zip(self.metric_names, fitting, strict=True))
+
+    def right(self, task: Task, example: Example) -> list[str]:
+        return [task.classes[at] for at in example.labels]
+
+    def named(self, task: Task, example: Example, prediction: Prediction) -> list[str]:
+        assert isinstance(prediction, Sequence)
+        return [task.classes[int(at)] for at in prediction]
+
+    def is_right(self, label: Sequence[str], predicted: Sequence[str]) -> bool | None:
+        return list(label) == list(predicted)
+
+    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
+        """The best class of each word; one that was not read is outside."""
+        from bench.score.answers import labels_at
+
+        return labels_at(task, example, items, scores)
+
+    def kept_probabilities(self, task: Task, found: Found) -> list[float]:
+        """The best class's alone at each word that was read. All of them would be words x classes, gigabytes for a grid
+        of semantic roles.
+        """
+        import numpy as np
+
+        by_word = np.array(found.probabilities).reshape(-1, len(task.classes))
+        return by_word.max(axis=1).tolist()  # type: ignore[no-any-return]
+
+    def trivial(
+        self, task: Task, metric: Metric, train: Sequence[Example], scored: Sequence[Example]
+    ) -> list[Prediction]:
+        """No entity."""
+        return [[task.outside] * len(example.labels) for example in scored]
+
+    def item_losses(self, scores: Tensor, counts: list[int], items: Sequence[Item]) -> Tensor:
+        from bench.score.losses import class_losses
+
+        return class_losses(scores, counts, items)
+
+
+class _Places:
+    """Where a word of a sentence stands."""
+
+    def __init__(self, rows: Sequence[Located]) -> None:
+        self._rows = rows
+
+    def __call__(self, number: int, at: int) -> str:
+        return self._rows[number].of_word(at)
+
+
+def _check_lists(task: Task, row: Located) -> None:
+    words, tags = field(task, row, "words"), field(task, row, "tags")
+    for name, value in (("words", words), ("tags", tags)):
+        if not isinstance(value, list) or set(map(type, value)) != {str}:  # faster than isinstance() of each
+            raise UsageError(f"{row.place}: {name!r} must be a list of texts that is not empty")
+    if len(words) != len(tags):
+        raise UsageError(f"{row.place}: {len(words)} words but {len(tags)} tags")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,117 @@
+"""Metrics that compare labels: classes, candidates, tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+import numpy as np
+
+from bench.score.metric import Array, SumMetric, credits, f1_of, pairs, share
+from bench.score.predicted import PredictedRows
+from bench.score.spans import spans
+from bench.task import Task
+
+WITHOUT_V = frozenset({"V", "C-V"})
+
+
+def _class_accuracy(task: Task, rows: PredictedRows) -> Array:
+    return credits(gold[0] == said[0] for gold, said in pairs(rows))
+
+
+def _candidate_accuracy(task: Task, rows: PredictedRows) -> Array:
+    return credits(said[0] in right for right, said in pairs(rows))
+
+
+def _tag_accuracy(task: Task, rows: PredictedRows) -> Array:
+    right = [sum(map(str.__eq__, gold, said)) for gold, said in pairs(rows)]
+    return np.array([right, list(map(len, rows.labels))], dtype=float).T
+
+
+def _class_counts(task: Task, rows: PredictedRows) -> Array:
+    """Per class its hits, predictions and gold labels, over all positions."""
+    place = {name: number for number, name in enumerate(task.classes)}
+    terms = np.zeros((len(rows.labels), len(task.classes), 3))
+    for row, (gold, said) in zip(terms, pairs(rows), strict=True):
+        for label, predicted in zip(gold, said, strict=True):
+            row[place[label], 0] += label == predicted
+            row[place[predicted], 1] += 1
+            row[place[label], 2] += 1
+    return terms.reshape(len(terms), -1)
+
+
+def _mean_class_f1(sums: Array) -> Array:
+    per_class = sums.reshape(*sums.shape[:-1], -1, 3)
+    mean: Array = f1_of(per_class, nothing=0.0).mean(axis=-1)
+    return mean
+
+
+def _positive_counts(task: Task, rows: PredictedRows) -> Array:
+    """(hits, predictions, gold labels) of the positive class, the last of `task.classes`."""
+    positive = task.classes[-1]
+    gold = np.array([label == positive for (label,) in rows.labels])
+    said = np.array([label == positive for (label,) in rows.predicted])
+    return np.array([gold & said, said, gold], dtype=float).T
+
+
+def _positive_f1(sums: Array) -> Array:
+    return f1_of(sums, nothing=0.0)
+
+
+def _question_credits(task: Task, rows: PredictedRows) -> Array:
+    """(answered exactly, questions), in the first row of each question."""
+    terms = np.zeros((len(rows.labels), 2))
+    first: dict[Hashable, int] = {}
+    for at, (gold, said) in enumerate(pairs(rows)):
+        query = rows.queries[at]
+        question = first.setdefault(at if query is None else (rows.groups[at], query), at)
+        if question == at:
+            terms[at] = 1
+        if gold[0] != said[0]:
+            terms[question, 0] = 0
+    return terms
+
+
+def _span_counts(leave_out: frozenset[str]) -> Callable[[Task, PredictedRows], Array]:
+    """(spans right in type and both borders, spans predicted, spans in the gold tags), but for these types."""
+
+    def terms(task: Task, rows: PredictedRows) -> Array:
+        counts = np.zeros((len(rows.labels), 3))
+        for row, pair in zip(counts, pairs(rows), strict=True):
+            gold, said = ({span for span in spans(tags) if span[2] not in leave_out} for tags in pair)
+            row[:] = len(gold & said), len(said), len(gold)
+        return counts
+
+    return terms
+
+
+def _micro_f1(sums: Array) -> Array:
+    return f1_of(sums, nothing=100.0)
+
+
+class_accuracy = SumMetric(_class_accuracy, share)
+"""Share of labels that are right."""
+candidate_accuracy = SumMetric(_candidate_accuracy, share)
+"""Share of examples whose chosen candidate has the text of a right one."""
+tag_accuracy = SumMetric(_tag_accuracy, share)
+"""Share of words whose tag is right, over all words alike."""
+macro_f1 = SumMetric(_class_counts, _mean_class_f1)
+"""Unweighted mean of the classes' F1 over all positions; a class absent from both counts 0 (scikit-learn's default)."""
+f1a = SumMetric(_positive_counts, _positive_f1)
+"""F1 of the positive class, the last of `task.classes`, over all answers of all questions (MultiRC's F1a).
+
+0 when it occurs neither among the labels nor among the predictions.
+"""
+question_em = SumMetric(_question_credits, share)
+"""The share of questions answered exactly: all examples with one `query` (of one `group`) are right (MultiRC). An
+example without a query is a question of its own."""
+entity_f1 = SumMetric(_span_counts(frozenset()), _micro_f1)
+"""Micro-averaged F1 of entities (type and both borders right), as the CoNLL evaluation counts them; with no entity on
+either side it is 100."""
+argument_f1 = SumMetric(_span_counts(WITHOUT_V), _micro_f1)
+"""Micro-averaged F1 of a predicate's arguments: spans of all types but V and C-V, which are the predicate itself.
+
+The predicate is given, so that its spans would only raise the score. A continued argument (C-) is a span of its own,
+unlike in the official srl-eval.pl, which joins it to its first piece; scores are near, not equal.
+"""
+argument_f1_with_v = SumMetric(_span_counts(frozenset()), _micro_f1)
+"""The same with V and C-V counted, as some papers report it."""

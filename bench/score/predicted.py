@@ -1,0 +1,22 @@
+"""Predictions beside what was right, as metrics read them. Loads no numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Prediction = Sequence[int] | str | float  # for one example: class or candidate numbers, a text, a number
+
+
+@dataclass(frozen=True)
+class PredictedRows:
+    """Examples with what was said of them, a list each: the columns of predictions.parquet that metrics read.
+
+    `labels` are the right class, a tag per word, the right candidates' texts, answers' texts (none: no answer), or a
+    number; `predicted` is in the same form, "" says "no answer".
+    """
+
+    labels: Sequence[Sequence[str]]
+    predicted: Sequence[Sequence[str]]
+    groups: Sequence[str | None]
+    queries: Sequence[str | None]

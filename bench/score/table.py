@@ -1,0 +1,29 @@
+"""Predictions as the columns of a record's predictions.parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.score.answers import Found
+from bench.score.kind import kind_of
+from bench.score.predicted import Prediction
+from bench.task import Example, Task
+
+
+def prediction_table(
+    task: Task, examples: Sequence[Example], found: Sequence[Found], predictions: Sequence[Prediction]
+) -> dict[str, list[Any]]:
+    """The columns by name, a row per example (see bench.store.predictions)."""
+    kind = kind_of(task)
+    rows = kind.rows(task, examples, predictions)
+    return {
+        "id": [example.id for example in examples],
+        "group": list(rows.groups),
+        "query": list(rows.queries),
+        "label": list(rows.labels),
+        "predicted": list(rows.predicted),
+        "candidates": [list(answer.candidates) for answer in found],
+        "probabilities": [kind.kept_probabilities(task, answer) for answer in found],
+        "null_margin": [answer.null_margin for answer in found],
+    }
