@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.model.attachment import Attachment, LayerPrefixes, Prompts, SlotPrompts, Weights
     from bench.model.injected import Injected
     from bench.registry import method
-    from bench.report.frame import load
+    from bench.report.read.frame import load
     from bench.task import Answer, Example, Source, Suite, Task, bio
     from bench.tuning import Joint, Method, Slots
 
@@ -35,7 +35,7 @@ _ROOMS = {
     "bench.model.attachment": ("Attachment", "LayerPrefixes", "Prompts", "SlotPrompts", "Weights"),
     "bench.model.injected": ("Injected",),
     "bench.registry": ("method",),
-    "bench.report.frame": ("load",),
+    "bench.report.read.frame": ("load",),
     "bench.task": ("Answer", "Example", "Source", "Suite", "Task", "bio"),
     "bench.tuning": ("Joint", "Method", "Slots"),
 }

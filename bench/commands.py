@@ -22,7 +22,7 @@ from bench.model.source import find_model, weight_shapes
 from bench.plan import Grid, plan
 from bench.preview import print_cells, print_choice, print_plan
 from bench.registry import load_plugin, methods, suites
-from bench.report.trials import trials_table
+from bench.report.tables.trials import trials_table
 from bench.selection import Choice, choose, possible, trials_to_run
 from bench.store.record import Record
 from bench.store.store import Store
@@ -161,8 +161,8 @@ def report_folders(
     samples: int,
 ) -> None:
     """Write the report of some results folders (default: the newest) and print its tables."""
-    from bench.report.console import print_section, print_table
-    from bench.report.write import check, collect, write
+    from bench.report.files import check, collect, write
+    from bench.report.tables.console import print_section, print_table
 
     for path in plugins:
         load_plugin(path)

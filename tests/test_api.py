@@ -13,7 +13,7 @@ import pytest
 
 import bench
 from bench.checkout import FOLDERS
-from bench.report.frame import COLUMNS
+from bench.report.read.frame import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 

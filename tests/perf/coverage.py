@@ -26,11 +26,11 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import ndtri
 
-from bench.report.comparing import sides
-from bench.report.entries import Entry
-from bench.report.evidence import bootstrap
-from bench.report.intervals import estimate, interval
-from bench.report.judging import Question, judge
+from bench.report.statistics.bootstrap import bootstrap
+from bench.report.statistics.differences import sides
+from bench.report.statistics.intervals import estimate, interval
+from bench.report.statistics.judging import Question, judge
+from bench.report.statistics.samples import Entry
 from bench.score.metrics import accuracy
 
 REFERENCE = 70.0  # points

@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bench.report.collapse import part
-from bench.report.comparing import Difference, Place, directions, sides
-from bench.report.entries import AVERAGE, Entry, mean_entry
-from bench.report.intervals import Estimate, estimate
-from bench.report.judging import ALL, TRAINED, Judgement, Question, judge, verdict
-from bench.report.multiplicity import holm
+from bench.report.statistics.collapse import part
+from bench.report.statistics.differences import Difference, Place, directions, sides
+from bench.report.statistics.intervals import Estimate, estimate
+from bench.report.statistics.judging import ALL, TRAINED, Judgement, Question, judge, verdict
+from bench.report.statistics.multiplicity import holm
+from bench.report.statistics.samples import AVERAGE, Entry, mean_entry
 
 TRIVIAL = 53.0
 SEEDS = (3, 5, 10, 20)

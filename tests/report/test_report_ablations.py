@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bench.report import published
-from bench.report.ablations import Ablation, ablations
-from bench.report.figures import assign_styles
-from bench.report.pictures import pictures
-from bench.report.sweeps import variants
-from bench.report.write import collect, write_report
+from bench.report.figures.ablations import Ablation, ablations
+from bench.report.figures.captioned import pictures
+from bench.report.figures.lines import assign_styles
+from bench.report.files import collect, write_report
+from bench.report.read import published
+from bench.report.read.sweeps import variants
 
 BASE = {"length": 20, "layers": "all", "reparam": "none", "head": "linear", "learning_rate": 5e-3}
 LARGE = "FacebookAI/roberta-large"

@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from bench.cell import Cell
-from bench.report.write import write_report
+from bench.report.files import write_report
 from bench.store.record import CurvePoint
 from bench.store.store import Store
 from tests.report.conftest import make_cell, make_record

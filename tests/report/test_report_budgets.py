@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench.cell import Budget
-from bench.report.budgets import against_budgets, orders
-from bench.report.write import Report, collect, write
+from bench.report.figures.budgets import against_budgets, orders
+from bench.report.files import Report, collect, write
 
 SCORES = {  # steps -> method -> score
     100: {"finetune": 80.0, "ptv2": 60.0},

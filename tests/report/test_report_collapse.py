@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import barnard_exact, beta, binom
 
-from bench.report.collapse import Parted, barnard, chance, flukes, leave_out, most, part, whole_tasks
-from bench.report.entries import Entry
+from bench.report.statistics.collapse import Parted, barnard, chance, flukes, leave_out, most, part, whole_tasks
+from bench.report.statistics.samples import Entry
 
 TRIVIAL, ROWS = 53.0, 300  # a run's own standard error is then 2.9 points at the trivial score, 2.0 at 86
 

@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, t, ttest_ind
 
-from bench.report.comparing import ONE_SEED, Side, average, difference, directions, improvement, joined, sides
-from bench.report.entries import Entry
-from bench.report.intervals import shared_variance
+from bench.report.statistics.differences import (
+    ONE_SEED,
+    Side,
+    average,
+    difference,
+    directions,
+    improvement,
+    joined,
+    sides,
+)
+from bench.report.statistics.intervals import shared_variance
+from bench.report.statistics.samples import Entry
 from tests.report.test_report_intervals import entry as of_answers
 from tests.report.test_report_intervals import right_or_wrong, slow_variance
 

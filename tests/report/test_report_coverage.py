@@ -31,7 +31,7 @@ def test_more_seeds_decide_more() -> None:
 
 def test_an_interval_over_seeds_of_examples_alone_would_miss() -> None:
     """The simulation can fail: leave out the level of seeds and far fewer intervals hold the truth."""
-    from bench.report.intervals import Estimate, estimate, interval
+    from bench.report.statistics.intervals import Estimate, estimate, interval
     from tests.perf.coverage import REFERENCE, draw
 
     held = 0

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.report.evidence import Evidence, bootstrap, by_unit, gather, units
-from bench.report.frame import frame
+from bench.report.read.frame import frame
+from bench.report.statistics.bootstrap import Evidence, bootstrap, by_unit, gather, units
 from bench.score.metrics import Rows, accuracy
 from bench.store.predictions import write_predictions
 from bench.store.record import Record

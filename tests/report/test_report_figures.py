@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bench.errors import UsageError
-from bench.report import published
-from bench.report.curves import Curve, Panel, average_panel, task_panels
-from bench.report.figures import assign_styles, draw, render, spread
-from bench.report.write import collect, write_report
+from bench.report.figures.curves import Curve, Panel, average_panel, task_panels
+from bench.report.figures.lines import assign_styles, draw, render, spread
+from bench.report.files import collect, write_report
+from bench.report.read import published
 
 CHOSEN = ("rte", "boolq", "cb")
 ACCURACY = dict.fromkeys(CHOSEN, "accuracy")

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from bench.cell import Budget
-from bench.report.frame import COLUMNS, frame
+from bench.report.read.frame import COLUMNS, frame
 
 
 def test_a_finished_cell_has_a_row_per_metric(cell: Any, record: Any, store: Any) -> None:

@@ -10,9 +10,9 @@ from scipy.optimize import brentq
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 
-from bench.report.entries import Entry, mean_entry
-from bench.report.evidence import bootstrap
-from bench.report.intervals import Estimate, estimate, held, interval, margins, tails
+from bench.report.statistics.bootstrap import bootstrap
+from bench.report.statistics.intervals import Estimate, estimate, held, interval, margins, tails
+from bench.report.statistics.samples import Entry, mean_entry
 from bench.score.metrics import accuracy
 from tests.perf.verdict_worlds import paired
 

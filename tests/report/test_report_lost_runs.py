@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.report.write import write_report
+from bench.report.files import write_report
 from tests.report.conftest import NUM_ROWS
 from tests.report.test_report_verdicts import AVERAGE, report_on, row
 

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 from scipy.stats import f as fisher
 
-from bench.report.moderation import moderate, trigamma_inverse
+from bench.report.statistics.moderation import moderate, trigamma_inverse
 
 
 def cells(num: int, true: np.ndarray, degrees: float, seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.report.multiplicity import holm, two_doors
+from bench.report.statistics.multiplicity import holm, two_doors
 
 LEVEL = 0.05
 

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.report.figures import MARKERS as DRAWN
+from bench.report.figures.lines import MARKERS as DRAWN
+from bench.report.files import Report, collect
 from bench.report.page.cells import short
 from bench.report.page.claims import difference_text, verdict_text
 from bench.report.page.drawing import MARKERS, forest
-from bench.report.page.samples import is_right, spaced
-from bench.report.write import Report, collect
+from bench.report.page.predictions import is_right, spaced
 from tests.report.test_report_page import Reader, page_of, written
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.report.paper_table import paper_table
-from bench.report.write import Report, collect, write_report
+from bench.report.files import Report, collect, write_report
+from bench.report.tables.paper import paper_table
 
 CHOSEN = {"superglue": ("rte", "boolq", "cb")}
 LARGE = "FacebookAI/roberta-large"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.report.pareto import CostPanel, cost_panels, front
-from bench.report.write import collect
+from bench.report.figures.pareto import CostPanel, cost_panels, front
+from bench.report.files import collect
 from bench.store.record import Costs, Parameters
 
 

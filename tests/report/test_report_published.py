@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench.report import published
-from bench.report.published import matches
-from bench.report.write import Report, collect, write_report
+from bench.report.files import Report, collect, write_report
+from bench.report.read import published
+from bench.report.read.published import matches
 
 CHOSEN = {"superglue": ("rte", "boolq", "cb")}
 LARGE = "FacebookAI/roberta-large"

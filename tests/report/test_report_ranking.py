@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bench.report.ranking import CROSSINGS, RANKS
+from bench.report.statistics.ranking import CROSSINGS, RANKS
 from tests.report.test_report_verdicts import report_on
 
 

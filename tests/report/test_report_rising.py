@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.report.rising import MEANING, Rise, rise
-from bench.report.write import collect
+from bench.report.files import collect
+from bench.report.statistics.rising import MEANING, Rise, rise
 from bench.store.record import CurvePoint
 
 LEVEL_CURVE = [60.0, 78.0, 80.0, 79.0, 80.0, 79.5, 80.0, 79.0, 80.0]

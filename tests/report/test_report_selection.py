@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from bench.cell import TRIAL_SEED, Cell
-from bench.report.formats import LATEX
-from bench.report.frame import frame, outcomes, scored, varied
-from bench.report.power import errors_needed, seeds_can_show
-from bench.report.sections import Section, section_csv, section_latex, section_markdown
-from bench.report.trials import chosen_section
-from bench.report.variance import shares, variance_section
+from bench.report.read.frame import frame, outcomes, scored, varied
+from bench.report.statistics.power import errors_needed, seeds_can_show
+from bench.report.tables.formats import LATEX
+from bench.report.tables.table import Section, section_csv, section_latex, section_markdown
+from bench.report.tables.trials import chosen_section
+from bench.report.tables.variance import shares, variance_section
 from bench.store.record import Record
 
 # --- chosen settings
@@ -226,7 +226,7 @@ def test_the_errors_needed_are_the_sums_of_students_quantiles(seeds: int, tests:
 
 
 def test_what_is_needed_is_what_the_tests_of_verdicts_need() -> None:
-    from bench.report.intervals import Estimate, tails
+    from bench.report.statistics.intervals import Estimate, tails
 
     level = 0.05 / (2 * 9)
     needed = 2.0 * errors_needed(3, 9)
@@ -271,8 +271,8 @@ def test_a_plan_counts_the_comparisons_of_its_averages(cell: Any, tmp_path: Path
 
 
 def test_lines_swept_with_trials_are_a_sweep_by_what_was_given(cell: Any, record: Any, store: Any) -> None:
-    from bench.report.sweeps import find, variants
-    from bench.report.write import collect
+    from bench.report.files import collect
+    from bench.report.read.sweeps import find, variants
 
     records = []
     for length, rate in ((2, 0.1), (8, 0.01)):  # each variant's trials chose another rate

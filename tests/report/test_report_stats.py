@@ -11,9 +11,9 @@ import pytest
 from scipy.stats import t as student
 from scipy.stats import trim_mean
 
-from bench.report.entries import entries
-from bench.report.frame import frame
-from bench.report.stats import averages, interquartile_mean, summarise
+from bench.report.read.frame import frame
+from bench.report.statistics.samples import entries
+from bench.report.statistics.summary import averages, interquartile_mean, summarise
 from bench.store.store import Store
 
 CHOSEN = {"superglue": ("rte", "boolq", "cb")}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bench.cell import Budget
-from bench.report.entries import entries
-from bench.report.frame import frame
-from bench.report.stats import summarise
-from bench.report.sweeps import Sweep, Variant, find, kind, layer_range, shown_lines, variants
+from bench.report.read.frame import frame
+from bench.report.read.sweeps import Sweep, Variant, find, kind, layer_range, shown_lines, variants
+from bench.report.statistics.samples import entries
+from bench.report.statistics.summary import summarise
 
 BASE = {"length": 20, "layers": "all", "reparam": "none", "head": "linear"}
 

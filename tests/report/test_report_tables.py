@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from bench.cell import Budget
-from bench.report.console import print_table
-from bench.report.formats import latex, latex_text, markdown
-from bench.report.tables import Table
-from bench.report.wording import count_text, natural, score_text, seeds_text, share_text
-from bench.report.write import collect, write_report
+from bench.report.files import collect, write_report
+from bench.report.tables.console import print_table
+from bench.report.tables.formats import latex, latex_text, markdown
+from bench.report.tables.numbers import count_text, natural, score_text, seeds_text, share_text
+from bench.report.tables.scores import Table
 from bench.store.record import Costs, Counts
 
 AVERAGE = {"superglue": ("rte", "boolq", "cb")}

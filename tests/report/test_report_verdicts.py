@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from bench.errors import UsageError
-from bench.report.judging import verdict
-from bench.report.verdicts import COMPARISONS
-from bench.report.write import Report, collect, write_report
+from bench.report.files import Report, collect, write_report
+from bench.report.statistics.judging import verdict
+from bench.report.statistics.verdicts import COMPARISONS
 from bench.store.store import Store
 from tests.report.conftest import NUM_ROWS
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from bench.cell import Budget, Cell
 from bench.errors import UsageError
-from bench.report.write import collect, write_report
+from bench.report.files import collect, write_report
 from bench.store.record import Costs, Counts, CurvePoint, Parameters, Record
 
 
@@ -62,8 +62,8 @@ def test_a_place_that_cannot_be_written_to_is_a_usage_error(cell: Any, record: A
 def test_a_report_loads_no_deep_learning_library(cell: Any, record: Any, store: Any) -> None:
     made = store([record(cell(), 60.0)])
     code = (
-        "import sys; from pathlib import Path; from bench.report.write import FORMATS, write_report\n"
-        "import bench.report.console\n"
+        "import sys; from pathlib import Path; from bench.report.files import FORMATS, write_report\n"
+        "import bench.report.tables.console\n"
         "write_report([Path(sys.argv[1])], FORMATS, {}, True)\n"
         "assert not {'torch', 'transformers', 'datasets'} & set(sys.modules), sorted(sys.modules)\n"
         "assert 'matplotlib.pyplot' not in sys.modules"

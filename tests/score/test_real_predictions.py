@@ -15,8 +15,8 @@ from torchmetrics.functional.text import squad
 
 from bench.plan import Grid, plan
 from bench.registry import find_suite
-from bench.report.evidence import gather
-from bench.report.frame import frame
+from bench.report.read.frame import frame
+from bench.report.statistics.bootstrap import gather
 from bench.runner import Options, run
 from bench.score.metrics import Rows, metrics_of
 from bench.store.store import Store

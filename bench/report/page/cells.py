@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.report.entries import AVERAGE
-from bench.report.frame import Outcome
-from bench.report.page.samples import Samples, spaced
-from bench.report.wording import count_text, model_texts, percent_text, rate_text
+from bench.report.page.predictions import Samples, spaced
+from bench.report.read.frame import Outcome
+from bench.report.statistics.samples import AVERAGE
+from bench.report.tables.numbers import count_text, model_texts, percent_text, rate_text
 from bench.store.record import Costs, Counts, Parameters, Part
 
 if TYPE_CHECKING:
-    from bench.report.write import Report
+    from bench.report.files import Report
 
 MOST_POINTS = 24  # of a curve
 MOST_CURVES = 2000  # cells with their curve

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.report.entries import AVERAGE
-from bench.report.judging import TRAINED
 from bench.report.page.cells import Embedded, short
 from bench.report.page.drawing import forest
-from bench.report.wording import count_text, model_texts, natural, rate_text
+from bench.report.statistics.judging import TRAINED
+from bench.report.statistics.samples import AVERAGE
+from bench.report.tables.numbers import count_text, model_texts, natural, rate_text
 
 if TYPE_CHECKING:
-    from bench.report.write import Report
+    from bench.report.files import Report
 
 SIGNS = {"matches": "=", "better": "▲", "worse": "▼", "undecided": "?"}
 WITHOUT = "no seed to compare"

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.report.entries import AVERAGE
-from bench.report.formats import NO_PROBLEMS
 from bench.report.page.cells import Embedded, short
 from bench.report.page.claims import SIGNS, claims
-from bench.report.tables import FIXED, Table
-from bench.report.wording import count_text, model_texts, natural
+from bench.report.statistics.samples import AVERAGE
+from bench.report.tables.formats import NO_PROBLEMS
+from bench.report.tables.numbers import count_text, model_texts, natural
+from bench.report.tables.scores import FIXED, Table
 
 if TYPE_CHECKING:
-    from bench.report.write import Report
+    from bench.report.files import Report
 
 MOST_PROBLEMS = 500
 MOST_COMMANDS = 10

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
-    from bench.report.figures import Style
+    from bench.report.figures.lines import Style
 
 # matplotlib's markers in a box of 12 × 12
 MARKERS = {

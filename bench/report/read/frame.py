@@ -1,0 +1,224 @@
+"""Results folders as one tidy table: a row per cell and metric, planned cells that have no result among them."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.cell import Cell
+from bench.report.read.names import labels
+from bench.report.tables.numbers import budget_text
+from bench.store.record import Record
+from bench.store.store import Store
+
+COLUMNS = (
+    "id", "suite", "task", "model", "method", "label", "head", "seed", "protocol", "budget", "max_length", "precision",
+    "metric", "main", "score", "trivial", "status", "reason",
+    "backbone_parameters", "backbone_layers", "trained_parameters", "stored_parameters",
+    "train_seconds", "tokens_per_second", "peak_bytes", "steps", "forward_passes", "joint_steps", "scored_rows",
+    "scored_cut", "results", "trials", "settings", "given",
+)  # fmt: skip
+NAN = math.nan
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A cell somebody asked for, with what came of it, if anything did."""
+
+    cell: Cell
+    record: Record | None
+    results: str  # the folder it was found in
+    reason: str = ""  # why there is no record, where that is known
+
+
+def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list[Outcome]:
+    """Every cell planned or recorded in any of the folders, trials among them, once per suite that asked for it.
+
+    Where several folders hold the same cell a finished record goes before a failure, then the first folder before the
+    next. A record counts for every suite that planned its cell, because a cell's id does not cover the suite's name.
+    Where a folder's trials came to another choice later, what was measured with the earlier choice is left out.
+    Files that cannot be read are left out and named in `problems`; without that list they are a UsageError.
+    """
+    broken = None if problems is None else lambda error: problems.append(f"left out: {error}")
+    asked: dict[tuple[str, str], tuple[Cell, str]] = {}
+    records: dict[str, tuple[Record, str]] = {}
+    stores = list(stores)
+    choices: dict[Path, dict[Hashable, str]] = {}
+    for store in stores:
+        planned = store.planned(broken)
+        choices[store.path] = {cell.choice: cell.id for cell in planned if cell.tried}
+        for cell in planned:
+            asked.setdefault((cell.id, cell.suite), (cell, str(store.path)))
+    for store in stores:
+        for record in store.records(broken):
+            if choices[store.path].get(record.cell.choice, record.id) != record.id:
+                continue
+            asked.setdefault((record.id, record.cell.suite), (record.cell, str(store.path)))
+            if record.id not in records or (record.status == "done" and records[record.id][0].status != "done"):
+                records[record.id] = record, str(store.path)
+    chosen = {cell.choice for cell, _ in asked.values() if cell.drawn}
+    found = []
+    for (cell_id, _), (cell, planned_in) in asked.items():
+        if cell.tried and not cell.drawn and cell.choice in chosen:
+            continue  # one folder still waits for the choice that another has made
+        record_or_none, folder = records.get(cell_id, (None, planned_in))
+        found.append(Outcome(cell, record_or_none, folder, "" if record_or_none else _waits(cell, records)))
+    if problems is not None:
+        problems += [f"{path} has no record; its cell counts as missing" for st in stores for path in st.half_written()]
+    return sorted(found, key=lambda o: (o.cell.suite, o.cell.task, o.cell.model, o.cell.method, o.cell.seed, o.cell.id))
+
+
+def _waits(cell: Cell, records: Mapping[str, tuple[Record, str]]) -> str:
+    """Why a cell whose settings trials must choose is not there."""
+    if not cell.tried or cell.drawn:
+        return ""
+    statuses = [records[each][0].status if each in records else "missing" for each in cell.tried]
+    if set(statuses) <= {"failed", "diverged"}:
+        return f"no setting could be chosen: all of {len(statuses)} trials failed or diverged"
+    return f"its setting is not chosen yet: {statuses.count('done')} of {len(statuses)} trials are finished"
+
+
+def frame(stores: Iterable[Store], problems: list[str] | None = None) -> pd.DataFrame:
+    """The outcomes in results folders as `scored` makes a table of them; `problems` as for `outcomes`."""
+    return scored(outcomes(stores, problems))
+
+
+def load(*folders: str | os.PathLike[str]) -> pd.DataFrame:
+    """Results folders as one tidy table, `bench.load("results/a", "results/b")`: a row per cell and metric.
+
+    Columns as `scored` describes; results/README.md has a line for each. Where folders hold the same cell, a finished
+    record goes before a failure, then the first folder before the next. Files that cannot be read are left out with a
+    warning; UsageError for a folder that is no results folder.
+    """
+    problems: list[str] = []
+    rows = frame([Store.open(Path(folder)) for folder in folders], problems)
+    for problem in problems:
+        warnings.warn(problem, stacklevel=2)
+    return rows
+
+
+def scored(found: Sequence[Outcome]) -> pd.DataFrame:
+    """One row per metric and cell that is scored, but for those of `--vary` and trials; columns COLUMNS.
+
+    `score` and `trivial` run from 0 to 100 and are NaN where the status is missing, failed or diverged (`trivial` is
+    kept where a failed record has it). `label` is the cell's, with more words where needed (see read.names).
+    `settings` are all of the method's settings, `given` those somebody set, each as a dict; `trials` is the number of
+    settings that they were chosen from, 0 where they were given. Parameters are numbers of scalars;
+    `backbone_parameters` and `backbone_layers` are filled in from other cells of the same model.
+    """
+    table, streams = _with_streams(found)
+    ordinary = [cell_id for cell_id, seeds in streams.items() if not seeds]
+    return table[table["id"].isin(ordinary)].reset_index(drop=True)
+
+
+def varied(found: Sequence[Outcome]) -> pd.DataFrame:
+    """The cells of `--vary`, in the columns COLUMNS with `stream` and `stream_seed`, a row per metric.
+
+    Each stream's rows have the ordinary cell at the first seed among them, at which that stream's seed is the same.
+    """
+    table, streams = _with_streams(found)
+    if not any(streams.values()):
+        return table.head(0).assign(stream="", stream_seed=0)
+    alone = [next(iter(streams[cell_id].items()), ("", 0)) for cell_id in table["id"]]
+    table = table.assign(stream=[stream for stream, _ in alone], stream_seed=[seed for _, seed in alone])
+    entry = ["suite", "task", "model", "label", "metric", "seed"]
+    bases = table[table["stream"] == ""].drop(columns=["stream", "stream_seed"])
+    own = table[table["stream"] != ""]
+    bases = bases.merge(own[[*entry, "stream"]].drop_duplicates(), on=entry)
+    bases["stream_seed"] = bases["seed"]
+    return pd.concat([own, bases], ignore_index=True).sort_values([*entry, "stream", "stream_seed"], ignore_index=True)
+
+
+def _with_streams(found: Sequence[Outcome]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+    """The rows of all scoring cells, and by id the streams with seeds of their own."""
+    scoring = [outcome for outcome in found if outcome.cell.stage == "score"]
+    return rows(scoring), {outcome.cell.id: outcome.cell.streams for outcome in scoring}
+
+
+def rows(found: Sequence[Outcome]) -> pd.DataFrame:
+    """A row per metric of each of these outcomes, with the columns COLUMNS; see `scored`."""
+    names = labels([outcome.cell for outcome in found])
+    metrics = _metrics(found)
+    sizes = _backbones(found, lambda record: record.parameters.backbone)
+    depths = _backbones(found, lambda record: record.provenance.get("layers", 0))
+    found_rows = []
+    for outcome, label in zip(found, names, strict=True):
+        model = outcome.cell.model
+        common = _common(outcome, label, sizes.get(model, NAN)) | {"backbone_layers": depths.get(model, NAN)}
+        found_rows += [common | measured for measured in _measured(outcome.record, metrics[outcome.cell.task])]
+    return pd.DataFrame(found_rows, columns=list(COLUMNS))
+
+
+def _metrics(found: Sequence[Outcome]) -> dict[str, dict[str, bool]]:
+    """Per task the metrics that any of its records knows, and whether each is the main one."""
+    known: dict[str, dict[str, bool]] = defaultdict(dict)
+    for outcome in found:
+        if outcome.record is not None:
+            record = outcome.record
+            for metric in (record.main_metric, *record.scores):
+                known[outcome.cell.task][metric] = metric == record.main_metric
+    return known
+
+
+def _backbones(found: Sequence[Outcome], size: Callable[[Record], float]) -> dict[str, float]:
+    """Per model a size of its backbone, for the models of which some record says it."""
+    return {
+        outcome.cell.model: float(size(outcome.record))
+        for outcome in found
+        if outcome.record is not None and size(outcome.record)
+    }
+
+
+def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[str, Any]:
+    """What all rows of a cell share."""
+    cell, record = outcome.cell, outcome.record
+    done = record if record is not None and record.status == "done" else None
+    return {
+        "id": record.id if record is not None else cell.id,
+        "suite": cell.suite,
+        "task": cell.task,
+        "model": cell.model,
+        "method": cell.method,
+        "label": label,
+        "head": str(cell.settings.get("head", "")),
+        "seed": cell.seed,
+        "protocol": cell.protocol,
+        "budget": budget_text(cell.budget),
+        "max_length": cell.budget.max_length,
+        "precision": cell.precision,
+        "status": record.status if record is not None else "missing",
+        "reason": (record.reason or "") if record is not None else outcome.reason,
+        "backbone_parameters": backbone_parameters,
+        "trained_parameters": float(done.parameters.trained) if done else NAN,
+        "stored_parameters": float(done.parameters.stored) if done else NAN,
+        "train_seconds": done.costs.train_seconds if done else NAN,
+        "tokens_per_second": done.costs.tokens_per_second if done else NAN,
+        "peak_bytes": float(done.costs.peak_bytes) if done else NAN,
+        "steps": float(done.costs.steps) if done else NAN,
+        "forward_passes": float(done.costs.forward_passes or NAN) if done else NAN,
+        "joint_steps": float(done.costs.joint_steps) if done else NAN,
+        "scored_rows": float(done.counts.scored) if done else NAN,
+        "scored_cut": float(done.counts.scored_cut) if done else NAN,
+        "results": outcome.results,
+        "trials": cell.trials,
+        "settings": dict(cell.settings),
+        "given": dict(cell.given),
+    }
+
+
+def _measured(record: Record | None, known: dict[str, bool]) -> list[dict[str, Any]]:
+    """One piece of a row per metric; a task of which nothing is known has one row with an unnamed main metric."""
+    scores = record.scores if record is not None and record.status == "done" else {}
+    trivial = record.trivial if record is not None else {}
+    return [
+        {"metric": metric, "main": main, "score": scores.get(metric, NAN), "trivial": trivial.get(metric, NAN)}
+        for metric, main in (known or {"": True}).items()
+    ]

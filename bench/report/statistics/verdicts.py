@@ -1,0 +1,127 @@
+"""Does a method match the reference? The verdicts of a report's suites, with what stands beside them, as a table.
+
+How they come about stands in statistics.judging. The difference and its verdict are of runs that trained; `collapsed`
+of `runs` and the bound of that rate are the other half of the claim, and `difference_all` is the difference over all
+runs, of which one that diverged or failed counts as the trivial score.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.report.statistics.collapse import Parted, most
+from bench.report.statistics.differences import Sides, improvement, sides
+from bench.report.statistics.intervals import interval
+from bench.report.statistics.judging import Judgement, Question, judge
+from bench.report.statistics.samples import AVERAGE, Entry, Key
+from bench.report.tables.numbers import seeds_text
+
+COMPARISONS = [
+    "suite", "task", "metric", "model", "label", "method", "reference", "difference", "low", "high", "level",
+    "tested_low", "tested_high", "p_equivalent", "p_different", "margin", "verdict", "about", "n_seeds", "runs",
+    "collapsed", "collapse_bound", "reference_runs", "reference_collapsed", "reference_collapse_bound",
+    "difference_all", "improvement", "note",
+]  # fmt: skip
+Entries = Mapping[Key, Entry]
+Chosen = Mapping[str, Sequence[str]]
+References = Mapping[tuple[str, str], str]
+
+
+def sides_of(entries: Entries, chosen: Chosen, metrics: Mapping[tuple[str, str], str]) -> dict[str, Sides]:
+    """Per suite its lines by their main metrics, `metrics` by (suite, task)."""
+    return {
+        suite: sides(
+            {
+                (task, model, label): entry
+                for (of, task, model, label, metric), entry in entries.items()
+                if of == suite and task != AVERAGE and metrics.get((of, task)) == metric
+            },
+            chosen[suite],
+        )
+        for suite in chosen
+    }
+
+
+def comparisons(
+    summary: pd.DataFrame, chosen: Chosen, known: Mapping[str, Sides], references: References, margin: float
+) -> pd.DataFrame:
+    """Every line against its reference, per suite, task (main metric) and model, with the columns COMPARISONS.
+
+    `summary` has a row for each entry, the averages among them; `references` gives each (suite, label) the label it is
+    compared with, and lines without one are left out. Differences are in points of the score, `margin` too. `note` is a
+    tuple of short texts.
+    """
+    rows = summary[summary["main"].astype(bool)]
+    found: list[dict[str, Any]] = []
+    for suite in chosen:
+        own = [row for row in rows[rows["suite"] == suite].to_dict("records") if (suite, row["label"]) in references]
+        questions = [Question(row["task"], row["model"], row["label"], references[suite, row["label"]]) for row in own]
+        judged = judge(questions, known[suite], chosen[suite], margin)
+        for row, question, one in zip(own, questions, judged, strict=True):
+            of_entry = {name: row[name] for name in ("suite", "task", "metric", "model", "label", "method")}
+            tasks = chosen[suite] if question.task == AVERAGE else (question.task,)
+            found.append(of_entry | _row(question, one, margin) | _beside(known[suite], tasks, question, one))
+    return pd.DataFrame(found, columns=COMPARISONS)
+
+
+def _row(question: Question, one: Judgement, margin: float) -> dict[str, Any]:
+    low, high = interval(one.difference.found)
+    return {
+        "reference": question.reference, "difference": one.difference.found.mean, "low": low, "high": high,
+        "level": one.level, "tested_low": one.low, "tested_high": one.high, "p_equivalent": one.p[2],
+        "p_different": min(one.p[:2]), "margin": margin, "verdict": one.verdict, "about": one.about,
+        "n_seeds": one.difference.num_seeds,
+    }  # fmt: skip
+
+
+def _beside(known: Sides, tasks: Sequence[str], question: Question, one: Judgement) -> dict[str, Any]:
+    """Rates of collapse, difference and chances over all runs, and notes."""
+    line, reference = (_parted(known, tasks, question.model, name) for name in (question.label, question.reference))
+    notes = [*one.difference.notes, *_notes(line, question.label), *_notes(reference, question.reference)]
+    every = [(line[task].entry.every_run, reference[task].entry.every_run) for task in line if task in reference]
+    difference_all, chance = math.nan, math.nan
+    if len(every) == len(tasks):
+        difference_all = float(np.mean([own.mean() - other.mean() for own, other in every]))
+        chance = improvement([own for own, _ in every], [other for _, other in every])
+        left_out = [task for side in (line, reference) for task, parted in side.items() if parted.num_left_out]
+        if left_out:
+            notes.append(f"over all runs, lost ones at the trivial score: {difference_all:+.1f}".replace("-", "−"))
+    return {
+        **_rates(line, ""), **_rates(reference, "reference_"),
+        "difference_all": difference_all, "improvement": chance, "note": tuple(notes),
+    }  # fmt: skip
+
+
+def _parted(known: Sides, tasks: Sequence[str], model: str, label: str) -> dict[str, Parted]:
+    return {task: known.of[task, model, label].parted for task in tasks if (task, model, label) in known.of}
+
+
+def _rates(parted: Mapping[str, Parted], of: str) -> dict[str, float]:
+    """Runs and collapsed ones on the tasks where some trained, and the bound of their rate; NaN where none did."""
+    trained = [one for one in parted.values() if not one.flat]
+    runs, count = sum(one.num_runs for one in trained), sum(one.num_collapsed for one in trained)
+    found = (float(runs), float(count), most(count, runs)) if runs else (math.nan,) * 3
+    return dict(zip((f"{of}runs", f"{of}collapsed", f"{of}collapse_bound"), found, strict=True))
+
+
+def _notes(parted: Mapping[str, Parted], label: str) -> list[str]:
+    """Which runs of a line collapsed, diverged, failed, and where none trained."""
+    several = len(parted) > 1
+    notes = []
+    for task, one in parted.items():
+        on = f" on {task}" if several else ""
+        if one.flat:
+            notes.append(f"{label} at the trivial score{on}, all {one.num_runs} runs")
+        lost = (
+            ("collapsed", one.collapsed),
+            ("may have collapsed", one.doubtful),
+            ("diverged", one.diverged),
+            ("failed, left out", one.entry.failed),
+        )
+        notes += [f"{label} {what}{on}: seed {seeds_text(seeds)}" for what, seeds in lost if seeds]
+    return notes
