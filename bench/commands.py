@@ -162,7 +162,7 @@ def report_folders(
 ) -> None:
     """Write the report of some results folders (default: the newest) and print its tables."""
     from bench.report.files import check, collect, write
-    from bench.report.tables.console import print_section, print_table
+    from bench.report.tables.console import print_table
 
     for path in plugins:
         load_plugin(path)
@@ -175,8 +175,8 @@ def report_folders(
         print(f"warning: {' '.join(warning.split())}", file=sys.stderr)
     for table in (*report.tables, *report.verdict_tables):
         print_table(table)
-        for section in report.sections.get(table.suite, ()):
-            print_section(section)
+        for further in report.further_tables.get(table.suite, ()):
+            print_table(further)
     for path in write(report, wanted, published, to, samples):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
 

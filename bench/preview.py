@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cell import Cell, Plan, Skip
+from bench.report.read.names import budget_text
 from bench.report.statistics.power import seeds_can_show
-from bench.report.tables.numbers import budget_text
 from bench.selection import Choice, settings_text
 
 

@@ -30,7 +30,7 @@ from bench.report.statistics.bootstrap import bootstrap
 from bench.report.statistics.differences import sides
 from bench.report.statistics.intervals import estimate, interval
 from bench.report.statistics.judging import Question, judge
-from bench.report.statistics.samples import Entry
+from bench.report.statistics.samples import Sample
 from bench.score.metrics import accuracy
 
 REFERENCE = 70.0  # points
@@ -89,7 +89,7 @@ def simulate(world: World, num_seeds: int, grids: range) -> Counter[str]:
     return counts
 
 
-def draw(world: World, num_seeds: int, grid: int) -> dict[str, Entry]:
+def draw(world: World, num_seeds: int, grid: int) -> dict[str, Sample]:
     """One grid's entries, by the names of TRUTHS, and the reference."""
     generator = np.random.default_rng([grid, num_seeds, WORLDS.index(world)])
     spread = np.sqrt(1 + world.seed**2 + world.difficulty**2 + world.gift**2)
@@ -105,7 +105,7 @@ def draw(world: World, num_seeds: int, grid: int) -> dict[str, Entry]:
         draws = bootstrap(terms, accuracy.combine, f"draws of {grid // SHARED}").T.astype(float)
         scores = accuracy.combine(terms.sum(axis=0))
         examples = frozenset({str(grid)})
-        entries[name] = Entry(tuple(range(num_seeds)), scores, draws, world.groups, examples)
+        entries[name] = Sample(tuple(range(num_seeds)), scores, draws, world.groups, examples)
     return entries
 
 

@@ -16,7 +16,7 @@ from torchmetrics.functional.text import squad
 from bench.plan import Grid, plan
 from bench.registry import find_suite
 from bench.report.read.frame import frame
-from bench.report.statistics.bootstrap import gather
+from bench.report.statistics.draws import draw_cells
 from bench.runner import Options, run
 from bench.score.metrics import Rows, metrics_of
 from bench.store.store import Store
@@ -34,7 +34,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[s
     with store.writing():
         run(plan(grid).cells, store, Options(torch.device("cpu")), Quiet())
     found = {}
-    assert gather(frame([store])).problems == []  # every file gives its record's scores
+    assert draw_cells(frame([store])).problems == []  # every file gives its record's scores
     for path in sorted(Path(folder, "cells").glob("*/record.json")):
         record = json.loads(path.read_text())
         assert record["status"] == "done", record["reason"]

@@ -15,9 +15,9 @@ from statistics import fmean
 import pandas as pd
 
 from bench.report.figures.curves import Curve, Panel, Point
-from bench.report.read import published as papers
-from bench.report.read.sweeps import MOST_LINES, Sweep, Variant, find, kind, layer_range
-from bench.report.tables.numbers import model_texts, natural
+from bench.report.read.names import model_names, natural
+from bench.report.read.published import ablation, counterpart, published_label
+from bench.report.read.sweeps import MOST_LINES, Sweep, SweepPoint, find_sweeps, layer_range, value_type
 
 MOST_PANELS = 12
 MOST_ROWS = 30  # of points beside one another
@@ -28,12 +28,12 @@ HEAD = "head"  # the one choice that every method has; drawn even where it names
 
 @dataclass(frozen=True)
 class PairRow:
-    """What a choice's values score, all else equal; `published` are the paper's scores of the same."""
+    """What a choice's values score, all else equal; `published` are the papers' scores of the same, by value."""
 
     name: str
     scores: Mapping[str, Point]
     trivial: float
-    published: Mapping[str, float]
+    published: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,20 @@ class Ablation:
     panels: tuple[Panel, ...]
     pairs: tuple[PairPanel, ...]
     notes: tuple[str, ...]
-    variants: tuple[Variant, ...]  # all that is drawn
-    published: bool  # whether some of the paper's numbers are
+    points: tuple[SweepPoint, ...]  # all that is drawn
+    published: bool  # whether some of the papers' numbers are
 
 
-def ablations(variants: Sequence[Variant], tasks: Sequence[str], overlay: pd.DataFrame | None) -> list[Ablation]:
+def ablations(points: Sequence[SweepPoint], tasks: Sequence[str], overlay: pd.DataFrame | None) -> list[Ablation]:
     """One per swept setting, by name; `tasks` come first, `overlay` are published numbers or None.
 
     A choice that tells apart the lines of another setting's figure gets none of its own, unless it is the head.
     """
-    sweeps = find(variants)
+    sweeps = find_sweeps(points)
     drawn_as_lines: set[str] = set()
     found, choices = [], []
     for setting, lines in sweeps.items():
-        if kind(lines) == "choice":
+        if value_type(lines) == "choice":
             choices.append(setting)
             continue
         drawn_as_lines |= {name for line in lines for name, _ in line.others}
@@ -105,19 +105,17 @@ def along_lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | No
     if len(by_place) > MOST_PANELS:
         hidden = f"{len(by_place) - MOST_PANELS} of {len(by_place)}"
         notes.append(f"{hidden} pairs of task and model are in the table alone.")
-    models = model_texts(model for _, model in by_place)
+    models = model_names(model for _, model in by_place)
     panels, drawn = [], []
     for (task, model), own in list(by_place.items())[:MOST_PANELS]:
-        kept = sorted(
-            sorted(own, key=lambda line: -len(line.variants))[:MOST_LINES], key=lambda line: natural(line.name)
-        )
+        kept = sorted(sorted(own, key=lambda line: -len(line.points))[:MOST_LINES], key=lambda line: natural(line.name))
         if len(own) > len(kept):
             notes.append(f"{task}: {len(own) - len(kept)} of {len(own)} lines are in the table alone.")
         title = f"{task} {kept[0].first.metric}".strip() + (f" · {models[model]}" if len(models) > 1 else "")
-        panel, more = (_depth_panel if kind(lines) == "layers" else _value_panel)(title, setting, kept, overlay)
+        panel, more = (_depth_panel if value_type(lines) == "layers" else _value_panel)(title, setting, kept, overlay)
         panels += [panel] if panel.curves else []  # ranges of which no two touch the same end make no line
         notes += [note for note in more if note not in notes]
-        drawn += [variant for line in kept for variant in line.variants]
+        drawn += [point for line in kept for point in line.points]
     return Ablation(
         setting, _heading(setting, models.values()), tuple(panels), (), tuple(notes), tuple(drawn),
         any(curve.published for panel in panels for curve in panel.curves),
@@ -135,14 +133,12 @@ def _value_panel(
     """Score against a number, one curve per sweep."""
     curves: list[Curve] = []
     for line in lines:
-        values = [variant.settings[setting] for variant in line.variants]
-        points = [
-            _point(variant, float(value), f"{value:g}") for variant, value in zip(line.variants, values, strict=True)
-        ]
+        values = [point.settings[setting] for point in line.points]
+        points = [_at(point, float(value), f"{value:g}") for point, value in zip(line.points, values, strict=True)]
         curves.append(Curve(line.name, line.name, tuple(points)))
-        for name, said in papers.ablation(overlay, line).items():
-            points = [_published_point(float(value), score) for value, score in said.items()]
-            curves.append(_published(name, _nearest(name, line, lines), points))
+        for name, paper, scores in _published_lines(line, overlay):
+            points = [_published_point(float(value), score) for value, score in scores.items()]
+            curves.append(_published(name, paper, _looks_like(name, line, lines), points))
     places = [point.x for curve in curves for point in curve.points]
     log = min(places) > 0 and max(places) / min(places) >= LOG_FROM
     label = setting.replace("_", " ") + (" (log)" if log else "")
@@ -157,32 +153,32 @@ def _depth_panel(
     aside: set[str] = set()
     for line in lines:
         depth = _depth(line)
-        ranges: dict[tuple[int, int], Variant] = {}
-        for variant in line.variants:
-            bounds = layer_range(str(variant.settings[setting]), variant.backbone_layers)
+        ranges: dict[tuple[int, int], SweepPoint] = {}
+        for point in line.points:
+            bounds = layer_range(str(point.settings[setting]), point.backbone_layers)
             if bounds is not None:
-                ranges.setdefault(bounds, variant)  # "all" beside "1-24": the same twice
-        shown: list[Variant] = []
+                ranges.setdefault(bounds, point)  # "all" beside "1-24": the same twice
+        shown: list[SweepPoint] = []
         for way in (UP, DOWN):
-            touching = {bounds: variant for bounds, variant in sorted(ranges.items()) if way in _ways(bounds, depth)}
+            touching = {bounds: point for bounds, point in sorted(ranges.items()) if way in _ways(bounds, depth)}
             if len(touching) > 1:
-                points = [_point(variant, *_count(bounds)) for bounds, variant in touching.items()]
+                points = [_at(point, *_count(bounds)) for bounds, point in touching.items()]
                 label = f"{line.name}, {way}"
                 curves.append(Curve(label, label, tuple(sorted(points, key=lambda point: point.x))))
                 curves += _published_depth(line, lines, way, overlay)
                 shown += touching.values()
-        aside |= {str(variant.settings[setting]) for variant in line.variants if variant not in shown}
+        aside |= {str(point.settings[setting]) for point in line.points if point not in shown}
     notes = [f"Not on a line, in the table alone: {', '.join(sorted(aside, key=natural))}."] if aside else []
     return _panel(title, lines, curves, "number of layers", False), notes
 
 
 def _published_depth(line: Sweep, lines: Sequence[Sweep], way: str, overlay: pd.DataFrame | None) -> list[Curve]:
     curves, depth = [], _depth(line)
-    for name, said in papers.ablation(overlay, line).items():
-        ranges = {text: layer_range(text, depth) for text in said}
+    for name, paper, scores in _published_lines(line, overlay):
+        ranges = {text: layer_range(text, depth) for text in scores}
         touching = {text: bounds for text, bounds in ranges.items() if way in _ways(bounds, depth)}
-        points = [_published_point(_count(bounds)[0], said[text]) for text, bounds in touching.items() if bounds]
-        curves.append(_published(f"{name}, {way}", f"{_nearest(name, line, lines)}, {way}", points))
+        points = [_published_point(_count(bounds)[0], scores[text]) for text, bounds in touching.items() if bounds]
+        curves.append(_published(f"{name}, {way}", paper, f"{_looks_like(name, line, lines)}, {way}", points))
     return curves
 
 
@@ -190,7 +186,7 @@ def _depth(line: Sweep) -> float:
     """Layers of the backbone; where no record says it, the last layer that the sweep names."""
     if not math.isnan(line.first.backbone_layers):
         return line.first.backbone_layers
-    ranges = [layer_range(str(variant.settings[line.setting]), math.nan) for variant in line.variants]
+    ranges = [layer_range(str(point.settings[line.setting]), math.nan) for point in line.points]
     return float(max((bounds[1] for bounds in ranges if bounds), default=math.nan))
 
 
@@ -205,22 +201,29 @@ def _count(bounds: tuple[int, int]) -> tuple[float, str]:
     return float(count), str(count)
 
 
-def _point(variant: Variant, x: float, name: str) -> Point:
-    return Point(name, x, variant.score, variant.low, variant.high)
+def _at(point: SweepPoint, x: float, name: str) -> Point:
+    return Point(name, x, point.score, point.low, point.high)
 
 
 def _published_point(x: float, score: float) -> Point:
     return Point(f"{x:g}", x, score)
 
 
-def _nearest(name: str, line: Sweep, lines: Sequence[Sweep]) -> str:
-    """The measured line that a published one of this name looks like: its namesake, or its method's only one."""
-    own = [other.name for other in lines if other.first.method == line.first.method]
-    return line.name if len(own) == 1 else name
+def _published_lines(line: Sweep, overlay: pd.DataFrame | None) -> list[tuple[str, str, dict[str, float]]]:
+    """Name, paper ("" where there is one alone) and scores by value of the published lines beside a measured one."""
+    found = ablation(overlay, line)
+    several = len({paper for _, paper in found}) > 1
+    return [(name, paper if several else "", scores) for (name, paper), scores in found.items()]
 
 
-def _published(label: str, looks_like: str, points: Iterable[Point]) -> Curve:
-    return Curve(f"{label} (published)", looks_like, tuple(sorted(points, key=lambda point: point.x)), published=True)
+def _looks_like(name: str, line: Sweep, lines: Sequence[Sweep]) -> str:
+    """The measured line that a published one of this name looks like, or its own name where there is none."""
+    return counterpart(name, [other.name for other in lines if other.first.method == line.first.method]) or name
+
+
+def _published(name: str, paper: str, looks_like: str, points: Iterable[Point]) -> Curve:
+    by_x = tuple(sorted(points, key=lambda point: point.x))
+    return Curve(published_label(name, paper), looks_like, by_x, published=True)
 
 
 def _panel(title: str, lines: Sequence[Sweep], curves: Sequence[Curve], x_label: str, log: bool) -> Panel:
@@ -231,13 +234,13 @@ def _panel(title: str, lines: Sequence[Sweep], curves: Sequence[Curve], x_label:
 
 
 def _baselines(lines: Sequence[Sweep]) -> dict[str, float]:
-    known = [variant.trivial for line in lines for variant in line.variants if not math.isnan(variant.trivial)]
+    known = [point.trivial for line in lines for point in line.points if not math.isnan(point.trivial)]
     return {"": fmean(known)} if known else {}
 
 
 def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:
     """Points of each value beside one another: a row per task and line, a panel per model."""
-    models = model_texts(line.first.model for line in lines)
+    models = model_names(line.first.model for line in lines)
     by_model: dict[str, list[Sweep]] = defaultdict(list)
     for line in lines:
         by_model[line.first.model].append(line)
@@ -248,19 +251,19 @@ def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -
         rows = []
         for line in own[:MOST_ROWS]:
             scores = {
-                str(variant.settings.get(setting)): _point(variant, math.nan, str(variant.settings.get(setting)))
-                for variant in line.variants
+                str(point.settings.get(setting)): _at(point, math.nan, str(point.settings.get(setting)))
+                for point in line.points
             }
-            said = {
-                value: score
-                for found in papers.ablation(overlay, line).values()
-                for value, score in found.items()
+            published = tuple(
+                (value, score)
+                for _, _, of_paper in _published_lines(line, overlay)
+                for value, score in of_paper.items()
                 if value in scores
-            }
+            )
             name = f"{line.first.task} {line.first.metric}".strip() + f" · {line.name}"
-            rows.append(PairRow(name, scores, _baselines([line]).get("", math.nan), said))
-            drawn += list(line.variants)
-            with_papers |= bool(said)
+            rows.append(PairRow(name, scores, _baselines([line]).get("", math.nan), published))
+            drawn += list(line.points)
+            with_papers |= bool(published)
         panels.append(PairPanel(models[model] if len(by_model) > 1 else "", tuple(rows)))
     if len(by_model) > MOST_PANELS:
         notes.append(f"{len(by_model) - MOST_PANELS} of {len(by_model)} models are in the table alone.")

@@ -15,9 +15,9 @@ import pandas as pd
 from bench.budgets import SWEPT
 from bench.cell import Budget
 from bench.report.figures.ablations import Ablation, along_lines, ordered
-from bench.report.read.frame import Outcome
-from bench.report.read.names import labels
-from bench.report.read.sweeps import Variant, find
+from bench.report.read.names import line_names
+from bench.report.read.outcomes import Outcome
+from bench.report.read.sweeps import SweepPoint, find_sweeps
 from bench.report.statistics.samples import AVERAGE
 
 BETWEEN = " · "  # a panel's task and model
@@ -32,9 +32,9 @@ def against_budgets(
     """
     if frame["budget"].nunique() < 2:
         return []
-    variants = _variants(found, frame, summary, averages if len(tasks) > 1 else averages.head(0))
+    points = _points(found, frame, summary, averages if len(tasks) > 1 else averages.head(0))
     first = [AVERAGE, *tasks]
-    return [along_lines(field, ordered(lines, first), None) for field, lines in find(variants).items()]
+    return [along_lines(field, ordered(lines, first), None) for field, lines in find_sweeps(points).items()]
 
 
 def orders(figure: Ablation) -> list[str]:
@@ -64,24 +64,24 @@ def orders(figure: Ablation) -> list[str]:
     return notes
 
 
-def _variants(
+def _points(
     found: Sequence[Outcome], frame: pd.DataFrame, summary: pd.DataFrame, averages: pd.DataFrame
-) -> list[Variant]:
+) -> list[SweepPoint]:
     """The main-metric rows, each with its budget's fields as settings and the line's name but for the budget."""
     lines = _lines(found, frame)
     rows = pd.concat([part for part in (averages, summary) if len(part)] or [summary], ignore_index=True)
-    variants = []
+    points = []
     for row in rows[rows["main"].astype(bool)].to_dict("records"):
         name, budget = lines[row["model"], row["label"]]
         metric = "" if row["task"] == AVERAGE else row["metric"]
-        variants.append(
-            Variant(
+        points.append(
+            SweepPoint(
                 row["task"], metric, row["model"], name, row["label"], _fields(budget), (_kind(budget),),
                 float(row["mean"]), float(row["low"]), float(row["high"]), float(row["trivial"]),
                 float(row["backbone_parameters"]), float("nan"),
             )
         )  # fmt: skip
-    return variants
+    return points
 
 
 def _lines(found: Sequence[Outcome], frame: pd.DataFrame) -> Mapping[tuple[str, str], tuple[str, Budget]]:
@@ -89,7 +89,7 @@ def _lines(found: Sequence[Outcome], frame: pd.DataFrame) -> Mapping[tuple[str, 
     label_of = dict(zip(frame["id"], frame["label"], strict=True))
     (suite,) = set(frame["suite"])
     cells = [each.cell for each in found if each.cell.id in label_of and each.cell.suite == suite]
-    names = labels(cells, with_budget=False)
+    names = line_names(cells, with_budget=False)
     return {(cell.model, str(label_of[cell.id])): (name, cell.budget) for cell, name in zip(cells, names, strict=True)}
 
 

@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.report.figures import curves
-from bench.report.figures import lines as figures
 from bench.report.figures.ablations import Ablation, ablations
 from bench.report.figures.budgets import against_budgets, orders
+from bench.report.figures.curves import FEW_TASKS, Panel, average_panel, task_panels
 from bench.report.figures.dumbbells import draw_pairs
 from bench.report.figures.fronts import draw_fronts
+from bench.report.figures.layout import Drawing
+from bench.report.figures.lines import draw
 from bench.report.figures.pareto import cost_panels
-from bench.report.page.html import PageFigure
-from bench.report.read.published import CITED, sources
-from bench.report.read.sweeps import shown_lines, variants
-from bench.report.tables.numbers import natural, seeds_text
-from bench.report.tables.scores import trials_text
-
-if TYPE_CHECKING:
-    from bench.report.files import Report
+from bench.report.read.names import natural, seeds_text
+from bench.report.read.published import main_results, papers_of, sources
+from bench.report.read.sweeps import shown_lines, sweep_points
+from bench.report.tables.conditions import trials_text
+from bench.report.tables.report import Report
 
 MOST_NAMED = 4  # gaps named in a figure's note; the table names all
-NARROW = (3.7, 3.5)  # inches, of a figure for a phone
-FEW_LINES = 12  # as many a phone's figure can hold
 TRAINED_ANEW = "Each point is a training of its own, with a schedule that ends where its budget does."
 INTERVALS = "Mean over seeds, bars and bands: 95 % interval over seeds and examples."
 
 
 @dataclass(frozen=True)
-class Picture:
+class CaptionedFigure:
     """A figure: the name of its file without an ending, and what is written over and under it.
 
     `panels` are those drawn as lines; a page draws them once more, with heading and notes as its own text.
     """
 
     name: str
-    draw: Callable[[], figures.Drawing]
+    draw: Callable[[], Drawing]
     heading: str
     notes: tuple[str, ...]
-    panels: tuple[curves.Panel, ...] = ()
+    panels: tuple[Panel, ...] = ()
 
     @cached_property
-    def drawing(self) -> figures.Drawing:
+    def drawing(self) -> Drawing:
         return self.draw()
 
     @property
@@ -54,119 +49,102 @@ class Picture:
         return " ".join([f"{self.heading}.", *self.notes])
 
 
-def pictures(report: Report, overlay: pd.DataFrame | None = None) -> list[Picture]:
+def captioned_figures(report: Report, overlay: pd.DataFrame | None = None) -> list[CaptionedFigure]:
     """Per suite: score against model size, the ablation of each swept setting, score against budget and cost.
 
     The published numbers in `overlay` are laid over the figures of model size, whole. Ablation figures always show
     those of the report that agree in task, metric, model and method.
     """
-    drawn = []
+    figures = []
     for suite, tasks in report.chosen.items():
-        frame, summary, averages = (
-            rows[rows["suite"] == suite] for rows in (report.frame, report.summary, report.averages)
+        rows = SuiteRows(
+            suite, tasks, *(part[part["suite"] == suite] for part in (report.frame, report.summary, report.averages))
         )
-        drawn += _scale(suite, tasks, frame, summary, averages, overlay)
-        for ablation in ablations(variants(frame, summary), tasks, report.published):
-            drawn.append(_ablation(suite, ablation, frame, report.published))
-        for figure in against_budgets(report.outcomes, frame, summary, averages, tasks):
-            drawn.append(_budgets(suite, figure, frame))
-        drawn += _costs(suite, tasks, frame, averages)
+        figures += _scale(rows, overlay)
+        for ablation in ablations(sweep_points(rows.frame, rows.summary), tasks, report.published):
+            figures.append(_ablation(rows, ablation, report.published))
+        for budget in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
+            figures.append(_budgets(rows, budget))
+        figures += _costs(rows)
     if not report.chosen:
-        empty = curves.Panel("score", (), {}, (), 0)
-        drawn.append(_lines("scale", [empty], "Nothing was measured", report.tables[0].notes))
-    return drawn
+        empty = Panel("score", (), {}, (), 0)
+        figures.append(_lines("scale", [empty], "Nothing was measured", report.tables[0].notes))
+    return figures
 
 
-def for_page(picture: Picture) -> PageFigure:
-    """The picture as SVG for a page, and one of few lines in a form for phones too."""
-    panels, name = picture.panels, picture.name
-    if not panels:
-        return PageFigure(name, _svg(picture.drawing), many=True)
-    few = len(panels) == 1 and len(panels[0].curves) <= FEW_LINES
-    narrow = _svg(figures.draw(panels, "", (), NARROW)) if few else ""
-    wide = _svg(figures.draw(panels, "", ()))
-    return PageFigure(name, wide, picture.heading, picture.notes, narrow, many=len(panels) > 1)
+@dataclass(frozen=True)
+class SuiteRows:
+    """The rows of one suite; `tasks` are those of its average."""
+
+    suite: str
+    tasks: tuple[str, ...]
+    frame: pd.DataFrame
+    summary: pd.DataFrame
+    averages: pd.DataFrame
 
 
-def _svg(drawing: figures.Drawing) -> str:
-    return figures.render(drawing, ["svg"])["svg"].decode()
+def _lines(name: str, panels: Sequence[Panel], heading: str, notes: Sequence[str]) -> CaptionedFigure:
+    return CaptionedFigure(name, partial(draw, panels, heading, notes), heading, tuple(notes), tuple(panels))
 
 
-def styles(report: Report, found: Sequence[Picture]) -> dict[str, Mapping[str, figures.Style]]:
-    """Per suite how the lines of its scale figure look."""
-    of_suite = {f"scale-{suite}": suite for suite in report.chosen}
-    return {
-        of_suite[picture.name]: figures.assign_styles(curve for panel in picture.panels for curve in panel.curves)
-        for picture in found
-        if picture.name in of_suite
-    }
-
-
-def _lines(name: str, panels: Sequence[curves.Panel], heading: str, notes: Sequence[str]) -> Picture:
-    return Picture(name, partial(figures.draw, panels, heading, notes), heading, tuple(notes), tuple(panels))
-
-
-def _scale(
-    suite: str,
-    tasks: Sequence[str],
-    frame: pd.DataFrame,
-    summary: pd.DataFrame,
-    averages: pd.DataFrame,
-    overlay: pd.DataFrame | None,
-) -> list[Picture]:
-    lines, left_out = shown_lines(frame)
-    frame, summary, averages = (rows[rows["label"].isin(lines)] for rows in (frame, summary, averages))
+def _scale(rows: SuiteRows, overlay: pd.DataFrame | None) -> list[CaptionedFigure]:
+    lines, left_out = shown_lines(rows.frame)
+    frame, summary, averages = (part[part["label"].isin(lines)] for part in (rows.frame, rows.summary, rows.averages))
     notes = [*_conditions(frame, "backbone parameters (log)"), *([left_out] if left_out else [])]
     if overlay is not None:
-        notes.append(f"Open markers: {CITED}, best dev epoch.")
-    main = curves.average_panel(summary, averages, tasks, overlay)
-    panels = curves.task_panels(summary, tasks, overlay)
+        papers = "; ".join(f"{paper.cited}, {paper.selection}" for paper in papers_of(main_results(overlay)))
+        notes.append(f"Open markers: {papers}.")
+    main = average_panel(summary, averages, rows.tasks, overlay)
+    panels, name = task_panels(summary, rows.tasks, overlay), f"scale-{rows.suite}"
     return [
-        _lines(f"scale-{suite}", [main], f"{suite}: score against model size", [*_gaps([main]), *notes]),
-        _lines(f"scale-{suite}-tasks", panels, f"{suite}: each task against model size", notes),
+        _lines(name, [main], f"{rows.suite}: score against model size", [*_gaps([main]), *notes]),
+        _lines(f"{name}-tasks", panels, f"{rows.suite}: each task against model size", notes),
     ]
 
 
-def _ablation(suite: str, ablation: Ablation, frame: pd.DataFrame, published: pd.DataFrame | None) -> Picture:
-    drawn = {(variant.task, variant.model, variant.label) for variant in ablation.variants}
+def _ablation(rows: SuiteRows, ablation: Ablation, published: pd.DataFrame | None) -> CaptionedFigure:
+    drawn = {(point.task, point.model, point.label) for point in ablation.points}
+    frame = rows.frame
     keys = pd.Series(list(zip(frame["task"], frame["model"], frame["label"], strict=True)), index=frame.index)
     what = "Along a line" if ablation.panels else "Between joined points"
     notes = [*_gaps(ablation.panels), f"{what} nothing but {ablation.setting} differs."]
     notes += [*_conditions(frame[keys.isin(drawn)], ""), *ablation.notes]
     if published is not None and ablation.published:
-        notes.append(f"Open markers: {CITED}, {sources(published, ablation.setting)}.")
-    name, heading = f"ablation-{suite}-{ablation.setting}", f"{suite}: {ablation.heading}"
+        notes.append(f"Open markers: {sources(published, ablation.setting)}.")
+    name, heading = f"ablation-{rows.suite}-{ablation.setting}", f"{rows.suite}: {ablation.heading}"
     if ablation.panels:
         return _lines(name, ablation.panels, heading, notes)
-    return Picture(name, partial(draw_pairs, ablation.pairs, ablation.setting, heading, notes), heading, tuple(notes))
+    drawing = partial(draw_pairs, ablation.pairs, ablation.setting, heading, notes)
+    return CaptionedFigure(name, drawing, heading, tuple(notes))
 
 
-def _budgets(suite: str, figure: Ablation, frame: pd.DataFrame) -> Picture:
-    labels = {variant.label for variant in figure.variants}
+def _budgets(rows: SuiteRows, figure: Ablation) -> CaptionedFigure:
+    labels = {point.label for point in figure.points}
     notes = [*_gaps(figure.panels), f"Along a line nothing but the budget's {figure.setting} differ. {TRAINED_ANEW}"]
     notes += (
         ["With more epochs there are more evaluations to choose a step from."] if figure.setting == "epochs" else []
     )
-    notes += [*orders(figure), *_conditions(frame[frame["label"].isin(labels)], ""), *figure.notes]
-    return _lines(f"budget-{suite}-{figure.setting}", figure.panels, f"{suite}: {figure.heading}", notes)
+    notes += [*orders(figure), *_conditions(rows.frame[rows.frame["label"].isin(labels)], ""), *figure.notes]
+    return _lines(f"budget-{rows.suite}-{figure.setting}", figure.panels, f"{rows.suite}: {figure.heading}", notes)
 
 
-def _costs(suite: str, tasks: Sequence[str], frame: pd.DataFrame, averages: pd.DataFrame) -> list[Picture]:
-    panels = cost_panels(frame, averages, tasks)
+def _costs(rows: SuiteRows) -> list[CaptionedFigure]:
+    panels, tasks = cost_panels(rows.frame, rows.averages, rows.tasks), rows.tasks
     if not panels:
         return []
-    y_label = f"mean of {', '.join(tasks)}" if len(tasks) <= curves.FEW_TASKS else f"mean of {len(tasks)} tasks"
+    y_label = f"mean of {', '.join(tasks)}" if len(tasks) <= FEW_TASKS else f"mean of {len(tasks)} tasks"
     notes = [
         "Each point: a line of the table with one model, a larger marker for a larger model. On the front: nothing "
         "scores as high for as little.",
         "Costs: means over tasks and seeds, of memory the most; a loop's memory counts for every cell that shared it.",
-        *_conditions(frame[frame["task"].isin(tasks)], ""),
+        *_conditions(rows.frame[rows.frame["task"].isin(tasks)], ""),
     ]
-    heading = f"{suite}: score against cost"
-    return [Picture(f"cost-{suite}", partial(draw_fronts, panels, y_label, heading, notes), heading, tuple(notes))]
+    heading = f"{rows.suite}: score against cost"
+    drawing = partial(draw_fronts, panels, y_label, heading, notes)
+    return [CaptionedFigure(f"cost-{rows.suite}", drawing, heading, tuple(notes))]
 
 
-def _gaps(panels: Sequence[curves.Panel]) -> list[str]:
+def _gaps(panels: Sequence[Panel]) -> list[str]:
     """The note on points that are not there, empty when all are."""
     absent = [name for panel in panels for name in panel.absent]
     if not absent:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.report.read import published as papers
-from bench.report.tables.numbers import model_texts
+from bench.report.read.names import model_names
+from bench.report.read.published import means, published_label
 
 FEW_TASKS = 3  # so many can be named beside an axis
 
@@ -106,7 +106,7 @@ def _baseline(summary: pd.DataFrame, task: str) -> float:
 
 
 def _panel(title: str, rows: pd.DataFrame, baselines: dict[str, float], overlay: list[Curve]) -> Panel:
-    names = model_texts(rows["model"])
+    names = model_names(rows["model"])
     by_label: dict[str, list[Point]] = {}
     methods: dict[str, str] = {}
     absent = []
@@ -131,9 +131,11 @@ def _published_means(overlay: pd.DataFrame | None, metrics: Mapping[str, str]) -
     if overlay is None or not metrics:
         return []
     curves = []
-    for method, rows in papers.means(overlay, metrics).groupby("method", sort=True):
+    several = overlay["paper"].nunique() > 1
+    for (method, paper), rows in means(overlay, metrics).groupby(["method", "paper"], sort=True):
         points = [
             Point(str(row["model"]), float(row["parameters"]), float(row["score"])) for row in rows.to_dict("records")
         ]
-        curves.append(Curve(f"{method} (published)", str(method), _by_size(points), published=True))
+        label = published_label(str(method), str(paper) if several else "")
+        curves.append(Curve(label, str(method), _by_size(points), published=True))
     return curves

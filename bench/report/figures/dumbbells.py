@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.report.figures.ablations import PairPanel, PairRow
-from bench.report.figures.lines import COLOURS, GREY, MARKERS, SETTINGS, Drawing, Style, foot, head
+from bench.report.figures.layout import GREY, Drawing, foot, head, new_figure
+from bench.report.figures.style import FILLED, OPEN, Style, palette
 
 ROW = 0.36  # inches
 APART = 0.2  # of a row, between the values of one row
@@ -20,18 +18,12 @@ APART = 0.2  # of a row, between the values of one row
 
 def draw_pairs(panels: Sequence[PairPanel], setting: str, heading: str, notes: Sequence[str]) -> Drawing:
     """A figure of the panels above one another, on one axis of scores; `notes` stand below."""
-    with mpl.rc_context(SETTINGS):
-        counts = [len(panel.rows) for panel in panels]
-        high = ROW * sum(counts) + 0.75 * len(panels) + 0.5
-        figure = Figure(figsize=(7.4, high))
-        FigureCanvasAgg(figure)
+    counts = [len(panel.rows) for panel in panels]
+    high = ROW * sum(counts) + 0.75 * len(panels) + 0.5
+    with new_figure(7.4, high) as figure:
         axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True, height_ratios=[n + 0.5 for n in counts])
         figure.subplots_adjust(0.08, 0.5 / high, 0.9, 0.9, hspace=0.45 / (high / len(panels)))
-        values = sorted({value for panel in panels for row in panel.rows for value in row.scores})
-        look = {
-            value: Style(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
-            for number, value in enumerate(values)
-        }
+        look = palette(sorted({value for panel in panels for row in panel.rows for value in row.scores}))
         for panel, ax in zip(panels, axes[:, 0], strict=True):
             _draw_panel(ax, panel, look)
         axes[-1, 0].set_xlabel("score", fontsize=8.5)
@@ -63,10 +55,10 @@ def _draw_row(ax: Axes, number: int, row: PairRow, look: dict[str, Style]) -> No
     for value, point in known.items():
         style = look[value]
         ax.hlines(places[value], point.low, point.high, color=style.colour, lw=1.0, alpha=0.7)
-        ax.plot(point.score, places[value], marker=style.marker, color=style.colour, ms=6.5, mec="white", mew=0.7)
-    for value, score in row.published.items():
+        ax.plot(point.score, places[value], marker=style.marker, color=style.colour, ms=6.5, **FILLED)
+    for value, score in row.published:
         style = look[value]
-        ax.plot(score, places[value], marker=style.marker, color=style.colour, ms=6, mfc="white")
+        ax.plot(score, places[value], marker=style.marker, color=style.colour, ms=6, **OPEN)
     lacking = sorted(set(row.scores) - set(known))
     if lacking:
         words = f"{', '.join(lacking)} missing"
@@ -81,6 +73,6 @@ def _handles(panels: Sequence[PairPanel], setting: str, look: dict[str, Style]) 
         for value, style in look.items()
     ]
     if any(row.published for panel in panels for row in panel.rows):
-        handles.append(Line2D([], [], color=GREY, marker="o", mfc="white", ls="", label="published"))
+        handles.append(Line2D([], [], color=GREY, marker="o", ls="", label="published", **OPEN))
     handles.append(Line2D([], [], color=GREY, lw=1.2, ls=(0, (1, 1.2)), label="trivial"))
     return handles

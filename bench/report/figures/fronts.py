@@ -5,26 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from bench.report.figures.lines import (
-    COLOURS,
-    MARKERS,
-    SETTINGS,
-    Drawing,
-    Style,
-    draw_baselines,
-    foot,
-    head,
-    scale_scores,
-    spread,
-)  # fmt: skip
+from bench.report.figures.layout import Drawing, draw_baselines, foot, head, new_figure, scale_scores, spread
 from bench.report.figures.pareto import CostPanel, Spot
+from bench.report.figures.style import Style, palette
 from bench.report.tables.numbers import count_text
 
 LOG_FROM = 3.0  # largest by smallest cost from which on a logarithmic axis is clearer
@@ -35,16 +22,10 @@ SMALL, LARGE = 5.0, 9.0  # markers in points, of the smallest and the largest mo
 
 def draw_fronts(panels: Sequence[CostPanel], y_label: str, heading: str, notes: Sequence[str]) -> Drawing:
     """A figure of the panels side by side, under one legend of methods; `notes` stand below."""
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(4.3 * len(panels), 3.6))
-        FigureCanvasAgg(figure)
+    with new_figure(4.3 * len(panels), 3.6) as figure:
         axes = figure.subplots(1, len(panels), squeeze=False)[0]
         figure.subplots_adjust(0.08, 0.1, 0.9, 0.9, wspace=0.42)
-        methods = sorted({spot.method for panel in panels for spot in panel.spots})
-        look = {
-            name: Style(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
-            for number, name in enumerate(methods)
-        }
+        look = palette(sorted({spot.method for panel in panels for spot in panel.spots}))
         sizes = _marker_sizes(panels)
         for panel, ax in zip(panels, axes, strict=True):
             _draw_panel(ax, panel, look, sizes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from bench.report.tables.numbers import model_texts
+from bench.report.read.names import model_names
 
 GIB = 2**30
 COSTS = (
@@ -57,7 +57,7 @@ def cost_panels(frame: pd.DataFrame, averages: pd.DataFrame, chosen: Sequence[st
     most over them. What is not finished on every chosen task has no point.
     """
     scored = averages[averages["mean"].notna()]
-    models = model_texts(averages["model"])
+    models = model_names(averages["model"])
     cells = frame[frame["main"].astype(bool) & frame["task"].isin(chosen) & (frame["status"] == "done")]
     trivial = float(averages["trivial"].mean()) if len(averages) else math.nan
     panels = []

@@ -6,19 +6,19 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from bench.report.page.cells import Embedded, short
 from bench.report.page.claims import SIGNS, claims
+from bench.report.read.names import model_names, natural
 from bench.report.statistics.samples import AVERAGE
 from bench.report.tables.formats import NO_PROBLEMS
-from bench.report.tables.numbers import count_text, model_texts, natural
-from bench.report.tables.scores import FIXED, Table
-
-if TYPE_CHECKING:
-    from bench.report.files import Report
+from bench.report.tables.numbers import count_text
+from bench.report.tables.report import Report
+from bench.report.tables.scores import FIXED
+from bench.report.tables.table import Table
 
 MOST_PROBLEMS = 500
 MOST_COMMANDS = 10
@@ -30,7 +30,7 @@ Row = dict[Hashable, Any]
 def describe(report: Report, embedded: Embedded) -> dict[str, Any]:
     """The template's values."""
     cells = report.frame.drop_duplicates(["suite", "id"])
-    problems = [problem for table in report.tables for problem in table.problems]
+    problems = [problem for table in report.tables for problem in table.problems or ()]
     commands = _commands(embedded)
     return {
         "title": _title(report),
@@ -81,7 +81,7 @@ def _kicker(report: Report, num_cells: int) -> str:
 def _choices(report: Report) -> dict[str, list[dict[str, str]]]:
     """What the filters offer."""
     frame = report.frame
-    models = model_texts(frame["model"])
+    models = model_names(frame["model"])
     sizes = frame.groupby("model")["backbone_parameters"].max().sort_values(kind="stable")
     plain = {name: sorted(set(frame[name])) for name in ("task", "method", "status")}
     choices = {name: [{"value": str(value), "text": str(value)} for value in found] for name, found in plain.items()}
@@ -107,9 +107,9 @@ def _table(report: Report, embedded: Embedded, table: Table) -> dict[str, Any]:
     statuses = _statuses(report, suite)
     models = report.frame.groupby("model")["backbone_parameters"].max()
     order = [len(table.columns) - 1, *range(len(table.columns) - 1)]  # the average first
-    names = {text: model for model, text in model_texts(report.frame["model"][report.frame["suite"] == suite]).items()}
+    names = {text: model for model, text in model_names(report.frame["model"][report.frame["suite"] == suite]).items()}
     rows: list[dict[str, Any]] = []
-    for words in table.rows[:-1]:
+    for words in table.rows:
         model, label = names.get(words[0], words[0]), words[1]
         known_line = of_line.get((model, label), [])  # nothing of a line that was not measured here
         numbers = []
@@ -142,13 +142,13 @@ def _table(report: Report, embedded: Embedded, table: Table) -> dict[str, Any]:
         "notes": [*table.notes, *(_mark_notes(reference, bool(best)) if rows else ())],
         "trivial": _trivial(table, order),
         "signed": bool(verdicts),
-        "sections": report.sections.get(suite, ()),
+        "further": report.further_tables.get(suite, ()),
     }
 
 
 def _columns(table: Table, order: list[int]) -> list[dict[str, str]]:
     """Headings: what a line is, its scores, and then what else is known of it."""
-    if not table.rows:
+    if not table.header:
         return []
     model, method, head, stored, seeds = table.header[:NUMBER_FROM]
     facts = [(model, "line aside", ""), (method, "line", "")]
@@ -159,9 +159,9 @@ def _columns(table: Table, order: list[int]) -> list[dict[str, str]]:
 
 def _trivial(table: Table, order: list[int]) -> dict[str, Any]:
     """The constant answer's line."""
-    if not table.rows:
+    if not table.header:
         return {}
-    model, label, *words = table.rows[-1]
+    model, label, *words = table.footer[0]
     numbers = [{"text": words[NUMBER_FROM - 2 + at], "task": table.columns[at][0]} for at in order]
     return {"model": model, "label": label, "numbers": numbers}
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-if TYPE_CHECKING:
-    from bench.report.figures.lines import Style
+from bench.report.figures.style import Style
 
 # matplotlib's markers in a box of 12 × 12
 MARKERS = {
@@ -53,7 +51,7 @@ def inline(figure: PageFigure, number: int) -> dict[str, object]:
     return {"name": figure.name, "wide": wide, "narrow": narrow, "heading": figure.heading, "notes": figure.notes}
 
 
-def _own(svg: str, prefix: str, kind: str) -> Markup:
+def _own(svg: str, prefix: str, css_class: str) -> Markup:
     """The svg element alone, without metadata, comments and namespaces; ids begin with the prefix."""
     start = svg.index("<svg")
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[start:], flags=re.S)
@@ -63,7 +61,7 @@ def _own(svg: str, prefix: str, kind: str) -> Markup:
     text = re.sub(r'(<svg\b[^>]*?)\s+height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg\b[^>]*?)\s+width="([^"]*)"', r'\1 style="--drawn: \2"', text, count=1)
     text = re.sub(r"#[0-9a-fA-F]{6}\b", lambda found: _variable(found[0]), text)
-    return Markup(re.sub(r"^<svg", f'<svg class="{kind}" aria-hidden="true"', text))
+    return Markup(re.sub(r"^<svg", f'<svg class="{css_class}" aria-hidden="true"', text))
 
 
 def _variable(colour: str) -> str:

@@ -10,46 +10,41 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from bench import __version__
+from bench.report.figures.captioned import CaptionedFigure
 from bench.report.page.cells import embed
 from bench.report.page.content import describe
-from bench.report.page.drawing import PageFigure, glyph, glyph_colour, inline, marker_path
-
-if TYPE_CHECKING:
-    from bench.report.figures.lines import Style
-    from bench.report.files import Report
-
-__all__ = ["PageFigure", "page"]
-
+from bench.report.page.drawing import glyph, glyph_colour, inline, marker_path
+from bench.report.page.figures import for_page, line_styles
+from bench.report.tables.report import Report
 
 _UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
-def page(
-    report: Report, figures: Sequence[PageFigure], styles: Mapping[str, Mapping[str, Style]], num_samples: int
-) -> str:
-    """The page. `figures` stand below the claim in their order; `styles` are the lines' colours and markers, per suite
-    by label.
+def page(report: Report, figures: Sequence[CaptionedFigure], num_samples: int) -> str:
+    """The page; `figures` stand below the claim in their order.
 
     Of a cell at most `num_samples` predictions are shown, none of any cell with 0.
     """
     embedded = embed(report, num_samples)
+    styles = line_styles(report, figures)
     data = embedded.data | {
         "glyphs": {
             suite: {label: [marker_path(style.marker), glyph_colour(style)] for label, style in own.items()}
             for suite, own in styles.items()
         }
     }
+    shown = [for_page(figure) for figure in figures] if report.chosen else []
     script = _text("script.js")
     context = describe(report, embedded) | {
-        "figures": [inline(figure, number) for number, figure in enumerate(figures)],
+        "figures": [inline(figure, number) for number, figure in enumerate(shown)],
         "glyphs": {suite: {label: glyph(style) for label, style in own.items()} for suite, own in styles.items()},
         "style": Markup(_text("style.css")),
         "script": Markup(script),

@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.report.read.frame import Outcome
+from bench.report.read.outcomes import Outcome
 from bench.score.texts import normalise
 from bench.store.examples import examples_key
 from bench.store.store import Store
 
 MOST_WORDS = 80  # of a tagged sentence
 
-Rows = list[dict[str, Any]]
+Examples = list[dict[str, Any]]
 
 
-class Samples:
+class PredictionSamples:
     """Reads predictions; `examples` collects, by key, the scored examples they are of, each once for all cells."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.examples: dict[str, Rows] = {}
+        self.examples: dict[str, Examples] = {}
         self._kinds: dict[str, str] = {}
 
     def of(self, outcome: Outcome) -> dict[str, Any]:
@@ -58,19 +58,19 @@ def is_right(label: Sequence[str], predicted: Sequence[str], kind: str) -> bool:
     return predicted[0] in label
 
 
-def _read(path: Path, columns: list[str]) -> Rows:
+def _read(path: Path, columns: list[str]) -> Examples:
     """The rows of a Parquet file; none of a file that is not there or cannot be read: a report does without."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        rows: Rows = pq.read_table(path, columns=columns).to_pylist()
+        rows: Examples = pq.read_table(path, columns=columns).to_pylist()
     except (OSError, pa.ArrowException):
         return []
     return rows
 
 
-def _examples(store: Store, key: str, predicted: Rows) -> tuple[Rows, str]:
+def _examples(store: Store, key: str, predicted: Examples) -> tuple[Examples, str]:
     """The examples of these predictions, texts and all, and the task's kind ("" when the texts were not kept)."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from bench.report.read.frame import Outcome
+from bench.report.read.outcomes import Outcome
 from bench.store.record import Record
 
 PACKAGES = ("tuning-bench", "torch", "transformers")  # versions of these can change a number

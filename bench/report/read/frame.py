@@ -6,20 +6,18 @@ import math
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bench.cell import Cell
-from bench.report.read.names import labels
-from bench.report.tables.numbers import budget_text
+from bench.report.read.names import budget_text, line_names
+from bench.report.read.outcomes import Outcome, outcomes
 from bench.store.record import Record
 from bench.store.store import Store
 
-COLUMNS = (
+FRAME_COLUMNS = (
     "id", "suite", "task", "model", "method", "label", "head", "seed", "protocol", "budget", "max_length", "precision",
     "metric", "main", "score", "trivial", "status", "reason",
     "backbone_parameters", "backbone_layers", "trained_parameters", "stored_parameters",
@@ -27,63 +25,6 @@ COLUMNS = (
     "scored_cut", "results", "trials", "settings", "given",
 )  # fmt: skip
 NAN = math.nan
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A cell somebody asked for, with what came of it, if anything did."""
-
-    cell: Cell
-    record: Record | None
-    results: str  # the folder it was found in
-    reason: str = ""  # why there is no record, where that is known
-
-
-def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list[Outcome]:
-    """Every cell planned or recorded in any of the folders, trials among them, once per suite that asked for it.
-
-    Where several folders hold the same cell a finished record goes before a failure, then the first folder before the
-    next. A record counts for every suite that planned its cell, because a cell's id does not cover the suite's name.
-    Where a folder's trials came to another choice later, what was measured with the earlier choice is left out.
-    Files that cannot be read are left out and named in `problems`; without that list they are a UsageError.
-    """
-    broken = None if problems is None else lambda error: problems.append(f"left out: {error}")
-    asked: dict[tuple[str, str], tuple[Cell, str]] = {}
-    records: dict[str, tuple[Record, str]] = {}
-    stores = list(stores)
-    choices: dict[Path, dict[Hashable, str]] = {}
-    for store in stores:
-        planned = store.planned(broken)
-        choices[store.path] = {cell.choice: cell.id for cell in planned if cell.tried}
-        for cell in planned:
-            asked.setdefault((cell.id, cell.suite), (cell, str(store.path)))
-    for store in stores:
-        for record in store.records(broken):
-            if choices[store.path].get(record.cell.choice, record.id) != record.id:
-                continue
-            asked.setdefault((record.id, record.cell.suite), (record.cell, str(store.path)))
-            if record.id not in records or (record.status == "done" and records[record.id][0].status != "done"):
-                records[record.id] = record, str(store.path)
-    chosen = {cell.choice for cell, _ in asked.values() if cell.drawn}
-    found = []
-    for (cell_id, _), (cell, planned_in) in asked.items():
-        if cell.tried and not cell.drawn and cell.choice in chosen:
-            continue  # one folder still waits for the choice that another has made
-        record_or_none, folder = records.get(cell_id, (None, planned_in))
-        found.append(Outcome(cell, record_or_none, folder, "" if record_or_none else _waits(cell, records)))
-    if problems is not None:
-        problems += [f"{path} has no record; its cell counts as missing" for st in stores for path in st.half_written()]
-    return sorted(found, key=lambda o: (o.cell.suite, o.cell.task, o.cell.model, o.cell.method, o.cell.seed, o.cell.id))
-
-
-def _waits(cell: Cell, records: Mapping[str, tuple[Record, str]]) -> str:
-    """Why a cell whose settings trials must choose is not there."""
-    if not cell.tried or cell.drawn:
-        return ""
-    statuses = [records[each][0].status if each in records else "missing" for each in cell.tried]
-    if set(statuses) <= {"failed", "diverged"}:
-        return f"no setting could be chosen: all of {len(statuses)} trials failed or diverged"
-    return f"its setting is not chosen yet: {statuses.count('done')} of {len(statuses)} trials are finished"
 
 
 def frame(stores: Iterable[Store], problems: list[str] | None = None) -> pd.DataFrame:
@@ -106,7 +47,7 @@ def load(*folders: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def scored(found: Sequence[Outcome]) -> pd.DataFrame:
-    """One row per metric and cell that is scored, but for those of `--vary` and trials; columns COLUMNS.
+    """One row per metric and cell that is scored, but for those of `--vary` and trials; columns FRAME_COLUMNS.
 
     `score` and `trivial` run from 0 to 100 and are NaN where the status is missing, failed or diverged (`trivial` is
     kept where a failed record has it). `label` is the cell's, with more words where needed (see read.names).
@@ -120,7 +61,7 @@ def scored(found: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def varied(found: Sequence[Outcome]) -> pd.DataFrame:
-    """The cells of `--vary`, in the columns COLUMNS with `stream` and `stream_seed`, a row per metric.
+    """The cells of `--vary`, in the columns FRAME_COLUMNS with `stream` and `stream_seed`, a row per metric.
 
     Each stream's rows have the ordinary cell at the first seed among them, at which that stream's seed is the same.
     """
@@ -144,8 +85,8 @@ def _with_streams(found: Sequence[Outcome]) -> tuple[pd.DataFrame, dict[str, dic
 
 
 def rows(found: Sequence[Outcome]) -> pd.DataFrame:
-    """A row per metric of each of these outcomes, with the columns COLUMNS; see `scored`."""
-    names = labels([outcome.cell for outcome in found])
+    """A row per metric of each of these outcomes, with the columns FRAME_COLUMNS; see `scored`."""
+    names = line_names([outcome.cell for outcome in found])
     metrics = _metrics(found)
     sizes = _backbones(found, lambda record: record.parameters.backbone)
     depths = _backbones(found, lambda record: record.provenance.get("layers", 0))
@@ -154,7 +95,7 @@ def rows(found: Sequence[Outcome]) -> pd.DataFrame:
         model = outcome.cell.model
         common = _common(outcome, label, sizes.get(model, NAN)) | {"backbone_layers": depths.get(model, NAN)}
         found_rows += [common | measured for measured in _measured(outcome.record, metrics[outcome.cell.task])]
-    return pd.DataFrame(found_rows, columns=list(COLUMNS))
+    return pd.DataFrame(found_rows, columns=list(FRAME_COLUMNS))
 
 
 def _metrics(found: Sequence[Outcome]) -> dict[str, dict[str, bool]]:

@@ -1,4 +1,4 @@
-"""Line names that never put two different measurements on one line.
+"""What lines, models, budgets and seeds are called, so that two different measurements never share a line.
 
 A cell's label is its method with the settings that somebody gave. That can be too little: results of two budgets, two
 protocols or two data versions may lie in one folder, and their seeds must not be averaged together. What tells such
@@ -8,16 +8,16 @@ cells apart then joins the label: "ptv2 [10 epochs × batch 32]".
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 
-from bench.cell import Cell
-from bench.report.tables.numbers import budget_text
+from bench.cell import Budget, Cell
 
 SETTING = "setting "
 
 
-def labels(cells: Sequence[Cell], with_budget: bool = True) -> list[str]:
+def line_names(cells: Sequence[Cell], with_budget: bool = True) -> list[str]:
     """One label per cell, in their order; equal (suite, task, model, label) means: differs by the seed alone.
 
     Without `with_budget` it means: by the seed and the budget alone.
@@ -86,3 +86,43 @@ def _facets(cell: Cell, name: str, with_budget: bool) -> list[tuple[str, Hashabl
     chosen_for = (*entry, budget) if cell.trials else entry  # another budget's trials may have come to another choice
     settings = {f"{SETTING}{key}": f"{key}={value}" for key, value in cell.settings.items()}
     return facets + [(facet, (facet, *chosen_for), value) for facet, value in settings.items()]
+
+
+def model_names(models: Iterable[str]) -> dict[str, str]:
+    """Per model its name without the hub's owner or a path's folders; in full where two would be alike."""
+    short = {model: model.rstrip("/").rsplit("/", 1)[-1] or model for model in models}
+    times = Counter(short.values())
+    return {model: name if times[name] == 1 else model for model, name in short.items()}
+
+
+def budget_text(budget: Budget) -> str:
+    """A budget in a few words, e.g. "10 epochs × batch 32"; budgets that differ in more than max_length read so."""
+    length = f"{budget.steps} steps" if budget.steps is not None else f"{budget.epochs} epochs"
+    if budget.steps is not None and budget.epochs != Budget().epochs:
+        length += f" (epochs {budget.epochs})"  # no effect on the number, but part of the cell's id
+    parts = [f"{length} × batch {budget.batch_size}"]
+    if budget.evaluations is not None:
+        parts.append(f"{budget.evaluations} evaluations")
+    if budget.train_rows is not None:
+        parts.append(f"{budget.train_rows} train rows")
+    if budget.scored_rows is not None:
+        parts.append(f"{budget.scored_rows} scored rows")
+    if budget.backbone_dropout:
+        parts.append("backbone dropout")
+    return ", ".join(parts)
+
+
+def seeds_text(seeds: Iterable[int]) -> str:
+    """Seeds with runs shortened: [0, 1, 2, 5] is "0–2, 5"."""
+    runs: list[list[int]] = []
+    for seed in sorted(set(seeds)):
+        if runs and seed == runs[-1][1] + 1:
+            runs[-1][1] = seed
+        else:
+            runs.append([seed, seed])
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
+
+
+def natural(text: str) -> str:
+    """A key that sorts texts with numbers in them as a reader would: "length=8" before "length=16"."""
+    return re.sub(r"\d+(\.\d+)?(e[+-]?\d+)?", lambda number: f"{float(number.group()):030.15f}", text)

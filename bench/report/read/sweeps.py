@@ -15,17 +15,17 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from bench.report.tables.numbers import natural
+from bench.report.read.names import natural
 
-Kind = Literal["number", "layers", "choice"]
+ValueType = Literal["number", "layers", "choice"]
 CONDITIONS = ("protocol", "trials", "budget", "max_length", "precision")  # what else must be equal along a line
-ALL = "all"
+ALL_LAYERS = "all"
 MOST_LINES = 8  # in one set of axes: so many colours and markers can still be told apart
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 @dataclass(frozen=True)
-class Variant:
+class SweepPoint:
     """One line of a suite's table at one task and model, by its main metric; NaN score: nothing is finished."""
 
     task: str
@@ -51,12 +51,12 @@ class Sweep:
     """
 
     setting: str
-    variants: tuple[Variant, ...]
+    points: tuple[SweepPoint, ...]
     others: tuple[tuple[str, str], ...] = ()
 
     @property
-    def first(self) -> Variant:
-        return self.variants[0]
+    def first(self) -> SweepPoint:
+        return self.points[0]
 
     @property
     def name(self) -> str:
@@ -64,7 +64,7 @@ class Sweep:
         return f"{self.first.method} ({marks})" if marks else self.first.method
 
 
-def variants(frame: pd.DataFrame, summary: pd.DataFrame) -> list[Variant]:
+def sweep_points(frame: pd.DataFrame, summary: pd.DataFrame) -> list[SweepPoint]:
     """The main-metric rows of a summary with the settings of their cells; both hold one suite."""
     cells = {(row["task"], row["model"], row["label"]): row for row in frame.to_dict("records")}
     conditions = [name for name in CONDITIONS if name in frame.columns]
@@ -75,7 +75,7 @@ def variants(frame: pd.DataFrame, summary: pd.DataFrame) -> list[Variant]:
             cell.get("trials", 0)
         )  # then only what was given is the line's; the rest differs from task to task
         found.append(
-            Variant(
+            SweepPoint(
                 row["task"], row["metric"], row["model"], row["method"], row["label"],
                 cell["given"] if chosen else cell["settings"],
                 tuple((name, str(cell[name])) for name in conditions),
@@ -86,31 +86,31 @@ def variants(frame: pd.DataFrame, summary: pd.DataFrame) -> list[Variant]:
     return found
 
 
-def find(found: Sequence[Variant]) -> dict[str, list[Sweep]]:
-    """Per setting, by name, its sweeps in the order of the variants."""
-    places: dict[Hashable, list[Variant]] = defaultdict(list)
-    for variant in found:
-        places[variant.task, variant.model, variant.method, variant.conditions].append(variant)
+def find_sweeps(found: Sequence[SweepPoint]) -> dict[str, list[Sweep]]:
+    """Per setting, by name, its sweeps in the order of the points."""
+    places: dict[Hashable, list[SweepPoint]] = defaultdict(list)
+    for point in found:
+        places[point.task, point.model, point.method, point.conditions].append(point)
     sweeps: dict[str, list[Sweep]] = defaultdict(list)
     for place in places.values():
-        for setting in _varying(variant.settings for variant in place):
+        for setting in _varying(point.settings for point in place):
             sweeps[setting] += _sweeps(place, setting)
     return {setting: _named(lines) for setting, lines in sorted(sweeps.items()) if lines}
 
 
-def kind(sweeps: Iterable[Sweep]) -> Kind:
+def value_type(sweeps: Iterable[Sweep]) -> ValueType:
     """What the values of a swept setting are: numbers, ranges of layers ("1-4", "3", "all"), or a choice."""
-    setting_values = [variant.settings.get(sweep.setting) for sweep in sweeps for variant in sweep.variants]
+    setting_values = [point.settings.get(sweep.setting) for sweep in sweeps for point in sweep.points]
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in setting_values):
         return "number"
     texts = [value for value in setting_values if isinstance(value, str)]
-    ranges = len(texts) == len(setting_values) and all(text == ALL or _RANGE.fullmatch(text) for text in texts)
+    ranges = len(texts) == len(setting_values) and all(text == ALL_LAYERS or _RANGE.fullmatch(text) for text in texts)
     return "layers" if ranges and any("-" in text for text in texts) else "choice"
 
 
 def layer_range(text: str, depth: float) -> tuple[int, int] | None:
     """First and last layer of "5-8", "3" or "all", from 1; None for "all" of a backbone whose depth is not known."""
-    if text == ALL:
+    if text == ALL_LAYERS:
         return None if math.isnan(depth) else (1, int(depth))
     first, last = re.fullmatch(_RANGE, text).groups()  # type: ignore[union-attr]
     return int(first), int(last or first)
@@ -149,17 +149,17 @@ def _varying(settings: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted(name for name, found in values.items() if len(found) > 1)
 
 
-def _sweeps(place: Sequence[Variant], setting: str) -> list[Sweep]:
+def _sweeps(place: Sequence[SweepPoint], setting: str) -> list[Sweep]:
     """Variants equal but for the setting. Two that are equal in all of it (other data, say) start another line."""
-    lines: dict[tuple[str, int], list[Variant]] = defaultdict(list)
-    for variant in place:
-        rest = _text({name: value for name, value in variant.settings.items() if name != setting})
+    lines: dict[tuple[str, int], list[SweepPoint]] = defaultdict(list)
+    for point in place:
+        rest = _text({name: value for name, value in point.settings.items() if name != setting})
         number = 0
-        while any(variant.settings.get(setting) == other.settings.get(setting) for other in lines[rest, number]):
+        while any(point.settings.get(setting) == other.settings.get(setting) for other in lines[rest, number]):
             number += 1
-        lines[rest, number].append(variant)
+        lines[rest, number].append(point)
     return [
-        Sweep(setting, tuple(sorted(line, key=lambda variant: _order(variant.settings.get(setting)))))
+        Sweep(setting, tuple(sorted(line, key=lambda point: _order(point.settings.get(setting)))))
         for line in lines.values()
         if len(line) > 1
     ]
@@ -177,7 +177,7 @@ def _named(sweeps: list[Sweep]) -> list[Sweep]:
     for sweep in sweeps:
         facets = _facets(sweep)
         others = tuple((name, facets[name]) for name in sorted(telling[sweep.first.method]) if name in facets)
-        named.append(Sweep(sweep.setting, sweep.variants, others))
+        named.append(Sweep(sweep.setting, sweep.points, others))
     return named
 
 

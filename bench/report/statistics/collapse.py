@@ -25,23 +25,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, betaincinv
 
-from bench.report.statistics.samples import Entry
+from bench.report.statistics.samples import Sample
 
 NEAR, APART = 3.290527, 1.959964  # quantiles of the normal: 99.9 %, 95 %
-CONFIDENCE = 0.95  # of the bound on a rate, one-sided
+RATE_CONFIDENCE = 0.95  # of the bound on a rate, one-sided
 RATES = np.linspace(0.001, 0.999, 999)
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Parted:
-    """The runs of a line on a task, which are the `entry`. `runs` are those that a difference is over: those that
+    """The runs of a line on a task, which are the `sample`. `runs` are those that a difference is over: those that
     trained or, where none did (`flat`), all that finished. `collapsed`, `diverged` and `doubtful` are seeds, the last
     of them among `runs`; `num_runs` counts all.
     """
 
-    entry: Entry
-    runs: Entry
+    sample: Sample
+    runs: Sample
     collapsed: tuple[int, ...]
     diverged: tuple[int, ...]
     flat: bool
@@ -59,47 +59,47 @@ class Parted:
     @property
     def num_left_out(self) -> int:
         """The runs that came to an end and are not among `runs`."""
-        return self.num_collapsed + len(self.entry.failed)
+        return self.num_collapsed + len(self.sample.failed)
 
 
-def part(entry: Entry) -> Parted:
+def part(sample: Sample) -> Parted:
     """The line's runs on a task, parted by the rule of the module's docstring."""
-    errors, of_mean = _errors(entry)
-    low = entry.scores - NEAR * errors <= entry.trivial  # of an unknown trivial score nothing is below
-    flat = bool(low.all()) and float(entry.scores.mean()) - NEAR * of_mean <= entry.trivial
+    errors, of_mean = _errors(sample)
+    low = sample.scores - NEAR * errors <= sample.trivial  # of an unknown trivial score nothing is below
+    flat = bool(low.all()) and float(sample.scores.mean()) - NEAR * of_mean <= sample.trivial
     if flat or low.all() or not low.any():
-        return Parted(entry, entry, (), entry.diverged, flat)
-    near = tuple(seed for seed, below in zip(entry.seeds, low, strict=True) if below)
-    gap = entry.scores[~low].min() - entry.scores[low].max()
+        return Parted(sample, sample, (), sample.diverged, flat)
+    near = tuple(seed for seed, below in zip(sample.seeds, low, strict=True) if below)
+    gap = sample.scores[~low].min() - sample.scores[low].max()
     if gap <= APART * math.sqrt(2) * errors.mean():
-        return Parted(entry, entry, (), entry.diverged, flat=False, doubtful=near)
-    return Parted(entry, _without(entry, near), near, entry.diverged, flat=False)
+        return Parted(sample, sample, (), sample.diverged, flat=False, doubtful=near)
+    return Parted(sample, _without(sample, near), near, sample.diverged, flat=False)
 
 
 def leave_out(parted: Parted) -> Parted:
     """The same with the runs in doubt taken for collapsed ones."""
     if not parted.doubtful:
         return parted
-    return replace(parted, runs=_without(parted.entry, parted.doubtful), collapsed=parted.doubtful, doubtful=())
+    return replace(parted, runs=_without(parted.sample, parted.doubtful), collapsed=parted.doubtful, doubtful=())
 
 
-def _without(entry: Entry, seeds: Sequence[int]) -> Entry:
-    return entry.take([seed for seed in entry.seeds if seed not in seeds])
+def _without(sample: Sample, seeds: Sequence[int]) -> Sample:
+    return sample.take([seed for seed in sample.seeds if seed not in seeds])
 
 
-def _errors(entry: Entry) -> tuple[Array, float]:
+def _errors(sample: Sample) -> tuple[Array, float]:
     """(S,) standard errors of the runs' scores over examples, and that of their mean; 0 without predictions."""
-    if entry.draws is None or entry.num_units < 2:
-        return np.zeros(len(entry.seeds)), 0.0
-    scale = math.sqrt(entry.num_units / (entry.num_units - 1))
-    return scale * entry.draws.std(axis=1, ddof=1), scale * float(entry.draws.mean(axis=0).std(ddof=1))
+    if sample.draws is None or sample.num_units < 2:
+        return np.zeros(len(sample.seeds)), 0.0
+    scale = math.sqrt(sample.num_units / (sample.num_units - 1))
+    return scale * sample.draws.std(axis=1, ddof=1), scale * float(sample.draws.mean(axis=0).std(ddof=1))
 
 
 def most(count: int, runs: int) -> float:
     """The upper 95 % bound of a rate of which `count` of `runs` were seen, from 0 to 1 (Clopper and Pearson 1934,
     "The use of confidence or fiducial limits", Biometrika 26); of 0 of n it is 1 - 0.05^(1/n).
     """
-    return 1.0 if count >= runs else float(betaincinv(count + 1, runs - count, CONFIDENCE))
+    return 1.0 if count >= runs else float(betaincinv(count + 1, runs - count, RATE_CONFIDENCE))
 
 
 def barnard(runs: int, other: int, of: int) -> float:

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from bench.report.statistics.collapse import Parted, leave_out, part
 from bench.report.statistics.intervals import Estimate, shared_variance, tails
 from bench.report.statistics.moderation import moderate
-from bench.report.statistics.samples import Entry
+from bench.report.statistics.samples import Sample
 
 Array = NDArray[np.float64]
 Place = tuple[str, str, str]  # task, model, label
@@ -56,7 +56,7 @@ class Side:
     shared: float
 
     @property
-    def runs(self) -> Entry:
+    def runs(self) -> Sample:
         return self.parted.runs
 
     @property
@@ -105,9 +105,9 @@ class Sides:
     without: Sides | None = None  # the same with the runs in doubt left out, where there are any
 
 
-def sides(entries: Mapping[Place, Entry], chosen: Sequence[str]) -> Sides:
+def sides(samples: Mapping[Place, Sample], chosen: Sequence[str]) -> Sides:
     """The lines of one suite by their main metrics, spreads moderated over all of them; `chosen` are averaged."""
-    parted = {place: part(entry) for place, entry in entries.items() if entry.seeds}
+    parted = {place: part(sample) for place, sample in samples.items() if sample.seeds}
     found = _moderated(parted, chosen)
     if not any(one.doubtful for one in parted.values()):
         return found
@@ -129,7 +129,7 @@ def _moderated(by_place: Mapping[Place, Parted], chosen: Sequence[str]) -> Sides
     return Sides(found, _together(found, chosen))
 
 
-def _means(runs: Entry) -> Array | None:
+def _means(runs: Sample) -> Array | None:
     return None if runs.draws is None or runs.num_units < 2 else runs.draws.mean(axis=0)
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from bench.report.read.names import natural
 from bench.report.statistics.differences import Sides
-from bench.report.tables.numbers import natural
 
 PLACE = ["suite", "task", "model"]
 

@@ -42,9 +42,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit  # Student-t quantiles as in scipy.stats.t.ppf, at a third of the import time
 
-from bench.report.statistics.samples import Entry
+from bench.report.statistics.samples import Sample
 
-LEVEL = 0.95
+CONFIDENCE = 0.95
 NUM_HALVINGS = 40  # of the logarithm: a p-value to 10 digits
 SMALLEST_TAIL = 1e-12
 FEW_SEEDS = 2  # with so many the interval is the tests' own
@@ -65,19 +65,19 @@ class Estimate:
         return sum(self.variances) > 0
 
 
-def estimate(entry: Entry) -> Estimate:
-    """Of the mean of one entry."""
-    mean = float(entry.scores.mean()) if entry.seeds else float("nan")
-    if len(entry.seeds) < 2:
+def estimate(sample: Sample) -> Estimate:
+    """Of the mean of one sample."""
+    mean = float(sample.scores.mean()) if sample.seeds else float("nan")
+    if len(sample.seeds) < 2:
         return Estimate(mean)
-    variances, degrees = [_seeds_variance(entry)], [len(entry.seeds) - 1.0]
-    if entry.draws is not None and entry.num_units > 1:
-        variances.append(_examples_variance(entry.draws.mean(axis=0), shared_variance(entry), entry.num_units))
-        degrees.append(entry.num_units - 1.0)
+    variances, degrees = [_seeds_variance(sample)], [len(sample.seeds) - 1.0]
+    if sample.draws is not None and sample.num_units > 1:
+        variances.append(_examples_variance(sample.draws.mean(axis=0), shared_variance(sample), sample.num_units))
+        degrees.append(sample.num_units - 1.0)
     return Estimate(mean, tuple(variances), tuple(degrees))
 
 
-def interval(found: Estimate, level: float = LEVEL) -> tuple[float, float]:
+def interval(found: Estimate, level: float = CONFIDENCE) -> tuple[float, float]:
     """Low and high end of the interval for the mean; NaN where there is none."""
     if not found.known:
         return float("nan"), float("nan")
@@ -130,17 +130,17 @@ def one_sided(distances: Array, variances: Array, degrees: Array) -> Array:
     return np.where(variances.sum(axis=1) > 0, np.where(distances >= 0, p, 1 - p), np.nan)
 
 
-def _seeds_variance(entry: Entry) -> float:
-    return float(entry.scores.var(ddof=1)) / len(entry.seeds)
+def _seeds_variance(sample: Sample) -> float:
+    return float(sample.scores.var(ddof=1)) / len(sample.seeds)
 
 
-def shared_variance(entry: Entry) -> float:
+def shared_variance(sample: Sample) -> float:
     """V_both of the module's docstring, times (G - 1) / G: what both levels count. 0 of one run: it is not known."""
-    if entry.draws is None or len(entry.seeds) < 2:
+    if sample.draws is None or len(sample.seeds) < 2:
         return 0.0
-    of_seeds = float(entry.draws.var(axis=1, ddof=1).mean())
-    of_mean = float(entry.draws.mean(axis=0).var(ddof=1))
-    return max(of_seeds - of_mean, 0.0) / (len(entry.seeds) - 1)
+    of_seeds = float(sample.draws.var(axis=1, ddof=1).mean())
+    of_mean = float(sample.draws.mean(axis=0).var(ddof=1))
+    return max(of_seeds - of_mean, 0.0) / (len(sample.seeds) - 1)
 
 
 def _examples_variance(means: Array, shared: float, num_units: int) -> float:

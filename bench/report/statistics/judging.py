@@ -28,14 +28,14 @@ from numpy.typing import NDArray
 
 from bench.report.statistics.collapse import Parted, chance, flukes
 from bench.report.statistics.differences import Difference, Sides, average, difference, directions, orders
-from bench.report.statistics.intervals import LEVEL, held
+from bench.report.statistics.intervals import CONFIDENCE, held
 from bench.report.statistics.multiplicity import holm, two_doors
 from bench.report.statistics.samples import AVERAGE
 
 Array = NDArray[np.float64]
 TRAINED, ALL, MIXED = "runs that trained", "all runs", "runs that trained, all runs where none is shown to have"
 TOO_FEW = "too few runs to tell a line that does not learn from one whose runs collapsed"
-ALPHA = 1 - LEVEL
+ALPHA = 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)

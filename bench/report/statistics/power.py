@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from bench.report.statistics.collapse import most
-from bench.report.statistics.intervals import LEVEL, margins
+from bench.report.statistics.intervals import CONFIDENCE, margins
 
 MANY = 1e6  # degrees of freedom: as good as a spread that is known
 
@@ -26,7 +26,7 @@ def errors_needed(num_seeds: int, num_tests: int, borrowed: float = 0.0) -> floa
     if num_seeds < 2:
         return math.inf
     degrees = np.full((1, 2), num_seeds - 1 + borrowed)
-    return float(margins(np.full((1, 2), 0.5), degrees, np.array([(1 - LEVEL) / (2 * max(num_tests, 1))]))[0])
+    return float(margins(np.full((1, 2), 0.5), degrees, np.array([(1 - CONFIDENCE) / (2 * max(num_tests, 1))]))[0])
 
 
 def seeds_can_show(num_seeds: int, num_tests: int) -> str:

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.report.read.names import model_names
 from bench.report.statistics.differences import Side, Sides, joined
-from bench.report.statistics.intervals import LEVEL, one_sided
+from bench.report.statistics.intervals import CONFIDENCE, one_sided
 from bench.report.statistics.judging import Block
 from bench.report.statistics.multiplicity import holm
 from bench.report.statistics.samples import AVERAGE
-from bench.report.tables.numbers import model_texts
 
 CROSSINGS = ["suite", "task", "label", "method", "reference", "model", "parameters", "text"]
 RANKS = ["suite", "task", "model", "label", "group"]
@@ -107,8 +107,8 @@ def _ranked(
             block = Block(known, model, labels[one], labels[other])
             tested = block.average(chosen, known.together) if task == AVERAGE else block.task(task)
             row[0] = max(row[0], tested.chances[1])
-    adjusted = holm(better, 1 - LEVEL).p
-    above = {pair for pair, row in zip(pairs, adjusted, strict=True) if row[0] <= 1 - LEVEL}
+    adjusted = holm(better, 1 - CONFIDENCE).p
+    above = {pair for pair, row in zip(pairs, adjusted, strict=True) if row[0] <= 1 - CONFIDENCE}
     groups: list[dict[str, Any]] = []
     best, group = -1, 0
     for at in order:
@@ -141,7 +141,7 @@ def crossings(compared: pd.DataFrame, sizes: Mapping[str, float]) -> pd.DataFram
     `sizes` are the models' parameters; models of unknown size are left out. Never reached: "" and NaN.
     """
     found = []
-    names = model_texts(compared["model"])
+    names = model_names(compared["model"])
     for key, rows in compared.groupby(["suite", "task", "label", "method", "reference"], sort=True):
         rows = rows.assign(parameters=[sizes.get(model, math.nan) for model in rows["model"]])
         rows = rows[rows["parameters"].notna()].sort_values(["parameters", "model"])

@@ -18,12 +18,12 @@ import pandas as pd
 from scipy.stats import kendalltau
 from scipy.stats import t as student
 
-from bench.report.read.frame import Outcome
+from bench.report.read.names import model_names
+from bench.report.read.outcomes import Outcome
 from bench.report.statistics.samples import AVERAGE
-from bench.report.tables.numbers import model_texts
 
-Line = tuple[str, str, str, str]  # suite, task, model, label
-LEVEL = 0.05
+LineKey = tuple[str, str, str, str]  # suite, task, model, label
+SIGNIFICANCE = 0.05
 LEAST_GAIN = 1.0  # points over the window: less would not change a verdict at the usual margin
 FEWEST = 4  # evaluations that a curve must have
 MOST_NAMED = 8
@@ -43,10 +43,10 @@ class Rise:
     num_seeds: int
 
 
-def rising(found: Sequence[Outcome], frame: pd.DataFrame) -> dict[Line, Rise]:
+def rising(found: Sequence[Outcome], frame: pd.DataFrame) -> dict[LineKey, Rise]:
     """The lines that still rise at their end, by suite, task, model and label as in the `frame` of the outcomes."""
     labels = {(row.id, row.suite): str(row.label) for row in frame.itertuples()}
-    curves: dict[Line, list[tuple[tuple[int, ...], list[float]]]] = defaultdict(list)
+    curves: dict[LineKey, list[tuple[tuple[int, ...], list[float]]]] = defaultdict(list)
     for outcome in found:
         record, cell = outcome.record, outcome.cell
         label = labels.get((cell.id, cell.suite))
@@ -80,7 +80,7 @@ def rise(curves: Sequence[Sequence[float]]) -> Rise | None:
     places = np.arange(last.shape[1]) - (last.shape[1] - 1) / 2
     gains = (last @ places) / (places @ places) * (last.shape[1] - 1)  # least squares, per seed
     gain = float(gains.mean())
-    if gain < LEAST_GAIN or _chance(gains, last) > LEVEL:
+    if gain < LEAST_GAIN or _chance(gains, last) > SIGNIFICANCE:
         return None
     return Rise(gain, num_seeds)
 
@@ -93,7 +93,7 @@ def _chance(gains: np.ndarray, last: np.ndarray) -> float:
     return float(student.sf(gains.mean() / error, len(gains) - 1)) if error > 0 else 0.0
 
 
-def noted(compared: pd.DataFrame, rises: Mapping[Line, Rise], chosen: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def noted(compared: pd.DataFrame, rises: Mapping[LineKey, Rise], chosen: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """The comparisons (statistics.verdicts) with a note where one of the two lines still rises at its end."""
     if compared.empty or not rises:
         return compared
@@ -110,12 +110,17 @@ def noted(compared: pd.DataFrame, rises: Mapping[Line, Rise], chosen: Mapping[st
     return compared.assign(note=pd.Series(notes, index=compared.index, dtype=object))
 
 
-def text(rises: Mapping[Line, Rise], suite: str) -> tuple[str, ...]:
+def is_noted(compared: pd.DataFrame) -> bool:
+    """Whether any of the comparisons has such a note."""
+    return any("still rising" in text for note in compared["note"] for text in note)
+
+
+def rising_text(rises: Mapping[LineKey, Rise], suite: str) -> tuple[str, ...]:
     """The lines of a suite that still rise, as a note; empty where none does."""
     own = sorted((line, found) for line, found in rises.items() if line[0] == suite)
     if not own:
         return ()
-    models = model_texts(model for (_, _, model, _), _ in own)
+    models = model_names(model for (_, _, model, _), _ in own)
     named = [
         f"{label} on {task}" + (f" with {models[model]}" if len(models) > 1 else "") + f" (+{found.gain:.1f})"
         for (_, task, model, label), found in sorted(own, key=lambda one: -one[1].gain)[:MOST_NAMED]

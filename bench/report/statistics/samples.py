@@ -10,20 +10,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.report.statistics.bootstrap import Evidence
+from bench.report.statistics.draws import CellDraws
 
 AVERAGE = "average"  # the task's name in the rows of averages
 MAIN = "main"  # the metric's name there
-Key = tuple[str, str, str, str, str]  # suite, task, model, label, metric
+SampleKey = tuple[str, str, str, str, str]  # suite, task, model, label, metric
+Samples = Mapping[SampleKey, "Sample"]
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Entry:
+class Sample:
     """Finished seeds of one line on one task, or of its average. S seeds, B draws.
 
     `scores` (S,); `draws` (S, B), None where there are no predictions to draw from; `num_units` the groups of examples
-    drawn from, the fewest of any task; `examples` names them: entries with the same ones are paired. `trivial` is the
+    drawn from, the fewest of any task; `examples` names them: samples with the same ones are paired. `trivial` is the
     task's trivial score, NaN where nobody knows it; `diverged` and `failed` are seeds that came to no score.
     """
 
@@ -36,7 +37,7 @@ class Entry:
     diverged: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
 
-    def take(self, seeds: Sequence[int]) -> Entry:
+    def take(self, seeds: Sequence[int]) -> Sample:
         """These finished seeds alone, in this order."""
         at = [self.seeds.index(seed) for seed in seeds]
         draws = self.draws[at] if self.draws is not None else None
@@ -52,33 +53,33 @@ class Entry:
         return np.append(self.scores, np.full(0 if math.isnan(self.trivial) else lost, self.trivial))
 
 
-def entries(
-    frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], evidence: Evidence | None = None
-) -> dict[Key, Entry]:
-    """Every entry of a frame that has a finished seed, and per suite the averages over its chosen tasks.
+def samples(
+    frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], draws: CellDraws | None = None
+) -> dict[SampleKey, Sample]:
+    """Every entry of a table that has a finished seed, and per suite the averages over its chosen tasks.
 
     Averages go by the names AVERAGE and MAIN; they have the seeds at which every chosen task is finished, and
     means over tasks as scores.
     """
-    evidence = evidence or Evidence()
+    draws = draws or CellDraws()
     done = frame[frame["score"].notna()].sort_values("seed", kind="stable")
-    found: dict[Key, Entry] = {}
-    mains: dict[tuple[str, str, str], dict[str, Entry]] = {}
+    found: dict[SampleKey, Sample] = {}
+    mains: dict[tuple[str, str, str], dict[str, Sample]] = {}
     lost = _lost(frame)
     for key, rows in done.groupby(["suite", "task", "model", "label", "metric"], sort=True):
         suite, task, model, label, metric = map(str, key)
-        entry = replace(
-            _entry(rows, metric, evidence),
+        sample = replace(
+            _finished(rows, metric, draws),
             trivial=float(rows["trivial"].mean()),
             diverged=lost.get((suite, task, model, label, metric, "diverged"), ()),
             failed=lost.get((suite, task, model, label, metric, "failed"), ()),
         )
-        found[suite, task, model, label, metric] = entry
+        found[suite, task, model, label, metric] = sample
         if rows["main"].iloc[0] and task in chosen.get(suite, ()):
-            mains.setdefault((suite, model, label), {})[task] = entry
+            mains.setdefault((suite, model, label), {})[task] = sample
     for (suite, model, label), of_tasks in mains.items():
         if len(of_tasks) == len(chosen[suite]):
-            average = mean_entry([of_tasks[task] for task in chosen[suite]])
+            average = mean_sample([of_tasks[task] for task in chosen[suite]])
             if average.seeds:
                 found[suite, AVERAGE, model, label, MAIN] = average
     return found
@@ -92,30 +93,30 @@ def main_metrics(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 
 def _lost(frame: pd.DataFrame) -> dict[tuple[str, ...], tuple[int, ...]]:
-    """The seeds that diverged or failed, by entry and status."""
+    """The seeds that diverged or failed, by sample and status."""
     rows = frame[frame["status"].isin(["diverged", "failed"])]
     keys = ["suite", "task", "model", "label", "metric", "status"]
     return {tuple(map(str, key)): tuple(sorted(map(int, own))) for key, own in rows.groupby(keys)["seed"]}
 
 
-def _entry(rows: pd.DataFrame, metric: str, evidence: Evidence) -> Entry:
+def _finished(rows: pd.DataFrame, metric: str, of_cells: CellDraws) -> Sample:
     seeds, ids = tuple(map(int, rows["seed"])), list(map(str, rows["id"]))
     scores = rows["score"].to_numpy(dtype=float)
-    examples = frozenset(evidence.examples.get(one, "") for one in ids)
-    draws = [evidence.draws.get((one, metric)) for one in ids]
+    examples = frozenset(of_cells.examples.get(cell_id, "") for cell_id in ids)
+    draws = [of_cells.draws.get((cell_id, metric)) for cell_id in ids]
     known = [draw for draw in draws if draw is not None]
     if len(known) < len(draws) or len(examples) > 1:
-        return Entry(seeds, scores)
-    return Entry(seeds, scores, np.array(known, dtype=float), evidence.units[ids[0]], examples)
+        return Sample(seeds, scores)
+    return Sample(seeds, scores, np.array(known, dtype=float), of_cells.units[ids[0]], examples)
 
 
-def mean_entry(parts: Sequence[Entry]) -> Entry:
+def mean_sample(parts: Sequence[Sample]) -> Sample:
     """The mean over tasks within a seed, for the seeds that all have."""
     common = sorted(set.intersection(*(set(part.seeds) for part in parts)))
     parts = [part.take(common) for part in parts]
     scores = np.mean([part.scores for part in parts], axis=0)
     known = [part.draws for part in parts if part.draws is not None]
     if len(known) < len(parts):
-        return Entry(tuple(common), scores)
+        return Sample(tuple(common), scores)
     examples = frozenset().union(*(part.examples for part in parts))
-    return Entry(tuple(common), scores, np.mean(known, axis=0), min(part.num_units for part in parts), examples)
+    return Sample(tuple(common), scores, np.mean(known, axis=0), min(part.num_units for part in parts), examples)

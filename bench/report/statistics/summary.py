@@ -9,16 +9,15 @@ import numpy as np
 import pandas as pd
 
 from bench.report.statistics.intervals import estimate, interval
-from bench.report.statistics.samples import AVERAGE, MAIN, Entry, Key
+from bench.report.statistics.samples import AVERAGE, MAIN, Samples
 
-ENTRY = ["suite", "task", "model", "label", "metric"]
+SUMMARY_KEYS = ["suite", "task", "model", "label", "metric"]
 SUMMARY = [
-    *ENTRY, "method", "head", "main", "mean", "sd", "iqm", "n", "expected", "low", "high", "trivial", "status",
+    *SUMMARY_KEYS, "method", "head", "main", "mean", "sd", "iqm", "n", "expected", "low", "high", "trivial", "status",
     "protocol", "budget", "backbone_parameters", "trained_parameters", "stored_parameters",
 ]  # fmt: skip
 HIGHEST = 100.0
 Columns = dict[str, tuple[str, Any]]
-Entries = Mapping[Key, Entry]
 
 
 def interquartile_mean(scores: Iterable[float]) -> float:
@@ -31,13 +30,13 @@ def interquartile_mean(scores: Iterable[float]) -> float:
     return float(ranked[cut : len(ranked) - cut].mean()) if len(ranked) else float("nan")
 
 
-def summarise(frame: pd.DataFrame, entries: Entries) -> pd.DataFrame:
+def summarise(frame: pd.DataFrame, samples: Samples) -> pd.DataFrame:
     """Per (suite, task, model, label, metric) the statistics over seeds, in the columns SUMMARY.
 
     `mean`, `sd` (sample standard deviation, divisor n − 1) and `iqm` (interquartile mean) are over the n finished
     seeds, `low` and `high` the 95 % interval over seeds and examples (statistics.intervals), within 0 to 100 and NaN
     where there is none; `expected` is the number of seeds asked for. Without a finished seed the mean is NaN and
-    `status` says why. `entries` are those of the frame (statistics.samples).
+    `status` says why. `samples` are those of the frame (statistics.samples).
     """
     columns: Columns = {
         "method": ("method", "first"), "head": ("head", _joined), "main": ("main", "first"),
@@ -49,10 +48,10 @@ def summarise(frame: pd.DataFrame, entries: Entries) -> pd.DataFrame:
         "trained_parameters": ("trained_parameters", "max"),
         "stored_parameters": ("stored_parameters", "max"),
     }  # fmt: skip
-    return _with_interval(frame, ENTRY, columns, entries)
+    return _with_interval(frame, SUMMARY_KEYS, columns, samples)
 
 
-def averages(frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], entries: Entries) -> pd.DataFrame:
+def averages(frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], samples: Samples) -> pd.DataFrame:
     """Per (suite, model, label) the mean over the suite's chosen tasks of their main metric, in the columns SUMMARY.
 
     The mean over tasks is taken within a seed, for the seeds at which every chosen task is finished; `mean`, `sd`, `n`
@@ -61,11 +60,11 @@ def averages(frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], entries: 
     `trivial` is the mean of the tasks' trivial baselines, NaN unless all are known. With RTE, BoolQ and CB this is the
     y of figure 1 in Liu et al. 2022 (arXiv:2110.07602).
     """
-    parts = [_suite_average(frame[frame["suite"] == suite], tuple(tasks), entries) for suite, tasks in chosen.items()]
+    parts = [_suite_average(frame[frame["suite"] == suite], tuple(tasks), samples) for suite, tasks in chosen.items()]
     return pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=SUMMARY)], ignore_index=True)
 
 
-def _suite_average(rows: pd.DataFrame, tasks: tuple[str, ...], entries: Entries) -> pd.DataFrame:
+def _suite_average(rows: pd.DataFrame, tasks: tuple[str, ...], samples: Samples) -> pd.DataFrame:
     main = rows[rows["main"] & rows["task"].isin(tasks)]
     if main.empty:
         return pd.DataFrame(columns=SUMMARY)
@@ -79,7 +78,7 @@ def _suite_average(rows: pd.DataFrame, tasks: tuple[str, ...], entries: Entries)
     full = scores.merge(lines, on=["model", "label"])
     full = full.assign(task=AVERAGE, metric=MAIN, main=True, trivial=trivial, status="done")
     full["status"] = full["status"].where(full["score"].notna(), "missing")
-    summary = summarise(full, entries)
+    summary = summarise(full, samples)
     runs = by_seed.dropna().stack().groupby(level=["model", "label"]).agg(interquartile_mean)
     return summary.assign(iqm=runs.reindex(pd.MultiIndex.from_frame(summary[["model", "label"]])).to_numpy(dtype=float))
 
@@ -89,12 +88,12 @@ def _trivial(main: pd.DataFrame, tasks: tuple[str, ...]) -> float:
     return float(per_task.mean(skipna=False))
 
 
-def _with_interval(rows: pd.DataFrame, keys: list[str], columns: Columns, entries: Entries) -> pd.DataFrame:
+def _with_interval(rows: pd.DataFrame, keys: list[str], columns: Columns, samples: Samples) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame(columns=SUMMARY)
     summary = rows.groupby(keys, sort=True).agg(**columns).reset_index()
-    found = [entries.get(key) for key in summary[ENTRY].itertuples(index=False, name=None)]
-    ends = np.array([interval(estimate(entry)) if entry else (np.nan, np.nan) for entry in found])
+    found = [samples.get(key) for key in summary[SUMMARY_KEYS].itertuples(index=False, name=None)]
+    ends = np.array([interval(estimate(sample)) if sample else (np.nan, np.nan) for sample in found])
     summary[["low", "high"]] = ends.clip(0, HIGHEST)
     return summary[SUMMARY]
 

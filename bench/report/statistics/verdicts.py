@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.report.read.names import seeds_text
+from bench.report.read.reference import References
 from bench.report.statistics.collapse import Parted, most
 from bench.report.statistics.differences import Sides, improvement, sides
 from bench.report.statistics.intervals import interval
 from bench.report.statistics.judging import Judgement, Question, judge
-from bench.report.statistics.samples import AVERAGE, Entry, Key
-from bench.report.tables.numbers import seeds_text
+from bench.report.statistics.samples import AVERAGE, Samples
 
 COMPARISONS = [
     "suite", "task", "metric", "model", "label", "method", "reference", "difference", "low", "high", "level",
@@ -27,18 +28,16 @@ COMPARISONS = [
     "collapsed", "collapse_bound", "reference_runs", "reference_collapsed", "reference_collapse_bound",
     "difference_all", "improvement", "note",
 ]  # fmt: skip
-Entries = Mapping[Key, Entry]
 Chosen = Mapping[str, Sequence[str]]
-References = Mapping[tuple[str, str], str]
 
 
-def sides_of(entries: Entries, chosen: Chosen, metrics: Mapping[tuple[str, str], str]) -> dict[str, Sides]:
+def sides_of(samples: Samples, chosen: Chosen, metrics: Mapping[tuple[str, str], str]) -> dict[str, Sides]:
     """Per suite its lines by their main metrics, `metrics` by (suite, task)."""
     return {
         suite: sides(
             {
-                (task, model, label): entry
-                for (of, task, model, label, metric), entry in entries.items()
+                (task, model, label): sample
+                for (of, task, model, label, metric), sample in samples.items()
                 if of == suite and task != AVERAGE and metrics.get((of, task)) == metric
             },
             chosen[suite],
@@ -52,7 +51,7 @@ def comparisons(
 ) -> pd.DataFrame:
     """Every line against its reference, per suite, task (main metric) and model, with the columns COMPARISONS.
 
-    `summary` has a row for each entry, the averages among them; `references` gives each (suite, label) the label it is
+    `summary` has a row for each sample, the averages among them; `references` gives each (suite, label) the label it is
     compared with, and lines without one are left out. Differences are in points of the score, `margin` too. `note` is a
     tuple of short texts.
     """
@@ -83,7 +82,7 @@ def _beside(known: Sides, tasks: Sequence[str], question: Question, one: Judgeme
     """Rates of collapse, difference and chances over all runs, and notes."""
     line, reference = (_parted(known, tasks, question.model, name) for name in (question.label, question.reference))
     notes = [*one.difference.notes, *_notes(line, question.label), *_notes(reference, question.reference)]
-    every = [(line[task].entry.every_run, reference[task].entry.every_run) for task in line if task in reference]
+    every = [(line[task].sample.every_run, reference[task].sample.every_run) for task in line if task in reference]
     difference_all, chance = math.nan, math.nan
     if len(every) == len(tasks):
         difference_all = float(np.mean([own.mean() - other.mean() for own, other in every]))
@@ -121,7 +120,7 @@ def _notes(parted: Mapping[str, Parted], label: str) -> list[str]:
             ("collapsed", one.collapsed),
             ("may have collapsed", one.doubtful),
             ("diverged", one.diverged),
-            ("failed, left out", one.entry.failed),
+            ("failed, left out", one.sample.failed),
         )
         notes += [f"{label} {what}{on}: seed {seeds_text(seeds)}" for what, seeds in lost if seeds]
     return notes

@@ -7,13 +7,13 @@ from collections.abc import Collection
 import pandas as pd
 
 from bench.registry import suites
-from bench.report.statistics.bootstrap import Evidence
+from bench.report.statistics.draws import CellDraws
 
 
-def clusters_text(frame: pd.DataFrame, evidence: Evidence, suite: str) -> tuple[str, ...]:
+def clusters_text(frame: pd.DataFrame, draws: CellDraws, suite: str) -> tuple[str, ...]:
     """A sentence on how examples are drawn: in which tasks groups are drawn whole, and where none are known."""
-    own = frame[(frame["suite"] == suite) & frame["id"].isin(evidence.units)]
-    grouped = {str(task) for task in own["task"][own["id"].isin(evidence.grouped)]}
+    own = frame[(frame["suite"] == suite) & frame["id"].isin(draws.units)]
+    grouped = {str(task) for task in own["task"][own["id"].isin(draws.grouped)]}
     alone = sorted({str(task) for task in own["task"]} - grouped)
     parts = []
     if grouped:

@@ -8,60 +8,62 @@ from string import ascii_uppercase
 
 import pandas as pd
 
-from bench.report.read.published import CITED, main_metrics_of
+from bench.report.read.names import model_names
+from bench.report.read.published import counterpart, main_metrics_of, papers_of
 from bench.report.read.sweeps import shown_lines
+from bench.report.statistics.findings import Findings
+from bench.report.tables.conditions import conditions
 from bench.report.tables.formats import latex_text
-from bench.report.tables.numbers import count_text, model_texts
-from bench.report.tables.scores import conditions
+from bench.report.tables.numbers import count_text
 
 # in points of \footnotesize: the width of the text, a letter, "57.8" in bold with a small 1.2, a gap
-PAGE, LETTER, ENTRY, GAP = 455.0, 4.3, 25.0, 4.0
+PAGE, LETTER, ENTRY_WIDTH, GAP = 455.0, 4.3, 25.0, 4.0
 LONGEST = 32  # letters of a heading that can be turned; with a longer one all get letters and a key
 LACKING, NOT_ASKED, FEWER = r"$\times$", "--", r"$^{\dagger}$"
 Column = tuple[str, str]  # task, metric
-Rows = Mapping[tuple[str, str, str, str], Mapping[str, float]]  # (model, label, task, metric) -> a row of the summary
+SummaryRows = Mapping[
+    tuple[str, str, str, str], Mapping[str, float]
+]  # (model, label, task, metric) -> a row of the summary
 
 
-def paper_table(
-    frame: pd.DataFrame,
-    summary: pd.DataFrame,
-    chosen: Sequence[str],
-    beside: pd.DataFrame,
-    published: pd.DataFrame | None,
-    ranks: pd.DataFrame | None = None,
-) -> str:
-    """LaTeX (needs the packages booktabs and graphicx) of one suite's frame and summary; "" when nothing was asked for.
+def paper_table(findings: Findings, suite: str) -> str:
+    """LaTeX (needs the packages booktabs and graphicx) of one suite's scores; "" when nothing was asked for.
 
-    The columns of a task are its main metric and those the papers give for it (SQuAD: both). `beside` are published
-    numbers, a row of their own under the model. The best of a model's entries is bold; with `ranks` (columns
-    suite, task, model, label, group; the best group has the least number) all that are not told apart from it.
+    The columns of a task are its main metric and those the papers give for it (SQuAD: both). Published numbers are a
+    row of their own under the model. Of a model's entries those are bold that are not told apart from the best one.
     """
+    frame, summary, beside, ranks = (
+        part[part["suite"] == suite] for part in (findings.frame, findings.summary, findings.beside, findings.ranks)
+    )
     if summary.empty:
         return ""
     labels, left_out = shown_lines(frame)
-    columns = _columns(summary, chosen, main_metrics_of(published))
+    columns = _columns(summary, findings.chosen[suite], main_metrics_of(findings.published))
     keys = ["model", "label", "task", "metric"]
     both = pd.concat([part for part in (summary, beside) if len(part)], ignore_index=True)
-    rows: Rows = {(*(row[key] for key in keys),): row for row in both.to_dict("records")}  # type: ignore[misc]
+    rows: SummaryRows = {(*(row[key] for key in keys),): row for row in both.to_dict("records")}  # type: ignore[misc]
     names, key_text = _headings(labels)
-    if ranks is not None:
-        ranks = ranks[ranks["suite"] == summary["suite"].iloc[0]]
     best = _best(rows, labels, columns, ranks)
     models = _models(summary)
     methods = dict(zip(summary["label"], summary["method"], strict=True))
-    published_as = _published_labels(beside, labels, methods)
+    published = {
+        paper.paper: _published_labels(beside[beside["paper"] == paper.paper], labels, methods)
+        for paper in papers_of(beside)
+    }
     widest = max(map(len, models.values())) * LETTER + GAP
     blocks = []
     for part in _blocks(columns, len(labels), widest):
         lines = [_header(part, [names[label] for label in labels])]
         for model, name in models.items():
             lines.append(_line(name, [_entry(rows, model, label, column, best) for column in part for label in labels]))
-            if any((model, said, *column) in rows for said in published_as.values() for column in part):
-                said = [_said(rows, model, published_as.get(label), column) for column in part for label in labels]
-                lines.append(_line(r"\quad published", said))
+            for paper, published_label in published.items():
+                if any((model, label, *column) in rows for label in published_label.values() for column in part):
+                    scores = [_score(rows, model, published_label.get(name), at) for at in part for name in labels]
+                    said_by = "" if len(published) == 1 else f" ({latex_text(paper)})"
+                    lines.append(_line(rf"\quad published{said_by}", scores))
         lines += [r"\midrule", _trivial(summary, part, len(labels))]
         blocks.append(_tabular(lines, len(part), len(labels)))
-    caption = _caption(frame, summary, beside, [key_text, left_out], ranks is not None)
+    caption = _caption(frame, summary, beside, [key_text, left_out])
     return "\n".join(
         [r"\begin{table*}", r"\centering\footnotesize\setlength{\tabcolsep}{2pt}", "\n\n\\medskip\n".join(blocks),
          rf"\caption{{{caption}}}", r"\end{table*}", ""]
@@ -81,7 +83,7 @@ def _models(summary: pd.DataFrame) -> dict[str, str]:
     """Per model, by size, its name with the number of its parameters, as LaTeX."""
     sizes = summary.groupby("model")["backbone_parameters"].max().reset_index()
     sizes = sizes.sort_values(["backbone_parameters", "model"], na_position="last")
-    short = model_texts(sizes["model"])
+    short = model_names(sizes["model"])
     return {
         model: latex_text(short[model] + ("" if math.isnan(size) else f" ({count_text(size)})"))
         for model, size in zip(sizes["model"], sizes["backbone_parameters"], strict=True)
@@ -94,7 +96,7 @@ def _headings(labels: Sequence[str]) -> tuple[dict[str, str], str]:
     The second is the key to the letters, or "".
     """
     longest = max(map(len, labels))
-    if longest * LETTER <= ENTRY:
+    if longest * LETTER <= ENTRY_WIDTH:
         return {label: latex_text(label) for label in labels}, ""
     if longest <= LONGEST:
         return {label: rf"\rotatebox{{90}}{{{latex_text(label)}}}" for label in labels}, ""
@@ -105,13 +107,13 @@ def _headings(labels: Sequence[str]) -> tuple[dict[str, str], str]:
 
 def _blocks(columns: Sequence[Column], num_lines: int, first: float) -> list[list[Column]]:
     """The columns cut into blocks that fit the page beside a `first` column of that width, even but for the last."""
-    most = max(1, int((PAGE - first) // (num_lines * (ENTRY + GAP))))
+    most = max(1, int((PAGE - first) // (num_lines * (ENTRY_WIDTH + GAP))))
     even = -(-len(columns) // -(-len(columns) // most))
     return [list(columns[start : start + even]) for start in range(0, len(columns), even)]
 
 
 def _best(
-    rows: Rows, labels: Sequence[str], columns: Sequence[Column], ranks: pd.DataFrame | None
+    rows: SummaryRows, labels: Sequence[str], columns: Sequence[Column], ranks: pd.DataFrame
 ) -> set[tuple[str, str, str, str]]:
     """The entries in bold: of at least two of a model, those whose mean, to one digit, is the highest."""
     best = set()
@@ -124,7 +126,7 @@ def _best(
             }
             if len(means) > 1:
                 top = {label for label, mean in means.items() if mean == max(means.values())}
-                if ranks is not None and rows[model, min(top), task, metric]["main"]:
+                if rows[model, min(top), task, metric]["main"]:
                     budgets = {label: rows[model, label, task, metric]["budget"] for label in means}
                     alike = [label for label in means if budgets[label] == budgets[min(top)]]
                     own = ranks[(ranks["task"] == task) & (ranks["model"] == model) & ranks["label"].isin(alike)]
@@ -134,16 +136,13 @@ def _best(
 
 
 def _published_labels(beside: pd.DataFrame, labels: Sequence[str], methods: Mapping[str, str]) -> dict[str, str]:
-    """The published line that stands under each shown line: its method's, where no other line is nearer to it."""
-    said = dict(zip(beside["method"], beside["label"], strict=True))
-    return {
-        label: said[methods[label]] for label in labels if methods[label] in said and _nearest(label, labels, methods)
-    }
-
-
-def _nearest(label: str, labels: Sequence[str], methods: Mapping[str, str]) -> bool:
-    own = [other for other in labels if methods[other] == methods[label]]
-    return label == (methods[label] if methods[label] in own else min(own))
+    """By shown line the published one that stands under it: its counterpart, or else the first of its method."""
+    of_line = {}
+    for method, label in dict(zip(beside["method"], beside["label"], strict=True)).items():
+        measured = [name for name in labels if methods[name] == method]
+        if measured:
+            of_line[counterpart(method, measured) or min(measured)] = label
+    return of_line
 
 
 def _header(columns: Sequence[Column], names: Sequence[str]) -> str:
@@ -153,7 +152,7 @@ def _header(columns: Sequence[Column], names: Sequence[str]) -> str:
     return "\n".join([_line("", tasks), "".join(rules), _line("model", list(names) * len(columns)), r"\midrule"])
 
 
-def _entry(rows: Rows, model: str, label: str, column: Column, best: set[tuple[str, str, str, str]]) -> str:
+def _entry(rows: SummaryRows, model: str, label: str, column: Column, best: set[tuple[str, str, str, str]]) -> str:
     row = rows.get((model, label, *column))
     if row is None:
         return NOT_ASKED
@@ -165,7 +164,7 @@ def _entry(rows: Rows, model: str, label: str, column: Column, best: set[tuple[s
     return text + (FEWER if row["n"] < row["expected"] else "")
 
 
-def _said(rows: Rows, model: str, label: str | None, column: Column) -> str:
+def _score(rows: SummaryRows, model: str, label: str | None, column: Column) -> str:
     row = rows.get((model, label or "", *column))
     return NOT_ASKED if row is None else f"{row['mean']:.1f}"
 
@@ -188,18 +187,19 @@ def _tabular(lines: Sequence[str], num_columns: int, wide: int) -> str:
     return "\n".join([rf"\begin{{tabular}}{{{spec}}}", r"\toprule", *lines, r"\bottomrule", r"\end{tabular}"])
 
 
-def _caption(
-    frame: pd.DataFrame, summary: pd.DataFrame, beside: pd.DataFrame, more: Sequence[str], with_ranks: bool
-) -> str:
+def _caption(frame: pd.DataFrame, summary: pd.DataFrame, beside: pd.DataFrame, more: Sequence[str]) -> str:
     """The notes: what bold, small numbers and marks say, under which conditions. As LaTeX."""
     notes = [f"Suite {summary['suite'].iloc[0]}.", conditions(frame)]
-    notes.append("Mean over seeds, the standard deviation (n - 1) small; bold: a model's best for the task and metric")
-    notes[-1] += " and what is not told apart from it." if with_ranks else "."
+    notes.append(
+        "Mean over seeds, the standard deviation (n - 1) small; bold: a model's best for the task and metric and what "
+        "is not told apart from it."
+    )
     notes += [note for note in more if note]
     marks = [r"$\times$: asked for, no seed finished; --: not asked for."]
     if ((summary["n"] < summary["expected"]) & (summary["n"] > 0)).any():
         marks.append(r"$\dagger$: not all seeds are finished.")
-    if len(beside):
-        notes.append(f"Published: {CITED}, best dev epoch on the official splits, one number.")
+    notes += [
+        f"Published: {paper.cited}, {paper.selection} on the {paper.splits}, one number." for paper in papers_of(beside)
+    ]
     notes.append("Trivial: the constant answer that does best on train by the metric.")
     return " ".join([latex_text(" ".join(notes)), *marks])

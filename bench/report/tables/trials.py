@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as Grid
 
-from bench.report.read.frame import Outcome
-from bench.report.tables.numbers import model_texts
-from bench.report.tables.table import Section
+from bench.report.read.names import model_names
+from bench.report.read.outcomes import Outcome
+from bench.report.tables.table import Table
 from bench.selection import ranking, settings_text
 from bench.store.record import Record
 from bench.store.store import Store
@@ -20,10 +20,10 @@ HEADER = ("model", "method", "task", "setting", "selection score", "trials")
 SELECTED_ON = {"holdout": "the slice held out of train", "paper": "dev"}
 
 
-def trials_table(record: Record, store: Store) -> Table:
+def trials_table(record: Record, store: Store) -> Grid:
     """The trials of a chosen cell, in their order, and why one of them was chosen."""
     rule = f"best {record.main_metric} on {SELECTED_ON[record.cell.protocol]}, of equals the earlier trial"
-    table = Table(title=f"Chosen by: {rule}", title_justify="left")
+    table = Grid(title=f"Chosen by: {rule}", title_justify="left")
     table.add_column("trial", no_wrap=True, min_width=16)
     for name in ("settings", "selection score", "step", "status", "chosen"):
         table.add_column(name, overflow="fold")
@@ -39,17 +39,17 @@ def trials_table(record: Record, store: Store) -> Table:
     return table
 
 
-def chosen_section(found: Sequence[Outcome], scored: pd.DataFrame, suite: str) -> Section | None:
+def chosen_table(outcomes: Sequence[Outcome], frame: pd.DataFrame, suite: str) -> Table | None:
     """The chosen setting of every model, line and task of a suite; None where all settings were given.
 
-    `scored` is the frame of the outcomes `found` (read.frame).
+    `frame` is that of the outcomes (read.frame).
     """
-    names = {(row.id, row.suite): row.label for row in scored.itertuples() if row.trials}
-    records = {outcome.cell.id: outcome.record for outcome in found if outcome.cell.stage == "trial"}
-    models = model_texts(scored["model"])
+    names = {(row.id, row.suite): row.label for row in frame.itertuples() if row.trials}
+    records = {outcome.cell.id: outcome.record for outcome in outcomes if outcome.cell.stage == "trial"}
+    models = model_names(frame["model"])
     rows: dict[tuple[str, ...], tuple[str, ...]] = {}
     protocols = set()
-    for outcome in found:
+    for outcome in outcomes:
         cell = outcome.cell
         if cell.suite == suite and (cell.id, cell.suite) in names:
             protocols.add(cell.protocol)
@@ -62,13 +62,15 @@ def chosen_section(found: Sequence[Outcome], scored: pd.DataFrame, suite: str) -
         f"Selection score: the task's main metric on {where}, of the chosen setting's trial, at the trials' own seed; "
         "of equals the earlier trial was chosen, the default setting first.",
     )
-    return Section(f"chosen-{suite}", "Chosen settings", HEADER, tuple(rows.values()), notes, words=4)
+    return Table(
+        f"chosen-{suite}", "Chosen settings", HEADER, tuple(rows.values()), notes, suite, num_words=4, heading_level=2
+    )
 
 
 def _chosen(outcome: Outcome, records: Mapping[str, Record | None]) -> tuple[str, str, str]:
     """Setting, selection score and trials of a cell whose settings were chosen."""
     cell = outcome.cell
-    tried = [records.get(each) for each in cell.tried]
+    tried = [records.get(trial_id) for trial_id in cell.tried]
     statuses = Counter(record.status if record else "missing" for record in tried)
     lacking = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()) if status != "done")
     trials = str(len(tried)) if len(tried) == cell.trials else f"{len(tried)} of {cell.trials}"

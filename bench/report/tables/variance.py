@@ -1,8 +1,4 @@
-"""Seeds taken apart: how much of the spread comes from which random stream (`bench run --vary`).
-
-Each stream is varied alone while the others stay at the first seed, as in Dodge et al. 2020 (arXiv:2002.06305, weight
-initialisation against data order) and Bouthillier et al. 2021 (arXiv:2103.03098, one source of variance at a time).
-"""
+"""The table of seeds taken apart: the spread of each random stream alone, and of all together."""
 
 from __future__ import annotations
 
@@ -11,12 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.tables.numbers import model_texts
-from bench.report.tables.table import Section
+from bench.report.read.names import model_names
+from bench.report.statistics.variance import TOGETHER
+from bench.report.tables.table import Table
 
-ENTRY = ["suite", "task", "model", "label", "metric"]
-SHARES = [*ENTRY, "method", "main", "stream", "n", "sd", "share"]
-TOGETHER = "together"  # the stream's name in the rows of the ordinary cells, whose streams take the seed at once
 NOTES = (
     "Standard deviation (divisor n - 1) of the score over n seeds of one random stream while all others stay at the "
     "first seed; in brackets the share of its square in the sum of squares over the streams varied. Together: init, "
@@ -28,59 +22,33 @@ NOTES = (
 )
 
 
-def shares(varied: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
-    """Per entry and stream the spread when that stream varies alone, in the columns SHARES.
+def variance_table(shares: pd.DataFrame, suite: str) -> Table | None:
+    """The spread of a suite's main metrics, a row per model, line and task; None when nothing was varied.
 
-    `varied` and `scored` are frames of read.frame. With y_1 … y_n the scores at n seeds of stream k, the first
-    of them the ordinary cell at the first seed: sd_k² = Σ (y_i − mean)² / (n − 1), share_k = sd_k² / Σ_j sd_j² over
-    the streams varied. Without two finished seeds sd is NaN; the shares are NaN unless every stream has an sd and the
-    sum is above 0. Rows of the stream "together" have the spread over the ordinary seeds, and no share.
+    `shares` are those of statistics.variance, which its CSV holds of all metrics.
     """
-    if varied.empty:
-        return pd.DataFrame(columns=SHARES)
-    found = _spread(varied, [*ENTRY, "stream"])
-    squares = found.assign(square=found["sd"] ** 2).groupby(ENTRY)["square"]
-    total = squares.transform("sum", min_count=1).where(squares.transform("count") == squares.transform("size"))
-    found["share"] = (found["sd"] ** 2 / total).where(total > 0)
-    ordinary = _spread(scored, ENTRY).assign(stream=TOGETHER, share=math.nan)
-    asked = found[ENTRY].drop_duplicates()
-    return pd.concat([found, ordinary.merge(asked, on=ENTRY)], ignore_index=True)[SHARES]
-
-
-def _spread(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    columns: dict[str, tuple[str, Any]] = {
-        "method": ("method", "first"), "main": ("main", "first"), "n": ("score", "count"), "sd": ("score", "std"),
-    }  # fmt: skip
-    return rows.groupby(keys, sort=True).agg(**columns).reset_index()
-
-
-def variance_section(table: pd.DataFrame, suite: str) -> Section | None:
-    """The shares of a suite's main metrics, a row per model, line and task; None when nothing was varied."""
-    own = table[(table["suite"] == suite) & table["main"]]
-    if own.empty:
+    of_suite = shares[shares["suite"] == suite]
+    main = of_suite[of_suite["main"].astype(bool)]
+    if main.empty:
         return None
-    streams = [*sorted(set(own["stream"]) - {TOGETHER}), TOGETHER]
-    models = model_texts(own["model"])
+    streams = [*sorted(set(main["stream"]) - {TOGETHER}), TOGETHER]
+    models = model_names(main["model"])
     rows = []
-    for (model, label, task, metric), entry in own.groupby(["model", "label", "task", "metric"], sort=True):
+    for (model, label, task, metric), entry in main.groupby(["model", "label", "task", "metric"], sort=True):
         by_stream = {row.stream: row for row in entry.itertuples()}
-        texts = [_entry(by_stream.get(stream)) for stream in streams]
+        texts = [_spread_text(by_stream.get(stream)) for stream in streams]
         counts = sorted(set(entry["n"].astype(int)))
         seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
         rows.append((models[str(model)], str(label), f"{task} {metric}".strip(), *texts, seeds))
     header = ("model", "method", "task", *(f"{stream} sd" for stream in streams), "seeds")
-    return Section(f"variance-{suite}", "Seeds taken apart", header, tuple(rows), NOTES)
+    return Table(
+        f"variance-{suite}", "Seeds taken apart", header, tuple(rows), NOTES, suite, heading_level=2, numbers=of_suite
+    )
 
 
-def _entry(row: Any) -> str:
+def _spread_text(row: Any) -> str:
     if row is None:
         return "–"
     if math.isnan(row.sd):
         return "missing"
     return f"{row.sd:.2f}" if math.isnan(row.share) else f"{row.sd:.2f} ({100 * row.share:.0f} %)"
-
-
-def variance_csv(table: pd.DataFrame, suite: str) -> str:
-    """The numbers behind the section, a line per entry, metric and stream."""
-    own = table[table["suite"] == suite]
-    return own.to_csv(index=False, float_format="%.6g", lineterminator="\n")

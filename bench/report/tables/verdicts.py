@@ -8,13 +8,18 @@ from typing import Any
 
 import pandas as pd
 
+from bench.report.read.names import model_names, natural
+from bench.report.statistics import rising
 from bench.report.statistics.bootstrap import NUM_DRAWS
 from bench.report.statistics.differences import Sides
+from bench.report.statistics.findings import Findings
 from bench.report.statistics.judging import TRAINED
 from bench.report.statistics.power import seeds_can_show
 from bench.report.statistics.samples import AVERAGE
-from bench.report.tables.numbers import model_texts, natural, percent_text, rate_text
-from bench.report.tables.scores import Table, conditions
+from bench.report.tables.clusters import clusters_text
+from bench.report.tables.conditions import conditions
+from bench.report.tables.numbers import percent_text, rate_text
+from bench.report.tables.table import Table
 
 HEADER = (
     "model", "method", "task", "difference", "interval as tested", "verdict", "collapsed", "reference collapsed",
@@ -23,22 +28,14 @@ HEADER = (
 SMALLEST_P = 0.001
 
 
-def build(
-    suite: str,
-    frame: pd.DataFrame,
-    compared: pd.DataFrame,
-    crossings: pd.DataFrame,
-    ranks: pd.DataFrame,
-    chosen: Sequence[str],
-    known: Sides,
-    also: Sequence[str] = (),
-) -> Table:
-    """The verdicts of one suite, the averages first, with notes that say how they came about.
-
-    `also` are notes that come from elsewhere, such as in what clusters examples are drawn (tables.clusters).
-    """
-    frame, compared, crossings, ranks = (part[part["suite"] == suite] for part in (frame, compared, crossings, ranks))
-    models = model_texts(frame["model"])
+def verdicts_table(findings: Findings, suite: str) -> Table:
+    """The verdicts of one suite, the averages first, with notes that say how they came about."""
+    frame, compared, crossings, ranks = (
+        part[part["suite"] == suite]
+        for part in (findings.frame, findings.comparisons, findings.crossings, findings.ranks)
+    )
+    chosen = findings.chosen[suite]
+    models = model_names(frame["model"])
     sizes = frame.groupby("model")["backbone_parameters"].max()
     order = {task: place for place, task in enumerate((AVERAGE, *chosen))}
     rows = compared.assign(
@@ -46,15 +43,19 @@ def build(
         size=[sizes.get(model, math.nan) for model in compared["model"]],
     ).sort_values(["place", "task", "size", "model", "label"], kind="stable")
     references = sorted(set(compared["reference"]))
-    texts = tuple(_row(row, models) for row in rows.to_dict("records"))
     notes = (
-        *_tests(compared, references, chosen, known),
-        *also,
+        *_tests(compared, references, chosen, findings.sides[suite]),
+        *clusters_text(frame, findings.draws, suite),
         conditions(frame),
         *(_scales(crossings) if len(models) > 1 else ()),
         *_ranks(ranks, models, sizes, frame),
+        *([rising.MEANING] if rising.is_noted(compared) else []),
     )
-    return Table(suite, HEADER, texts, notes, (), heading=f"Suite {suite}: against {', '.join(references)}")
+    return Table(
+        f"verdicts-{suite}", f"Suite {suite}: against {', '.join(references)}", HEADER,
+        tuple(_row(row, models) for row in rows.to_dict("records")), notes, suite,
+        numbers=compared.assign(note=["; ".join(note) for note in compared["note"]]),
+    )  # fmt: skip
 
 
 def _row(row: dict[Hashable, Any], models: dict[str, str]) -> tuple[str, ...]:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from bench.report.files import Report, collect, write_report
+from bench.report.files import collect
 from bench.report.tables.paper import paper_table
+from tests.report.conftest import write_report
 
 CHOSEN = {"superglue": ("rte", "boolq", "cb")}
 LARGE = "FacebookAI/roberta-large"
 
 
 def latex_of(made: Any, ranks: pd.DataFrame | None = None) -> str:
-    report: Report = collect([made.path], CHOSEN)
-    chosen = report.chosen["superglue"]
-    return paper_table(report.frame, report.summary, chosen, report.beside, report.published, ranks)
+    report = collect([made.path], CHOSEN)
+    return paper_table(replace(report, ranks=report.ranks.head(0) if ranks is None else ranks), "superglue")
 
 
 def lines(text: str) -> dict[str, list[str]]:
@@ -124,7 +125,7 @@ def test_long_headings_are_turned_and_very_long_ones_get_letters(
 def test_the_caption_names_suite_protocol_budget_and_seeds_and_is_escaped(cell: Any, record: Any, store: Any) -> None:
     made = store(record(cell("a_b", suite="my_suite", seed=seed), 60.0) for seed in range(2))
     report = collect([made.path], {})
-    text = paper_table(report.frame, report.summary, ("a_b",), report.beside, report.published)
+    text = paper_table(report, "my_suite")
     assert r"a\_b (accuracy)" in text
     for part in (
         r"\caption{Suite my\_suite. Protocol: holdout",

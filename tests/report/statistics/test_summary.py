@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from scipy.stats import trim_mean
 
 from bench.report.read.frame import frame
-from bench.report.statistics.samples import entries
+from bench.report.statistics.samples import samples
 from bench.report.statistics.summary import averages, interquartile_mean, summarise
 from bench.store.store import Store
 
@@ -21,12 +21,12 @@ CHOSEN = {"superglue": ("rte", "boolq", "cb")}
 
 def summed(stores: list[Store]) -> pd.DataFrame:
     rows = frame(stores)
-    return summarise(rows, entries(rows, {}))
+    return summarise(rows, samples(rows, {}))
 
 
 def averaged(stores: list[Store], chosen: dict[str, tuple[str, ...]]) -> pd.DataFrame:
     rows = frame(stores)
-    return averages(rows, chosen, entries(rows, chosen))
+    return averages(rows, chosen, samples(rows, chosen))
 
 
 def only(rows: pd.DataFrame) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def test_a_task_without_a_score_leaves_no_average(lack: str, cell: Any, record: 
     if lack in ("failed", "diverged"):
         records.append(record(cells[2], status=lack))
     rows = frame([store(records, planned=cells if lack != "never planned" else cells[:2])])
-    row = only(averages(rows, CHOSEN, entries(rows, CHOSEN)))
+    row = only(averages(rows, CHOSEN, samples(rows, CHOSEN)))
     assert math.isnan(row["mean"])
     assert (row["n"], row["status"]) == (0, "missing")
 

@@ -8,7 +8,8 @@ import pytest
 
 from bench.cell import Budget
 from bench.report.figures.budgets import against_budgets, orders
-from bench.report.files import Report, collect, write
+from bench.report.files import collect, write
+from bench.report.tables.report import Report
 
 SCORES = {  # steps -> method -> score
     100: {"finetune": 80.0, "ptv2": 60.0},

@@ -19,18 +19,18 @@ from bench.report.statistics.differences import (
     sides,
 )
 from bench.report.statistics.intervals import shared_variance
-from bench.report.statistics.samples import Entry
-from tests.report.test_report_intervals import entry as of_answers
-from tests.report.test_report_intervals import right_or_wrong, slow_variance
+from bench.report.statistics.samples import Sample
+from tests.report.statistics.test_intervals import entry as of_answers
+from tests.report.statistics.test_intervals import right_or_wrong, slow_variance
 
 ONE, OTHER = {0: 61.0, 1: 65.0, 2: 63.5}, {0: 60.0, 1: 63.0, 2: 63.0}
 
 
-def entry(scores: dict[int, float]) -> Entry:
-    return Entry(tuple(scores), np.array(list(scores.values())))
+def entry(scores: dict[int, float]) -> Sample:
+    return Sample(tuple(scores), np.array(list(scores.values())))
 
 
-def side(one: Entry) -> Side:
+def side(one: Sample) -> Side:
     """Alone: nothing can be borrowed."""
     return sides({("task", "model", "line"): one}, ["task"]).of["task", "model", "line"]
 
@@ -133,7 +133,7 @@ def test_seeds_that_rise_and_fall_together_on_all_tasks_raise_the_average_s_vari
     luck = np.random.default_rng(0).normal(0, 2, 40)
     noise = np.random.default_rng(1).normal(0, 2, (4, 40))
     for shared, expected in ((luck, 1 + 3 * 0.5), (np.zeros(40), 1.0)):
-        lines = {(f"task {at}", "model", "line"): Entry(tuple(range(40)), 70 + shared + noise[at]) for at in range(4)}
+        lines = {(f"task {at}", "model", "line"): Sample(tuple(range(40)), 70 + shared + noise[at]) for at in range(4)}
         found = sides(lines, [f"task {at}" for at in range(4)]).together
         assert found == pytest.approx(expected, rel=0.3)
         assert found >= 1.0

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from bench.report.files import write_report
-from tests.report.conftest import NUM_ROWS
-from tests.report.test_report_verdicts import AVERAGE, report_on, row
+from tests.report.conftest import NUM_ROWS, write_report
+from tests.report.statistics.test_verdicts import AVERAGE, report_on, row
 
 
 def missed(made: Any, of: Any, wrong: int, trained: bool = True) -> Any:

@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 from bench.cell import Budget
-from bench.report.read.frame import COLUMNS, frame
+from bench.report.read.frame import FRAME_COLUMNS, frame
 
 
 def test_a_finished_cell_has_a_row_per_metric(cell: Any, record: Any, store: Any) -> None:
     rows = frame([store([record(cell("cb"), 80.0, macro_f1=60.0)])])
-    assert tuple(rows.columns) == COLUMNS
+    assert tuple(rows.columns) == FRAME_COLUMNS
     assert dict(zip(rows["metric"], rows["score"], strict=True)) == {"accuracy": 80.0, "macro_f1": 60.0}
     assert dict(zip(rows["metric"], rows["main"], strict=True)) == {"accuracy": True, "macro_f1": False}
     first = rows.iloc[0]

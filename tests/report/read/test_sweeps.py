@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from bench.cell import Budget
+from bench.cell import TRIAL_SEED, Budget
+from bench.report.files import collect
 from bench.report.read.frame import frame
-from bench.report.read.sweeps import Sweep, Variant, find, kind, layer_range, shown_lines, variants
-from bench.report.statistics.samples import entries
+from bench.report.read.sweeps import Sweep, SweepPoint, find_sweeps, layer_range, shown_lines, sweep_points, value_type
+from bench.report.statistics.samples import samples
 from bench.report.statistics.summary import summarise
 
 BASE = {"length": 20, "layers": "all", "reparam": "none", "head": "linear"}
@@ -18,11 +19,11 @@ BASE = {"length": 20, "layers": "all", "reparam": "none", "head": "linear"}
 
 def sweeps_of(made: Any) -> dict[str, list[Sweep]]:
     rows = frame([made])
-    return find(variants(rows, summarise(rows, entries(rows, {}))))
+    return find_sweeps(sweep_points(rows, summarise(rows, samples(rows, {}))))
 
 
 def values(sweep: Sweep) -> list[Any]:
-    return [variant.settings[sweep.setting] for variant in sweep.variants]
+    return [point.settings[sweep.setting] for point in sweep.points]
 
 
 def changed(cell: Any, **settings: Any) -> Any:
@@ -96,10 +97,10 @@ def test_what_is_equal_in_all_settings_but_is_not_the_same_starts_another_line(
 )  # fmt: skip
 def test_the_kind_of_a_setting_is_told_by_its_values(found: list[Any], expected: str) -> None:
     made = [
-        Variant("rte", "accuracy", "m", "ptv2", "", {"x": value}, (), 60.0, math.nan, math.nan, 50.0, 1e6, 24.0)
+        SweepPoint("rte", "accuracy", "m", "ptv2", "", {"x": value}, (), 60.0, math.nan, math.nan, 50.0, 1e6, 24.0)
         for value in found
     ]
-    assert kind([Sweep("x", tuple(made))]) == expected
+    assert value_type([Sweep("x", tuple(made))]) == expected
 
 
 def test_layers_are_counted_from_one_and_all_needs_the_depth() -> None:
@@ -124,3 +125,17 @@ def test_of_more_lines_each_method_shows_its_default_or_fullest_whatever_they_sc
     labels, note = shown_lines(frame([store(record(one, 50.0 + n) for n, one in enumerate([*cells, *other]))]))
     assert labels == ["other (length=2)", "ptv2"]
     assert note.startswith("Of the lines of other (2), ptv2 (9) one each is shown")
+
+
+def test_lines_swept_with_trials_are_a_sweep_by_what_was_given(cell: Any, record: Any, store: Any) -> None:
+    records = []
+    for length, rate in ((2, 0.1), (8, 0.01)):  # each point's trials chose another rate
+        settings = {"length": length, "learning_rate": rate, "head": "linear"}
+        trial = cell(stage="trial", seed=TRIAL_SEED, settings=settings, given={"length": length},
+                     drawn={"learning_rate": rate})  # fmt: skip
+        records += [record(trial.changed(stage="score", seed=0, trials=1, tried=(trial.id,)), 60.0 + length)]
+    report = collect([store(records).path], {})
+    sweeps = find_sweeps(sweep_points(report.frame, report.summary))
+    assert {setting: [[v.score for v in line.points] for line in lines] for setting, lines in sweeps.items()} == {
+        "length": [[62.0, 68.0]]
+    }

@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.report.figures.lines import MARKERS as DRAWN
-from bench.report.files import Report, collect
+from bench.report.figures.style import MARKERS as DRAWN
+from bench.report.files import collect
 from bench.report.page.cells import short
 from bench.report.page.claims import difference_text, verdict_text
 from bench.report.page.drawing import MARKERS, forest
 from bench.report.page.predictions import is_right, spaced
-from tests.report.test_report_page import Reader, page_of, written
+from bench.report.tables.report import Report
+from tests.report.page.test_page import Reader, page_of, written
 
 
 def comparison(report: Report, **changes: Any) -> dict[str, Any]:

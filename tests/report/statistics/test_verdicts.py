@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 
 from bench.errors import UsageError
-from bench.report.files import Report, collect, write_report
+from bench.report.files import collect
 from bench.report.statistics.judging import verdict
 from bench.report.statistics.verdicts import COMPARISONS
+from bench.report.tables.report import Report
 from bench.store.store import Store
-from tests.report.conftest import NUM_ROWS
+from tests.report.conftest import NUM_ROWS, write_report
 
 AVERAGE = {"superglue": ("rte",)}
 

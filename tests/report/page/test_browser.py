@@ -14,11 +14,10 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from bench.cell import Cell
-from bench.report.files import write_report
 from bench.store.record import CurvePoint
 from bench.store.store import Store
-from tests.report.conftest import make_cell, make_record
-from tests.report.test_report_page import HOSTILE, add
+from tests.report.conftest import make_cell, make_record, write_report
+from tests.report.page.test_page import HOSTILE, add
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from bench.report.statistics.ranking import CROSSINGS, RANKS
-from tests.report.test_report_verdicts import report_on
+from tests.report.statistics.test_verdicts import report_on
 
 
 def test_lines_that_are_not_told_apart_share_a_rank_group(grid: Any) -> None:

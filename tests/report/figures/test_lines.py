@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from bench.errors import UsageError
 from bench.report.figures.curves import Curve, Panel, average_panel, task_panels
-from bench.report.figures.lines import assign_styles, draw, render, spread
-from bench.report.files import collect, write_report
+from bench.report.figures.layout import render, spread
+from bench.report.figures.lines import draw
+from bench.report.figures.style import assign_styles
+from bench.report.files import collect
 from bench.report.read import published
+from tests.report.conftest import write_report
 
 CHOSEN = ("rte", "boolq", "cb")
 ACCURACY = dict.fromkeys(CHOSEN, "accuracy")
@@ -131,17 +133,6 @@ def test_every_published_number_is_there() -> None:
     assert sizes == {"table 2": 96, "table 3": 120, "table 4": 8, "figure 3": 24, "figure 4": 100}
     assert set(table.loc[table["digitised"], "source"]) == {"figure 3", "figure 4"}
     assert table["score"].between(0, 100).all()
-
-
-def test_published_numbers_that_are_not_there_are_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no published numbers"):
-        published.find((tmp_path,))
-
-
-def test_a_published_file_without_a_column_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("task,score\nrte,1\n")
-    with pytest.raises(UsageError, match=r"x\.csv lacks the column 'metric'"):
-        published.read(tmp_path)
 
 
 def test_spread_keeps_order_distance_and_what_is_far_enough() -> None:

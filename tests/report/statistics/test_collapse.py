@@ -10,12 +10,12 @@ import pytest
 from scipy.stats import barnard_exact, beta, binom
 
 from bench.report.statistics.collapse import Parted, barnard, chance, flukes, leave_out, most, part, whole_tasks
-from bench.report.statistics.samples import Entry
+from bench.report.statistics.samples import Sample
 
 TRIVIAL, ROWS = 53.0, 300  # a run's own standard error is then 2.9 points at the trivial score, 2.0 at 86
 
 
-def runs(*scores: float, trivial: float = TRIVIAL, diverged: tuple[int, ...] = ()) -> Entry:
+def runs(*scores: float, trivial: float = TRIVIAL, diverged: tuple[int, ...] = ()) -> Sample:
     """Runs of these accuracies on the same 300 rows, their mistakes drawn anew."""
     generator = np.random.default_rng(0)
     right = np.zeros((len(scores), ROWS))
@@ -23,7 +23,7 @@ def runs(*scores: float, trivial: float = TRIVIAL, diverged: tuple[int, ...] = (
         own[generator.permutation(ROWS)[: round(score * ROWS / 100)]] = 100
     means = right.mean(axis=1)
     draws = means[:, None] + (right - means[:, None]) / math.sqrt(ROWS)
-    return Entry(tuple(range(len(scores))), means, draws, ROWS, frozenset({"rows"}), trivial, diverged)
+    return Sample(tuple(range(len(scores))), means, draws, ROWS, frozenset({"rows"}), trivial, diverged)
 
 
 def test_a_run_at_the_trivial_score_beside_others_that_trained_collapsed() -> None:
@@ -57,22 +57,22 @@ def test_a_run_below_the_others_and_above_the_trivial_score_did_not_collapse() -
 def test_a_run_that_diverged_is_a_collapsed_one() -> None:
     found = part(runs(86, 85, 87, diverged=(3, 4)))
     assert (found.num_collapsed, found.num_runs, found.runs.seeds) == (2, 5, (0, 1, 2))
-    assert found.entry.every_run.tolist() == [pytest.approx(86), 85, 87, TRIVIAL, TRIVIAL]
+    assert found.sample.every_run.tolist() == [pytest.approx(86), 85, 87, TRIVIAL, TRIVIAL]
 
 
 def test_without_predictions_the_score_itself_decides() -> None:
-    assert part(Entry((0, 1, 2), np.array([86.0, 53.0, 53.1]), trivial=53.0)).collapsed == (1,)
+    assert part(Sample((0, 1, 2), np.array([86.0, 53.0, 53.1]), trivial=53.0)).collapsed == (1,)
 
 
 def test_of_an_unknown_trivial_score_nothing_is_said() -> None:
     found = part(runs(86, 53, 85, trivial=math.nan))
     assert (found.collapsed, found.flat) == ((), False)
-    assert replace(found.entry, failed=(7,)).every_run.tolist() == [pytest.approx(86), 53, 85]
+    assert replace(found.sample, failed=(7,)).every_run.tolist() == [pytest.approx(86), 53, 85]
 
 
 def test_no_score_at_all_is_the_trivial_score_of_tags_and_spans() -> None:
     draws = np.array([np.full(50, 0.0), np.linspace(55, 65, 50), np.linspace(56, 66, 50)])
-    found = part(Entry((0, 1, 2), np.array([0.0, 60.0, 61.0]), draws, 100, trivial=0.0))
+    found = part(Sample((0, 1, 2), np.array([0.0, 60.0, 61.0]), draws, 100, trivial=0.0))
     assert found.collapsed == (0,)
 
 

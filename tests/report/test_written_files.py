@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from bench.cell import Budget, Cell
 from bench.errors import UsageError
-from bench.report.files import collect, write_report
+from bench.report.files import check, collect
 from bench.store.record import Costs, Counts, CurvePoint, Parameters, Record
+from tests.report.conftest import write_report
 
 
 def test_files_go_beside_the_first_folder_unless_told_otherwise(
@@ -42,9 +43,9 @@ def test_folders_are_merged(cell: Any, record: Any, store: Any) -> None:
     assert (row["mean"], row["n"]) == (61.0, 2)
 
 
-def test_an_unknown_format_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown report format 'pgn'; did you mean 'png'"):
-        write_report([tmp_path], {"pgn"}, {})
+        check({"md", "pgn"})
 
 
 def test_a_folder_that_is_no_results_folder_is_refused(tmp_path: Path) -> None:
@@ -62,9 +63,12 @@ def test_a_place_that_cannot_be_written_to_is_a_usage_error(cell: Any, record: A
 def test_a_report_loads_no_deep_learning_library(cell: Any, record: Any, store: Any) -> None:
     made = store([record(cell(), 60.0)])
     code = (
-        "import sys; from pathlib import Path; from bench.report.files import FORMATS, write_report\n"
+        "import sys; from pathlib import Path; from bench.report.files import FORMATS, TEXTS, collect, write\n"
         "import bench.report.tables.console\n"
-        "write_report([Path(sys.argv[1])], FORMATS, {}, True)\n"
+        "report = collect([Path(sys.argv[1])], {})\n"
+        "write(report, TEXTS)\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "write(report, FORMATS, True)\n"
         "assert not {'torch', 'transformers', 'datasets'} & set(sys.modules), sorted(sys.modules)\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )

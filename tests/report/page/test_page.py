@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from bench.report.files import Report, collect, write
+from bench.report.files import collect, write
 from bench.report.page.cells import MOST_POINTS
+from bench.report.tables.report import Report
 from bench.store.examples import examples_key, write_examples
 from bench.store.predictions import write_predictions
 from bench.store.record import CurvePoint, Record

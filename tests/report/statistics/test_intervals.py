@@ -12,7 +12,7 @@ from scipy.stats import ttest_1samp
 
 from bench.report.statistics.bootstrap import bootstrap
 from bench.report.statistics.intervals import Estimate, estimate, held, interval, margins, tails
-from bench.report.statistics.samples import Entry, mean_entry
+from bench.report.statistics.samples import Sample, mean_sample
 from bench.score.metrics import accuracy
 from tests.perf.verdict_worlds import paired
 
@@ -24,10 +24,10 @@ def right_or_wrong(num_seeds: int, num_units: int, seed: int = 0) -> np.ndarray:
     return (ease + generator.normal(0, 1, (num_seeds, num_units)) > 0).astype(float)
 
 
-def entry(right: np.ndarray, key: str = "examples", num_draws: int = 4000) -> Entry:
+def entry(right: np.ndarray, key: str = "examples", num_draws: int = 4000) -> Sample:
     terms = [np.stack([row, np.ones_like(row)], axis=1) for row in right]
     draws = np.array([bootstrap(own, accuracy.combine, key, num_draws) for own in terms], dtype=float)
-    return Entry(tuple(range(len(right))), 100 * right.mean(axis=1), draws, right.shape[1], frozenset({key}))
+    return Sample(tuple(range(len(right))), 100 * right.mean(axis=1), draws, right.shape[1], frozenset({key}))
 
 
 def slow_variance(values: np.ndarray) -> tuple[float, float]:
@@ -77,7 +77,7 @@ def test_the_draws_of_other_examples_are_independent() -> None:
 
 def test_an_average_of_tasks_has_the_mean_of_their_variances_over_their_number() -> None:
     parts = [entry(right_or_wrong(6, 120, seed=seed), f"task {seed}") for seed in range(3)]
-    found = estimate(mean_entry(parts))
+    found = estimate(mean_sample(parts))
     assert found.mean == pytest.approx(np.mean([part.scores.mean() for part in parts]))
     assert found.variances[1] == pytest.approx(sum(estimate(part).variances[1] for part in parts) / 9, rel=0.25)
 
@@ -117,7 +117,7 @@ def test_a_p_value_is_the_level_at_which_the_margin_reaches(mean: float, at: flo
 
 def test_over_seeds_alone_a_p_value_is_student_s() -> None:
     gaps = np.array([1.0, 2.5, 0.5, 3.0, 1.5])
-    found = estimate(Entry(tuple(range(5)), gaps))
+    found = estimate(Sample(tuple(range(5)), gaps))
     for at in (-1.0, 0.0, 2.0):
         assert tails([found], at)[0] == pytest.approx(ttest_1samp(gaps, at, alternative="greater").pvalue, rel=1e-6)
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from bench.report.read.frame import frame
-from bench.report.statistics.bootstrap import Evidence, bootstrap, by_unit, gather, units
+from bench.report.statistics.bootstrap import bootstrap, by_unit, units
+from bench.report.statistics.draws import CellDraws, draw_cells
 from bench.score.metrics import Rows, accuracy
 from bench.store.predictions import write_predictions
 from bench.store.record import Record
@@ -75,7 +76,7 @@ def test_predictions_that_cannot_be_used_are_named_once_and_leave_no_draws(
     made = store(both)
     for record, _ in both:
         spoil(made.cell_folder(record.id) / "predictions.parquet")
-    evidence = gather(frame([made]))
+    evidence = draw_cells(frame([made]))
     assert (evidence.draws, evidence.units) == ({}, {})
     (problem,) = evidence.problems
     assert problem.startswith("superglue · rte: ")
@@ -99,5 +100,5 @@ def test_a_task_nobody_knows_is_judged_by_seeds_alone(predicted: Any, cell: Any,
     ]
 
 
-def evidence_of(store: Any, *cells: tuple[Record, dict[str, list[Any]]]) -> Evidence:
-    return gather(frame([store(cells)]))
+def evidence_of(store: Any, *cells: tuple[Record, dict[str, list[Any]]]) -> CellDraws:
+    return draw_cells(frame([store(cells)]))
