@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bench.report.statistics.collapse import part
-from bench.report.statistics.differences import Difference, Place, directions, sides
+from bench.report.statistics.differences import Difference, SideKey, directions, sides
 from bench.report.statistics.intervals import Estimate, estimate
 from bench.report.statistics.judging import ALL, TRAINED, Judgement, Question, judge, verdict
 from bench.report.statistics.multiplicity import holm
@@ -76,7 +76,7 @@ def difference_on(world: World, name: str, task: int) -> float:
     return world.truths[name] if world.everywhere or task == 0 else 0.0
 
 
-def draw(world: World, num_seeds: int, generator: np.random.Generator) -> dict[Place, Sample]:
+def draw(world: World, num_seeds: int, generator: np.random.Generator) -> dict[SideKey, Sample]:
     """One suite's entries by task, model and label."""
     found = {}
     names = [REFERENCE, *world.truths]
@@ -118,7 +118,7 @@ def entry(right: NDArray[np.bool_], examples: str) -> Sample:
     return Sample(tuple(range(num_seeds)), scores, draws, num_rows, frozenset({examples}), TRIVIAL)
 
 
-def is_wrong(world: World, question: Question, found: Judgement, entries: Mapping[Place, Sample]) -> bool:
+def is_wrong(world: World, question: Question, found: Judgement, entries: Mapping[SideKey, Sample]) -> bool:
     """Whether the verdict is not so, in the sense in which it is given."""
     tasks = [str(task) for task in range(world.tasks)] if question.task == AVERAGE else [question.task]
     truth = float(np.mean([_truth(world, question, found, task, entries) for task in tasks]))
@@ -126,7 +126,7 @@ def is_wrong(world: World, question: Question, found: Judgement, entries: Mappin
     return {"better": truth <= 0, "worse": truth >= 0, "matches": abs(truth) >= world.margin}.get(found.verdict, False)
 
 
-def _truth(world: World, question: Question, found: Judgement, task: str, entries: Mapping[Place, Sample]) -> float:
+def _truth(world: World, question: Question, found: Judgement, task: str, entries: Mapping[SideKey, Sample]) -> float:
     """The true difference on a task: of runs that trained, or of all runs where the verdict is about them."""
     levels = {REFERENCE: world.level, question.label: world.level + difference_on(world, question.label, int(task))}
     for name, level in levels.items():
@@ -154,7 +154,7 @@ def paired(one: Sample, other: Sample) -> Sample:
 
 
 def paired_rule(
-    questions: Sequence[Question], entries: Mapping[Place, Sample], chosen: Sequence[str], margin: float
+    questions: Sequence[Question], entries: Mapping[SideKey, Sample], chosen: Sequence[str], margin: float
 ) -> list[Judgement]:
     """The verdicts of before: means over the seeds that both finished, paired by seed, Holm over the averages and over
     all tasks.

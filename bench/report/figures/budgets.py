@@ -37,7 +37,7 @@ def against_budgets(
     return [along_lines(field, ordered(lines, first), None) for field, lines in find_sweeps(points).items()]
 
 
-def orders(figure: Ablation) -> list[str]:
+def order_notes(figure: Ablation) -> list[str]:
     """A note on each panel of the figure's first task, the average: which line is above which at each value."""
     first = figure.panels[0].title.partition(BETWEEN)[0]
     notes = []
@@ -76,7 +76,7 @@ def _points(
         metric = "" if row["task"] == AVERAGE else row["metric"]
         points.append(
             SweepPoint(
-                row["task"], metric, row["model"], name, row["label"], _fields(budget), (_kind(budget),),
+                row["task"], metric, row["model"], name, row["label"], _fields(budget), (_apart(budget),),
                 float(row["mean"]), float(row["low"]), float(row["high"]), float(row["trivial"]),
                 float(row["backbone_parameters"]), float("nan"),
             )
@@ -101,7 +101,7 @@ def _fields(budget: Budget) -> dict[str, int]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _kind(budget: Budget) -> tuple[str, str]:
+def _apart(budget: Budget) -> tuple[str, str]:
     """What else must be equal along a line: whether it is steps or epochs that are given, and the other fields."""
     rest = budget.model_dump(exclude={*SWEPT, "max_length"}, exclude_defaults=True)
     unit = "epochs" if budget.steps is None else "steps"

@@ -9,12 +9,12 @@ from functools import cached_property, partial
 import pandas as pd
 
 from bench.report.figures.ablations import Ablation, ablations
-from bench.report.figures.budgets import against_budgets, orders
+from bench.report.figures.budgets import against_budgets, order_notes
 from bench.report.figures.curves import FEW_TASKS, Panel, average_panel, task_panels
 from bench.report.figures.dumbbells import draw_pairs
 from bench.report.figures.fronts import draw_fronts
 from bench.report.figures.layout import Drawing
-from bench.report.figures.lines import draw
+from bench.report.figures.lines import draw_lines
 from bench.report.figures.pareto import cost_panels
 from bench.report.read.names import natural, seeds_text
 from bench.report.read.published import main_results, papers_of, sources
@@ -43,10 +43,6 @@ class CaptionedFigure:
     @cached_property
     def drawing(self) -> Drawing:
         return self.draw()
-
-    @property
-    def caption(self) -> str:
-        return " ".join([f"{self.heading}.", *self.notes])
 
 
 def captioned_figures(report: Report, overlay: pd.DataFrame | None = None) -> list[CaptionedFigure]:
@@ -84,7 +80,7 @@ class SuiteRows:
 
 
 def _lines(name: str, panels: Sequence[Panel], heading: str, notes: Sequence[str]) -> CaptionedFigure:
-    return CaptionedFigure(name, partial(draw, panels, heading, notes), heading, tuple(notes), tuple(panels))
+    return CaptionedFigure(name, partial(draw_lines, panels, heading, notes), heading, tuple(notes), tuple(panels))
 
 
 def _scale(rows: SuiteRows, overlay: pd.DataFrame | None) -> list[CaptionedFigure]:
@@ -124,7 +120,7 @@ def _budgets(rows: SuiteRows, figure: Ablation) -> CaptionedFigure:
     notes += (
         ["With more epochs there are more evaluations to choose a step from."] if figure.setting == "epochs" else []
     )
-    notes += [*orders(figure), *_conditions(rows.frame[rows.frame["label"].isin(labels)], ""), *figure.notes]
+    notes += [*order_notes(figure), *_conditions(rows.frame[rows.frame["label"].isin(labels)], ""), *figure.notes]
     return _lines(f"budget-{rows.suite}-{figure.setting}", figure.panels, f"{rows.suite}: {figure.heading}", notes)
 
 

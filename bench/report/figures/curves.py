@@ -63,7 +63,7 @@ def average_panel(
 
     `summary` and `averages` hold one suite; `overlay` are published numbers or None.
     """
-    main = main_metrics(summary)
+    main = _main_metrics(summary)
     tasks = [task for task in chosen if task in main]
     few = len(chosen) <= FEW_TASKS
     baselines = {task: _baseline(summary, task) for task in tasks} if few else {}
@@ -80,7 +80,7 @@ def average_panel(
 
 def task_panels(summary: pd.DataFrame, chosen: Sequence[str], overlay: pd.DataFrame | None) -> list[Panel]:
     """One panel per task with its main metric: the chosen tasks first, then the others by name."""
-    main = main_metrics(summary)
+    main = _main_metrics(summary)
     order = [task for task in chosen if task in main] + sorted(set(main) - set(chosen))
     panels = []
     for task in order:
@@ -90,7 +90,7 @@ def task_panels(summary: pd.DataFrame, chosen: Sequence[str], overlay: pd.DataFr
     return panels
 
 
-def main_metrics(summary: pd.DataFrame) -> dict[str, str]:
+def _main_metrics(summary: pd.DataFrame) -> dict[str, str]:
     """Per task its main metric; "" for a task of which nothing is measured."""
     rows = summary[summary["main"].astype(bool)]
     return dict(zip(rows["task"], rows["metric"], strict=True))

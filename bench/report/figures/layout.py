@@ -50,15 +50,15 @@ def new_figure(wide: float, high: float) -> Iterator[Figure]:
         yield figure
 
 
-def render(drawing: Drawing, kinds: Iterable[str]) -> dict[str, bytes]:
-    """The drawing as bytes per kind, "png" or "svg", without a date in it."""
+def render(drawing: Drawing, formats: Iterable[str]) -> dict[str, bytes]:
+    """The drawing as bytes per format, "png" or "svg", without a date in it."""
     contents = {}
     with mpl.rc_context(SETTINGS):
-        for kind in kinds:
+        for name in formats:
             buffer = BytesIO()
-            metadata = {"Date": None} if kind == "svg" else None
-            drawing.figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, bbox_inches=drawing.box, metadata=metadata)
-            contents[kind] = buffer.getvalue()
+            metadata = {"Date": None} if name == "svg" else None
+            drawing.figure.savefig(buffer, format=name, dpi=DOTS_PER_INCH, bbox_inches=drawing.box, metadata=metadata)
+            contents[name] = buffer.getvalue()
     return contents
 
 

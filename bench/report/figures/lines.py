@@ -29,7 +29,7 @@ from bench.report.tables.numbers import count_text
 MOST_COLUMNS = 3
 
 
-def draw(
+def draw_lines(
     panels: Sequence[Panel], heading: str, notes: Sequence[str], size: tuple[float, float] | None = None
 ) -> Drawing:
     """A figure of the panels side by side, at most three in a row, under one legend; `notes` stand below.

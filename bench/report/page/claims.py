@@ -23,11 +23,11 @@ MOST_LINES = 12  # methods that have a sentence of their own
 MOST_ROWS = 24  # verdicts shown at once
 MOST_BY_TASK = 400
 FEW_NAMES = 3
-Row = dict[Hashable, Any]
+Verdict = dict[Hashable, Any]  # a row of the comparisons
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClaimLine:
     """One method's answer: `text` goes on after its name."""
 
     label: str
@@ -42,7 +42,7 @@ class Claim:
     reference: str
     margin: str
     lead: str
-    lines: tuple[Answer, ...]
+    lines: tuple[ClaimLine, ...]
     more_lines: int
     rows: tuple[dict[str, Any], ...]
     more_rows: tuple[dict[str, Any], ...]
@@ -99,12 +99,12 @@ def _lead(report: Report, suite: str, reference: str, margin: str) -> str:
     return f"{what}, against {reference}, {within}, by the runs that trained:"
 
 
-def _line(label: str, rows: pd.DataFrame, margin: str, place: Mapping[str, int]) -> Answer:
+def _line(label: str, rows: pd.DataFrame, margin: str, place: Mapping[str, int]) -> ClaimLine:
     found: dict[str, list[str]] = {verdict: [] for verdict in (*SIGNS, WITHOUT)}
     names = model_names(place)
     for row in sorted(rows.to_dict("records"), key=lambda row: place[row["model"]]):
         found[row["verdict"] if row["n_seeds"] else WITHOUT].append(names[row["model"]])
-    return Answer(label, verdict_text(found, str(rows["reference"].iloc[0]), margin) + ".")
+    return ClaimLine(label, verdict_text(found, str(rows["reference"].iloc[0]), margin) + ".")
 
 
 def verdict_text(found: Mapping[str, Sequence[str]], reference: str, margin: str) -> str:
@@ -149,7 +149,7 @@ def _rows(report: Report, embedded: Embedded, rows: pd.DataFrame, place: Mapping
 
 
 def _row(
-    row: Row, names: Mapping[str, str], sizes: pd.Series[float], embedded: Embedded, reach: float
+    row: Verdict, names: Mapping[str, str], sizes: pd.Series[float], embedded: Embedded, reach: float
 ) -> dict[str, Any]:
     model, difference, low, high = (
         row["model"],
@@ -179,7 +179,7 @@ def _row(
     }
 
 
-def _collapsed(row: Row) -> str:
+def _collapsed(row: Verdict) -> str:
     """The rate of collapse of a line and, after it, of its reference."""
     return "; ".join(
         rate_text(*(float(row[f"{of}{name}"]) for name in ("runs", "collapsed", "collapse_bound")))

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from bench.report.figures.style import Style
 
 # matplotlib's markers in a box of 12 × 12
-MARKERS = {
+MARKER_PATHS = {
     "o": "M6 1a5 5 0 1 1 0 10a5 5 0 1 1 0-10z",
     "s": "M1.5 1.5h9v9h-9z",
     "^": "M6 1l5.4 10H.6z",
@@ -71,7 +71,7 @@ def _variable(colour: str) -> str:
 
 def marker_path(marker: str) -> str:
     """The outline of a marker, a circle for one without."""
-    return MARKERS.get(marker, MARKERS["o"])
+    return MARKER_PATHS.get(marker, MARKER_PATHS["o"])
 
 
 def glyph_colour(style: Style) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.report.figures.captioned import CaptionedFigure
 from bench.report.figures.layout import Drawing, render
-from bench.report.figures.lines import draw
+from bench.report.figures.lines import draw_lines
 from bench.report.figures.style import Style, assign_styles
 from bench.report.page.drawing import PageFigure
 from bench.report.tables.report import Report
@@ -21,8 +21,8 @@ def for_page(figure: CaptionedFigure) -> PageFigure:
     if not panels:
         return PageFigure(name, _svg(figure.drawing), many=True)
     few = len(panels) == 1 and len(panels[0].curves) <= FEW_LINES
-    narrow = _svg(draw(panels, "", (), NARROW)) if few else ""
-    wide = _svg(draw(panels, "", ()))
+    narrow = _svg(draw_lines(panels, "", (), NARROW)) if few else ""
+    wide = _svg(draw_lines(panels, "", ()))
     return PageFigure(name, wide, figure.heading, figure.notes, narrow, many=len(panels) > 1)
 
 

@@ -7,17 +7,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from bench.report.read.outcomes import Outcome
+from bench.store.provenance import PACKAGES
 from bench.store.record import Record
 
-PACKAGES = ("tuning-bench", "torch", "transformers")  # versions of these can change a number
 COMMIT = 12  # digits of a commit that are shown
 MOST_NAMED = 6
 
 
-def differences(found: Sequence[Outcome]) -> list[str]:
-    """One line for each of code, packages, protocol, precision and device in which finished cells are not alike."""
+def differences(outcomes: Sequence[Outcome]) -> list[str]:
+    """One line for each of code, packages, protocol, precision and device in which finished cells are not alike.
+
+    Cells that do not say with which version of a package they were measured differ from none.
+    """
     done = [
-        (outcome.record, outcome.results) for outcome in found if outcome.record and outcome.record.status == "done"
+        (outcome.record, outcome.results) for outcome in outcomes if outcome.record and outcome.record.status == "done"
     ]
     lines = []
     for what, read in _facets().items():

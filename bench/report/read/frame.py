@@ -81,10 +81,10 @@ def varied(found: Sequence[Outcome]) -> pd.DataFrame:
 def _with_streams(found: Sequence[Outcome]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """The rows of all scoring cells, and by id the streams with seeds of their own."""
     scoring = [outcome for outcome in found if outcome.cell.stage == "score"]
-    return rows(scoring), {outcome.cell.id: outcome.cell.streams for outcome in scoring}
+    return _rows(scoring), {outcome.cell.id: outcome.cell.streams for outcome in scoring}
 
 
-def rows(found: Sequence[Outcome]) -> pd.DataFrame:
+def _rows(found: Sequence[Outcome]) -> pd.DataFrame:
     """A row per metric of each of these outcomes, with the columns FRAME_COLUMNS; see `scored`."""
     names = line_names([outcome.cell for outcome in found])
     metrics = _metrics(found)

@@ -36,7 +36,7 @@ from bench.report.statistics.moderation import moderate
 from bench.report.statistics.samples import Sample
 
 Array = NDArray[np.float64]
-Place = tuple[str, str, str]  # task, model, label
+SideKey = tuple[str, str, str]  # task, model, label
 ENOUGH = 5.0  # degrees of freedom
 ONE_SEED = "one seed: no interval"
 UNKNOWN = Estimate(float("nan"))
@@ -100,12 +100,12 @@ class Difference:
 class Sides:
     """A suite's lines by task, model and label; `together` is by how much the runs' part of an average is raised."""
 
-    of: Mapping[Place, Side]
+    of: Mapping[SideKey, Side]
     together: float = 1.0
     without: Sides | None = None  # the same with the runs in doubt left out, where there are any
 
 
-def sides(samples: Mapping[Place, Sample], chosen: Sequence[str]) -> Sides:
+def sides(samples: Mapping[SideKey, Sample], chosen: Sequence[str]) -> Sides:
     """The lines of one suite by their main metrics, spreads moderated over all of them; `chosen` are averaged."""
     parted = {place: part(sample) for place, sample in samples.items() if sample.seeds}
     found = _moderated(parted, chosen)
@@ -114,7 +114,7 @@ def sides(samples: Mapping[Place, Sample], chosen: Sequence[str]) -> Sides:
     return replace(found, without=_moderated({place: leave_out(one) for place, one in parted.items()}, chosen))
 
 
-def _moderated(by_place: Mapping[Place, Parted], chosen: Sequence[str]) -> Sides:
+def _moderated(by_place: Mapping[SideKey, Parted], chosen: Sequence[str]) -> Sides:
     places, parted = list(by_place), list(by_place.values())
     scores = [one.runs.scores for one in parted]
     variances = np.array([own.var(ddof=1) if len(own) > 1 else 0.0 for own in scores])
@@ -133,7 +133,7 @@ def _means(runs: Sample) -> Array | None:
     return None if runs.draws is None or runs.num_units < 2 else runs.draws.mean(axis=0)
 
 
-def _together(found: Mapping[Place, Side], chosen: Sequence[str]) -> float:
+def _together(found: Mapping[SideKey, Side], chosen: Sequence[str]) -> float:
     """The variance of per-seed averages over that of independent tasks, pooled over lines and models; 1 or more."""
     seen = expected = 0.0
     if len(chosen) < 2:

@@ -15,15 +15,13 @@ from bench.report.statistics.findings import Findings
 from bench.report.tables.conditions import conditions
 from bench.report.tables.formats import latex_text
 from bench.report.tables.numbers import count_text
+from bench.report.tables.scores import SummaryRows, summary_rows
 
 # in points of \footnotesize: the width of the text, a letter, "57.8" in bold with a small 1.2, a gap
-PAGE, LETTER, ENTRY_WIDTH, GAP = 455.0, 4.3, 25.0, 4.0
+PAGE_WIDTH, LETTER_WIDTH, ENTRY_WIDTH, GAP = 455.0, 4.3, 25.0, 4.0
 LONGEST = 32  # letters of a heading that can be turned; with a longer one all get letters and a key
 LACKING, NOT_ASKED, FEWER = r"$\times$", "--", r"$^{\dagger}$"
-Column = tuple[str, str]  # task, metric
-SummaryRows = Mapping[
-    tuple[str, str, str, str], Mapping[str, float]
-]  # (model, label, task, metric) -> a row of the summary
+TaskMetric = tuple[str, str]  # task, metric
 
 
 def paper_table(findings: Findings, suite: str) -> str:
@@ -39,9 +37,7 @@ def paper_table(findings: Findings, suite: str) -> str:
         return ""
     labels, left_out = shown_lines(frame)
     columns = _columns(summary, findings.chosen[suite], main_metrics_of(findings.published))
-    keys = ["model", "label", "task", "metric"]
-    both = pd.concat([part for part in (summary, beside) if len(part)], ignore_index=True)
-    rows: SummaryRows = {(*(row[key] for key in keys),): row for row in both.to_dict("records")}  # type: ignore[misc]
+    rows = summary_rows([summary, beside])
     names, key_text = _headings(labels)
     best = _best(rows, labels, columns, ranks)
     models = _models(summary)
@@ -50,7 +46,7 @@ def paper_table(findings: Findings, suite: str) -> str:
         paper.paper: _published_labels(beside[beside["paper"] == paper.paper], labels, methods)
         for paper in papers_of(beside)
     }
-    widest = max(map(len, models.values())) * LETTER + GAP
+    widest = max(map(len, models.values())) * LETTER_WIDTH + GAP
     blocks = []
     for part in _blocks(columns, len(labels), widest):
         lines = [_header(part, [names[label] for label in labels])]
@@ -70,7 +66,7 @@ def paper_table(findings: Findings, suite: str) -> str:
     )  # fmt: skip
 
 
-def _columns(summary: pd.DataFrame, chosen: Sequence[str], papers: set[Column]) -> list[Column]:
+def _columns(summary: pd.DataFrame, chosen: Sequence[str], papers: set[TaskMetric]) -> list[TaskMetric]:
     """The chosen tasks first, then the others by name; of each task the main metric, then what papers give."""
     place = {task: number for number, task in enumerate(chosen)}
     found = summary[["task", "metric", "main"]].drop_duplicates(["task", "metric"]).to_dict("records")
@@ -96,7 +92,7 @@ def _headings(labels: Sequence[str]) -> tuple[dict[str, str], str]:
     The second is the key to the letters, or "".
     """
     longest = max(map(len, labels))
-    if longest * LETTER <= ENTRY_WIDTH:
+    if longest * LETTER_WIDTH <= ENTRY_WIDTH:
         return {label: latex_text(label) for label in labels}, ""
     if longest <= LONGEST:
         return {label: rf"\rotatebox{{90}}{{{latex_text(label)}}}" for label in labels}, ""
@@ -105,15 +101,15 @@ def _headings(labels: Sequence[str]) -> tuple[dict[str, str], str]:
     return dict(zip(labels, letters, strict=True)), f"{key}."
 
 
-def _blocks(columns: Sequence[Column], num_lines: int, first: float) -> list[list[Column]]:
+def _blocks(columns: Sequence[TaskMetric], num_lines: int, first: float) -> list[list[TaskMetric]]:
     """The columns cut into blocks that fit the page beside a `first` column of that width, even but for the last."""
-    most = max(1, int((PAGE - first) // (num_lines * (ENTRY_WIDTH + GAP))))
+    most = max(1, int((PAGE_WIDTH - first) // (num_lines * (ENTRY_WIDTH + GAP))))
     even = -(-len(columns) // -(-len(columns) // most))
     return [list(columns[start : start + even]) for start in range(0, len(columns), even)]
 
 
 def _best(
-    rows: SummaryRows, labels: Sequence[str], columns: Sequence[Column], ranks: pd.DataFrame
+    rows: SummaryRows, labels: Sequence[str], columns: Sequence[TaskMetric], ranks: pd.DataFrame
 ) -> set[tuple[str, str, str, str]]:
     """The entries in bold: of at least two of a model, those whose mean, to one digit, is the highest."""
     best = set()
@@ -145,14 +141,14 @@ def _published_labels(beside: pd.DataFrame, labels: Sequence[str], methods: Mapp
     return of_line
 
 
-def _header(columns: Sequence[Column], names: Sequence[str]) -> str:
+def _header(columns: Sequence[TaskMetric], names: Sequence[str]) -> str:
     wide = len(names)
     tasks = [rf"\multicolumn{{{wide}}}{{c}}{{{latex_text(f'{task} ({metric})')}}}" for task, metric in columns]
     rules = [rf"\cmidrule(lr){{{2 + wide * n}-{1 + wide * (n + 1)}}}" for n in range(len(columns))]
     return "\n".join([_line("", tasks), "".join(rules), _line("model", list(names) * len(columns)), r"\midrule"])
 
 
-def _entry(rows: SummaryRows, model: str, label: str, column: Column, best: set[tuple[str, str, str, str]]) -> str:
+def _entry(rows: SummaryRows, model: str, label: str, column: TaskMetric, best: set[tuple[str, str, str, str]]) -> str:
     row = rows.get((model, label, *column))
     if row is None:
         return NOT_ASKED
@@ -164,12 +160,12 @@ def _entry(rows: SummaryRows, model: str, label: str, column: Column, best: set[
     return text + (FEWER if row["n"] < row["expected"] else "")
 
 
-def _score(rows: SummaryRows, model: str, label: str | None, column: Column) -> str:
+def _score(rows: SummaryRows, model: str, label: str | None, column: TaskMetric) -> str:
     row = rows.get((model, label or "", *column))
     return NOT_ASKED if row is None else f"{row['mean']:.1f}"
 
 
-def _trivial(summary: pd.DataFrame, columns: Sequence[Column], wide: int) -> str:
+def _trivial(summary: pd.DataFrame, columns: Sequence[TaskMetric], wide: int) -> str:
     texts = []
     for task, metric in columns:
         values = summary.loc[(summary["task"] == task) & (summary["metric"] == metric), "trivial"].dropna()

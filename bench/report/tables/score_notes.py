@@ -24,7 +24,7 @@ TRIVIAL_TEXT = (
 )
 
 
-def notes(findings: Findings, suite: str) -> tuple[str, ...]:
+def score_notes(findings: Findings, suite: str) -> tuple[str, ...]:
     """Conditions, costs, what an entry and the average are, what is near the trivial scores, papers, rising curves."""
     frame, summary, beside = (
         part[part["suite"] == suite] for part in (findings.frame, findings.summary, findings.beside)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -12,11 +13,11 @@ from bench.report.statistics.findings import Findings
 from bench.report.statistics.samples import AVERAGE
 from bench.report.statistics.summary import SUMMARY
 from bench.report.tables.numbers import score_text, share_text
-from bench.report.tables.score_notes import NOT_ASKED, notes
+from bench.report.tables.score_notes import NOT_ASKED, score_notes
 from bench.report.tables.table import Table
 
 FIXED = ("model", "method", "head", "stored parameters", "seeds")
-SummaryRows = dict[tuple[str, str, str, str], pd.Series]  # (model, label, task, metric) -> a row of the summary
+SummaryRows = dict[tuple[str, str, str, str], Mapping[Hashable, Any]]  # by model, label, task, metric
 
 
 def nothing(findings: Findings, folders: Sequence[Path]) -> Table:
@@ -34,9 +35,7 @@ def scores_table(findings: Findings, suite: str) -> Table:
     )
     averaged = findings.chosen[suite]
     columns = _columns(summary, averaged)
-    every = pd.concat([summary, averages], ignore_index=True)
-    keys = zip(every["model"], every["label"], every["task"], every["metric"], strict=True)
-    entries: SummaryRows = {(*key,): row for key, (_, row) in zip(keys, every.iterrows(), strict=True)}
+    entries = summary_rows([summary, averages])
     lines = summary.groupby(["model", "label"])["backbone_parameters"].max().reset_index()
     lines = lines.sort_values("label", key=lambda labels: labels.map(natural))
     lines = lines.sort_values(["backbone_parameters", "model"], na_position="last", kind="stable")
@@ -48,10 +47,16 @@ def scores_table(findings: Findings, suite: str) -> Table:
         rows += [(models[str(model)], *row) for row in published.get(str(model), ())]
     return Table(
         f"table-{suite}", f"Suite {suite}", (*FIXED, *(_heading(task, metric, averaged) for task, metric in columns)),
-        tuple(rows), notes(findings, suite), suite,
+        tuple(rows), score_notes(findings, suite), suite,
         footer=(_trivial_row(summary, averages, columns),), problems=problems(frame), warnings=_warnings(findings),
         columns=tuple(columns), numbers=_numbers(findings, suite),
     )  # fmt: skip
+
+
+def summary_rows(parts: Sequence[pd.DataFrame]) -> SummaryRows:
+    """The rows of frames with the columns SUMMARY, those of one suite."""
+    rows = [row for part in parts for row in part.to_dict("records")]
+    return {(row["model"], row["label"], row["task"], row["metric"]): row for row in rows}
 
 
 def _warnings(findings: Findings) -> tuple[str, ...]:
@@ -101,11 +106,11 @@ def _heading(task: str, metric: str, chosen: Sequence[str]) -> str:
 
 
 def _row(entries: SummaryRows, model: str, label: str, columns: list[tuple[str, str]]) -> tuple[str, ...]:
-    found = {column: entries[model, label, *column] for column in columns if (model, label, *column) in entries}
-    seeds = max(int(row["expected"]) for row in found.values())
-    heads = sorted({part for row in found.values() for part in str(row["head"]).split("; ") if part})
-    scores = [_entry(found[column]) if column in found else _absent(column) for column in columns]
-    return (label, "/".join(heads), _stored(list(found.values())), str(seeds), *scores)
+    rows = {column: entries[model, label, *column] for column in columns if (model, label, *column) in entries}
+    seeds = max(int(row["expected"]) for row in rows.values())
+    heads = sorted({part for row in rows.values() for part in str(row["head"]).split("; ") if part})
+    scores = [_entry(rows[column]) if column in rows else _absent(column) for column in columns]
+    return (label, "/".join(heads), _stored(list(rows.values())), str(seeds), *scores)
 
 
 def _published(beside: pd.DataFrame, columns: list[tuple[str, str]]) -> dict[str, list[tuple[str, ...]]]:
@@ -122,13 +127,13 @@ def _absent(column: tuple[str, str]) -> str:
     return "missing" if column[0] == AVERAGE else NOT_ASKED
 
 
-def _entry(row: pd.Series) -> str:
+def _entry(row: Mapping[Hashable, Any]) -> str:
     if row["n"] == 0:
         return str(row["status"]) if row["status"] != "done" else "missing"
     return score_text(float(row["mean"]), float(row["sd"]), int(row["n"]), int(row["expected"]))
 
 
-def _stored(rows: list[pd.Series]) -> str:
+def _stored(rows: Sequence[Mapping[Hashable, Any]]) -> str:
     """What must be kept per task, smallest to largest over the tasks: heads differ by their classes."""
     known = sorted(
         (float(row["stored_parameters"]), float(row["backbone_parameters"]))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.cell import Budget
-from bench.report.figures.budgets import against_budgets, orders
+from bench.report.figures.budgets import against_budgets, order_notes
 from bench.report.files import collect, write
 from bench.report.tables.report import Report
 
@@ -62,7 +62,7 @@ def test_the_average_comes_first_where_there_are_several_tasks(reported: Any) ->
 
 def test_a_change_of_order_is_told_and_so_is_none(reported: Any) -> None:
     (figure,) = figures_of(reported())
-    assert orders(figure) == [
+    assert order_notes(figure) == [
         "By the mean on rte accuracy the order changes: 100: finetune > ptv2; 400: ptv2 > finetune. Which "
         "differences are shown is for the verdicts to say."
     ]
@@ -70,7 +70,7 @@ def test_a_change_of_order_is_told_and_so_is_none(reported: Any) -> None:
 
 def test_an_order_that_stays_is_told_in_one(reported: Any) -> None:
     (figure,) = figures_of(reported({100: {"finetune": 80.0, "ptv2": 60.0}, 400: {"finetune": 82.0, "ptv2": 61.0}}))
-    assert orders(figure) == ["By the mean on rte accuracy the order is the same at each: finetune > ptv2."]
+    assert order_notes(figure) == ["By the mean on rte accuracy the order is the same at each: finetune > ptv2."]
 
 
 def test_two_fields_swept_together_keep_their_lines_apart_in_the_order(cell: Any, record: Any, store: Any) -> None:
@@ -85,7 +85,7 @@ def test_two_fields_swept_together_keep_their_lines_apart_in_the_order(cell: Any
         for steps in (100, 400)
         for seed in range(2)
     ]
-    by_field = {figure.setting: orders(figure) for figure in figures_of(collect([store(records).path], {}))}
+    by_field = {figure.setting: order_notes(figure) for figure in figures_of(collect([store(records).path], {}))}
     assert by_field["steps"] == [
         "By the mean on rte accuracy the order is the same at each: finetune (batch_size=16) > "
         "finetune (batch_size=8) > ptv2 (batch_size=8) > ptv2 (batch_size=16)."
@@ -96,7 +96,7 @@ def test_two_fields_swept_together_keep_their_lines_apart_in_the_order(cell: Any
 def test_a_line_that_lacks_a_budget_has_no_order_and_the_others_are_drawn(reported: Any) -> None:
     (figure,) = figures_of(reported({100: {"finetune": 80.0, "ptv2": 60.0}, 400: {"finetune": 82.0}}))
     assert curves_of(figure.panels[0]) == {"finetune": [(100, 81.0), (400, 83.0)]}
-    assert orders(figure) == []
+    assert order_notes(figure) == []
 
 
 def test_one_budget_has_no_figure(reported: Any) -> None:

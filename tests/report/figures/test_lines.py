@@ -10,7 +10,7 @@ import pytest
 
 from bench.report.figures.curves import Curve, Panel, average_panel, task_panels
 from bench.report.figures.layout import render, spread
-from bench.report.figures.lines import draw
+from bench.report.figures.lines import draw_lines
 from bench.report.figures.style import assign_styles
 from bench.report.files import collect
 from bench.report.read import published
@@ -146,4 +146,4 @@ def test_seven_panels_and_twenty_lines_are_drawn() -> None:
     curves = tuple(Curve(f"method_{number} (length=20)", f"method_{number}", ()) for number in range(20))
     panels = [Panel(f"task {number}", curves, {}, (), 20) for number in range(7)]
     assert len({(style.colour, style.marker) for style in assign_styles(curves).values()}) == 20
-    assert render(draw(panels, "many", ["note"]), ["png"])["png"].startswith(b"\x89PNG")
+    assert render(draw_lines(panels, "many", ["note"]), ["png"])["png"].startswith(b"\x89PNG")

@@ -12,7 +12,7 @@ from bench.report.figures.style import MARKERS as DRAWN
 from bench.report.files import collect
 from bench.report.page.cells import short
 from bench.report.page.claims import difference_text, verdict_text
-from bench.report.page.drawing import MARKERS, forest
+from bench.report.page.drawing import MARKER_PATHS, forest
 from bench.report.page.predictions import is_right, spaced
 from bench.report.tables.report import Report
 from tests.report.page.test_page import Reader, page_of, written
@@ -86,7 +86,7 @@ def test_an_interval_beyond_the_drawing_ends_at_its_edge() -> None:
 
 
 def test_every_marker_of_the_figures_has_a_glyph() -> None:
-    assert set(DRAWN) <= set(MARKERS)
+    assert set(DRAWN) <= set(MARKER_PATHS)
 
 
 # --- pieces
