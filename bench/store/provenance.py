@@ -19,7 +19,9 @@ PACKAGES = (
 
 @cache
 def provenance(device: str) -> dict[str, Any]:
-    """Versions of the packages that can change a number (None: not installed), the harness's git commit, the machine and the command."""
+    """Versions of the packages that can change a number (None: not installed), the harness's git commit, the machine
+    and the command.
+    """
     return {
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),

@@ -82,7 +82,7 @@ def simulate(world: World, num_seeds: int, grids: range) -> Counter[str]:
         for (name, entry), one, said in zip(entries.items(), judged, verdicts, strict=True):
             low, high = interval(estimate(entry))
             counts[f"mean {name}"] += low <= REFERENCE + TRUTHS[name] <= high
-            low, high = interval(one.difference.found)
+            low, high = interval(one.difference.tested)
             counts[f"difference {name}"] += low <= TRUTHS[name] <= high
             counts[f"{name} {said}"] += 1
         counts["wrong"] += any(said not in RIGHT[name] for name, said in zip(entries, verdicts, strict=True))

@@ -53,7 +53,7 @@ class Embedded:
 
     data: dict[str, Any]
     entries: dict[EntryKey, int]
-    found: tuple[Outcome, ...]
+    outcomes: tuple[Outcome, ...]
     left_out: tuple[str, ...]
 
 
@@ -103,8 +103,8 @@ def embed(report: Report, num_samples: int) -> Embedded:
         "examples": samples.examples,
         "models": _models(report),
     }
-    found_in_order = tuple(one for one, _ in keyed)
-    return Embedded(data, entries.places, found_in_order, _left_out(len(done), len(rows), num_samples))
+    in_order = tuple(outcome for outcome, _ in keyed)
+    return Embedded(data, entries.places, in_order, _left_out(len(done), len(rows), num_samples))
 
 
 def _left_out(num_done: int, num_cells: int, num_samples: int) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def _choices(report: Report) -> dict[str, list[dict[str, str]]]:
 def _provenance(report: Report, embedded: Embedded) -> list[tuple[str, str]]:
     """What the cells were measured with; several values stand with the number of their cells."""
     facts: dict[str, Counter[str]] = {}
-    for outcome in embedded.found:
+    for outcome in embedded.outcomes:
         if outcome.record is None:
             continue
         known = outcome.record.provenance
@@ -94,7 +94,9 @@ def _provenance(report: Report, embedded: Embedded) -> list[tuple[str, str]]:
         for name, value in values.items():
             if value:
                 facts.setdefault(str(name), Counter())[str(value)] += 1
-    starts = sorted(outcome.record.started for outcome in embedded.found if outcome.record and outcome.record.started)
+    starts = sorted(
+        outcome.record.started for outcome in embedded.outcomes if outcome.record and outcome.record.started
+    )
     rows = [("results", ", ".join(map(str, report.folders)))]
     if starts:
         rows.append(("measured", starts[0] if starts[0] == starts[-1] else f"{starts[0]} to {starts[-1]} (UTC)"))
@@ -107,7 +109,7 @@ def _provenance(report: Report, embedded: Embedded) -> list[tuple[str, str]]:
 def _commands(embedded: Embedded) -> list[str]:
     """The distinct commands that measured the cells, the first one first."""
     found: dict[str, str] = {}
-    for outcome in embedded.found:
+    for outcome in embedded.outcomes:
         command = outcome.record.provenance.get("command") if outcome.record else None
         if outcome.record and isinstance(command, list):
             text = shlex.join(map(str, command))

@@ -85,7 +85,7 @@ class Difference:
     notes: tuple[str, ...] = ()
 
     @property
-    def found(self) -> Estimate:
+    def tested(self) -> Estimate:
         """What is tested: the runs of both lines as one part, where both have degrees of freedom enough for that."""
         variances, degrees = self.parts.variances, self.parts.degrees
         if len(variances) < 2:
@@ -108,118 +108,120 @@ class Sides:
 def sides(samples: Mapping[SideKey, Sample], chosen: Sequence[str]) -> Sides:
     """The lines of one suite by their main metrics, spreads moderated over all of them; `chosen` are averaged."""
     parted = {place: part(sample) for place, sample in samples.items() if sample.seeds}
-    found = _moderated(parted, chosen)
-    if not any(one.doubtful for one in parted.values()):
-        return found
-    return replace(found, without=_moderated({place: leave_out(one) for place, one in parted.items()}, chosen))
+    moderated = _moderated(parted, chosen)
+    if not any(runs.doubtful for runs in parted.values()):
+        return moderated
+    return replace(moderated, without=_moderated({place: leave_out(runs) for place, runs in parted.items()}, chosen))
 
 
 def _moderated(by_place: Mapping[SideKey, Parted], chosen: Sequence[str]) -> Sides:
     places, parted = list(by_place), list(by_place.values())
-    scores = [one.runs.scores for one in parted]
-    variances = np.array([own.var(ddof=1) if len(own) > 1 else 0.0 for own in scores])
-    degrees = np.array([len(own) - 1.0 for own in scores])
-    trained = np.array([not one.flat for one in parted], dtype=bool)
+    scores = [line.runs.scores for line in parted]
+    variances = np.array([of_line.var(ddof=1) if len(of_line) > 1 else 0.0 for of_line in scores])
+    degrees = np.array([len(of_line) - 1.0 for of_line in scores])
+    trained = np.array([not line.flat for line in parted], dtype=bool)
     factors = [(label, task, model) for task, model, label in places]
     moderated, df = moderate(variances, degrees, factors, trained) if places else (variances, degrees)
-    found = {
-        place: Side(one, float(variance), float(free), _means(one.runs), shared_variance(one.runs))
-        for place, one, variance, free in zip(places, parted, moderated, df, strict=True)
+    of_places = {
+        place: Side(line, float(variance), float(free), _means(line.runs), shared_variance(line.runs))
+        for place, line, variance, free in zip(places, parted, moderated, df, strict=True)
     }
-    return Sides(found, _together(found, chosen))
+    return Sides(of_places, _together(of_places, chosen))
 
 
 def _means(runs: Sample) -> Array | None:
     return None if runs.draws is None or runs.num_units < 2 else runs.draws.mean(axis=0)
 
 
-def _together(found: Mapping[SideKey, Side], chosen: Sequence[str]) -> float:
+def _together(by_place: Mapping[SideKey, Side], chosen: Sequence[str]) -> float:
     """The variance of per-seed averages over that of independent tasks, pooled over lines and models; 1 or more."""
     seen = expected = 0.0
     if len(chosen) < 2:
         return 1.0
-    for model, label in sorted({(model, label) for _, model, label in found}):
-        own = [found.get((task, model, label)) for task in chosen]
-        runs = [side.runs for side in own if side is not None]
-        seeds = sorted(set.intersection(*(set(one.seeds) for one in runs)))
+    for model, label in sorted({(model, label) for _, model, label in by_place}):
+        of_line = [by_place.get((task, model, label)) for task in chosen]
+        runs = [side.runs for side in of_line if side is not None]
+        seeds = sorted(set.intersection(*(set(sample.seeds) for sample in runs)))
         if len(runs) == len(chosen) and len(seeds) > 1:
-            scores = np.array([one.take(seeds).scores for one in runs])
+            scores = np.array([sample.take(seeds).scores for sample in runs])
             seen += (len(seeds) - 1) * float(scores.mean(axis=0).var(ddof=1))
             expected += (len(seeds) - 1) * float(scores.var(axis=1, ddof=1).sum()) / len(chosen) ** 2
     return max(1.0, seen / expected) if expected > 0 else 1.0
 
 
-def difference(one: Side | None, other: Side | None) -> Difference:
+def difference(line: Side | None, reference: Side | None) -> Difference:
     """One line less another on a task. No estimate where a line has no finished run, no variance where it has one."""
-    if one is None or other is None:
-        return Difference(UNKNOWN, 0, ("no finished seed" if one is None else "no reference here",))
-    mean, num_seeds = one.mean - other.mean, min(one.num_runs, other.num_runs)
-    if min(one.parted.num_runs, other.parted.num_runs) < 2:
+    if line is None or reference is None:
+        return Difference(UNKNOWN, 0, ("no finished seed" if line is None else "no reference here",))
+    mean, num_seeds = line.mean - reference.mean, min(line.num_runs, reference.num_runs)
+    if min(line.parted.num_runs, reference.parted.num_runs) < 2:
         return Difference(Estimate(mean), num_seeds, (ONE_SEED,))
-    if not (one.known and other.known):
+    if not (line.known and reference.known):
         return Difference(Estimate(mean), num_seeds, ("one run that trained: no interval",))
-    variances = [one.variance / one.num_runs, other.variance / other.num_runs]
-    degrees, notes = [one.degrees, other.degrees], []
-    num_units = min(one.runs.num_units, other.runs.num_units)
-    if one.means is None or other.means is None:
+    variances = [line.variance / line.num_runs, reference.variance / reference.num_runs]
+    degrees, notes = [line.degrees, reference.degrees], []
+    num_units = min(line.runs.num_units, reference.runs.num_units)
+    if line.means is None or reference.means is None:
         notes.append("over seeds alone")
     else:
-        own = max(float((one.means - other.means).var(ddof=1)) - one.shared - other.shared, 0.0)
-        variances.append(own * num_units / (num_units - 1))
+        of_examples = max(float((line.means - reference.means).var(ddof=1)) - line.shared - reference.shared, 0.0)
+        variances.append(of_examples * num_units / (num_units - 1))
         degrees.append(num_units - 1.0)
-        if one.runs.examples != other.runs.examples:
+        if line.runs.examples != reference.runs.examples:
             notes.append("not the same examples")
-    found = Estimate(mean, tuple(variances), tuple(degrees))
-    if not found.known:
+    estimated = Estimate(mean, tuple(variances), tuple(degrees))
+    if not estimated.known:
         notes.append("no spread over seeds or examples: no interval")
-    return Difference(found, num_seeds, tuple(notes))
+    return Difference(estimated, num_seeds, tuple(notes))
 
 
-def joined(one: Array, other: Array, one_free: Array, other_free: Array) -> tuple[Array, Array]:
+def joined(first: Array, second: Array, first_free: Array, second_free: Array) -> tuple[Array, Array]:
     """(N,) sums of two parts and their degrees of freedom (Satterthwaite 1946), 0 where either has fewer than ENOUGH:
     at the small levels of a family the approximation errs to the wrong side for those.
     """
-    total, squares = one + other, one**2 / one_free + other**2 / other_free
-    enough = (np.minimum(one_free, other_free) >= ENOUGH) & (total > 0)
+    total, squares = first + second, first**2 / first_free + second**2 / second_free
+    enough = (np.minimum(first_free, second_free) >= ENOUGH) & (total > 0)
     return total, np.where(enough, total**2 / np.where(enough, squares, 1), 0.0)
 
 
 def average(parts: Sequence[Difference], together: float) -> Difference:
     """The mean of the tasks' differences. No estimate, or no variance, where that of a task is lacking."""
-    found = [one.parts for one in parts]
-    num_seeds = min(one.num_seeds for one in parts)
-    notes = tuple(dict.fromkeys(note for one in parts for note in one.notes))
-    mean = float(np.mean([one.mean for one in found]))
-    limits = [one for one in parts if len(one.parts.variances) < 2]
+    estimates = [task.parts for task in parts]
+    num_seeds = min(task.num_seeds for task in parts)
+    notes = tuple(dict.fromkeys(note for task in parts for note in task.notes))
+    mean = float(np.mean([estimate.mean for estimate in estimates]))
+    limits = [task for task in parts if len(task.parts.variances) < 2]
     if limits:
-        return Difference(Estimate(mean), num_seeds, tuple(dict.fromkeys(n for one in limits for n in one.notes)))
-    wide = max(len(one.variances) for one in found)
+        return Difference(
+            Estimate(mean), num_seeds, tuple(dict.fromkeys(note for task in limits for note in task.notes))
+        )
+    wide = max(len(estimate.variances) for estimate in estimates)
     variances, degrees = [], []
     for at in range(wide):
-        own = np.array([one.variances[at] for one in found if len(one.variances) > at]) / len(parts) ** 2
-        free = np.array([one.degrees[at] for one in found if len(one.degrees) > at])
-        total = float(own.sum())
+        shares = np.array([each.variances[at] for each in estimates if len(each.variances) > at]) / len(parts) ** 2
+        free = np.array([each.degrees[at] for each in estimates if len(each.degrees) > at])
+        total = float(shares.sum())
         variances.append(total * (together if at < 2 else 1.0))
-        degrees.append(total**2 / float((own**2 / free).sum()) if total > 0 else float(free.min()))
+        degrees.append(total**2 / float((shares**2 / free).sum()) if total > 0 else float(free.min()))
     return Difference(Estimate(mean, tuple(variances), tuple(degrees)), num_seeds, notes)
 
 
-def improvement(one: Sequence[Array], other: Sequence[Array]) -> float:
+def improvement(line: Sequence[Array], reference: Sequence[Array]) -> float:
     """Probability, from 0 to 1, that a run of one is better than a run of the other on a task; mean over tasks.
 
     Over all pairs of seeds, a tie counting half (Agarwal et al. 2021, arXiv:2108.13264, section 4.3: the Mann-Whitney U
     statistic over the number of pairs). Scores (S,) of each task.
     """
     shares = []
-    for mine, theirs in zip(one, other, strict=True):
-        gaps = mine[:, None] - theirs[None, :]
+    for scores, others in zip(line, reference, strict=True):
+        gaps = scores[:, None] - others[None, :]
         shares.append(float((gaps > 0).mean() + 0.5 * (gaps == 0).mean()))
     return float(np.mean(shares)) if shares else float("nan")
 
 
 def orders(differences: Sequence[Difference]) -> Array:
     """(N, 2) one-sided p-values against: the difference is 0 or less; 0 or more."""
-    above = tails([each.found for each in differences], 0.0)
+    above = tails([line.tested for line in differences], 0.0)
     return np.stack([above, 1 - above], axis=1)
 
 
@@ -228,6 +230,6 @@ def directions(differences: Sequence[Difference], margin: float) -> Array:
 
     The third is the larger of two one-sided tests (Schuirmann 1987): against -margin or less, and margin or more.
     """
-    found = [each.found for each in differences]
-    near = np.maximum(tails(found, -margin), 1 - tails(found, margin))
+    estimates = [line.tested for line in differences]
+    near = np.maximum(tails(estimates, -margin), 1 - tails(estimates, margin))
     return np.column_stack([orders(differences), near])

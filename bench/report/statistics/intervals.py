@@ -77,26 +77,26 @@ def estimate(sample: Sample) -> Estimate:
     return Estimate(mean, tuple(variances), tuple(degrees))
 
 
-def interval(found: Estimate, level: float = CONFIDENCE) -> tuple[float, float]:
+def interval(estimated: Estimate, level: float = CONFIDENCE) -> tuple[float, float]:
     """Low and high end of the interval for the mean; NaN where there is none."""
-    if not found.known:
+    if not estimated.known:
         return float("nan"), float("nan")
-    variances, degrees = np.array(found.variances), np.array(found.degrees)
+    variances, degrees = np.array(estimated.variances), np.array(estimated.degrees)
     tail = (1 - level) / 2
     if degrees.min() < FEW_SEEDS:
         half = float(margins(variances[None], degrees[None], np.array([tail]))[0])
     else:
         df = variances.sum() / (variances / degrees).sum()
         half = float(stdtrit(df, 1 - tail) * np.sqrt(variances.sum()))
-    return found.mean - half, found.mean + half
+    return estimated.mean - half, estimated.mean + half
 
 
-def held(found: Estimate, level: float) -> tuple[float, float]:
+def held(estimated: Estimate, level: float) -> tuple[float, float]:
     """The interval of what a test at this one-sided level does not reject; NaN where there is none."""
-    if not found.known or not level > 0:
+    if not estimated.known or not level > 0:
         return float("nan"), float("nan")
-    half = margins(np.array([found.variances]), np.array([found.degrees]), np.array([level]))
-    return found.mean - float(half[0]), found.mean + float(half[0])
+    half = margins(np.array([estimated.variances]), np.array([estimated.degrees]), np.array([level]))
+    return estimated.mean - float(half[0]), estimated.mean + float(half[0])
 
 
 def margins(variances: Array, degrees: Array, tails: Array) -> Array:
@@ -106,13 +106,13 @@ def margins(variances: Array, degrees: Array, tails: Array) -> Array:
     return margin
 
 
-def tails(found: Sequence[Estimate], at: float) -> Array:
+def tails(estimates: Sequence[Estimate], at: float) -> Array:
     """(N,): the one-sided p-value of each estimate against its mean being `at` or less; NaN without a spread."""
-    width = max((len(one.variances) for one in found), default=0)
-    distances = np.array([one.mean for one in found]) - at
-    variances = np.array([[*one.variances, *[0.0] * (width - len(one.variances))] for one in found])
-    degrees = np.array([[*one.degrees, *[1.0] * (width - len(one.degrees))] for one in found])
-    return one_sided(distances, variances, degrees) if width else np.full(len(found), np.nan)
+    width = max((len(estimate.variances) for estimate in estimates), default=0)
+    distances = np.array([each.mean for each in estimates]) - at
+    variances = np.array([[*each.variances, *[0.0] * (width - len(each.variances))] for each in estimates])
+    degrees = np.array([[*each.degrees, *[1.0] * (width - len(each.degrees))] for each in estimates])
+    return one_sided(distances, variances, degrees) if width else np.full(len(estimates), np.nan)
 
 
 def one_sided(distances: Array, variances: Array, degrees: Array) -> Array:

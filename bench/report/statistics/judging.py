@@ -65,26 +65,26 @@ class Judgement:
 
 def judge(questions: Sequence[Question], known: Sides, chosen: Sequence[str], margin: float) -> list[Judgement]:
     """The verdict of each question; `chosen` are the tasks of the average."""
-    every = [_all_tested(questions, one, chosen) for one in (known, known.without) if one is not None]
-    p = np.max([_p_values(tested, margin) for tested in every], axis=0)  # NaN stays NaN
+    ways = [_all_tested(questions, sides, chosen) for sides in (known, known.without) if sides is not None]
+    p = np.max([_p_values(tested, margin) for tested in ways], axis=0)  # NaN stays NaN
     adjusted, levels = _families(questions, p, chosen)
-    return [_judgement(*row) for row in zip(zip(*every, strict=True), adjusted, levels, strict=True)]
+    return [_judgement(*row) for row in zip(zip(*ways, strict=True), adjusted, levels, strict=True)]
 
 
 def _all_tested(questions: Sequence[Question], known: Sides, chosen: Sequence[str]) -> list[Tested]:
     blocks: dict[tuple[str, str], Block] = {}
     tested = []
-    for one in questions:
-        if (one.model, one.label) not in blocks:
-            blocks[one.model, one.label] = Block(known, one.model, one.label, one.reference)
-        block = blocks[one.model, one.label]
-        tested.append(block.average(chosen, known.together) if one.task == AVERAGE else block.task(one.task))
+    for question in questions:
+        if (question.model, question.label) not in blocks:
+            blocks[question.model, question.label] = Block(known, question.model, question.label, question.reference)
+        block = blocks[question.model, question.label]
+        tested.append(block.average(chosen, known.together) if question.task == AVERAGE else block.task(question.task))
     return tested
 
 
 def _p_values(tested: Sequence[Tested], margin: float) -> Array:
-    raw = directions([one.difference for one in tested], margin)
-    return np.maximum(raw, [_guards(one.chances) for one in tested]) if tested else raw
+    raw = directions([answer.difference for answer in tested], margin)
+    return np.maximum(raw, [_guards(answer.chances) for answer in tested]) if tested else raw
 
 
 def _guards(chances: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -122,10 +122,10 @@ class Block:
         """What is known of one task."""
         if task not in self.parted:
             return Tested(self.differences.get(task, difference(None, None)), TRAINED)
-        one, other = self.parted[task]
-        about = ALL if one.flat or other.flat else TRAINED
+        line, reference = self.parted[task]
+        about = ALL if line.flat or reference.flat else TRAINED
         of_line, of_reference = self.chances[task]
-        return Tested(self.differences[task], about, (of_line, of_reference, float(one.flat != other.flat)))
+        return Tested(self.differences[task], about, (of_line, of_reference, float(line.flat != reference.flat)))
 
     def average(self, chosen: Sequence[str], together: float) -> Tested:
         """What is known of the average."""
@@ -133,26 +133,26 @@ class Block:
         whole = average(list(parts.values()), together)
         known = [task for task in chosen if task in self.parted]
         about = MIXED if any(side.flat for task in known for side in self.parted[task]) else TRAINED
-        found = []
+        chances = []
         for at in (0, 1):  # the line, the reference
             flat = [task for task in known if self.parted[task][at].flat and not self.parted[task][1 - at].flat]
             if not flat:
-                found.append((0.0, 0.0))
+                chances.append((0.0, 0.0))
                 continue
             sign = -1 if at == 0 else 1
-            gains = [sign * parts[task].found.mean for task in flat]
+            gains = [sign * parts[task].tested.mean for task in flat]
             line = [self.parted[task][at] for task in known]
-            level = average([_level(one) if task in flat else one for task, one in parts.items()], together)
+            level = average([_level(part) if task in flat else part for task, part in parts.items()], together)
             without = float(orders([level])[0, 1 - at])
-            guard = min(flukes(line, _needed(gains, sign * whole.found.mean * len(chosen))), without)
-            found.append((guard, flukes(line, 1)))
-        (of_line, one), (of_reference, other) = found
-        return Tested(whole, about, (of_line, of_reference, max(one, other)))
+            guard = min(flukes(line, _needed(gains, sign * whole.tested.mean * len(chosen))), without)
+            chances.append((guard, flukes(line, 1)))
+        (of_line, line_alone), (of_reference, reference_alone) = chances
+        return Tested(whole, about, (of_line, of_reference, max(line_alone, reference_alone)))
 
 
-def _level(one: Difference) -> Difference:
+def _level(of_task: Difference) -> Difference:
     """The difference as if the two were level."""
-    return replace(one, parts=replace(one.parts, mean=0.0, variances=(0.0,) * len(one.parts.variances)))
+    return replace(of_task, parts=replace(of_task.parts, mean=0.0, variances=(0.0,) * len(of_task.parts.variances)))
 
 
 def _chance(line: Sequence[Parted], reference: Sequence[Parted], at: int) -> float:
@@ -170,24 +170,24 @@ def _needed(gains: Sequence[float], total: float) -> int:
 
 def _families(questions: Sequence[Question], p: Array, chosen: Sequence[str]) -> tuple[Array, Array]:
     """(N, 3) adjusted p-values and raw levels. The average over one task is that task's test."""
-    averages = np.array([one.task == AVERAGE for one in questions], dtype=bool)
+    averages = np.array([question.task == AVERAGE for question in questions], dtype=bool)
     again = averages & (len(chosen) == 1)
     adjusted, levels = np.full(p.shape, np.nan), np.full(p.shape, np.nan)
-    lines = [(one.model, one.label) for one in questions]
+    lines = [(question.model, question.label) for question in questions]
     numbers = {line: at for at, line in enumerate(dict.fromkeys(lines))}
     gates = np.full(len(numbers), np.nan)
     firsts = np.flatnonzero(averages & ~again)
     if len(firsts):
-        found = holm(p[firsts], ALPHA)
-        adjusted[firsts], levels[firsts] = found.p, found.levels
+        family = holm(p[firsts], ALPHA)
+        adjusted[firsts], levels[firsts] = family.p, family.levels
         for at in firsts:
             gates[numbers[lines[at]]] = adjusted[at, :2].min()
     tasks = np.flatnonzero(~averages)
     if len(tasks):
         blocks = [numbers[lines[at]] for at in tasks]
-        found = two_doors(p[tasks], gates, ALPHA, blocks) if len(firsts) else holm(p[tasks], ALPHA)
-        adjusted[tasks], levels[tasks] = found.p, found.levels
-    place = {(one.task, one.model, one.label): at for at, one in enumerate(questions)}
+        family = two_doors(p[tasks], gates, ALPHA, blocks) if len(firsts) else holm(p[tasks], ALPHA)
+        adjusted[tasks], levels[tasks] = family.p, family.levels
+    place = {(question.task, question.model, question.label): at for at, question in enumerate(questions)}
     for at in np.flatnonzero(again):
         same = place.get((chosen[0], *lines[at]))
         if same is not None:
@@ -198,16 +198,16 @@ def _families(questions: Sequence[Question], p: Array, chosen: Sequence[str]) ->
 def _judgement(ways: tuple[Tested, ...], adjusted: Array, levels: Array) -> Judgement:
     """`ways`: with the runs in doubt and, where there are any in the suite, without them; it must hold both ways."""
     tested = ways[0]
-    said = verdict(*adjusted)
-    above, below, near = (float(one) for one in levels)
-    level = {"matches": near, "better": above, "worse": below}.get(said, min(above, below, near))
-    ends = [held(one.difference.found, level) for one in ways]
+    answer = verdict(*adjusted)
+    above, below, near = map(float, levels)
+    level = {"matches": near, "better": above, "worse": below}.get(answer, min(above, below, near))
+    ends = [held(way.difference.tested, level) for way in ways]
     low, high = float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
-    found = tested.difference
-    if said == "undecided" and not low <= 0 <= high and low == low:  # what is not shown is that it is no chance
+    compared = tested.difference
+    if answer == "undecided" and not low <= 0 <= high and low == low:  # what is not shown is that it is no chance
         low = high = float("nan")
-        found = replace(found, notes=(*found.notes, TOO_FEW))
-    return Judgement(found, (adjusted[0], adjusted[1], adjusted[2]), 1 - 2 * level, low, high, said, tested.about)
+        compared = replace(compared, notes=(*compared.notes, TOO_FEW))
+    return Judgement(compared, (adjusted[0], adjusted[1], adjusted[2]), 1 - 2 * level, low, high, answer, tested.about)
 
 
 def verdict(not_above: float, not_below: float, not_near: float) -> str:

@@ -56,37 +56,43 @@ def comparisons(
     tuple of short texts.
     """
     rows = summary[summary["main"].astype(bool)]
-    found: list[dict[str, Any]] = []
+    judged_rows: list[dict[str, Any]] = []
     for suite in chosen:
-        own = [row for row in rows[rows["suite"] == suite].to_dict("records") if (suite, row["label"]) in references]
-        questions = [Question(row["task"], row["model"], row["label"], references[suite, row["label"]]) for row in own]
+        entries = [
+            row for row in rows[rows["suite"] == suite].to_dict("records") if (suite, row["label"]) in references
+        ]
+        questions = [
+            Question(row["task"], row["model"], row["label"], references[suite, row["label"]]) for row in entries
+        ]
         judged = judge(questions, known[suite], chosen[suite], margin)
-        for row, question, one in zip(own, questions, judged, strict=True):
+        for row, question, judgement in zip(entries, questions, judged, strict=True):
             of_entry = {name: row[name] for name in ("suite", "task", "metric", "model", "label", "method")}
             tasks = chosen[suite] if question.task == AVERAGE else (question.task,)
-            found.append(of_entry | _row(question, one, margin) | _beside(known[suite], tasks, question, one))
-    return pd.DataFrame(found, columns=COMPARISONS)
+            judged_rows.append(
+                of_entry | _row(question, judgement, margin) | _beside(known[suite], tasks, question, judgement)
+            )
+    return pd.DataFrame(judged_rows, columns=COMPARISONS)
 
 
-def _row(question: Question, one: Judgement, margin: float) -> dict[str, Any]:
-    low, high = interval(one.difference.found)
+def _row(question: Question, judgement: Judgement, margin: float) -> dict[str, Any]:
+    low, high = interval(judgement.difference.tested)
     return {
-        "reference": question.reference, "difference": one.difference.found.mean, "low": low, "high": high,
-        "level": one.level, "tested_low": one.low, "tested_high": one.high, "p_equivalent": one.p[2],
-        "p_different": min(one.p[:2]), "margin": margin, "verdict": one.verdict, "about": one.about,
-        "n_seeds": one.difference.num_seeds,
+        "reference": question.reference, "difference": judgement.difference.tested.mean, "low": low, "high": high,
+        "level": judgement.level, "tested_low": judgement.low, "tested_high": judgement.high,
+        "p_equivalent": judgement.p[2], "p_different": min(judgement.p[:2]), "margin": margin,
+        "verdict": judgement.verdict, "about": judgement.about, "n_seeds": judgement.difference.num_seeds,
     }  # fmt: skip
 
 
-def _beside(known: Sides, tasks: Sequence[str], question: Question, one: Judgement) -> dict[str, Any]:
+def _beside(known: Sides, tasks: Sequence[str], question: Question, judgement: Judgement) -> dict[str, Any]:
     """Rates of collapse, difference and chances over all runs, and notes."""
     line, reference = (_parted(known, tasks, question.model, name) for name in (question.label, question.reference))
-    notes = [*one.difference.notes, *_notes(line, question.label), *_notes(reference, question.reference)]
+    notes = [*judgement.difference.notes, *_notes(line, question.label), *_notes(reference, question.reference)]
     every = [(line[task].sample.every_run, reference[task].sample.every_run) for task in line if task in reference]
     difference_all, chance = math.nan, math.nan
     if len(every) == len(tasks):
-        difference_all = float(np.mean([own.mean() - other.mean() for own, other in every]))
-        chance = improvement([own for own, _ in every], [other for _, other in every])
+        difference_all = float(np.mean([runs.mean() - others.mean() for runs, others in every]))
+        chance = improvement([runs for runs, _ in every], [others for _, others in every])
         left_out = [task for side in (line, reference) for task, parted in side.items() if parted.num_left_out]
         if left_out:
             notes.append(f"over all runs, lost ones at the trivial score: {difference_all:+.1f}".replace("-", "−"))
@@ -102,25 +108,25 @@ def _parted(known: Sides, tasks: Sequence[str], model: str, label: str) -> dict[
 
 def _rates(parted: Mapping[str, Parted], of: str) -> dict[str, float]:
     """Runs and collapsed ones on the tasks where some trained, and the bound of their rate; NaN where none did."""
-    trained = [one for one in parted.values() if not one.flat]
-    runs, count = sum(one.num_runs for one in trained), sum(one.num_collapsed for one in trained)
-    found = (float(runs), float(count), most(count, runs)) if runs else (math.nan,) * 3
-    return dict(zip((f"{of}runs", f"{of}collapsed", f"{of}collapse_bound"), found, strict=True))
+    trained = [line for line in parted.values() if not line.flat]
+    runs, count = sum(line.num_runs for line in trained), sum(line.num_collapsed for line in trained)
+    rate = (float(runs), float(count), most(count, runs)) if runs else (math.nan,) * 3
+    return dict(zip((f"{of}runs", f"{of}collapsed", f"{of}collapse_bound"), rate, strict=True))
 
 
 def _notes(parted: Mapping[str, Parted], label: str) -> list[str]:
     """Which runs of a line collapsed, diverged, failed, and where none trained."""
     several = len(parted) > 1
     notes = []
-    for task, one in parted.items():
+    for task, runs in parted.items():
         on = f" on {task}" if several else ""
-        if one.flat:
-            notes.append(f"{label} at the trivial score{on}, all {one.num_runs} runs")
+        if runs.flat:
+            notes.append(f"{label} at the trivial score{on}, all {runs.num_runs} runs")
         lost = (
-            ("collapsed", one.collapsed),
-            ("may have collapsed", one.doubtful),
-            ("diverged", one.diverged),
-            ("failed, left out", one.sample.failed),
+            ("collapsed", runs.collapsed),
+            ("may have collapsed", runs.doubtful),
+            ("diverged", runs.diverged),
+            ("failed, left out", runs.sample.failed),
         )
         notes += [f"{label} {what}{on}: seed {seeds_text(seeds)}" for what, seeds in lost if seeds]
     return notes

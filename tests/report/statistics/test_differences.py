@@ -83,7 +83,7 @@ def test_equal_scores_everywhere_decide_nothing() -> None:
 @pytest.mark.parametrize("few", [{0: 61.0}, {5: 61.0}])
 def test_one_seed_gives_a_difference_and_no_more(few: dict[int, float]) -> None:
     found = difference(side(entry(few)), side(entry({0: 60.0, 1: 64.0})))
-    assert (found.parts.mean, found.num_seeds, found.notes, found.found.known) == (-1.0, 1, (ONE_SEED,), False)
+    assert (found.parts.mean, found.num_seeds, found.notes, found.tested.known) == (-1.0, 1, (ONE_SEED,), False)
 
 
 @pytest.mark.parametrize(("one", "other"), [(None, {0: 60.0}), ({0: 60.0}, None)])
@@ -96,7 +96,7 @@ def test_a_missing_side_gives_no_difference(one: dict[int, float] | None, other:
 def test_matching_is_two_one_sided_t_tests_at_the_margin() -> None:
     found = difference(side(entry({seed: 61.0 + 0.3 * (seed % 3) for seed in range(8)})),
                        side(entry({seed: 60.7 + 0.2 * seed for seed in range(8)})))  # fmt: skip
-    variance, degrees = sum(found.found.variances), found.found.degrees[0]
+    variance, degrees = sum(found.tested.variances), found.tested.degrees[0]
     (p,) = directions([found], 1.5)
     below, above = ((found.parts.mean + sign * 1.5) / math.sqrt(variance) for sign in (1, -1))
     assert p[2] == pytest.approx(max(t.sf(below, degrees), t.cdf(above, degrees)), abs=1e-6)
