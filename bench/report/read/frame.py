@@ -46,7 +46,7 @@ def load(*folders: str | os.PathLike[str]) -> pd.DataFrame:
     return rows
 
 
-def scored(found: Sequence[Outcome]) -> pd.DataFrame:
+def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """One row per metric and cell that is scored, but for those of `--vary` and trials; columns FRAME_COLUMNS.
 
     `score` and `trivial` run from 0 to 100 and are NaN where the status is missing, failed or diverged (`trivial` is
@@ -55,53 +55,54 @@ def scored(found: Sequence[Outcome]) -> pd.DataFrame:
     settings that they were chosen from, 0 where they were given. Parameters are numbers of scalars;
     `backbone_parameters` and `backbone_layers` are filled in from other cells of the same model.
     """
-    table, streams = _with_streams(found)
+    table, streams = _with_streams(outcomes)
     ordinary = [cell_id for cell_id, seeds in streams.items() if not seeds]
     return table[table["id"].isin(ordinary)].reset_index(drop=True)
 
 
-def varied(found: Sequence[Outcome]) -> pd.DataFrame:
+def varied(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """The cells of `--vary`, in the columns FRAME_COLUMNS with `stream` and `stream_seed`, a row per metric.
 
     Each stream's rows have the ordinary cell at the first seed among them, at which that stream's seed is the same.
     """
-    table, streams = _with_streams(found)
+    table, streams = _with_streams(outcomes)
     if not any(streams.values()):
         return table.head(0).assign(stream="", stream_seed=0)
     alone = [next(iter(streams[cell_id].items()), ("", 0)) for cell_id in table["id"]]
     table = table.assign(stream=[stream for stream, _ in alone], stream_seed=[seed for _, seed in alone])
     entry = ["suite", "task", "model", "label", "metric", "seed"]
     bases = table[table["stream"] == ""].drop(columns=["stream", "stream_seed"])
-    own = table[table["stream"] != ""]
-    bases = bases.merge(own[[*entry, "stream"]].drop_duplicates(), on=entry)
+    alone_rows = table[table["stream"] != ""]
+    bases = bases.merge(alone_rows[[*entry, "stream"]].drop_duplicates(), on=entry)
     bases["stream_seed"] = bases["seed"]
-    return pd.concat([own, bases], ignore_index=True).sort_values([*entry, "stream", "stream_seed"], ignore_index=True)
+    both = pd.concat([alone_rows, bases], ignore_index=True)
+    return both.sort_values([*entry, "stream", "stream_seed"], ignore_index=True)
 
 
-def _with_streams(found: Sequence[Outcome]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+def _with_streams(outcomes: Sequence[Outcome]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """The rows of all scoring cells, and by id the streams with seeds of their own."""
-    scoring = [outcome for outcome in found if outcome.cell.stage == "score"]
+    scoring = [outcome for outcome in outcomes if outcome.cell.stage == "score"]
     return _rows(scoring), {outcome.cell.id: outcome.cell.streams for outcome in scoring}
 
 
-def _rows(found: Sequence[Outcome]) -> pd.DataFrame:
+def _rows(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """A row per metric of each of these outcomes, with the columns FRAME_COLUMNS; see `scored`."""
-    names = line_names([outcome.cell for outcome in found])
-    metrics = _metrics(found)
-    sizes = _backbones(found, lambda record: record.parameters.backbone)
-    depths = _backbones(found, lambda record: record.provenance.get("layers", 0))
-    found_rows = []
-    for outcome, label in zip(found, names, strict=True):
+    names = line_names([outcome.cell for outcome in outcomes])
+    metrics = _metrics(outcomes)
+    sizes = _backbones(outcomes, lambda record: record.parameters.backbone)
+    depths = _backbones(outcomes, lambda record: record.provenance.get("layers", 0))
+    rows = []
+    for outcome, label in zip(outcomes, names, strict=True):
         model = outcome.cell.model
         common = _common(outcome, label, sizes.get(model, NAN)) | {"backbone_layers": depths.get(model, NAN)}
-        found_rows += [common | measured for measured in _measured(outcome.record, metrics[outcome.cell.task])]
-    return pd.DataFrame(found_rows, columns=list(FRAME_COLUMNS))
+        rows += [common | measured for measured in _measured(outcome.record, metrics[outcome.cell.task])]
+    return pd.DataFrame(rows, columns=list(FRAME_COLUMNS))
 
 
-def _metrics(found: Sequence[Outcome]) -> dict[str, dict[str, bool]]:
+def _metrics(outcomes: Sequence[Outcome]) -> dict[str, dict[str, bool]]:
     """Per task the metrics that any of its records knows, and whether each is the main one."""
     known: dict[str, dict[str, bool]] = defaultdict(dict)
-    for outcome in found:
+    for outcome in outcomes:
         if outcome.record is not None:
             record = outcome.record
             for metric in (record.main_metric, *record.scores):
@@ -109,11 +110,11 @@ def _metrics(found: Sequence[Outcome]) -> dict[str, dict[str, bool]]:
     return known
 
 
-def _backbones(found: Sequence[Outcome], size: Callable[[Record], float]) -> dict[str, float]:
+def _backbones(outcomes: Sequence[Outcome], size: Callable[[Record], float]) -> dict[str, float]:
     """Per model a size of its backbone, for the models of which some record says it."""
     return {
         outcome.cell.model: float(size(outcome.record))
-        for outcome in found
+        for outcome in outcomes
         if outcome.record is not None and size(outcome.record)
     }
 

@@ -10,6 +10,8 @@ from bench.cell import Cell
 from bench.store.record import Record
 from bench.store.store import Store
 
+ORDER = ("suite", "task", "model", "method", "seed", "id")
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -47,22 +49,22 @@ def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list
             if record.id not in records or (record.status == "done" and records[record.id][0].status != "done"):
                 records[record.id] = record, str(store.path)
     chosen = {cell.choice for cell, _ in asked.values() if cell.drawn}
-    found = []
+    asked_for = []
     for (cell_id, _), (cell, planned_in) in asked.items():
         if cell.tried and not cell.drawn and cell.choice in chosen:
             continue  # one folder still waits for the choice that another has made
         record_or_none, folder = records.get(cell_id, (None, planned_in))
-        found.append(Outcome(cell, record_or_none, folder, "" if record_or_none else _waits(cell, records)))
+        asked_for.append(Outcome(cell, record_or_none, folder, "" if record_or_none else _waits(cell, records)))
     if problems is not None:
         problems += [f"{path} has no record; its cell counts as missing" for st in stores for path in st.half_written()]
-    return sorted(found, key=lambda o: (o.cell.suite, o.cell.task, o.cell.model, o.cell.method, o.cell.seed, o.cell.id))
+    return sorted(asked_for, key=lambda o: tuple(getattr(o.cell, name) for name in ORDER))
 
 
 def _waits(cell: Cell, records: Mapping[str, tuple[Record, str]]) -> str:
     """Why a cell whose settings trials must choose is not there."""
     if not cell.tried or cell.drawn:
         return ""
-    statuses = [records[each][0].status if each in records else "missing" for each in cell.tried]
+    statuses = [records[trial_id][0].status if trial_id in records else "missing" for trial_id in cell.tried]
     if set(statuses) <= {"failed", "diverged"}:
         return f"no setting could be chosen: all of {len(statuses)} trials failed or diverged"
     return f"its setting is not chosen yet: {statuses.count('done')} of {len(statuses)} trials are finished"

@@ -21,7 +21,7 @@ def references(frame: pd.DataFrame, asked: str | None, usual: Sequence[str]) -> 
     lines = {
         str(suite): dict(zip(rows["label"], rows["method"], strict=True)) for suite, rows in frame.groupby("suite")
     }
-    found: References = {}
+    chosen: References = {}
     problems = []
     any_called = False
     for suite, methods in lines.items():
@@ -32,9 +32,11 @@ def references(frame: pd.DataFrame, asked: str | None, usual: Sequence[str]) -> 
             problems.append(f"{suite}: no line to compare with; --reference takes one of {', '.join(sorted(others))}")
         unlike = []
         for label in others if candidates else ():
-            alike = [one for one in candidates if _marks(one) == _marks(label)] if len(candidates) > 1 else candidates
+            alike = candidates
+            if len(candidates) > 1:
+                alike = [candidate for candidate in candidates if _marks(candidate) == _marks(label)]
             if len(alike) == 1:
-                found[suite, label] = alike[0]
+                chosen[suite, label] = alike[0]
             else:
                 unlike.append(label)
         if unlike:
@@ -44,7 +46,7 @@ def references(frame: pd.DataFrame, asked: str | None, usual: Sequence[str]) -> 
             )
     if asked and lines and not any_called:
         raise unknown("line to compare with", asked, sorted({label for own in lines.values() for label in own}))
-    return found, problems
+    return chosen, problems
 
 
 def _called(methods: dict[str, str], name: str) -> list[str]:

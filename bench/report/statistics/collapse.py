@@ -129,22 +129,22 @@ def chance(line: Sequence[Parted], reference: Sequence[Parted], at: int) -> floa
     if not line[at].flat or reference[at].flat:
         return 1.0
     alone = barnard(line[at].num_runs, reference[at].num_collapsed, reference[at].num_runs)
-    pairs = [(one, other) for one, other in zip(line, reference, strict=True) if not (one.flat and other.flat)]
+    pairs = [(ours, theirs) for ours, theirs in zip(line, reference, strict=True) if not (ours.flat and theirs.flat)]
     partial = any(side.num_collapsed and not side.flat for pair in pairs for side in pair)
-    if partial or any(other.flat for _, other in pairs):
+    if partial or any(theirs.flat for _, theirs in pairs):
         return alone
-    flat = [one for one, _ in pairs if one.flat]
-    runs = sum(one.num_runs + other.num_runs for one, other in pairs)
-    return min(alone, whole_tasks(len(flat), len(pairs), sum(one.num_runs for one in flat), runs))
+    flat = [ours for ours, _ in pairs if ours.flat]
+    runs = sum(ours.num_runs + theirs.num_runs for ours, theirs in pairs)
+    return min(alone, whole_tasks(len(flat), len(pairs), sum(ours.num_runs for ours in flat), runs))
 
 
 def flukes(line: Sequence[Parted], needed: int) -> float:
     """p of: all runs of `needed` of a line's tasks with a model, and no more of the others' than are seen, collapse at
     one rate of at most a half. A line that collapses more often than that is called one that does not learn.
     """
-    flat = sorted(one.num_runs for one in line if one.flat)[:needed]
-    count = sum(one.num_collapsed for one in line if not one.flat)
-    runs = sum(one.num_runs for one in line if not one.flat)
+    flat = sorted(task.num_runs for task in line if task.flat)[:needed]
+    count = sum(task.num_collapsed for task in line if not task.flat)
+    runs = sum(task.num_runs for task in line if not task.flat)
     rates = RATES[RATES <= 0.5]
-    found = rates ** sum(flat) * (bdtr(count, runs, rates) if runs else 1.0)
-    return min(1.0, math.comb(len(line), needed) * float(found.max()))
+    chances = rates ** sum(flat) * (bdtr(count, runs, rates) if runs else 1.0)
+    return min(1.0, math.comb(len(line), needed) * float(chances.max()))

@@ -74,10 +74,10 @@ def _design(factors: Sequence[tuple[Hashable, ...]], usable: NDArray[np.bool_]) 
     seen = np.ones(len(factors), dtype=bool)
     design = np.ones((len(factors), 1))
     for levels in zip(*factors, strict=True):
-        found = sorted({level for level, use in zip(levels, usable, strict=True) if use}, key=str)
-        if len(found) > num_cells / 2:
+        known_levels = sorted({level for level, use in zip(levels, usable, strict=True) if use}, key=str)
+        if len(known_levels) > num_cells / 2:
             continue
-        columns = np.array([[level == one for one in found] for level in levels], dtype=float)
+        columns = np.array([[level == known for known in known_levels] for level in levels], dtype=float)
         wider = np.hstack([design, columns])
         if num_cells - int(np.linalg.matrix_rank(wider[usable])) >= max(FEWEST, num_cells / 2):
             design = wider
@@ -87,11 +87,11 @@ def _design(factors: Sequence[tuple[Hashable, ...]], usable: NDArray[np.bool_]) 
 
 def trigamma_inverse(values: Array) -> Array:
     """x with trigamma(x) = values, which are above 0 (Smyth 2004, appendix: Newton's method for 1 / trigamma)."""
-    found = 0.5 + 1 / values
+    x = 0.5 + 1 / values
     for _ in range(30):
-        trigamma = polygamma(1, found)
-        step = trigamma * (1 - trigamma / values) / polygamma(2, found)
-        found = found + step
-        if np.all(np.abs(step) < 1e-8 * found):
+        trigamma = polygamma(1, x)
+        step = trigamma * (1 - trigamma / values) / polygamma(2, x)
+        x = x + step
+        if np.all(np.abs(step) < 1e-8 * x):
             break
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(x, dtype=np.float64)

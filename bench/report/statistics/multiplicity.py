@@ -60,9 +60,9 @@ def two_doors(p: Array, averages: Array, level: float, blocks: Sequence[int]) ->
     for block in sorted(set(blocks)):
         gate = averages[block]
         if not np.isnan(gate):
-            own = np.flatnonzero(numbers == block)
-            below = holm(p[own], level / 2)
-            adjusted[own] = np.minimum(adjusted[own], np.maximum(gate, np.minimum(1, 2 * below.p)))
+            of_block = np.flatnonzero(numbers == block)
+            below = holm(p[of_block], level / 2)
+            adjusted[of_block] = np.minimum(adjusted[of_block], np.maximum(gate, np.minimum(1, 2 * below.p)))
             if gate <= level:
-                levels[own] = np.maximum(levels[own], below.levels)
+                levels[of_block] = np.maximum(levels[of_block], below.levels)
     return Adjusted(adjusted, levels)

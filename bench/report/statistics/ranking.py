@@ -42,45 +42,45 @@ def ranks(suite: str, known: Sides, chosen: Sequence[str]) -> pd.DataFrame:
     over runs that trained, where some did. Lines without a spread over seeds are not ranked.
     """
     ranked: list[dict[str, Any]] = []
-    every = [one for one in (known, known.without) if one is not None]
+    ways = [way for way in (known, known.without) if way is not None]
     by_place: dict[tuple[str, str], list[str]] = {}
     for task, model, label in known.of:
-        if all(one.of[task, model, label].known for one in every):
+        if all(way.of[task, model, label].known for way in ways):
             by_place.setdefault((task, model), []).append(label)
     for (task, model), labels in by_place.items():
-        lines = [_lines([one.of[task, model, label] for label in labels]) for one in every]
+        lines = [_lines([way.of[task, model, label] for label in labels]) for way in ways]
         ranked += _ranked(suite, task, model, labels, lines, known, chosen)
     for model in sorted({model for _, model in by_place}):
         common = set.intersection(*(set(by_place.get((task, model), [])) for task in chosen)) if chosen else set()
         labels = sorted(common)
         if labels:
-            tasks = [[_lines([one.of[task, model, label] for label in labels]) for task in chosen] for one in every]
-            lines = [_averaged(own, one.together) for own, one in zip(tasks, every, strict=True)]
+            tasks = [[_lines([way.of[task, model, label] for label in labels]) for task in chosen] for way in ways]
+            lines = [_averaged(of_tasks, way.together) for of_tasks, way in zip(tasks, ways, strict=True)]
             ranked += _ranked(suite, AVERAGE, model, labels, lines, known, chosen)
     return pd.DataFrame(ranked, columns=RANKS)
 
 
-def _lines(own: Sequence[Side]) -> _Lines:
-    runs = np.array([side.variance / side.num_runs for side in own])
-    examples, degrees = np.zeros((len(own), len(own))), np.ones((len(own), len(own)))
-    drawn = [at for at, side in enumerate(own) if side.means is not None]
+def _lines(sides: Sequence[Side]) -> _Lines:
+    runs = np.array([side.variance / side.num_runs for side in sides])
+    examples, degrees = np.zeros((len(sides), len(sides))), np.ones((len(sides), len(sides)))
+    drawn = [at for at, side in enumerate(sides) if side.means is not None]
     if drawn:
-        covariance = np.atleast_2d(np.cov(np.array([own[at].means for at in drawn])))
-        spread, shared = np.diag(covariance), np.array([own[at].shared for at in drawn])
-        found = spread[:, None] + spread[None, :] - 2 * covariance - shared[:, None] - shared[None, :]
-        units = np.array([own[at].runs.num_units for at in drawn], dtype=float)
+        covariance = np.atleast_2d(np.cov(np.array([sides[at].means for at in drawn])))
+        spread, shared = np.diag(covariance), np.array([sides[at].shared for at in drawn])
+        variances = spread[:, None] + spread[None, :] - 2 * covariance - shared[:, None] - shared[None, :]
+        units = np.array([sides[at].runs.num_units for at in drawn], dtype=float)
         fewest = np.minimum(units[:, None], units[None, :])
-        examples[np.ix_(drawn, drawn)] = np.maximum(found, 0) * fewest / (fewest - 1)
+        examples[np.ix_(drawn, drawn)] = np.maximum(variances, 0) * fewest / (fewest - 1)
         degrees[np.ix_(drawn, drawn)] = fewest - 1
-    means, run_degrees = np.array([side.mean for side in own]), np.array([side.degrees for side in own])
+    means, run_degrees = np.array([side.mean for side in sides]), np.array([side.degrees for side in sides])
     return _Lines(means, runs, run_degrees, examples, degrees)
 
 
 def _averaged(tasks: Sequence[_Lines], together: float) -> _Lines:
     """The average's, as statistics.differences.average has it."""
-    runs, run_degrees = _satterthwaite([one.runs for one in tasks], [one.run_degrees for one in tasks])
-    examples, degrees = _satterthwaite([one.examples for one in tasks], [one.example_degrees for one in tasks])
-    means = np.mean([one.means for one in tasks], axis=0)
+    runs, run_degrees = _satterthwaite([lines.runs for lines in tasks], [lines.run_degrees for lines in tasks])
+    examples, degrees = _satterthwaite([lines.examples for lines in tasks], [lines.example_degrees for lines in tasks])
+    means = np.mean([lines.means for lines in tasks], axis=0)
     return _Lines(means, runs * together, run_degrees, examples, degrees)
 
 
@@ -98,13 +98,13 @@ def _ranked(
     """`ways`: with the runs in doubt, and without them."""
     means = ways[0].means
     order = sorted(range(len(labels)), key=lambda at: (-means[at], labels[at]))
-    pairs = [(one, other) for place, one in enumerate(order) for other in order[place + 1 :]]
+    pairs = [(upper, lower) for place, upper in enumerate(order) for lower in order[place + 1 :]]
     better = np.max([_better(pairs, lines) for lines in ways], axis=0)
     flat = {label for of_task, of_model, label in known.of if of_model == model and task in (AVERAGE, of_task)
             if known.of[of_task, model, label].parted.flat}  # fmt: skip
-    for row, (one, other) in zip(better, pairs, strict=True):
-        if labels[other] in flat or labels[one] in flat:
-            block = Block(known, model, labels[one], labels[other])
+    for row, (upper, lower) in zip(better, pairs, strict=True):
+        if labels[lower] in flat or labels[upper] in flat:
+            block = Block(known, model, labels[upper], labels[lower])
             tested = block.average(chosen, known.together) if task == AVERAGE else block.task(task)
             row[0] = max(row[0], tested.chances[1])
     adjusted = holm(better, 1 - CONFIDENCE).p
@@ -122,14 +122,16 @@ def _better(pairs: Sequence[tuple[int, int]], lines: _Lines) -> Array:
     """(N, 2) one-sided p-values against the first not being above the second, and not below; NaN without a spread."""
     if not pairs:
         return np.empty((0, 2))
-    one, other = np.array(pairs).T
-    first, second = lines.runs[one], lines.runs[other]
-    own, others = lines.run_degrees[one], lines.run_degrees[other]
-    total, both = joined(first, second, own, others)
+    upper, lower = np.array(pairs).T
+    first, second = lines.runs[upper], lines.runs[lower]
+    upper_degrees, lower_degrees = lines.run_degrees[upper], lines.run_degrees[lower]
+    total, both = joined(first, second, upper_degrees, lower_degrees)
     first, second = np.where(both > 0, total, first), np.where(both > 0, 0.0, second)
-    variances = np.stack([first, second, lines.examples[one, other]], axis=1)
-    free = np.stack([np.where(both > 0, both, own), others, lines.example_degrees[one, other]], axis=1)
-    above = one_sided(lines.means[one] - lines.means[other], variances, free)
+    variances = np.stack([first, second, lines.examples[upper, lower]], axis=1)
+    free = np.stack(
+        [np.where(both > 0, both, upper_degrees), lower_degrees, lines.example_degrees[upper, lower]], axis=1
+    )
+    above = one_sided(lines.means[upper] - lines.means[lower], variances, free)
     return np.stack([above, 1 - above], axis=1)
 
 
@@ -140,13 +142,13 @@ def crossings(compared: pd.DataFrame, sizes: Mapping[str, float]) -> pd.DataFram
     says what the interval is there, whether that is within the margin, and at which larger models it is not so.
     `sizes` are the models' parameters; models of unknown size are left out. Never reached: "" and NaN.
     """
-    found = []
+    smallest = []
     names = model_names(compared["model"])
     for key, rows in compared.groupby(["suite", "task", "label", "method", "reference"], sort=True):
         rows = rows.assign(parameters=[sizes.get(model, math.nan) for model in rows["model"]])
         rows = rows[rows["parameters"].notna()].sort_values(["parameters", "model"])
-        found.append(dict(zip(CROSSINGS[:5], key, strict=True)) | _crossing(rows.to_dict("records"), names))
-    return pd.DataFrame(found, columns=CROSSINGS)
+        smallest.append(dict(zip(CROSSINGS[:5], key, strict=True)) | _crossing(rows.to_dict("records"), names))
+    return pd.DataFrame(smallest, columns=CROSSINGS)
 
 
 def _crossing(rows: list[dict[Any, Any]], names: Mapping[str, str]) -> dict[str, Any]:

@@ -43,11 +43,11 @@ class Rise:
     num_seeds: int
 
 
-def rising(found: Sequence[Outcome], frame: pd.DataFrame) -> dict[LineKey, Rise]:
+def rising(outcomes: Sequence[Outcome], frame: pd.DataFrame) -> dict[LineKey, Rise]:
     """The lines that still rise at their end, by suite, task, model and label as in the `frame` of the outcomes."""
     labels = {(row.id, row.suite): str(row.label) for row in frame.itertuples()}
     curves: dict[LineKey, list[tuple[tuple[int, ...], list[float]]]] = defaultdict(list)
-    for outcome in found:
+    for outcome in outcomes:
         record, cell = outcome.record, outcome.cell
         label = labels.get((cell.id, cell.suite))
         if label is None or record is None or record.status != "done":
@@ -58,9 +58,9 @@ def rising(found: Sequence[Outcome], frame: pd.DataFrame) -> dict[LineKey, Rise]
             (tuple(step for step, _ in points), [score for _, score in points])
         )
     rises = {}
-    for line, own in curves.items():
-        usual = Counter(steps for steps, _ in own).most_common(1)[0][0]
-        risen = rise([scores for steps, scores in own if steps == usual])
+    for line, of_seeds in curves.items():
+        usual = Counter(steps for steps, _ in of_seeds).most_common(1)[0][0]
+        risen = rise([scores for steps, scores in of_seeds if steps == usual])
         if risen:
             rises[line] = risen
     return rises
@@ -117,13 +117,13 @@ def is_noted(compared: pd.DataFrame) -> bool:
 
 def rising_text(rises: Mapping[LineKey, Rise], suite: str) -> tuple[str, ...]:
     """The lines of a suite that still rise, as a note; empty where none does."""
-    own = sorted((line, found) for line, found in rises.items() if line[0] == suite)
-    if not own:
+    of_suite = sorted((line, rise) for line, rise in rises.items() if line[0] == suite)
+    if not of_suite:
         return ()
-    models = model_names(model for (_, _, model, _), _ in own)
+    models = model_names(model for (_, _, model, _), _ in of_suite)
     named = [
-        f"{label} on {task}" + (f" with {models[model]}" if len(models) > 1 else "") + f" (+{found.gain:.1f})"
-        for (_, task, model, label), found in sorted(own, key=lambda one: -one[1].gain)[:MOST_NAMED]
+        f"{label} on {task}" + (f" with {models[model]}" if len(models) > 1 else "") + f" (+{rise.gain:.1f})"
+        for (_, task, model, label), rise in sorted(of_suite, key=lambda pair: -pair[1].gain)[:MOST_NAMED]
     ]
-    more = f" and {len(own) - MOST_NAMED} more" if len(own) > MOST_NAMED else ""
+    more = f" and {len(of_suite) - MOST_NAMED} more" if len(of_suite) > MOST_NAMED else ""
     return (f"Selection curves that still rise where the budget ends: {', '.join(named)}{more}. {MEANING}",)
