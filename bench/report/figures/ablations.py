@@ -64,17 +64,18 @@ def ablations(points: Sequence[SweepPoint], tasks: Sequence[str], overlay: pd.Da
     """
     sweeps = find_sweeps(points)
     drawn_as_lines: set[str] = set()
-    found, choices = [], []
+    figures, choices = [], []
     for setting, lines in sweeps.items():
         if value_type(lines) == "choice":
             choices.append(setting)
             continue
         drawn_as_lines |= {name for line in lines for name, _ in line.others}
-        found.append(along_lines(setting, ordered(lines, tasks), overlay))
+        figures.append(along_lines(setting, ordered(lines, tasks), overlay))
     for setting in choices:
         if setting == HEAD or setting not in drawn_as_lines:
-            found.append(_pairs(setting, ordered(sweeps[setting], tasks), overlay))
-    return sorted((one for one in found if one.panels or one.pairs), key=lambda ablation: ablation.setting)
+            figures.append(_pairs(setting, ordered(sweeps[setting], tasks), overlay))
+    drawn = [figure for figure in figures if figure.panels or figure.pairs]
+    return sorted(drawn, key=lambda figure: figure.setting)
 
 
 def ordered(lines: Iterable[Sweep], tasks: Sequence[str]) -> list[Sweep]:
@@ -82,14 +83,14 @@ def ordered(lines: Iterable[Sweep], tasks: Sequence[str]) -> list[Sweep]:
     place = {task: number for number, task in enumerate(tasks)}
 
     def key(line: Sweep) -> tuple[int, str, bool, float, str, str]:
-        one, size = line.first, line.first.backbone_parameters
+        first, size = line.first, line.first.backbone_parameters
         unknown = math.isnan(size)
         return (
-            place.get(one.task, len(place)),
-            one.task,
+            place.get(first.task, len(place)),
+            first.task,
             unknown,
             0 if unknown else size,
-            one.model,
+            first.model,
             natural(line.name),
         )
 
@@ -107,14 +108,16 @@ def along_lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | No
         notes.append(f"{hidden} pairs of task and model are in the table alone.")
     models = model_names(model for _, model in by_place)
     panels, drawn = [], []
-    for (task, model), own in list(by_place.items())[:MOST_PANELS]:
-        kept = sorted(sorted(own, key=lambda line: -len(line.points))[:MOST_LINES], key=lambda line: natural(line.name))
-        if len(own) > len(kept):
-            notes.append(f"{task}: {len(own) - len(kept)} of {len(own)} lines are in the table alone.")
+    for (task, model), of_place in list(by_place.items())[:MOST_PANELS]:
+        fullest = sorted(of_place, key=lambda line: -len(line.points))[:MOST_LINES]
+        kept = sorted(fullest, key=lambda line: natural(line.name))
+        if len(of_place) > len(kept):
+            notes.append(f"{task}: {len(of_place) - len(kept)} of {len(of_place)} lines are in the table alone.")
         title = f"{task} {kept[0].first.metric}".strip() + (f" · {models[model]}" if len(models) > 1 else "")
-        panel, more = (_depth_panel if value_type(lines) == "layers" else _value_panel)(title, setting, kept, overlay)
+        draw = _depth_panel if value_type(lines) == "layers" else _value_panel
+        panel, remarks = draw(title, setting, kept, overlay)
         panels += [panel] if panel.curves else []  # ranges of which no two touch the same end make no line
-        notes += [note for note in more if note not in notes]
+        notes += [note for note in remarks if note not in notes]
         drawn += [point for line in kept for point in line.points]
     return Ablation(
         setting, _heading(setting, models.values()), tuple(panels), (), tuple(notes), tuple(drawn),
@@ -211,9 +214,9 @@ def _published_point(x: float, score: float) -> Point:
 
 def _published_lines(line: Sweep, overlay: pd.DataFrame | None) -> list[tuple[str, str, dict[str, float]]]:
     """Name, paper ("" where there is one alone) and scores by value of the published lines beside a measured one."""
-    found = ablation(overlay, line)
-    several = len({paper for _, paper in found}) > 1
-    return [(name, paper if several else "", scores) for (name, paper), scores in found.items()]
+    scores_of = ablation(overlay, line)
+    several = len({paper for _, paper in scores_of}) > 1
+    return [(name, paper if several else "", scores) for (name, paper), scores in scores_of.items()]
 
 
 def _looks_like(name: str, line: Sweep, lines: Sequence[Sweep]) -> str:
@@ -245,11 +248,13 @@ def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -
     for line in lines:
         by_model[line.first.model].append(line)
     panels, notes, drawn, with_papers = [], [], [], False
-    for model, own in list(by_model.items())[:MOST_PANELS]:
-        if len(own) > MOST_ROWS:
-            notes.append(f"{models[model]}: {len(own) - MOST_ROWS} of {len(own)} rows are in the table alone.")
+    for model, of_model in list(by_model.items())[:MOST_PANELS]:
+        if len(of_model) > MOST_ROWS:
+            notes.append(
+                f"{models[model]}: {len(of_model) - MOST_ROWS} of {len(of_model)} rows are in the table alone."
+            )
         rows = []
-        for line in own[:MOST_ROWS]:
+        for line in of_model[:MOST_ROWS]:
             scores = {
                 str(point.settings.get(setting)): _at(point, math.nan, str(point.settings.get(setting)))
                 for point in line.points

@@ -24,7 +24,11 @@ BETWEEN = " · "  # a panel's task and model
 
 
 def against_budgets(
-    found: Sequence[Outcome], frame: pd.DataFrame, summary: pd.DataFrame, averages: pd.DataFrame, tasks: Sequence[str]
+    outcomes: Sequence[Outcome],
+    frame: pd.DataFrame,
+    summary: pd.DataFrame,
+    averages: pd.DataFrame,
+    tasks: Sequence[str],
 ) -> list[Ablation]:
     """One figure for each field of the budget in which lines differ that are else alike, the average first.
 
@@ -32,7 +36,7 @@ def against_budgets(
     """
     if frame["budget"].nunique() < 2:
         return []
-    points = _points(found, frame, summary, averages if len(tasks) > 1 else averages.head(0))
+    points = _points(outcomes, frame, summary, averages if len(tasks) > 1 else averages.head(0))
     first = [AVERAGE, *tasks]
     return [along_lines(field, ordered(lines, first), None) for field, lines in find_sweeps(points).items()]
 
@@ -48,12 +52,12 @@ def order_notes(figure: Ablation) -> list[str]:
             for point in curve.points:
                 if not math.isnan(point.score):
                     scores[point.x][curve.label] = point.score
-        there = {frozenset(own) for own in scores.values()}
-        if what != first or len(there) != 1 or len(next(iter(there))) < 2:
+        line_sets = {frozenset(of_value) for of_value in scores.values()}
+        if what != first or len(line_sets) != 1 or len(next(iter(line_sets))) < 2:
             continue  # lines that are not there at every value have no order to compare
         ranked = {
-            value: " > ".join(sorted(own, key=lambda label: (-own[label], label)))
-            for value, own in sorted(scores.items())
+            value: " > ".join(sorted(of_value, key=lambda label: (-of_value[label], label)))
+            for value, of_value in sorted(scores.items())
         }
         by = f"By the mean on {'the average' if what == AVERAGE else what}" + (f" with {model}" if model else "")
         if len(set(ranked.values())) == 1:
@@ -65,10 +69,10 @@ def order_notes(figure: Ablation) -> list[str]:
 
 
 def _points(
-    found: Sequence[Outcome], frame: pd.DataFrame, summary: pd.DataFrame, averages: pd.DataFrame
+    outcomes: Sequence[Outcome], frame: pd.DataFrame, summary: pd.DataFrame, averages: pd.DataFrame
 ) -> list[SweepPoint]:
     """The main-metric rows, each with its budget's fields as settings and the line's name but for the budget."""
-    lines = _lines(found, frame)
+    lines = _lines(outcomes, frame)
     rows = pd.concat([part for part in (averages, summary) if len(part)] or [summary], ignore_index=True)
     points = []
     for row in rows[rows["main"].astype(bool)].to_dict("records"):
@@ -84,11 +88,11 @@ def _points(
     return points
 
 
-def _lines(found: Sequence[Outcome], frame: pd.DataFrame) -> Mapping[tuple[str, str], tuple[str, Budget]]:
+def _lines(outcomes: Sequence[Outcome], frame: pd.DataFrame) -> Mapping[tuple[str, str], tuple[str, Budget]]:
     """By model and label the line's name but for the budget, and the budget."""
     label_of = dict(zip(frame["id"], frame["label"], strict=True))
     (suite,) = set(frame["suite"])
-    cells = [each.cell for each in found if each.cell.id in label_of and each.cell.suite == suite]
+    cells = [outcome.cell for outcome in outcomes if outcome.cell.id in label_of and outcome.cell.suite == suite]
     names = line_names(cells, with_budget=False)
     return {(cell.model, str(label_of[cell.id])): (name, cell.budget) for cell, name in zip(cells, names, strict=True)}
 

@@ -68,13 +68,13 @@ def sweep_points(frame: pd.DataFrame, summary: pd.DataFrame) -> list[SweepPoint]
     """The main-metric rows of a summary with the settings of their cells; both hold one suite."""
     cells = {(row["task"], row["model"], row["label"]): row for row in frame.to_dict("records")}
     conditions = [name for name in CONDITIONS if name in frame.columns]
-    found = []
+    points = []
     for row in summary[summary["main"].astype(bool)].to_dict("records"):
         cell = cells[row["task"], row["model"], row["label"]]
         chosen = bool(
             cell.get("trials", 0)
         )  # then only what was given is the line's; the rest differs from task to task
-        found.append(
+        points.append(
             SweepPoint(
                 row["task"], row["metric"], row["model"], row["method"], row["label"],
                 cell["given"] if chosen else cell["settings"],
@@ -83,13 +83,13 @@ def sweep_points(frame: pd.DataFrame, summary: pd.DataFrame) -> list[SweepPoint]
                 float(row["backbone_parameters"]), float(cell["backbone_layers"]),
             )
         )  # fmt: skip
-    return found
+    return points
 
 
-def find_sweeps(found: Sequence[SweepPoint]) -> dict[str, list[Sweep]]:
+def find_sweeps(points: Sequence[SweepPoint]) -> dict[str, list[Sweep]]:
     """Per setting, by name, its sweeps in the order of the points."""
     places: dict[Hashable, list[SweepPoint]] = defaultdict(list)
-    for point in found:
+    for point in points:
         places[point.task, point.model, point.method, point.conditions].append(point)
     sweeps: dict[str, list[Sweep]] = defaultdict(list)
     for place in places.values():
@@ -128,9 +128,9 @@ def shown_lines(frame: pd.DataFrame, most: int = MOST_LINES) -> tuple[list[str],
     if len(labels) <= most:
         return labels, ""
     kept, several = [], []
-    for method, own in cells.groupby("method", sort=True):
-        given = own.groupby("label")["given"].agg(lambda marks: min(map(len, marks)))
-        count = own["label"].value_counts()
+    for method, of_method in cells.groupby("method", sort=True):
+        given = of_method.groupby("label")["given"].agg(lambda marks: min(map(len, marks)))
+        count = of_method["label"].value_counts()
         by_budget = sorted(given.index, key=lambda label: natural(label.partition(" [")[2]), reverse=True)
         kept.append(str(min(by_budget, key=lambda label: (given[label] > 0, -count[label], label.partition(" [")[0]))))
         several += [f"{method} ({len(given)})"] if len(given) > 1 else []
@@ -143,10 +143,10 @@ def shown_lines(frame: pd.DataFrame, most: int = MOST_LINES) -> tuple[list[str],
 def _varying(settings: Iterable[Mapping[str, Any]]) -> list[str]:
     values: dict[str, set[str]] = defaultdict(set)
     settings = list(settings)
-    for each in settings:
-        for name, value in each.items():
+    for of_point in settings:
+        for name, value in of_point.items():
             values[name].add(_text(value))
-    return sorted(name for name, found in values.items() if len(found) > 1)
+    return sorted(name for name, known in values.items() if len(known) > 1)
 
 
 def _sweeps(place: Sequence[SweepPoint], setting: str) -> list[Sweep]:

@@ -126,7 +126,7 @@ def _borrowed(known: Sides) -> str:
     gained = [degrees for degrees in gained if degrees > 0]
     if not gained:
         return "The spread of runs is each line's own on each task. "
-    least, most = (f"{found:.0f}" for found in (min(gained), max(gained)))
+    least, most = (f"{degrees:.0f}" for degrees in (min(gained), max(gained)))
     span = least if least == most else f"{least} to {most}"
     return (
         "The spread of runs is moderated: each line's on a task borrows from the others what is worth "
@@ -173,7 +173,7 @@ def _ranks(ranks: pd.DataFrame, models: dict[str, str], sizes: pd.Series, frame:
     parts = []
     for model in sorted(set(rows["model"]), key=lambda model: (sizes.get(model, math.inf), model)):
         of_model = rows[rows["model"] == model]
-        for _, of_budget in sorted(of_model.groupby("budget"), key=lambda one: natural(one[0])):
+        for _, of_budget in sorted(of_model.groupby("budget"), key=lambda group: natural(group[0])):
             groups = of_budget.groupby("group", sort=True)["label"]
             parts.append(f"{models[model]}: " + "; ".join(f"{group}. {', '.join(labels)}" for group, labels in groups))
     return (

@@ -38,7 +38,7 @@ def point(cell: Any, record: Any) -> Any:
     return make
 
 
-def caption(figure: CaptionedFigure) -> str:
+def text_of(figure: CaptionedFigure) -> str:
     return " ".join([f"{figure.heading}.", *figure.notes])
 
 
@@ -129,7 +129,7 @@ def test_a_panel_per_task_and_model_the_named_tasks_first_then_by_size(point: An
 
 def test_a_failed_value_is_a_gap_and_is_counted(point: Any, store: Any) -> None:
     made = store([point(60.0, length=2), point(None, length=4), point(61.0, length=8)])
-    caption = next(caption(one) for one in captioned_figures(collect([made.path], {})) if "length" in one.name)
+    caption = next(text_of(figure) for figure in captioned_figures(collect([made.path], {})) if "length" in figure.name)
     assert "1 of 3 points missing: ptv2 at 4" in caption
     panel = ablations_of(made)["length"].panels[0]
     assert [math.isnan(point.score) for point in panel.curves[0].points] == [False, True, False]
@@ -262,7 +262,7 @@ def test_a_figure_s_caption_says_what_is_drawn_and_under_which_conditions(point:
         "Seeds 0–1.",
         "Protocol: holdout. Budget: 10 epochs × batch 32.",
     ):
-        assert words in caption(drawn["ablation-superglue-length"])
+        assert words in text_of(drawn["ablation-superglue-length"])
     assert [panel.title for panel in drawn["ablation-superglue-length"].panels] == ["rte accuracy"]
 
 
@@ -270,4 +270,4 @@ def test_trials_are_named_where_settings_were_chosen_from_them(point: Any, store
     report = collect([store(point(60.0, length=length) for length in (2, 4)).path], {})
     report.frame["trials"] = 4
     for figure in captioned_figures(report):
-        assert "Protocol: holdout. Trials: settings chosen from 4. Budget" in caption(figure)
+        assert "Protocol: holdout. Trials: settings chosen from 4. Budget" in text_of(figure)
