@@ -10,7 +10,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PLACES = {"methods": "bench/methods", "suites": "bench/suites", "results/published": "bench/report/published"}
+PLACES = {"methods": "bench/methods", "suites": "bench/suites", "results/published": "bench/report/read/published"}
 
 
 class WheelLayout(BuildHookInterface):  # type: ignore[type-arg]

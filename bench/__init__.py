@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench.model.needs import HeadKind
     from bench.model.prompts import Prompts
     from bench.registry import method
-    from bench.report.frame import load
+    from bench.report.read.frame import load
     from bench.score.kind import TaskKind
     from bench.task import Answer, Example, Source, Suite, Task, bio
     from bench.tuning import Joint, Method
@@ -46,7 +46,7 @@ _ROOMS = {
     "bench.model.needs": ("HeadKind",),
     "bench.model.prompts": ("Prompts",),
     "bench.registry": ("method",),
-    "bench.report.frame": ("load",),
+    "bench.report.read.frame": ("load",),
     "bench.score.kind": ("TaskKind",),
     "bench.task": ("Answer", "Example", "Source", "Suite", "Task", "bio"),
     "bench.tuning": ("Joint", "Method"),

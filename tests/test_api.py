@@ -15,7 +15,7 @@ import pytest
 
 import bench
 from bench.checkout import FOLDERS
-from bench.report.frame import COLUMNS
+from bench.report.read.frame import FRAME_COLUMNS
 
 ROOT = Path(__file__).parent.parent
 
@@ -62,7 +62,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = bench.lode  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("column", FRAME_COLUMNS)
 def test_every_column_of_load_has_a_line_in_the_readme(column: str) -> None:
     text = (ROOT / "results" / "README.md").read_text()
     assert f"`{column}`" in text.split("## bench.load")[1].split("\n## ")[0]

@@ -18,7 +18,7 @@ def show_cell(cell_id: str, folder: Path | None) -> None:
     record = store.record(cell_id)
     Console().print_json(record.model_dump_json())
     if record.cell.tried:
-        from bench.report.trials import trials_table  # pandas comes in here
+        from bench.report.tables.trials import trials_table
 
         Console(stderr=True).print(trials_table(record, store))
 

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from bench.cell import Cell, Plan, Skip, settings_text
 from bench.plan.selection import Choice, Outstanding
-from bench.report.power import seeds_can_show
-from bench.report.wording import budget_text
+from bench.report.read.names import budget_text
+from bench.report.statistics.power import seeds_can_show
 
 
 def print_plan(console: Console, whole: Plan, left: Outstanding, path: Path) -> None:

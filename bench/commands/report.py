@@ -22,15 +22,15 @@ def report_folders(request: ReportRequest) -> None:
     averages = {name: suite.average for name, suite in suites().items() if suite.average}
     from rich.console import Console
 
-    from bench.report.console import print_section, print_table
-    from bench.report.write import collect, write  # pandas and matplotlib come in here
+    from bench.report.files import collect, write  # pandas and matplotlib come in here
+    from bench.report.tables.console import print_table
 
     report = collect(folders, averages, request.reference, request.margin)
     for warning in report.warnings:
         print(f"warning: {' '.join(warning.split())}", file=sys.stderr)
     for table in (*report.tables, *report.verdict_tables):
         print_table(table)
-        for section in report.sections.get(table.suite, ()):
-            print_section(section)
+        for further in report.further_tables.get(table.suite, ()):
+            print_table(further)
     for path in write(report, request.format, request.published, request.to, request.samples):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -10,12 +10,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("tuning-bench", "torch", "transformers", "tokenizers", "datasets", "safetensors", "numpy", "scikit-learn")
+# Those that a score goes through: models and what injects into them, texts and rows read, draws, fits and metrics.
+PACKAGES = (
+    "tuning-bench", "torch", "transformers", "tokenizers", "datasets", "safetensors", "peft", "numpy", "scipy",
+    "scikit-learn",
+)  # fmt: skip
 
 
 @cache
 def provenance(device: str) -> dict[str, Any]:
-    """Versions of the packages that can change a number, the harness's git commit, the machine and the command."""
+    """Versions of the packages that can change a number (None: not installed), the harness's git commit, the machine
+    and the command.
+    """
     return {
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),

@@ -22,7 +22,9 @@ from bench.data.split import held_out
 from bench.errors import UsageError
 from bench.kind import lowest_score
 from bench.plan.cells import plan
-from bench.report.page.samples import is_right
+from bench.report.page.predictions import is_right
+from bench.request import RunRequest
+from bench.runner import Runner
 from bench.score.kind import kind_of
 from bench.score.objective import item_losses, item_scores, num_terms
 from bench.score.table import prediction_table

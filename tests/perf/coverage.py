@@ -26,11 +26,11 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import ndtri
 
-from bench.report.comparing import sides
-from bench.report.entries import Entry
-from bench.report.evidence import bootstrap
-from bench.report.intervals import estimate, interval
-from bench.report.judging import Question, judge
+from bench.report.statistics.bootstrap import bootstrap
+from bench.report.statistics.differences import sides
+from bench.report.statistics.intervals import estimate, interval
+from bench.report.statistics.judging import Question, judge
+from bench.report.statistics.samples import Sample
 from bench.score.metric import Sums, share
 
 REFERENCE = 70.0  # points
@@ -82,14 +82,14 @@ def simulate(world: World, num_seeds: int, grids: range) -> Counter[str]:
         for (name, entry), one, said in zip(entries.items(), judged, verdicts, strict=True):
             low, high = interval(estimate(entry))
             counts[f"mean {name}"] += low <= REFERENCE + TRUTHS[name] <= high
-            low, high = interval(one.difference.found)
+            low, high = interval(one.difference.tested)
             counts[f"difference {name}"] += low <= TRUTHS[name] <= high
             counts[f"{name} {said}"] += 1
         counts["wrong"] += any(said not in RIGHT[name] for name, said in zip(entries, verdicts, strict=True))
     return counts
 
 
-def draw(world: World, num_seeds: int, grid: int) -> dict[str, Entry]:
+def draw(world: World, num_seeds: int, grid: int) -> dict[str, Sample]:
     """One grid's entries, by the names of TRUTHS, and the reference."""
     generator = np.random.default_rng([grid, num_seeds, WORLDS.index(world)])
     spread = np.sqrt(1 + world.seed**2 + world.difficulty**2 + world.gift**2)
@@ -105,7 +105,7 @@ def draw(world: World, num_seeds: int, grid: int) -> dict[str, Entry]:
         draws = bootstrap(Sums(terms, share), np.arange(len(terms)), f"draws of {grid // SHARED}").T.astype(float)
         scores = share(terms.sum(axis=0))
         examples = frozenset({str(grid)})
-        entries[name] = Entry(tuple(range(num_seeds)), scores, draws, world.groups, examples)
+        entries[name] = Sample(tuple(range(num_seeds)), scores, draws, world.groups, examples)
     return entries
 
 

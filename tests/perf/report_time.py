@@ -23,7 +23,7 @@ from typing import Any
 
 from bench.cell import Budget, Cell
 from bench.registry import find_suite
-from bench.report.write import FORMATS
+from bench.report.files import FORMATS
 from bench.score.metrics import score as measured
 from bench.store.examples import examples_key, write_examples
 from bench.store.predictions import write_predictions

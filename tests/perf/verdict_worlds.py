@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bench.report.collapse import part
-from bench.report.comparing import Difference, Place, directions, sides
-from bench.report.entries import AVERAGE, Entry, mean_entry
-from bench.report.intervals import Estimate, estimate
-from bench.report.judging import ALL, TRAINED, Judgement, Question, judge, verdict
-from bench.report.multiplicity import holm
+from bench.report.statistics.collapse import part
+from bench.report.statistics.differences import Difference, SideKey, directions, sides
+from bench.report.statistics.intervals import Estimate, estimate
+from bench.report.statistics.judging import ALL, TRAINED, Judgement, Question, judge, verdict
+from bench.report.statistics.multiplicity import holm
+from bench.report.statistics.samples import AVERAGE, Sample, mean_sample
 
 TRIVIAL = 53.0
 SEEDS = (3, 5, 10, 20)
@@ -76,7 +76,7 @@ def difference_on(world: World, name: str, task: int) -> float:
     return world.truths[name] if world.everywhere or task == 0 else 0.0
 
 
-def draw(world: World, num_seeds: int, generator: np.random.Generator) -> dict[Place, Entry]:
+def draw(world: World, num_seeds: int, generator: np.random.Generator) -> dict[SideKey, Sample]:
     """One suite's entries by task, model and label."""
     found = {}
     names = [REFERENCE, *world.truths]
@@ -109,16 +109,16 @@ def draw(world: World, num_seeds: int, generator: np.random.Generator) -> dict[P
     return found
 
 
-def entry(right: NDArray[np.bool_], examples: str) -> Entry:
+def entry(right: NDArray[np.bool_], examples: str) -> Sample:
     """From (S, G) answers. Rows are scaled so that the variance over them is that over draws of the mean."""
     num_seeds, num_rows = right.shape
     points = 100.0 * right
     scores = points.mean(axis=1)
     draws = scores[:, None] + (points - scores[:, None]) * np.sqrt((num_rows - 1) / num_rows / num_rows)
-    return Entry(tuple(range(num_seeds)), scores, draws, num_rows, frozenset({examples}), TRIVIAL)
+    return Sample(tuple(range(num_seeds)), scores, draws, num_rows, frozenset({examples}), TRIVIAL)
 
 
-def is_wrong(world: World, question: Question, found: Judgement, entries: Mapping[Place, Entry]) -> bool:
+def is_wrong(world: World, question: Question, found: Judgement, entries: Mapping[SideKey, Sample]) -> bool:
     """Whether the verdict is not so, in the sense in which it is given."""
     tasks = [str(task) for task in range(world.tasks)] if question.task == AVERAGE else [question.task]
     truth = float(np.mean([_truth(world, question, found, task, entries) for task in tasks]))
@@ -126,7 +126,7 @@ def is_wrong(world: World, question: Question, found: Judgement, entries: Mappin
     return {"better": truth <= 0, "worse": truth >= 0, "matches": abs(truth) >= world.margin}.get(found.verdict, False)
 
 
-def _truth(world: World, question: Question, found: Judgement, task: str, entries: Mapping[Place, Entry]) -> float:
+def _truth(world: World, question: Question, found: Judgement, task: str, entries: Mapping[SideKey, Sample]) -> float:
     """The true difference on a task: of runs that trained, or of all runs where the verdict is about them."""
     levels = {REFERENCE: world.level, question.label: world.level + difference_on(world, question.label, int(task))}
     for name, level in levels.items():
@@ -145,16 +145,16 @@ def rate_of(world: World, name: str) -> float:
     return world.reference_collapse if name == REFERENCE else world.collapse
 
 
-def paired(one: Entry, other: Entry) -> Entry:
+def paired(one: Sample, other: Sample) -> Sample:
     """The difference seed by seed and draw by draw, of entries with the same seeds."""
     assert one.seeds == other.seeds
     draws = None if one.draws is None or other.draws is None else one.draws - other.draws
     units = min(one.num_units, other.num_units)
-    return Entry(one.seeds, one.scores - other.scores, draws, units, one.examples | other.examples)
+    return Sample(one.seeds, one.scores - other.scores, draws, units, one.examples | other.examples)
 
 
 def paired_rule(
-    questions: Sequence[Question], entries: Mapping[Place, Entry], chosen: Sequence[str], margin: float
+    questions: Sequence[Question], entries: Mapping[SideKey, Sample], chosen: Sequence[str], margin: float
 ) -> list[Judgement]:
     """The verdicts of before: means over the seeds that both finished, paired by seed, Holm over the averages and over
     all tasks.
@@ -169,7 +169,7 @@ def paired_rule(
             differences.append(Difference(Estimate(float("nan")), 0))
             continue
         known = [part.take(sorted(common)) for part in known]
-        line, other = mean_entry(known[: len(tasks)]), mean_entry(known[len(tasks) :])
+        line, other = mean_sample(known[: len(tasks)]), mean_sample(known[len(tasks) :])
         differences.append(Difference(estimate(paired(line, other)), len(common)))
     p = directions(differences, margin)
     averages = np.array([one.task == AVERAGE for one in questions])
@@ -181,7 +181,7 @@ def paired_rule(
     ]
 
 
-def _projected(entry: Entry, task: str) -> Entry:
+def _projected(entry: Sample, task: str) -> Sample:
     """The same with 300 draws, of whatever number of rows: tasks can then be averaged draw by draw."""
     assert entry.draws is not None
     if entry.num_units == 300:

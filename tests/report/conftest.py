@@ -12,6 +12,7 @@ import pytest
 
 from bench.cell import Budget, Cell
 from bench.registry import find_suite
+from bench.report.files import collect, write
 from bench.store.predictions import write_predictions
 from bench.store.record import Costs, Parameters, Record
 from bench.store.store import Store
@@ -75,6 +76,13 @@ def make_predicted(
     said = [({yes: no, no: yes}[label] if at in mistakes else label) for at, label in enumerate(labels)]
     score = 100 * sum(map(str.__eq__, labels, said)) / num_rows
     return make_record(into(of), score), table(labels, said)
+
+
+def write_report(
+    paths: Collection[Path], formats: Collection[str], averages: Mapping[str, Sequence[str]], **how: Any
+) -> list[Path]:
+    """Write the report of results folders; `how` as bench.report.files.write takes it."""
+    return write(collect(paths, averages), formats, **how)
 
 
 @pytest.fixture

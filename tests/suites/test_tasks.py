@@ -9,7 +9,7 @@ import pytest
 
 from bench.data.examples import read_examples
 from bench.registry import find_suite, suites
-from bench.report import published
+from bench.report.read import published
 from bench.score.metrics import metrics_of
 from bench.task import Example, Split, Task
 from tests.suites.layouts import LAYOUTS

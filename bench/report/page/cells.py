@@ -7,33 +7,32 @@ import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.report.entries import AVERAGE
-from bench.report.frame import Outcome
-from bench.report.page.samples import Samples, spaced
-from bench.report.wording import count_text, model_texts, percent_text, rate_text
+from bench.report.page.predictions import PredictionSamples, spaced
+from bench.report.read.names import model_names
+from bench.report.read.outcomes import Outcome
+from bench.report.statistics.samples import AVERAGE
+from bench.report.tables.numbers import count_text, percent_text, rate_text
+from bench.report.tables.report import Report
 from bench.store.record import Costs, Counts, Parameters, Part
-
-if TYPE_CHECKING:
-    from bench.report.write import Report
 
 MOST_POINTS = 24  # of a curve
 MOST_CURVES = 2000  # cells with their curve
 MOST_SAMPLED = 400  # cells with a sample of predictions
-COLUMNS = (
+CELL_FIELDS = (
     "id", "entry", "seed", "status", "reason", "scores", "selected_step", "selection_score", "curve", "counts",
     "parameters", "costs", "settings", "setup", "provenance", "started", "tried", "examples", "said", "right",
 )  # fmt: skip
 PARTS: dict[str, type[Part]] = {"counts": Counts, "parameters": Parameters, "costs": Costs}
-Key = tuple[str, str, str, str]  # suite, model, label, task
+EntryKey = tuple[str, str, str, str]  # suite, model, label, task
 
 
 @dataclass
-class Table:
+class SharedValues:
     """Values that many cells share, each once."""
 
     values: list[Any] = field(default_factory=list)
@@ -53,8 +52,8 @@ class Embedded:
     """`data` for the script; `entries` says which of its entries lies behind a number of the tables."""
 
     data: dict[str, Any]
-    entries: dict[Key, int]
-    found: tuple[Outcome, ...]
+    entries: dict[EntryKey, int]
+    outcomes: tuple[Outcome, ...]
     left_out: tuple[str, ...]
 
 
@@ -74,8 +73,8 @@ def embed(report: Report, num_samples: int) -> Embedded:
     done = [number for number, (one, _) in enumerate(keyed) if one.record and one.record.status == "done"]
     order = _seeds_in_turn(done, [place for _, place in keyed])
     curves, sampled = set(order[:MOST_CURVES]), set(order[:MOST_SAMPLED])
-    samples = Samples(num_samples)
-    settings, setups, provenance, trials = Table(), Table(), Table(), Table()
+    samples = PredictionSamples(num_samples)
+    settings, setups, provenance, trials = SharedValues(), SharedValues(), SharedValues(), SharedValues()
     by_id = {outcome.cell.id: outcome for outcome in report.outcomes}
     rows = []
     for number, (outcome, place) in enumerate(keyed):
@@ -91,9 +90,9 @@ def embed(report: Report, num_samples: int) -> Embedded:
             row |= _outcome(outcome, entry["metrics"], number in curves)
         if number in sampled:
             row |= samples.of(outcome)
-        rows.append(_trimmed([row.get(name) for name in COLUMNS]))
+        rows.append(_trimmed([row.get(name) for name in CELL_FIELDS]))
     data = {
-        "columns": COLUMNS,
+        "columns": CELL_FIELDS,
         "rows": rows,
         "entries": entries.values,
         "fields": {name: list(part.model_fields) for name, part in PARTS.items()},
@@ -104,8 +103,8 @@ def embed(report: Report, num_samples: int) -> Embedded:
         "examples": samples.examples,
         "models": _models(report),
     }
-    found_in_order = tuple(one for one, _ in keyed)
-    return Embedded(data, entries.places, found_in_order, _left_out(len(done), len(rows), num_samples))
+    in_order = tuple(outcome for outcome, _ in keyed)
+    return Embedded(data, entries.places, in_order, _left_out(len(done), len(rows), num_samples))
 
 
 def _left_out(num_done: int, num_cells: int, num_samples: int) -> tuple[str, ...]:
@@ -136,13 +135,13 @@ class _Entries:
 
     def __init__(self, report: Report) -> None:
         self.values: list[dict[str, Any]] = []
-        self.places: dict[Key, int] = {}
+        self.places: dict[EntryKey, int] = {}
         versus = {}
         for row in report.comparisons.to_dict("records"):
             versus[row["suite"], row["model"], row["label"], row["task"], row["metric"]] = row
         every = pd.concat([report.summary, report.averages], ignore_index=True)
         for row in every.sort_values("main", ascending=False, kind="stable").to_dict("records"):
-            key: Key = (row["suite"], row["model"], row["label"], row["task"])
+            key: EntryKey = (row["suite"], row["model"], row["label"], row["task"])
             entry = self.values[self.place(key, row["method"])]
             entry["metrics"].append(row["metric"])
             entry["stats"].append(_statistics(row, versus.get((*key, row["metric"]))))
@@ -151,7 +150,7 @@ class _Entries:
                 parts = [self.places.get((suite, model, label, part)) for part in report.chosen.get(suite, ())]
                 self.values[place]["parts"] = [part for part in parts if part is not None]
 
-    def place(self, key: Key, method: str = "") -> int:
+    def place(self, key: EntryKey, method: str = "") -> int:
         """The entry's place, made when it is new."""
         if key not in self.places:
             self.places[key] = len(self.values)
@@ -232,7 +231,7 @@ def _setup(outcome: Outcome) -> dict[str, Any]:
 
 def _models(report: Report) -> dict[str, dict[str, Any]]:
     """Per model its short name and its parameters."""
-    texts = model_texts(report.frame["model"])
+    texts = model_names(report.frame["model"])
     sizes = report.frame.groupby("model")["backbone_parameters"].max()
     return {
         model: {"text": text, "parameters": short(sizes[model], 12), "size": count_text(float(sizes[model]))}

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from bench.report.entries import AVERAGE
-from bench.report.judging import TRAINED
 from bench.report.page.cells import Embedded, short
 from bench.report.page.drawing import forest
-from bench.report.wording import count_text, model_texts, natural, rate_text
-
-if TYPE_CHECKING:
-    from bench.report.write import Report
+from bench.report.read.names import model_names, natural
+from bench.report.statistics.judging import TRAINED
+from bench.report.statistics.samples import AVERAGE
+from bench.report.tables.numbers import count_text, rate_text
+from bench.report.tables.report import Report
 
 SIGNS = {"matches": "=", "better": "▲", "worse": "▼", "undecided": "?"}
 WITHOUT = "no seed to compare"
@@ -24,11 +23,11 @@ MOST_LINES = 12  # methods that have a sentence of their own
 MOST_ROWS = 24  # verdicts shown at once
 MOST_BY_TASK = 400
 FEW_NAMES = 3
-Row = dict[Hashable, Any]
+Verdict = dict[Hashable, Any]  # a row of the comparisons
 
 
 @dataclass(frozen=True)
-class Line:
+class ClaimLine:
     """One method's answer: `text` goes on after its name."""
 
     label: str
@@ -43,7 +42,7 @@ class Claim:
     reference: str
     margin: str
     lead: str
-    lines: tuple[Line, ...]
+    lines: tuple[ClaimLine, ...]
     more_lines: int
     rows: tuple[dict[str, Any], ...]
     more_rows: tuple[dict[str, Any], ...]
@@ -100,12 +99,12 @@ def _lead(report: Report, suite: str, reference: str, margin: str) -> str:
     return f"{what}, against {reference}, {within}, by the runs that trained:"
 
 
-def _line(label: str, rows: pd.DataFrame, margin: str, place: Mapping[str, int]) -> Line:
+def _line(label: str, rows: pd.DataFrame, margin: str, place: Mapping[str, int]) -> ClaimLine:
     found: dict[str, list[str]] = {verdict: [] for verdict in (*SIGNS, WITHOUT)}
-    names = model_texts(place)
+    names = model_names(place)
     for row in sorted(rows.to_dict("records"), key=lambda row: place[row["model"]]):
         found[row["verdict"] if row["n_seeds"] else WITHOUT].append(names[row["model"]])
-    return Line(label, verdict_text(found, str(rows["reference"].iloc[0]), margin) + ".")
+    return ClaimLine(label, verdict_text(found, str(rows["reference"].iloc[0]), margin) + ".")
 
 
 def verdict_text(found: Mapping[str, Sequence[str]], reference: str, margin: str) -> str:
@@ -143,14 +142,14 @@ def _rows(report: Report, embedded: Embedded, rows: pd.DataFrame, place: Mapping
     ]
     margin = max(rows["margin"], default=1.0)
     reach = min(max([*ends, 2 * margin]), max(20 * margin, 10.0)) * 1.05
-    names = model_texts(place)
+    names = model_names(place)
     sizes = report.frame.groupby("model")["backbone_parameters"].max()
     ordered = sorted(rows.to_dict("records"), key=lambda row: (row["task"], natural(row["label"]), place[row["model"]]))
     return [_row(row, names, sizes, embedded, reach) for row in ordered]
 
 
 def _row(
-    row: Row, names: Mapping[str, str], sizes: pd.Series[float], embedded: Embedded, reach: float
+    row: Verdict, names: Mapping[str, str], sizes: pd.Series[float], embedded: Embedded, reach: float
 ) -> dict[str, Any]:
     model, difference, low, high = (
         row["model"],
@@ -180,7 +179,7 @@ def _row(
     }
 
 
-def _collapsed(row: Row) -> str:
+def _collapsed(row: Verdict) -> str:
     """The rate of collapse of a line and, after it, of its reference."""
     return "; ".join(
         rate_text(*(float(row[f"{of}{name}"]) for name in ("runs", "collapsed", "collapse_bound")))

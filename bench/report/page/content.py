@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections import Counter
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pandas as pd
-
-from bench.report.entries import AVERAGE
-from bench.report.formats import NO_PROBLEMS
-from bench.report.page.cells import Embedded, short
-from bench.report.page.claims import SIGNS, claims
-from bench.report.tables import FIXED, Table
-from bench.report.wording import count_text, model_texts, natural
-
-if TYPE_CHECKING:
-    from bench.report.write import Report
+from bench.report.page.cells import Embedded
+from bench.report.page.claims import claims
+from bench.report.page.scores import score_table
+from bench.report.read.names import model_names, natural
+from bench.report.tables.formats import NO_PROBLEMS
+from bench.report.tables.report import Report
 
 MOST_PROBLEMS = 500
 MOST_COMMANDS = 10
 FEW_METHODS = 3
-NUMBER_FROM = len(FIXED)
-Row = dict[Hashable, Any]
 
 
 def describe(report: Report, embedded: Embedded) -> dict[str, Any]:
     """The template's values."""
     cells = report.frame.drop_duplicates(["suite", "id"])
-    problems = [problem for table in report.tables for problem in table.problems]
+    problems = [problem for table in report.tables for problem in table.problems or ()]
     commands = _commands(embedded)
     return {
         "title": _title(report),
         "kicker": _kicker(report, len(cells)),
         "warnings": list(report.warnings),
         "claims": claims(report, embedded),
-        "tables": [_table(report, embedded, table) for table in report.tables],
+        "tables": [score_table(report, embedded, table) for table in report.tables],
         "choices": _choices(report),
         "num_cells": len(cells),
         "num_lacking": int((cells["status"] != "done").sum()),
@@ -81,7 +72,7 @@ def _kicker(report: Report, num_cells: int) -> str:
 def _choices(report: Report) -> dict[str, list[dict[str, str]]]:
     """What the filters offer."""
     frame = report.frame
-    models = model_texts(frame["model"])
+    models = model_names(frame["model"])
     sizes = frame.groupby("model")["backbone_parameters"].max().sort_values(kind="stable")
     plain = {name: sorted(set(frame[name])) for name in ("task", "method", "status")}
     choices = {name: [{"value": str(value), "text": str(value)} for value in found] for name, found in plain.items()}
@@ -89,138 +80,10 @@ def _choices(report: Report) -> dict[str, list[dict[str, str]]]:
     return {"task": choices["task"], "model": by_size, "method": choices["method"], "status": choices["status"]}
 
 
-def _table(report: Report, embedded: Embedded, table: Table) -> dict[str, Any]:
-    """A suite's table, every number with the entry behind it, its sort value, its verdict and its place."""
-    suite = table.suite
-    summary, averages = (part[part["suite"] == suite] for part in (report.summary, report.averages))
-    known = pd.concat([summary, averages], ignore_index=True).to_dict("records")
-    stats = {(row["model"], row["label"], row["task"], row["metric"]): row for row in known}
-    of_line: dict[tuple[str, str], list[Row]] = {}
-    for row in known:
-        of_line.setdefault((row["model"], row["label"]), []).append(row)
-    compared = report.comparisons[report.comparisons["suite"] == suite]
-    reference = ", ".join(sorted(set(compared["reference"])))
-    verdicts = {
-        (row["model"], row["label"], row["task"], row["metric"]): row["verdict"] for row in compared.to_dict("records")
-    }
-    best = _best(report, suite)
-    statuses = _statuses(report, suite)
-    models = report.frame.groupby("model")["backbone_parameters"].max()
-    order = [len(table.columns) - 1, *range(len(table.columns) - 1)]  # the average first
-    names = {text: model for model, text in model_texts(report.frame["model"][report.frame["suite"] == suite]).items()}
-    rows: list[dict[str, Any]] = []
-    for words in table.rows[:-1]:
-        model, label = names.get(words[0], words[0]), words[1]
-        known_line = of_line.get((model, label), [])  # nothing of a line that was not measured here
-        numbers = []
-        for at in order:
-            task, metric = table.columns[at]
-            key = (model, label, task, metric)
-            entry = embedded.entries.get((suite, model, label, task))
-            shown = _number(words[NUMBER_FROM + at], stats.get(key), entry, verdicts.get(key, ""))
-            shown |= {"task": task, "metric": metric, "best": (task, model, label) in best}
-            numbers.append(shown | {"statuses": statuses.get((model, label, task), "")})
-        size = float(models.get(model, math.nan))
-        stored = [value for row in known_line if (value := row["stored_parameters"]) == value]
-        rows.append(
-            {
-                "model": model,
-                "method": known_line[0]["method"] if known_line else "",
-                "words": words,
-                "numbers": numbers,
-                "size": "" if math.isnan(size) else count_text(size),
-                "parameters": _sort(size),
-                "stored": _sort(max(stored, default=math.nan)),
-                "first": bool(rows) and rows[-1]["model"] != model,
-            }
-        )
-    return {
-        "suite": suite,
-        "title": table.title,
-        "columns": _columns(table, order),
-        "rows": rows,
-        "notes": [*table.notes, *(_mark_notes(reference, bool(best)) if rows else ())],
-        "trivial": _trivial(table, order),
-        "signed": bool(verdicts),
-        "sections": report.sections.get(suite, ()),
-    }
-
-
-def _columns(table: Table, order: list[int]) -> list[dict[str, str]]:
-    """Headings: what a line is, its scores, and then what else is known of it."""
-    if not table.rows:
-        return []
-    model, method, head, stored, seeds = table.header[:NUMBER_FROM]
-    facts = [(model, "line aside", ""), (method, "line", "")]
-    facts += [(table.header[NUMBER_FROM + at], "num", table.columns[at][0]) for at in order]
-    facts += [(stored, "num", ""), (head, "", ""), (seeds, "num", "")]
-    return [{"name": name, "look": look, "task": task} for name, look, task in facts]
-
-
-def _trivial(table: Table, order: list[int]) -> dict[str, Any]:
-    """The constant answer's line."""
-    if not table.rows:
-        return {}
-    model, label, *words = table.rows[-1]
-    numbers = [{"text": words[NUMBER_FROM - 2 + at], "task": table.columns[at][0]} for at in order]
-    return {"model": model, "label": label, "numbers": numbers}
-
-
-def _number(text: str, row: Row | None, entry: int | None, verdict: str) -> dict[str, Any]:
-    """A score: what it says, what it is sorted by, and the entry that it opens."""
-    mean, cut, spread = text.partition(" ±")
-    return {
-        "text": mean, "spread": cut + spread, "sort": _sort(float(row["mean"])) if row else "",
-        "entry": entry if row else None, "lacking": row is not None and not row["n"], "verdict": verdict,
-        "sign": SIGNS.get(verdict, ""),
-    }  # fmt: skip
-
-
-def _sort(value: float) -> Any:
-    found = short(value, 12)
-    return "" if found is None else found
-
-
-def _statuses(report: Report, suite: str) -> dict[tuple[str, str, str], str]:
-    """Per model, line and task what came of its cells; of the average, of all of them."""
-    cells = report.frame[report.frame["suite"] == suite].drop_duplicates("id")
-    found: dict[tuple[str, str, str], set[str]] = {}
-    chosen = set(report.chosen.get(suite, ()))
-    for model, label, task, status in zip(*(cells[name] for name in ("model", "label", "task", "status")), strict=True):
-        found.setdefault((model, label, task), set()).add(status)
-        if task in chosen:
-            found.setdefault((model, label, AVERAGE), set()).add(status)
-    return {key: " ".join(sorted(values)) for key, values in found.items()}
-
-
-def _best(report: Report, suite: str) -> set[tuple[str, str, str]]:
-    """(task, model, label) of the first rank group."""
-    ranks = report.ranks[report.ranks["suite"] == suite]
-    first: dict[tuple[str, str], Any] = {}
-    for row in ranks.to_dict("records"):
-        key = (row["task"], row["model"])
-        first[key] = min(first.get(key, row["group"]), row["group"])
-    return {
-        (row["task"], row["model"], row["label"])
-        for row in ranks.to_dict("records")
-        if row["group"] == first[row["task"], row["model"]]
-    }
-
-
-def _mark_notes(reference: str, with_ranks: bool) -> list[str]:
-    notes = []
-    if reference:
-        signs = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
-        notes.append(f"Behind a number, against {reference}: {signs}.")
-    if with_ranks:
-        notes.append("Bold: rank group 1 of its task, model and budget, not significantly below the best mean there.")
-    return notes
-
-
 def _provenance(report: Report, embedded: Embedded) -> list[tuple[str, str]]:
     """What the cells were measured with; several values stand with the number of their cells."""
     facts: dict[str, Counter[str]] = {}
-    for outcome in embedded.found:
+    for outcome in embedded.outcomes:
         if outcome.record is None:
             continue
         known = outcome.record.provenance
@@ -231,7 +94,9 @@ def _provenance(report: Report, embedded: Embedded) -> list[tuple[str, str]]:
         for name, value in values.items():
             if value:
                 facts.setdefault(str(name), Counter())[str(value)] += 1
-    starts = sorted(outcome.record.started for outcome in embedded.found if outcome.record and outcome.record.started)
+    starts = sorted(
+        outcome.record.started for outcome in embedded.outcomes if outcome.record and outcome.record.started
+    )
     rows = [("results", ", ".join(map(str, report.folders)))]
     if starts:
         rows.append(("measured", starts[0] if starts[0] == starts[-1] else f"{starts[0]} to {starts[-1]} (UTC)"))
@@ -244,7 +109,7 @@ def _provenance(report: Report, embedded: Embedded) -> list[tuple[str, str]]:
 def _commands(embedded: Embedded) -> list[str]:
     """The distinct commands that measured the cells, the first one first."""
     found: dict[str, str] = {}
-    for outcome in embedded.found:
+    for outcome in embedded.outcomes:
         command = outcome.record.provenance.get("command") if outcome.record else None
         if outcome.record and isinstance(command, list):
             text = shlex.join(map(str, command))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-if TYPE_CHECKING:
-    from bench.report.figures import Style
+from bench.report.figures.style import Style
 
 # matplotlib's markers in a box of 12 × 12
-MARKERS = {
+MARKER_PATHS = {
     "o": "M6 1a5 5 0 1 1 0 10a5 5 0 1 1 0-10z",
     "s": "M1.5 1.5h9v9h-9z",
     "^": "M6 1l5.4 10H.6z",
@@ -53,7 +51,7 @@ def inline(figure: PageFigure, number: int) -> dict[str, object]:
     return {"name": figure.name, "wide": wide, "narrow": narrow, "heading": figure.heading, "notes": figure.notes}
 
 
-def _own(svg: str, prefix: str, kind: str) -> Markup:
+def _own(svg: str, prefix: str, css_class: str) -> Markup:
     """The svg element alone, without metadata, comments and namespaces; ids begin with the prefix."""
     start = svg.index("<svg")
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[start:], flags=re.S)
@@ -63,7 +61,7 @@ def _own(svg: str, prefix: str, kind: str) -> Markup:
     text = re.sub(r'(<svg\b[^>]*?)\s+height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg\b[^>]*?)\s+width="([^"]*)"', r'\1 style="--drawn: \2"', text, count=1)
     text = re.sub(r"#[0-9a-fA-F]{6}\b", lambda found: _variable(found[0]), text)
-    return Markup(re.sub(r"^<svg", f'<svg class="{kind}" aria-hidden="true"', text))
+    return Markup(re.sub(r"^<svg", f'<svg class="{css_class}" aria-hidden="true"', text))
 
 
 def _variable(colour: str) -> str:
@@ -73,7 +71,7 @@ def _variable(colour: str) -> str:
 
 def marker_path(marker: str) -> str:
     """The outline of a marker, a circle for one without."""
-    return MARKERS.get(marker, MARKERS["o"])
+    return MARKER_PATHS.get(marker, MARKER_PATHS["o"])
 
 
 def glyph_colour(style: Style) -> str:

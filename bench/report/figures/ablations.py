@@ -1,0 +1,276 @@
+"""The ablation figures of a suite, as numbers: what each swept setting does, per task and model.
+
+A number is drawn as a line of scores against its values, a range of layers as two lines against the number of layers
+(Liu et al. 2022, figure 3: from the first one up and from the last one down), a choice as points beside one another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import pandas as pd
+
+from bench.report.figures.curves import Curve, Panel, Point
+from bench.report.read.names import model_names, natural
+from bench.report.read.published import ablation, counterpart, published_label
+from bench.report.read.sweeps import MOST_LINES, Sweep, SweepPoint, find_sweeps, layer_range, value_type
+
+MOST_PANELS = 12
+MOST_ROWS = 30  # of points beside one another
+LOG_FROM = 3.0  # largest by smallest value from which on a logarithmic axis is clearer
+UP, DOWN = "from the first layer up", "from the last layer down"
+HEAD = "head"  # the one choice that every method has; drawn even where it names lines of another figure
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """What a choice's values score, all else equal; `published` are the papers' scores of the same, by value."""
+
+    name: str
+    scores: Mapping[str, Point]
+    trivial: float
+    published: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class PairPanel:
+    """One model's rows, in the order they are drawn from the top."""
+
+    title: str
+    rows: tuple[PairRow, ...]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What the figure of one setting shows: `panels` of lines or `pairs` of points, and notes on what it leaves out."""
+
+    setting: str
+    heading: str
+    panels: tuple[Panel, ...]
+    pairs: tuple[PairPanel, ...]
+    notes: tuple[str, ...]
+    points: tuple[SweepPoint, ...]  # all that is drawn
+    published: bool  # whether some of the papers' numbers are
+
+
+def ablations(points: Sequence[SweepPoint], tasks: Sequence[str], overlay: pd.DataFrame | None) -> list[Ablation]:
+    """One per swept setting, by name; `tasks` come first, `overlay` are published numbers or None.
+
+    A choice that tells apart the lines of another setting's figure gets none of its own, unless it is the head.
+    """
+    sweeps = find_sweeps(points)
+    drawn_as_lines: set[str] = set()
+    figures, choices = [], []
+    for setting, lines in sweeps.items():
+        if value_type(lines) == "choice":
+            choices.append(setting)
+            continue
+        drawn_as_lines |= {name for line in lines for name, _ in line.others}
+        figures.append(along_lines(setting, ordered(lines, tasks), overlay))
+    for setting in choices:
+        if setting == HEAD or setting not in drawn_as_lines:
+            figures.append(_pairs(setting, ordered(sweeps[setting], tasks), overlay))
+    drawn = [figure for figure in figures if figure.panels or figure.pairs]
+    return sorted(drawn, key=lambda figure: figure.setting)
+
+
+def ordered(lines: Iterable[Sweep], tasks: Sequence[str]) -> list[Sweep]:
+    """By task, the named ones first, then by the model's size, method and name of the line."""
+    place = {task: number for number, task in enumerate(tasks)}
+
+    def key(line: Sweep) -> tuple[int, str, bool, float, str, str]:
+        first, size = line.first, line.first.backbone_parameters
+        unknown = math.isnan(size)
+        return (
+            place.get(first.task, len(place)),
+            first.task,
+            unknown,
+            0 if unknown else size,
+            first.model,
+            natural(line.name),
+        )
+
+    return sorted(lines, key=key)
+
+
+def along_lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:
+    """The figure of a setting whose values are numbers or ranges of layers: a panel per task and model."""
+    by_place: dict[tuple[str, str], list[Sweep]] = defaultdict(list)
+    for line in lines:
+        by_place[line.first.task, line.first.model].append(line)
+    notes = []
+    if len(by_place) > MOST_PANELS:
+        hidden = f"{len(by_place) - MOST_PANELS} of {len(by_place)}"
+        notes.append(f"{hidden} pairs of task and model are in the table alone.")
+    models = model_names(model for _, model in by_place)
+    panels, drawn = [], []
+    for (task, model), of_place in list(by_place.items())[:MOST_PANELS]:
+        fullest = sorted(of_place, key=lambda line: -len(line.points))[:MOST_LINES]
+        kept = sorted(fullest, key=lambda line: natural(line.name))
+        if len(of_place) > len(kept):
+            notes.append(f"{task}: {len(of_place) - len(kept)} of {len(of_place)} lines are in the table alone.")
+        title = f"{task} {kept[0].first.metric}".strip() + (f" · {models[model]}" if len(models) > 1 else "")
+        draw = _depth_panel if value_type(lines) == "layers" else _value_panel
+        panel, remarks = draw(title, setting, kept, overlay)
+        panels += [panel] if panel.curves else []  # ranges of which no two touch the same end make no line
+        notes += [note for note in remarks if note not in notes]
+        drawn += [point for line in kept for point in line.points]
+    return Ablation(
+        setting, _heading(setting, models.values()), tuple(panels), (), tuple(notes), tuple(drawn),
+        any(curve.published for panel in panels for curve in panel.curves),
+    )  # fmt: skip
+
+
+def _heading(setting: str, models: Iterable[str]) -> str:
+    names = list(models)
+    return f"score against {setting.replace('_', ' ')}" + (f", {names[0]}" if len(names) == 1 else "")
+
+
+def _value_panel(
+    title: str, setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None
+) -> tuple[Panel, list[str]]:
+    """Score against a number, one curve per sweep."""
+    curves: list[Curve] = []
+    for line in lines:
+        values = [point.settings[setting] for point in line.points]
+        points = [_at(point, float(value), f"{value:g}") for point, value in zip(line.points, values, strict=True)]
+        curves.append(Curve(line.name, line.name, tuple(points)))
+        for name, paper, scores in _published_lines(line, overlay):
+            points = [_published_point(float(value), score) for value, score in scores.items()]
+            curves.append(_published(name, paper, _looks_like(name, line, lines), points))
+    places = [point.x for curve in curves for point in curve.points]
+    log = min(places) > 0 and max(places) / min(places) >= LOG_FROM
+    label = setting.replace("_", " ") + (" (log)" if log else "")
+    return _panel(title, lines, curves, label, log), []
+
+
+def _depth_panel(
+    title: str, setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None
+) -> tuple[Panel, list[str]]:
+    """Score against the number of layers, two curves per sweep; ranges that touch neither end are named in a note."""
+    curves: list[Curve] = []
+    aside: set[str] = set()
+    for line in lines:
+        depth = _depth(line)
+        ranges: dict[tuple[int, int], SweepPoint] = {}
+        for point in line.points:
+            bounds = layer_range(str(point.settings[setting]), point.backbone_layers)
+            if bounds is not None:
+                ranges.setdefault(bounds, point)  # "all" beside "1-24": the same twice
+        shown: list[SweepPoint] = []
+        for way in (UP, DOWN):
+            touching = {bounds: point for bounds, point in sorted(ranges.items()) if way in _ways(bounds, depth)}
+            if len(touching) > 1:
+                points = [_at(point, *_count(bounds)) for bounds, point in touching.items()]
+                label = f"{line.name}, {way}"
+                curves.append(Curve(label, label, tuple(sorted(points, key=lambda point: point.x))))
+                curves += _published_depth(line, lines, way, overlay)
+                shown += touching.values()
+        aside |= {str(point.settings[setting]) for point in line.points if point not in shown}
+    notes = [f"Not on a line, in the table alone: {', '.join(sorted(aside, key=natural))}."] if aside else []
+    return _panel(title, lines, curves, "number of layers", False), notes
+
+
+def _published_depth(line: Sweep, lines: Sequence[Sweep], way: str, overlay: pd.DataFrame | None) -> list[Curve]:
+    curves, depth = [], _depth(line)
+    for name, paper, scores in _published_lines(line, overlay):
+        ranges = {text: layer_range(text, depth) for text in scores}
+        touching = {text: bounds for text, bounds in ranges.items() if way in _ways(bounds, depth)}
+        points = [_published_point(_count(bounds)[0], scores[text]) for text, bounds in touching.items() if bounds]
+        curves.append(_published(f"{name}, {way}", paper, f"{_looks_like(name, line, lines)}, {way}", points))
+    return curves
+
+
+def _depth(line: Sweep) -> float:
+    """Layers of the backbone; where no record says it, the last layer that the sweep names."""
+    if not math.isnan(line.first.backbone_layers):
+        return line.first.backbone_layers
+    ranges = [layer_range(str(point.settings[line.setting]), math.nan) for point in line.points]
+    return float(max((bounds[1] for bounds in ranges if bounds), default=math.nan))
+
+
+def _ways(bounds: tuple[int, int] | None, depth: float) -> list[str]:
+    if bounds is None:
+        return []
+    return [way for way, touches in ((UP, bounds[0] == 1), (DOWN, bounds[1] == depth)) if touches]
+
+
+def _count(bounds: tuple[int, int]) -> tuple[float, str]:
+    count = bounds[1] - bounds[0] + 1
+    return float(count), str(count)
+
+
+def _at(point: SweepPoint, x: float, name: str) -> Point:
+    return Point(name, x, point.score, point.low, point.high)
+
+
+def _published_point(x: float, score: float) -> Point:
+    return Point(f"{x:g}", x, score)
+
+
+def _published_lines(line: Sweep, overlay: pd.DataFrame | None) -> list[tuple[str, str, dict[str, float]]]:
+    """Name, paper ("" where there is one alone) and scores by value of the published lines beside a measured one."""
+    scores_of = ablation(overlay, line)
+    several = len({paper for _, paper in scores_of}) > 1
+    return [(name, paper if several else "", scores) for (name, paper), scores in scores_of.items()]
+
+
+def _looks_like(name: str, line: Sweep, lines: Sequence[Sweep]) -> str:
+    """The measured line that a published one of this name looks like, or its own name where there is none."""
+    return counterpart(name, [other.name for other in lines if other.first.method == line.first.method]) or name
+
+
+def _published(name: str, paper: str, looks_like: str, points: Iterable[Point]) -> Curve:
+    by_x = tuple(sorted(points, key=lambda point: point.x))
+    return Curve(published_label(name, paper), looks_like, by_x, published=True)
+
+
+def _panel(title: str, lines: Sequence[Sweep], curves: Sequence[Curve], x_label: str, log: bool) -> Panel:
+    measured = [(curve.label, point) for curve in curves if not curve.published for point in curve.points]
+    absent = tuple(f"{label} at {point.name}" for label, point in measured if math.isnan(point.score))
+    once = {curve.label: curve for curve in curves if curve.points}  # several lines may have the same published one
+    return Panel(title, tuple(once.values()), _baselines(lines), absent, len(measured), x_label, log)
+
+
+def _baselines(lines: Sequence[Sweep]) -> dict[str, float]:
+    known = [point.trivial for line in lines for point in line.points if not math.isnan(point.trivial)]
+    return {"": fmean(known)} if known else {}
+
+
+def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:
+    """Points of each value beside one another: a row per task and line, a panel per model."""
+    models = model_names(line.first.model for line in lines)
+    by_model: dict[str, list[Sweep]] = defaultdict(list)
+    for line in lines:
+        by_model[line.first.model].append(line)
+    panels, notes, drawn, with_papers = [], [], [], False
+    for model, of_model in list(by_model.items())[:MOST_PANELS]:
+        if len(of_model) > MOST_ROWS:
+            notes.append(
+                f"{models[model]}: {len(of_model) - MOST_ROWS} of {len(of_model)} rows are in the table alone."
+            )
+        rows = []
+        for line in of_model[:MOST_ROWS]:
+            scores = {
+                str(point.settings.get(setting)): _at(point, math.nan, str(point.settings.get(setting)))
+                for point in line.points
+            }
+            published = tuple(
+                (value, score)
+                for _, _, of_paper in _published_lines(line, overlay)
+                for value, score in of_paper.items()
+                if value in scores
+            )
+            name = f"{line.first.task} {line.first.metric}".strip() + f" · {line.name}"
+            rows.append(PairRow(name, scores, _baselines([line]).get("", math.nan), published))
+            drawn += list(line.points)
+            with_papers |= bool(published)
+        panels.append(PairPanel(models[model] if len(by_model) > 1 else "", tuple(rows)))
+    if len(by_model) > MOST_PANELS:
+        notes.append(f"{len(by_model) - MOST_PANELS} of {len(by_model)} models are in the table alone.")
+    heading = _heading(setting, models.values()).replace("score against", "score by")
+    return Ablation(setting, heading, (), tuple(panels), tuple(notes), tuple(drawn), with_papers)

@@ -1,0 +1,141 @@
+"""What a scale figure shows, as numbers: curves, bands, baselines and the count of points that are not there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.report.read.names import model_names
+from bench.report.read.published import means, published_label
+
+FEW_TASKS = 3  # so many can be named beside an axis
+
+
+@dataclass(frozen=True)
+class Point:
+    """A score at a place on the x axis: a model at its size, a setting's value; `name` is what stands under it.
+
+    NaN score: a gap; NaN low and high: no interval.
+    """
+
+    name: str
+    x: float
+    score: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a panel, its points by x. `label` names it in the legend.
+
+    `method` is the method alone, or what else a published line and the measured line it looks like share.
+    """
+
+    label: str
+    method: str
+    points: tuple[Point, ...]
+    published: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes. `baselines` are trivial scores by task ("" where there is one), `absent` the points that have no
+    score, in words. Without an `x_label` x is the size of models.
+    """
+
+    title: str
+    curves: tuple[Curve, ...]
+    baselines: dict[str, float]
+    absent: tuple[str, ...]
+    num_asked: int
+    x_label: str = ""
+    log: bool = True
+
+
+def average_panel(
+    summary: pd.DataFrame, averages: pd.DataFrame, chosen: Sequence[str], overlay: pd.DataFrame | None
+) -> Panel:
+    """The suite's average against model size, with the mean of the trivial baselines, and each task's of a few tasks.
+
+    `summary` and `averages` hold one suite; `overlay` are published numbers or None.
+    """
+    main = _main_metrics(summary)
+    tasks = [task for task in chosen if task in main]
+    few = len(chosen) <= FEW_TASKS
+    baselines = {task: _baseline(summary, task) for task in tasks} if few else {}
+    if len(baselines) == 1:
+        baselines = {"": baselines[tasks[0]]}
+    elif tasks:
+        baselines["mean"] = float(averages["trivial"].mean())
+    title = f"mean of {', '.join(chosen) if few else f'{len(chosen)} tasks'}"
+    if len(chosen) == 1:
+        title = _with_metric(chosen[0], main)
+    wanted = {task: main[task] for task in tasks} if len(tasks) == len(chosen) else {}
+    return _panel(title, averages, baselines, _published_means(overlay, wanted))
+
+
+def task_panels(summary: pd.DataFrame, chosen: Sequence[str], overlay: pd.DataFrame | None) -> list[Panel]:
+    """One panel per task with its main metric: the chosen tasks first, then the others by name."""
+    main = _main_metrics(summary)
+    order = [task for task in chosen if task in main] + sorted(set(main) - set(chosen))
+    panels = []
+    for task in order:
+        rows = summary[(summary["task"] == task) & summary["main"].astype(bool)]
+        papers_say = _published_means(overlay, {task: main[task]})
+        panels.append(_panel(_with_metric(task, main), rows, {"": _baseline(summary, task)}, papers_say))
+    return panels
+
+
+def _main_metrics(summary: pd.DataFrame) -> dict[str, str]:
+    """Per task its main metric; "" for a task of which nothing is measured."""
+    rows = summary[summary["main"].astype(bool)]
+    return dict(zip(rows["task"], rows["metric"], strict=True))
+
+
+def _with_metric(task: str, main: Mapping[str, str]) -> str:
+    return f"{task} {main.get(task, '')}".strip()
+
+
+def _baseline(summary: pd.DataFrame, task: str) -> float:
+    rows = summary[(summary["task"] == task) & summary["main"].astype(bool)]
+    return float(rows["trivial"].mean())
+
+
+def _panel(title: str, rows: pd.DataFrame, baselines: dict[str, float], overlay: list[Curve]) -> Panel:
+    names = model_names(rows["model"])
+    by_label: dict[str, list[Point]] = {}
+    methods: dict[str, str] = {}
+    absent = []
+    for row in rows.to_dict("records"):
+        size, score = float(row["backbone_parameters"]), float(row["mean"])
+        methods[row["label"]] = row["method"]
+        points = by_label.setdefault(row["label"], [])
+        if math.isnan(score) or math.isnan(size):
+            absent.append(f"{names[row['model']]} · {row['label']}")
+        if not math.isnan(size):
+            points.append(Point(names[row["model"]], size, score, float(row["low"]), float(row["high"])))
+    curves = [Curve(label, methods[label], _by_size(points)) for label, points in sorted(by_label.items())]
+    known = {task: score for task, score in baselines.items() if not math.isnan(score)}
+    return Panel(title, (*curves, *overlay), known, tuple(absent), len(rows))
+
+
+def _by_size(points: list[Point]) -> tuple[Point, ...]:
+    return tuple(sorted(points, key=lambda point: (point.x, point.name)))
+
+
+def _published_means(overlay: pd.DataFrame | None, metrics: Mapping[str, str]) -> list[Curve]:
+    if overlay is None or not metrics:
+        return []
+    curves = []
+    several = overlay["paper"].nunique() > 1
+    for (method, paper), rows in means(overlay, metrics).groupby(["method", "paper"], sort=True):
+        points = [
+            Point(str(row["model"]), float(row["parameters"]), float(row["score"])) for row in rows.to_dict("records")
+        ]
+        label = published_label(str(method), str(paper) if several else "")
+        curves.append(Curve(label, str(method), _by_size(points), published=True))
+    return curves

@@ -1,0 +1,130 @@
+"""The entrance: results folders -> the files of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+from bench.errors import UsageError, unknown
+from bench.report.read import published as papers
+from bench.report.read.outcomes import outcomes
+from bench.report.statistics.findings import MARGIN, analyse
+from bench.report.tables.formats import comma_separated, latex, markdown
+from bench.report.tables.paper import paper_table
+from bench.report.tables.report import Report, with_tables
+from bench.report.tables.table import Table
+from bench.store.store import OtherFormat, Store
+
+TEXTS: dict[str, Callable[[Table], str]] = {"md": markdown, "csv": comma_separated, "tex": latex}
+IMAGES, PAGE = ("png", "svg"), "html"
+FORMATS = (*TEXTS, *IMAGES, PAGE)
+SAMPLES = 10  # predictions of a cell that the page shows
+
+
+def collect(
+    paths: Collection[Path],
+    suites_average: Mapping[str, Sequence[str]],
+    reference: str | None = None,
+    margin: float = MARGIN,
+) -> Report:
+    """Read results folders. `suites_average` names each suite's tasks to average; all of them for a suite not in it.
+
+    Of the named tasks those count that somebody asked for in these folders; the table says which. Lines are compared
+    with that called `reference` (default: that of the reference method), and match it within `margin` points. What
+    cannot be read is left out and named in the report's warnings; UsageError for a folder that is no results folder,
+    for an unknown reference and for a margin that is not above 0.
+    """
+    if not margin > 0:
+        raise UsageError(f"--margin {margin:g} is not possible: it is in points of the score and must be above 0")
+    stores, problems = _open(paths)
+    found = outcomes(stores, problems)
+    return with_tables(analyse(found, suites_average, reference, margin, problems), tuple(paths))
+
+
+def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:
+    """The results folders; one of another format among several is left out and named."""
+    stores, others = [], []
+    for path in paths:
+        try:
+            stores.append(Store.open(path))
+        except OtherFormat as error:
+            others.append(error)
+    if others and not stores:
+        raise others[0]
+    return stores, [f"left out: {error}" for error in others]
+
+
+def check(formats: Collection[str]) -> None:
+    """UsageError for a format that is not written here."""
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("report format", name, FORMATS)
+
+
+def write(
+    report: Report,
+    formats: Collection[str],
+    published: bool = False,
+    to: Path | None = None,
+    samples: int = SAMPLES,
+) -> list[Path]:
+    """Write table-SUITE, verdicts-SUITE (.md, .csv, .tex), paper-SUITE.tex, figures (.png, .svg), report.html.
+
+    Chosen settings and seeds taken apart stand under the table in Markdown, and in chosen-SUITE and variance-SUITE .csv
+    and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, ablation-SUITE-SETTING per swept setting, and
+    budget-SUITE-FIELD per swept field of the budget. All go to the folder `to`, by default report/ in the first results
+    folder. With `published` the papers' numbers are laid over the scale figures. The page shows at most `samples`
+    predictions of a cell. UsageError for an unknown format, a folder that cannot be written to, or when the published
+    numbers are not there.
+    """
+    check(formats)
+    folder = to or report.folders[0] / "report"
+    contents = {name: text.encode() for name, text in _texts(report, formats).items()}
+    if {*IMAGES, PAGE} & {*formats}:
+        contents |= _drawn(report, formats, published, samples)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"cannot write the report to {folder}: {error.strerror}; choose another --to") from error
+    return [folder / name for name in contents]
+
+
+def _texts(report: Report, formats: Collection[str]) -> dict[str, str]:
+    """The tables in these formats, by the names of their files; further ones stand in the Markdown of the scores."""
+    further = report.further_tables
+    texts: dict[str, str] = {}
+    for table in report.tables:
+        texts |= _files(table, [name for name in TEXTS if name in formats], further.get(table.suite, ()))
+    if "tex" in formats:
+        texts |= {f"paper-{suite}.tex": paper_table(report, suite) for suite in report.chosen}
+    for table in (table for tables in further.values() for table in tables):
+        texts |= _files(table, [name for name in TEXTS if name in formats and name != "md"])
+    for table in report.verdict_tables:
+        texts |= _files(table, [name for name in TEXTS if name in formats])
+    return texts
+
+
+def _files(table: Table, formats: Sequence[str], under: Sequence[Table] = ()) -> dict[str, str]:
+    files = {f"{table.name}.{name}": TEXTS[name](table) for name in formats}
+    if under and "md" in formats:
+        files[f"{table.name}.md"] = "\n".join(map(markdown, (table, *under)))
+    return files
+
+
+def _drawn(report: Report, formats: Collection[str], with_published: bool, samples: int) -> dict[str, bytes]:
+    """The figures in these formats, and the page."""
+    # matplotlib takes half a second, which a table need not wait for
+    from bench.report.figures.captioned import captioned_figures
+    from bench.report.figures.layout import render
+    from bench.report.page.html import page
+
+    figures = captioned_figures(report, papers.read() if with_published else None)
+    images = [name for name in IMAGES if name in formats]
+    contents: dict[str, bytes] = {}
+    for figure in figures if images else ():
+        contents |= {f"{figure.name}.{name}": image for name, image in render(figure.drawing, images).items()}
+    if PAGE in formats:
+        contents["report.html"] = page(report, figures, samples).encode()
+    return contents

@@ -1,0 +1,60 @@
+"""What differs between cells that a report puts side by side."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from bench.report.read.outcomes import Outcome
+from bench.store.provenance import PACKAGES
+from bench.store.record import Record
+
+COMMIT = 12  # digits of a commit that are shown
+MOST_NAMED = 6
+
+
+def differences(outcomes: Sequence[Outcome]) -> list[str]:
+    """One line for each of code, packages, protocol, precision and device in which finished cells are not alike.
+
+    Cells that do not say with which version of a package they were measured differ from none.
+    """
+    done = [
+        (outcome.record, outcome.results) for outcome in outcomes if outcome.record and outcome.record.status == "done"
+    ]
+    lines = []
+    for what, read in _facets().items():
+        places: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for record, folder in done:
+            value = read(record)
+            if value:
+                places[value][folder] += 1
+        if len(places) > 1:
+            named = [f"{value} ({_where(folders)})" for value, folders in sorted(places.items())]
+            more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+            lines.append(f"{what} differs between cells: {', '.join(named[:MOST_NAMED])}{more}")
+    return lines
+
+
+def _facets() -> dict[str, Callable[[Record], str]]:
+    return {
+        "git commit": lambda record: _commit(str(record.provenance.get("git_commit") or "")),
+        **{f"version of {name}": partial(_version, name) for name in PACKAGES},
+        "protocol": lambda record: record.cell.protocol,
+        "precision": lambda record: record.cell.precision,
+        "device": lambda record: str(record.provenance.get("device") or ""),
+    }
+
+
+def _version(name: str, record: Record) -> str:
+    packages = record.provenance.get("packages")
+    return str(packages.get(name) or "") if isinstance(packages, dict) else ""
+
+
+def _commit(text: str) -> str:
+    commit, plus, changes = text.partition("+")
+    return commit[:COMMIT] + plus + changes
+
+
+def _where(folders: dict[str, int]) -> str:
+    return "; ".join(f"{count} in {folder}" for folder, count in sorted(folders.items()))

@@ -1,0 +1,92 @@
+"""Draws of every finished cell's scores, from the predictions that it left in its results folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from bench.errors import UsageError
+from bench.registry import suites
+from bench.report.statistics.bootstrap import NUM_DRAWS, Draws, bootstrap, units
+from bench.score.metrics import metrics_of
+from bench.score.predicted import PredictedRows
+from bench.store.predictions import read_predictions
+from bench.task import Task
+
+SAME = 1e-6  # scores nearer than this are equal but for rounding
+
+
+@dataclass
+class CellDraws:
+    """What the predictions of some cells say about examples.
+
+    `draws` are (B,) scores by (cell id, metric); `units` the number of groups and `examples` a digest of which they
+    were and what was right, by cell id; `grouped` are the cells whose examples, or some of them, are in groups. A cell
+    whose predictions cannot be used has none, and `problems` say why.
+    """
+
+    draws: dict[tuple[str, str], Draws] = field(default_factory=dict)
+    units: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+    grouped: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+
+def draw_cells(frame: pd.DataFrame, num_draws: int = NUM_DRAWS) -> CellDraws:
+    """The draws of the finished cells of a frame; reads each predictions.parquet once."""
+    drawn = CellDraws()
+    lacking: dict[tuple[str, str, str], int] = defaultdict(int)
+    done = frame[frame["score"].notna()]
+    scores: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
+    columns = [done[name].tolist() for name in ("suite", "task", "id", "results", "metric", "score")]
+    for suite, name, cell_id, folder, metric, score in zip(*columns, strict=True):
+        scores[suite, name, cell_id, folder][metric] = score
+    for suite, name, cell_id, folder in sorted(scores):
+        if cell_id in drawn.units:  # asked for in two suites
+            continue
+        path = Path(folder) / "cells" / cell_id / "predictions.parquet"
+        try:
+            _add(drawn, cell_id, _task(suite, name), scores[suite, name, cell_id, folder], path, num_draws)
+        except UsageError as error:
+            lacking[suite, name, str(error)] += 1
+    for (suite, name, reason), count in lacking.items():
+        cells = f"{count} cell" + ("s" if count > 1 else "")
+        drawn.problems.append(f"{suite} · {name}: {reason} ({cells}); intervals are over seeds alone there")
+    return drawn
+
+
+def _task(suite: str, name: str) -> Task:
+    known = suites()
+    task = next((task for task in known[suite].tasks if task.name == name), None) if suite in known else None
+    if task is None:
+        raise UsageError("the task is not known here, --plugin FILE.py makes it so")
+    return task
+
+
+def _add(drawn: CellDraws, cell_id: str, task: Task, scores: dict[str, float], path: Path, num_draws: int) -> None:
+    """UsageError, without the cell's name, when its predictions cannot be used."""
+    if not path.is_file():
+        raise UsageError("no predictions.parquet")
+    rows = PredictedRows(**read_predictions(path))
+    number, num_units = units(rows)
+    digest = hashlib.sha256(repr((rows.labels, number.tolist())).encode()).hexdigest()
+    found = {}
+    for name, metric in metrics_of(task).items():
+        if name not in scores:
+            continue
+        try:
+            measured = metric.measured(task, rows)
+        except (ValueError, KeyError, IndexError, TypeError):
+            raise UsageError("predictions.parquet does not fit the task as it is declared here") from None
+        if abs(measured.score - scores[name]) > SAME:
+            raise UsageError("predictions.parquet does not give the record's score") from None
+        found[cell_id, name] = bootstrap(measured, number, digest, num_draws)
+    drawn.draws |= found
+    drawn.units[cell_id] = num_units
+    if {*rows.groups} != {None}:
+        drawn.grouped.add(cell_id)
+    drawn.examples[cell_id] = digest

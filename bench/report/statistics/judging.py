@@ -1,0 +1,219 @@
+"""From the lines of a suite to verdicts: differences, tests, families.
+
+A verdict is one of
+- *matches*: the difference is less than the margin, in either direction;
+- *better*, *worse*: it is above, below 0;
+- *undecided*: none of these is shown. It does not say that two lines are alike.
+A difference of which both is shown, small and not 0, matches.
+
+**What it is about.** The runs that trained, beside which stands how many collapsed and how many more may
+(statistics.collapse). Where all runs of a line are at the trivial score it is about all of its runs: the line is
+*worse* than one that trained when its mean is below, and so many runs there are not the chance of a rate of collapse
+that both lines have (on a task), or of one of at most a half (on the average, where those tasks turn the verdict). It
+never matches a line that trained. Where it is in doubt which runs collapsed, a verdict is given that holds with the
+doubtful runs and without them (an intersection-union test: each p-value is the larger of the two).
+
+**Families.** The averages of a suite, all lines and models, are one: one wrong verdict or more has a probability of at
+most 5 % (statistics.multiplicity.holm). The tasks of one line with one model are another each, likewise at most 5 %
+(two_doors). A suite of one task has one family of tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.report.statistics.collapse import Parted, chance, flukes
+from bench.report.statistics.differences import Difference, Sides, average, difference, directions, orders
+from bench.report.statistics.intervals import CONFIDENCE, held
+from bench.report.statistics.multiplicity import holm, two_doors
+from bench.report.statistics.samples import AVERAGE
+
+Array = NDArray[np.float64]
+TRAINED, ALL, MIXED = "runs that trained", "all runs", "runs that trained, all runs where none is shown to have"
+TOO_FEW = "too few runs to tell a line that does not learn from one whose runs collapsed"
+ALPHA = 1 - CONFIDENCE
+
+
+@dataclass(frozen=True)
+class Question:
+    """A line against its reference on a task, or on the average."""
+
+    task: str
+    model: str
+    label: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The answer. `p` (3,) are adjusted, as `directions`; `level` is the two-sided level of the interval from `low` to
+    `high`, which agrees with the verdict; `about` says of which runs it is.
+    """
+
+    difference: Difference
+    p: tuple[float, float, float]
+    level: float
+    low: float
+    high: float
+    verdict: str
+    about: str
+
+
+def judge(questions: Sequence[Question], known: Sides, chosen: Sequence[str], margin: float) -> list[Judgement]:
+    """The verdict of each question; `chosen` are the tasks of the average."""
+    ways = [_all_tested(questions, sides, chosen) for sides in (known, known.without) if sides is not None]
+    p = np.max([_p_values(tested, margin) for tested in ways], axis=0)  # NaN stays NaN
+    adjusted, levels = _families(questions, p, chosen)
+    return [_judgement(*row) for row in zip(zip(*ways, strict=True), adjusted, levels, strict=True)]
+
+
+def _all_tested(questions: Sequence[Question], known: Sides, chosen: Sequence[str]) -> list[Tested]:
+    blocks: dict[tuple[str, str], Block] = {}
+    tested = []
+    for question in questions:
+        if (question.model, question.label) not in blocks:
+            blocks[question.model, question.label] = Block(known, question.model, question.label, question.reference)
+        block = blocks[question.model, question.label]
+        tested.append(block.average(chosen, known.together) if question.task == AVERAGE else block.task(question.task))
+    return tested
+
+
+def _p_values(tested: Sequence[Tested], margin: float) -> Array:
+    raw = directions([answer.difference for answer in tested], margin)
+    return np.maximum(raw, [_guards(answer.chances) for answer in tested]) if tested else raw
+
+
+def _guards(chances: tuple[float, float, float]) -> tuple[float, float, float]:
+    of_line, of_reference, of_either = chances
+    return of_reference, of_line, of_either
+
+
+@dataclass(frozen=True)
+class Tested:
+    """`chances`: that the line, or the reference, or either, is at the trivial score by chance alone; 0: it is not."""
+
+    difference: Difference
+    about: str
+    chances: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+class Block:
+    """A line and its reference with one model, over the tasks; what is asked twice is worked out once."""
+
+    def __init__(self, known: Sides, model: str, label: str, reference: str) -> None:
+        tasks = sorted({task for task, of_model, _ in known.of if of_model == model})
+        pairs = {task: (known.of.get((task, model, label)), known.of.get((task, model, reference))) for task in tasks}
+        self.differences = {task: difference(*pair) for task, pair in pairs.items()}
+        self.parted = {
+            task: (one.parted, other.parted)
+            for task, (one, other) in pairs.items()
+            if one is not None and other is not None
+        }
+        line, others = [one for one, _ in self.parted.values()], [other for _, other in self.parted.values()]
+        self.chances = {
+            task: (_chance(line, others, at), _chance(others, line, at)) for at, task in enumerate(self.parted)
+        }
+
+    def task(self, task: str) -> Tested:
+        """What is known of one task."""
+        if task not in self.parted:
+            return Tested(self.differences.get(task, difference(None, None)), TRAINED)
+        line, reference = self.parted[task]
+        about = ALL if line.flat or reference.flat else TRAINED
+        of_line, of_reference = self.chances[task]
+        return Tested(self.differences[task], about, (of_line, of_reference, float(line.flat != reference.flat)))
+
+    def average(self, chosen: Sequence[str], together: float) -> Tested:
+        """What is known of the average."""
+        parts = {task: self.differences.get(task, difference(None, None)) for task in chosen}
+        whole = average(list(parts.values()), together)
+        known = [task for task in chosen if task in self.parted]
+        about = MIXED if any(side.flat for task in known for side in self.parted[task]) else TRAINED
+        chances = []
+        for at in (0, 1):  # the line, the reference
+            flat = [task for task in known if self.parted[task][at].flat and not self.parted[task][1 - at].flat]
+            if not flat:
+                chances.append((0.0, 0.0))
+                continue
+            sign = -1 if at == 0 else 1
+            gains = [sign * parts[task].tested.mean for task in flat]
+            line = [self.parted[task][at] for task in known]
+            level = average([_level(part) if task in flat else part for task, part in parts.items()], together)
+            without = float(orders([level])[0, 1 - at])
+            guard = min(flukes(line, _needed(gains, sign * whole.tested.mean * len(chosen))), without)
+            chances.append((guard, flukes(line, 1)))
+        (of_line, line_alone), (of_reference, reference_alone) = chances
+        return Tested(whole, about, (of_line, of_reference, max(line_alone, reference_alone)))
+
+
+def _level(of_task: Difference) -> Difference:
+    """The difference as if the two were level."""
+    return replace(of_task, parts=replace(of_task.parts, mean=0.0, variances=(0.0,) * len(of_task.parts.variances)))
+
+
+def _chance(line: Sequence[Parted], reference: Sequence[Parted], at: int) -> float:
+    return chance(line, reference, at) if line[at].flat and not reference[at].flat else 0.0
+
+
+def _needed(gains: Sequence[float], total: float) -> int:
+    """How many of these gains, the largest first, a sum must lose to be above 0 no more; all if they are too few."""
+    count = 0
+    for gain in sorted(gains, reverse=True):
+        if total > 0 or not count:
+            total, count = total - gain, count + 1
+    return count
+
+
+def _families(questions: Sequence[Question], p: Array, chosen: Sequence[str]) -> tuple[Array, Array]:
+    """(N, 3) adjusted p-values and raw levels. The average over one task is that task's test."""
+    averages = np.array([question.task == AVERAGE for question in questions], dtype=bool)
+    again = averages & (len(chosen) == 1)
+    adjusted, levels = np.full(p.shape, np.nan), np.full(p.shape, np.nan)
+    lines = [(question.model, question.label) for question in questions]
+    numbers = {line: at for at, line in enumerate(dict.fromkeys(lines))}
+    gates = np.full(len(numbers), np.nan)
+    firsts = np.flatnonzero(averages & ~again)
+    if len(firsts):
+        family = holm(p[firsts], ALPHA)
+        adjusted[firsts], levels[firsts] = family.p, family.levels
+        for at in firsts:
+            gates[numbers[lines[at]]] = adjusted[at, :2].min()
+    tasks = np.flatnonzero(~averages)
+    if len(tasks):
+        blocks = [numbers[lines[at]] for at in tasks]
+        family = two_doors(p[tasks], gates, ALPHA, blocks) if len(firsts) else holm(p[tasks], ALPHA)
+        adjusted[tasks], levels[tasks] = family.p, family.levels
+    place = {(question.task, question.model, question.label): at for at, question in enumerate(questions)}
+    for at in np.flatnonzero(again):
+        same = place.get((chosen[0], *lines[at]))
+        if same is not None:
+            adjusted[at], levels[at] = adjusted[same], levels[same]
+    return adjusted, levels
+
+
+def _judgement(ways: tuple[Tested, ...], adjusted: Array, levels: Array) -> Judgement:
+    """`ways`: with the runs in doubt and, where there are any in the suite, without them; it must hold both ways."""
+    tested = ways[0]
+    answer = verdict(*adjusted)
+    above, below, near = map(float, levels)
+    level = {"matches": near, "better": above, "worse": below}.get(answer, min(above, below, near))
+    ends = [held(way.difference.tested, level) for way in ways]
+    low, high = float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
+    compared = tested.difference
+    if answer == "undecided" and not low <= 0 <= high and low == low:  # what is not shown is that it is no chance
+        low = high = float("nan")
+        compared = replace(compared, notes=(*compared.notes, TOO_FEW))
+    return Judgement(compared, (adjusted[0], adjusted[1], adjusted[2]), 1 - 2 * level, low, high, answer, tested.about)
+
+
+def verdict(not_above: float, not_below: float, not_near: float) -> str:
+    """From the adjusted p-values against the difference being 0 or less, 0 or more, at least the margin from 0."""
+    if not_near <= ALPHA:
+        return "matches"
+    if not_above <= ALPHA:
+        return "better"
+    return "worse" if not_below <= ALPHA else "undecided"
