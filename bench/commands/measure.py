@@ -27,12 +27,14 @@ from bench.train.room import DataRoom
 LOST = ("trial", "diverged")
 
 
-def finish_run(request: RunRequest, whole: Plan, path: Path, only_plan: bool) -> int:
-    """Show a plan and measure what is missing of it; the exit code. `whole` may have assumed a precision for `auto`."""
+def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None, only_plan: bool) -> int:
+    """Show a plan and measure what the store at `path` lacks of it; the exit code.
+
+    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet.
+    """
     console = Console()
     device = choose_device(request.device)
     options = Options(device, request.lanes, request.token_budget, request.save_tuned, request.checkpointing)
-    store = Store.find(path)
     whole = _proved(request, whole, options, store, fetch=not only_plan)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)
@@ -40,9 +42,8 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, only_plan: bool) ->
         print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
         return 0
     ahead = [*left.trials, *left.cells, *possible(whole, left.choice.waiting)]
-    check_memory(
-        ahead, device, options.max_lanes, options.token_budget, options.checkpointing
-    )  # before minutes of reading
+    # before minutes of reading
+    check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing)
     records, choice = _measured(console, whole, left, path, options)
     return _close(console, records, choice, path)
 
