@@ -30,6 +30,7 @@ RUN: dict[str, tuple[tuple[str, ...], str]] = {
     "key of a file": (("-c", "wrong.toml"), "unknown key in wrong.toml 'method'"),
     "file": (("-c", "nowhere.toml"), "cannot read nowhere.toml"),
     "plugin": (("--plugin", "nowhere.py"), "--plugin nowhere.py: no such file"),
+    "folder of something else": (("--out", "."), ". exists and is not a results folder; choose another --out"),
     "length": (("--max-length", "5000"), "5000 text tokens"),
 }
 

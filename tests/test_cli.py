@@ -177,6 +177,14 @@ def test_a_grid_file_sweeps_varies_and_tries_as_flags_do(bench: Bench) -> None:
     )
 
 
+def test_auto_is_planned_with_the_precision_of_the_device(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {name: planned(bench, *bench.base, "--precision", name, "--trials", "2") for name in ("bf16", "fp32")}
+    assert not set(known["bf16"]) & set(known["fp32"])
+    for has_bf16, precision in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr("bench.model.device.has_bf16", lambda device, answer=has_bf16: answer)
+        assert planned(bench, *bench.base, "--precision", "auto", "--trials", "2") == known[precision]
+
+
 # --- progress
 
 

@@ -30,12 +30,14 @@ from bench.train.run_data import RunData
 LOST = ("trial", "diverged")
 
 
-def finish_run(request: RunRequest, whole: Plan, path: Path, only_plan: bool) -> int:
-    """Show a plan and measure what is missing of it; the exit code. `whole` may have assumed a precision for `auto`."""
+def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None, only_plan: bool) -> int:
+    """Show a plan and measure what the store at `path` lacks of it; the exit code.
+
+    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet.
+    """
     console = Console()
     device = choose_device(request.device)
     options = Options(device, request.lanes, request.token_budget, request.save_tuned, request.checkpointing)
-    store = Store.find(path)
     whole = _proved(request, whole, options, store, fetch=not only_plan)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)

@@ -15,8 +15,11 @@ def run_grid(request: RunRequest, only_plan: bool) -> int:
     """
     for path in request.plugin:
         load_plugin(path)
-    folder = request.out or RESULTS / request.suite
     whole = plan(request, "fp32" if request.precision == "auto" else request.precision)  # what `auto` is, torch knows
+    folder = request.out or RESULTS / request.suite
+    from bench.store.store import Store
+
+    store = Store.find(folder)
     from bench.commands.measure import finish_run  # torch comes in here
 
-    return finish_run(request, whole, folder, only_plan)
+    return finish_run(request, whole, folder, store, only_plan)

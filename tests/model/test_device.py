@@ -1,0 +1,49 @@
+"""Which device and precision a request comes to on this machine. Names are checked where a request is made."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bench.errors import UsageError
+from bench.model.device import choose_device, choose_precision
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch):
+    def make(number: int) -> None:
+        monkeypatch.setattr("torch.cuda.is_available", lambda: number > 0)
+        monkeypatch.setattr("torch.cuda.device_count", lambda: number)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "device"),
+    [(0, "auto", "cpu"), (2, "auto", "cuda"), (2, "cpu", "cpu"), (2, "cuda", "cuda"), (2, "cuda:1", "cuda:1")],
+)
+def test_the_device_asked_for_is_taken_where_it_is_there(gpus, number: int, name: str, device: str) -> None:
+    gpus(number)
+    assert choose_device(name) == torch.device(device)
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "message"),
+    [
+        (0, "cuda", "--device cuda: torch sees no GPU here; use --device cpu"),
+        (0, "cuda:1", "--device cuda:1: torch sees no GPU here; use --device cpu"),
+        (2, "cuda:2", "--device cuda:2: the GPUs that torch sees here are 0 to 1"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(gpus, number: int, name: str, message: str) -> None:
+    gpus(number)
+    with pytest.raises(UsageError) as refused:
+        choose_device(name)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_auto_is_bf16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch, has_bf16: bool) -> None:
+    monkeypatch.setattr("bench.model.device.has_bf16", lambda device: has_bf16)
+    chosen = [choose_precision(name, torch.device("cpu")) for name in ("auto", "bf16", "fp32")]
+    assert chosen == ["bf16" if has_bf16 else "fp32", "bf16", "fp32"]
