@@ -2,7 +2,6 @@
 
 import hashlib
 
-STREAMS = ("init", "order", "dropout", "split", "demonstrations", "joint")
 VARIED = ("init", "order", "split", "dropout")  # those that --vary can vary alone
 
 

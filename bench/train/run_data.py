@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -49,9 +49,6 @@ class Parts:
     train_left_out: int = 0  # rows of the whole split
     train_repaired: int = 0  # repairs in the whole split
     scored_repaired: int = 0
-
-    def __iter__(self) -> Iterator[list[Example]]:
-        return iter((self.train, self.selection, self.scored))
 
 
 @dataclass(frozen=True)
