@@ -16,8 +16,8 @@ CUT = "…"
 def example_table(task: Task, examples: Sequence[Example]) -> dict[str, list[Any]]:
     """The columns of a file of examples, a row each (see bench.store.examples): `id`, `fields`, `words`, `candidates`.
 
-    `fields` are (name, text) in the order in which they are laid out, each of at most 2,000 characters; of a context that
-    is searched for a span, those around the first right answer. Words are of tagging, candidates of a choice.
+    `fields` are (name, text) in the order in which they are laid out, each of at most 2,000 characters; of a context
+    that is searched for a span, those around the first right answer. Words are of tagging, candidates of a choice.
     """
     return {
         "id": [example.id for example in examples],
