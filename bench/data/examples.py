@@ -116,10 +116,10 @@ def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: T
             if task.rows is not None and isinstance(why := flat.fields.get(NO_EXAMPLE), str):
                 no_example.note(why, row.place)
                 continue
-            made = _with_whole_characters(flat) if _holds_escapes(row) else flat
-            for reason in made.repaired:
+            whole = _with_whole_characters(flat) if _holds_escapes(row) else flat
+            for reason in whole.repaired:
                 repaired.note(reason, row.place)
-            yield made
+            yield whole
 
 
 def _holds_escapes(row: Located) -> bool:
@@ -147,8 +147,8 @@ def _rows_of(task: Task, row: Located) -> Iterator[Located]:
             rest = {name: value for name, value in fields.items() if name != REPAIRED}
             yield Located(row.place, rest, reasons, row.lines)
     except KeyError as error:
-        found = ", ".join(sorted(map(str, row.fields))) or "nothing"
-        raise UsageError(f"{row.place}: field {error} is missing (task {task.name!r}); the row has {found}") from None
+        present = ", ".join(sorted(map(str, row.fields))) or "nothing"
+        raise UsageError(f"{row.place}: field {error} is missing (task {task.name!r}); the row has {present}") from None
     except WordError as error:
         raise UsageError(f"{row.of_word(error.word)}: {error} (task {task.name!r})") from None
     except (ValueError, TypeError, IndexError, AttributeError) as error:

@@ -116,8 +116,8 @@ class FormLayout:
         if piece.role == "text":
             return self.store.tokens(tokenizer, [piece.value] * len(texts))
         if piece.role == "mask" and self.candidate:
-            said = (text[CANDIDATE].strip() for text in texts)
-            return self.store.tokens(tokenizer, [" " + (text.rstrip(" .") or text) for text in said])
+            candidates = (text[CANDIDATE].strip() for text in texts)
+            return self.store.tokens(tokenizer, [" " + (text.rstrip(" .") or text) for text in candidates])
         if piece.role != "field":
             return None
         follower = self.pieces[index + 1].value if index + 1 < len(self.pieces) else ""

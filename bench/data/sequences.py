@@ -25,11 +25,11 @@ def tagged(spec: LayoutSpec, examples: Sequence[Example]) -> Iterator[Item]:
     special, store, front = spec.special, spec.store, spec.slots.count
     before, after = special.single
     room = spec.max_length - len(before) - len(after)
-    found = store.tokens(special.tokenizer, [example.words for example in examples])
+    tokens = store.tokens(special.tokenizer, [example.words for example in examples])
     (mark,) = [store.tokens(special.tokenizer, [(MARK,)]).ids_of(0)]
     offset = front + len(before)
     for number, example in enumerate(examples):
-        ids, words = found.ids_of(number), found.words_of(number)
+        ids, words = tokens.ids_of(number), tokens.words_of(number)
         if not ids:
             yield Item(number, (_nothing(special, front),), [], [], True)
             continue

@@ -48,7 +48,7 @@ def held_out(task: Task, examples: Sequence[Example], seed: int | None = None) -
 
 def _unseen(examples: Sequence[Example], selected: set[int]) -> list[int]:
     """Those selected that say nothing that a row of train says, in their order."""
-    declared = [group is not None and not group.startswith(EQUAL) for group in (each.group for each in examples)]
+    declared = [group is not None and not group.startswith(EQUAL) for group in (example.group for example in examples)]
     if not any(declared[index] for index in selected):
         return sorted(selected)  # equal texts are whole groups
     learned = {content(example) for index, example in enumerate(examples) if index not in selected} - {None}

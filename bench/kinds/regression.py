@@ -101,9 +101,9 @@ class Regression(TaskKind):
         (score,) = (values[0, 0] for values in scores)
         return Found(value=float(str(score)))  # the shortest text that gives the same single-precision number
 
-    def prediction(self, found: Found, null_threshold: float) -> Prediction:
-        assert found.value is not None
-        return found.value
+    def prediction(self, answer: Found, null_threshold: float) -> Prediction:
+        assert answer.value is not None
+        return answer.value
 
     def trivial(
         self, task: Task, metric: Metric, train: Sequence[Example], scored: Sequence[Example]

@@ -103,10 +103,10 @@ class Span(TaskKind):
 
         return best_span(task, example, items, scores)
 
-    def prediction(self, found: Found, null_threshold: float) -> Prediction:
+    def prediction(self, answer: Found, null_threshold: float) -> Prediction:
         from bench.score.answers import with_threshold
 
-        return with_threshold(found, null_threshold)
+        return with_threshold(answer, null_threshold)
 
     def trivial(
         self, task: Task, metric: Metric, train: Sequence[Example], scored: Sequence[Example]
@@ -126,11 +126,11 @@ def _answers(task: Task, row: Located) -> list[tuple[str, int]]:
     answers = []
     for answer in given if isinstance(given, list) else [None]:
         fields = answer if isinstance(answer, dict) else {}
-        said, start = fields.get("text"), whole_number(fields.get("start"))
-        if not isinstance(said, str) or start is None:
+        given_text, start = fields.get("text"), whole_number(fields.get("start"))
+        if not isinstance(given_text, str) or start is None:
             expected = 'a list of {"text": …, "start": a number of a character}'
             raise UsageError(f"{row.place}: 'answers' must be {expected} (task {task.name!r})")
-        answers.append((said, start))
+        answers.append((given_text, start))
     return answers
 
 
@@ -146,8 +146,8 @@ def _without_blank_answers(row: Located, repaired: Tally) -> Located:
 
 
 def _is_blank(answer: Any) -> bool:
-    said = answer.get("text") if isinstance(answer, dict) else None
-    return isinstance(said, str) and not said.strip()
+    value = answer.get("text") if isinstance(answer, dict) else None
+    return isinstance(value, str) and not value.strip()
 
 
 def _placed(context: str, answer: str, start: int) -> Answer:

@@ -105,13 +105,13 @@ class Tagging(TaskKind):
 
         return labels_at(task, example, items, scores)
 
-    def kept_probabilities(self, task: Task, found: Found) -> list[float]:
+    def kept_probabilities(self, task: Task, answer: Found) -> list[float]:
         """The best class's alone at each word that was read. All of them would be words x classes, gigabytes for a grid
         of semantic roles.
         """
         import numpy as np
 
-        by_word = np.array(found.probabilities).reshape(-1, len(task.classes))
+        by_word = np.array(answer.probabilities).reshape(-1, len(task.classes))
         return by_word.max(axis=1).tolist()  # type: ignore[no-any-return]
 
     def trivial(

@@ -88,6 +88,6 @@ def softmax(scores: Scores) -> tuple[float, ...]:
     return tuple((shares / shares.sum()).tolist())
 
 
-def with_threshold(found: Found, threshold: float) -> str:
+def with_threshold(answer: Found, threshold: float) -> str:
     """The text answered when no answer must score better than the best span by more than `threshold`."""
-    return "" if found.null_margin is not None and found.null_margin > threshold else found.text
+    return "" if answer.null_margin is not None and answer.null_margin > threshold else answer.text

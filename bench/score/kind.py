@@ -47,13 +47,13 @@ class TaskKind(KindData):
     def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
         """The answer to an example from all its items and their scores, (positions, C) each."""
 
-    def prediction(self, found: Found, null_threshold: float) -> Prediction:
+    def prediction(self, answer: Found, null_threshold: float) -> Prediction:
         """What an answer says, where no answer must be better than the best one by more than the threshold."""
-        return list(found.labels)
+        return list(answer.labels)
 
-    def kept_probabilities(self, task: Task, found: Found) -> list[float]:
+    def kept_probabilities(self, task: Task, answer: Found) -> list[float]:
         """The probabilities of an answer that a record keeps."""
-        return list(found.probabilities)
+        return list(answer.probabilities)
 
     @abstractmethod
     def trivial(
@@ -69,7 +69,7 @@ class TaskKind(KindData):
         """Examples and predictions as text, one of each per example."""
         return PredictedRows(
             [self.right(task, example) for example in examples],
-            [self.named(task, example, said) for example, said in zip(examples, predictions, strict=True)],
+            [self.named(task, example, prediction) for example, prediction in zip(examples, predictions, strict=True)],
             [example.group for example in examples],
             [example.query for example in examples],
         )

@@ -15,15 +15,15 @@ WITHOUT_V = frozenset({"V", "C-V"})
 
 
 def _class_accuracy(task: Task, rows: PredictedRows) -> Array:
-    return credits(gold[0] == said[0] for gold, said in pairs(rows))
+    return credits(gold[0] == predicted[0] for gold, predicted in pairs(rows))
 
 
 def _candidate_accuracy(task: Task, rows: PredictedRows) -> Array:
-    return credits(said[0] in right for right, said in pairs(rows))
+    return credits(predicted[0] in right for right, predicted in pairs(rows))
 
 
 def _tag_accuracy(task: Task, rows: PredictedRows) -> Array:
-    right = [sum(map(str.__eq__, gold, said)) for gold, said in pairs(rows)]
+    right = [sum(map(str.__eq__, gold, predicted)) for gold, predicted in pairs(rows)]
     return np.array([right, list(map(len, rows.labels))], dtype=float).T
 
 
@@ -31,11 +31,11 @@ def _class_counts(task: Task, rows: PredictedRows) -> Array:
     """Per class its hits, predictions and gold labels, over all positions."""
     place = {name: number for number, name in enumerate(task.classes)}
     terms = np.zeros((len(rows.labels), len(task.classes), 3))
-    for row, (gold, said) in zip(terms, pairs(rows), strict=True):
-        for label, predicted in zip(gold, said, strict=True):
-            row[place[label], 0] += label == predicted
-            row[place[predicted], 1] += 1
-            row[place[label], 2] += 1
+    for row, (gold, predicted) in zip(terms, pairs(rows), strict=True):
+        for right, label in zip(gold, predicted, strict=True):
+            row[place[right], 0] += right == label
+            row[place[label], 1] += 1
+            row[place[right], 2] += 1
     return terms.reshape(len(terms), -1)
 
 
@@ -49,8 +49,8 @@ def _positive_counts(task: Task, rows: PredictedRows) -> Array:
     """(hits, predictions, gold labels) of the positive class, the last of `task.classes`."""
     positive = task.classes[-1]
     gold = np.array([label == positive for (label,) in rows.labels])
-    said = np.array([label == positive for (label,) in rows.predicted])
-    return np.array([gold & said, said, gold], dtype=float).T
+    predicted = np.array([label == positive for (label,) in rows.predicted])
+    return np.array([gold & predicted, predicted, gold], dtype=float).T
 
 
 def _positive_f1(sums: Array) -> Array:
@@ -61,12 +61,12 @@ def _question_credits(task: Task, rows: PredictedRows) -> Array:
     """(answered exactly, questions), in the first row of each question."""
     terms = np.zeros((len(rows.labels), 2))
     first: dict[Hashable, int] = {}
-    for at, (gold, said) in enumerate(pairs(rows)):
+    for at, (gold, predicted) in enumerate(pairs(rows)):
         query = rows.queries[at]
         question = first.setdefault(at if query is None else (rows.groups[at], query), at)
         if question == at:
             terms[at] = 1
-        if gold[0] != said[0]:
+        if gold[0] != predicted[0]:
             terms[question, 0] = 0
     return terms
 
@@ -77,8 +77,8 @@ def _span_counts(leave_out: frozenset[str]) -> Callable[[Task, PredictedRows], A
     def terms(task: Task, rows: PredictedRows) -> Array:
         counts = np.zeros((len(rows.labels), 3))
         for row, pair in zip(counts, pairs(rows), strict=True):
-            gold, said = ({span for span in spans(tags) if span[2] not in leave_out} for tags in pair)
-            row[:] = len(gold & said), len(said), len(gold)
+            gold, predicted = ({span for span in spans(tags) if span[2] not in leave_out} for tags in pair)
+            row[:] = len(gold & predicted), len(predicted), len(gold)
         return counts
 
     return terms

@@ -9,11 +9,11 @@ from bench.task import Task
 
 
 def _exact(task: Task, rows: PredictedRows) -> Array:
-    return credits(exact_match(said[0], gold_texts(right)) for right, said in pairs(rows))
+    return credits(exact_match(predicted[0], gold_texts(right)) for right, predicted in pairs(rows))
 
 
 def _tokens(task: Task, rows: PredictedRows) -> Array:
-    return credits(token_f1(said[0], gold_texts(right)) for right, said in pairs(rows))
+    return credits(token_f1(predicted[0], gold_texts(right)) for right, predicted in pairs(rows))
 
 
 text_em = SumMetric(_exact, share)
