@@ -21,9 +21,13 @@ NUMBER_FROM = len(FIXED)
 
 @dataclass(frozen=True)
 class Behind:
-    """What lies behind a suite's numbers; keys are (model, label, task), with the metric where there are several."""
+    """What lies behind a suite's numbers, by (model, label, task), with the metric where there are several.
+
+    `lines` are the rows of each (model, label), `sizes` the models' parameters.
+    """
 
     rows: SummaryRows
+    lines: Mapping[tuple[str, str], Sequence[Mapping[Hashable, Any]]]
     entries: Mapping[EntryKey, int]
     verdicts: Mapping[tuple[str, str, str, str], str]
     best: set[tuple[str, str, str]]
@@ -37,8 +41,13 @@ def score_table(report: Report, embedded: Embedded, table: Table) -> dict[str, A
     frame, summary, averages, compared = (
         part[part["suite"] == suite] for part in (report.frame, report.summary, report.averages, report.comparisons)
     )
+    rows_behind = summary_rows([summary, averages])
+    lines: dict[tuple[str, str], list[Mapping[Hashable, Any]]] = {}
+    for (model, label, *_), of_entry in rows_behind.items():
+        lines.setdefault((model, label), []).append(of_entry)
     behind = Behind(
-        summary_rows([summary, averages]),
+        rows_behind,
+        lines,
         embedded.entries,
         {(row["model"], row["label"], row["task"], row["metric"]): row["verdict"]
          for row in compared.to_dict("records")},
@@ -68,7 +77,7 @@ def score_table(report: Report, embedded: Embedded, table: Table) -> dict[str, A
 def _row(table: Table, words: Sequence[str], model: str, order: Sequence[int], behind: Behind) -> dict[str, Any]:
     """One line of the table: its words, and its numbers in that order of the columns."""
     label = words[1]
-    of_line = [row for (of, name, *_), row in behind.rows.items() if (of, name) == (model, label)]
+    of_line = behind.lines.get((model, label), [])  # nothing of a line that was not measured here
     numbers = []
     for at in order:
         task, metric = table.columns[at]
@@ -80,7 +89,7 @@ def _row(table: Table, words: Sequence[str], model: str, order: Sequence[int], b
     stored = [value for row in of_line if (value := row["stored_parameters"]) == value]
     return {
         "model": model,
-        "method": of_line[0]["method"] if of_line else "",  # nothing of a line that was not measured here
+        "method": of_line[0]["method"] if of_line else "",
         "words": words,
         "numbers": numbers,
         "size": "" if math.isnan(size) else count_text(size),
