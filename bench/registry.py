@@ -12,7 +12,9 @@ import pkgutil
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -96,7 +98,16 @@ def _takes_bool(annotation: Any) -> bool:
     return bool in (annotation, *get_args(annotation))
 
 
-def load_plugin(path: Path) -> None:
+@dataclass(frozen=True)
+class Plugin:
+    """What a file has brought: names of methods and of suites."""
+
+    path: Path
+    methods: tuple[str, ...]
+    suites: tuple[str, ...]
+
+
+def load_plugin(path: Path) -> Plugin:
     """Import a file that registers methods or suites.
 
     UsageError when it is not there, when it fails to import, with its own line, or when it takes a known name.
@@ -118,6 +129,8 @@ def load_plugin(path: Path) -> None:
         line = own_line(error, path)
         where = f"{path}, line {line}" if line else path
         raise UsageError(f"--plugin {where}: {_said(error)}") from error
+    brought = tuple(known for known, cls in methods().items() if cls.__module__ == name)
+    return Plugin(path, brought, tuple(known for known in suites() if _HOMES.get(known) == name))
 
 
 def own_line(error: BaseException, path: Path) -> int | None:
@@ -152,6 +165,17 @@ def _load(package: str, group: str) -> None:
             _collect(loaded if isinstance(loaded, ModuleType) else importlib.import_module(point.module))
         except Exception as error:  # another package's trouble must not stop runs that do not need it
             warnings.warn(f"the plugin {point.name!r} ({point.value}) is left out: {_said(error)}", stacklevel=2)
+
+
+@contextmanager
+def temporary(suite: Suite) -> Iterator[None]:
+    """Within the block the suite is known under its name, which must be nobody else's."""
+    assert suite.name not in suites(), suite.name
+    _SUITES[suite.name] = suite
+    try:
+        yield
+    finally:
+        del _SUITES[suite.name]
 
 
 def _collect(module: ModuleType) -> None:

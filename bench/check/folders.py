@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.check.finding import Finding
 from bench.data.examples import read_examples
-from bench.data.places import local_files
+from bench.data.places import has_files
 from bench.errors import UsageError
 from bench.task import Task
 
@@ -18,9 +18,7 @@ def data_folder(folder: Path, tasks: Iterable[Task]) -> Iterator[Finding]:
     for task in tasks:
         if not task.source.local:
             continue
-        try:
-            local_files(task, "train", folder)
-        except UsageError:
+        if not has_files(task, "train", folder):
             yield Finding(f"data of {task.name}", str(folder), "skipped", "no file of its layout is there")
             continue
         for split in task.splits("paper"):

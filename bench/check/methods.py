@@ -40,9 +40,13 @@ def refuses_with_a_reason(rig: Rig, method: str, task: str, head: HeadKind) -> N
         raise Broken(f"unfit() must give a reason or None, found {answer!r}")
 
 
-def trains_what_it_should(rig: Rig, method: str, task: str, head: HeadKind) -> None:
-    """Every tensor that should train has had a gradient and has moved, and nothing else of the model has."""
-    _trained(rig, method, task, head)
+def trains_what_it_should(rig: Rig, method: str, task: str, head: HeadKind | None = None) -> None:
+    """Every tensor that should train has had a gradient and has moved, and nothing else of the model has.
+
+    Without a `head` with the one that the method has.
+    """
+    (cell,) = rig.cells(method, task, head=head) if head else rig.cells(method, task)
+    rig.trained(cell)
 
 
 def repeats_to_the_bit(rig: Rig, method: str, task: str, head: HeadKind) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +26,11 @@ def example_of(row: Located, index: int, **fields: Any) -> Example:
 def fields_of(*forms: str | None) -> tuple[str, ...]:
     """The names of the fields in these forms, each once."""
     return tuple(dict.fromkeys(re.findall(r"\{(\w+)\}", "".join(form or "" for form in forms))))
+
+
+def sentence(words: Sequence[str], rng: random.Random, most: int = 24) -> str:
+    """A text of 3 to `most` words."""
+    return " ".join(rng.choice(words) for _ in range(rng.randint(3, most)))
 
 
 def field(task: Task, row: Located, name: str) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.data.fields import fields_of
 from bench.data.located import Located
@@ -67,6 +68,10 @@ class KindData(KindFacts, ABC):
     @abstractmethod
     def layout(self, task: Task, spec: LayoutSpec) -> LayOut:
         """What turns examples into items, in their order, at least one each. UsageError where that cannot be."""
+
+    @abstractmethod
+    def made_up(self, task: Task, number: int, words: Sequence[str], rng: random.Random) -> dict[str, Any]:
+        """A row of random `words` in the kind's fields, for checks without data; labels go round by `number`."""
 
     def solved(self, task: Task, example: Example) -> dict[str, str]:
         """The fields of an example with its right answer's text as the candidate. Asked where there is a cloze form."""

@@ -69,6 +69,14 @@ def local_files(task: Task, split: Split, data: Path) -> list[Path]:
     return _files(task, [split], data)[split]
 
 
+def has_files(task: Task, split: Split, data: Path) -> bool:
+    """Whether a split of the task lies under a local data folder."""
+    try:
+        return bool(local_files(task, split, data))
+    except UsageError:
+        return False
+
+
 def _files(task: Task, splits: Sequence[Split], data: Path) -> dict[Split, list[Path]]:
     """The files of each split. UsageError names every split that the folder lacks, and what was looked for."""
     source = task.source

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.data.fields import blank, example_of, field, fields_of, text, unknown_value
+from bench.data.fields import blank, example_of, field, fields_of, sentence, text, unknown_value
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
 from bench.data.values import whole_number
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from bench.data.rows import Item
     from bench.score.answers import Found, Scores
     from bench.score.metric import Metric
+
+NUM_MADE_UP = 2  # candidates of a made-up row
 
 
 @task_kind("choice")
@@ -80,6 +83,11 @@ class Choice(TaskKind):
             return items
 
         return lay
+
+    def made_up(self, task: Task, number: int, words: Sequence[str], rng: random.Random) -> dict[str, Any]:
+        texts = {name: sentence(words, rng) for name in fields_of(task.plain, task.pattern) if name != CANDIDATE}
+        choices = [{CANDIDATE: sentence(words, rng, 4)} for _ in range(NUM_MADE_UP)]
+        return {**texts, "choices": choices, "label": number % NUM_MADE_UP}
 
     def solved(self, task: Task, example: Example) -> dict[str, str]:
         return {**example.texts, **example.choices[example.labels[0]]}

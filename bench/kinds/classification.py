@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.data.fields import blank, example_of, field, fields_of, text, unknown_value
+from bench.data.fields import blank, example_of, field, fields_of, sentence, text, unknown_value
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
 from bench.data.values import label_text
@@ -49,6 +50,10 @@ class Classification(TaskKind):
         from bench.data.forms import whole_texts
 
         return whole_texts(task, spec, lambda example: example.labels)
+
+    def made_up(self, task: Task, number: int, words: Sequence[str], rng: random.Random) -> dict[str, Any]:
+        texts = {name: sentence(words, rng) for name in fields_of(task.plain, task.pattern)}
+        return {**texts, "label": task.classes[number % len(task.classes)]}
 
     def solved(self, task: Task, example: Example) -> dict[str, str]:
         return {**example.texts, CANDIDATE: task.words[task.classes[example.labels[0]]]}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from math import fsum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.data.fields import blank, example_of, field, text
+from bench.data.fields import blank, example_of, field, sentence, text
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
 from bench.data.tally import Tally
@@ -72,6 +73,9 @@ class Regression(TaskKind):
         from bench.data.forms import whole_texts
 
         return whole_texts(task, spec, lambda example: (_value(example),))
+
+    def made_up(self, task: Task, number: int, words: Sequence[str], rng: random.Random) -> dict[str, Any]:
+        return {**{name: sentence(words, rng) for name in self.fields(task)}, "label": float(number % 6)}
 
     def strata(self, examples: Sequence[Example]) -> list[tuple[int, ...]]:
         """Tenths of the rows by their numbers, equal ones together."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bench.data.fields import blank, example_of, field, text
+from bench.data.fields import blank, example_of, field, sentence, text
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
 from bench.data.tally import Tally
@@ -74,6 +75,13 @@ class Span(TaskKind):
 
     def fields(self, task: Task) -> tuple[str, ...]:
         return "question", "context"
+
+    def made_up(self, task: Task, number: int, words: Sequence[str], rng: random.Random) -> dict[str, Any]:
+        before, answer, after = sentence(words, rng), sentence(words, rng, 4), sentence(words, rng)
+        context = f"{before} {answer} {after}"
+        lacking = task.answerless and number % 3 == 0
+        answers = [] if lacking else [{"text": answer, "start": context.index(answer)}]
+        return {"question": sentence(words, rng, 4), "context": context, "answers": answers}
 
     def centre(self, example: Example) -> Mapping[str, int]:
         return {"context": max(0, example.answers[0].start) if example.answers else 0}

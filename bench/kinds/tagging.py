@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.data.fields import example_of, field, unknown_value
+from bench.data.fields import example_of, field, sentence, unknown_value
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.layout import with_layout
 from bench.data.located import Located
@@ -80,6 +81,17 @@ class Tagging(TaskKind):
         from bench.data.sequences import tagged
 
         return lambda examples: list(tagged(spec, examples))
+
+    def made_up(self, task: Task, number: int, words: Sequence[str], rng: random.Random) -> dict[str, Any]:
+        """One word of a sentence, or two, have a tag of the class whose turn it is."""
+        outside = task.classes[task.outside]
+        tag = task.classes[number % len(task.classes)]
+        own = [f"B-{tag[2:]}", tag] if tag.startswith("I-") else [tag]
+        texts = sentence(words, rng).split()
+        tags = [outside] * len(texts)
+        at = rng.randrange(len(texts) - len(own) + 1)
+        tags[at : at + len(own)] = own
+        return {"words": texts, "tags": tags}
 
     def metrics(self) -> Mapping[str, Metric]:
         from bench.score import label_metrics as labels
