@@ -11,7 +11,7 @@ import typer
 
 from bench.errors import UsageError
 from bench.flags import flags_of
-from bench.request import ReportRequest, RunRequest
+from bench.request import CheckRequest, ReportRequest, RunRequest
 
 app = typer.Typer(
     help="Compare ways of tuning pretrained language models.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -38,6 +38,15 @@ def report(given: dict[str, Any]) -> None:
     from bench.commands.report import report_folders
 
     report_folders(ReportRequest.read(given))
+
+
+@app.command()
+@flags_of(CheckRequest)
+def check(given: dict[str, Any]) -> None:
+    """Look at the environment, data and models, and hold methods and tasks to the rules that the built-in ones keep."""
+    from bench.commands.check import check_all
+
+    raise typer.Exit(check_all(CheckRequest.read(given)))
 
 
 @app.command("list")

@@ -20,6 +20,10 @@ class UnfitModel(UsageError):
     """A model that no change of files would make usable: in a grid its cells are left out, and others run."""
 
 
+class NothingToTrain(UsageError):
+    """A method that trains, but has no parameter with the head that was asked for."""
+
+
 class DiskError(UsageError):
     """The results folder takes no more: nothing can be recorded, so the run ends."""
 

@@ -69,6 +69,18 @@ class RunRequest(Request):
         return value
 
 
+class CheckRequest(Request):
+    """What `bench check` looks at beside the environment."""
+
+    plugin: Paths = flag((), "Python file whose methods and tasks are held to the rules.")
+    methods: Names = flag((), "Known methods that are held to the rules.")
+    suite: str | None = flag(None, "Known suite whose tasks are held to the rules.")
+    tasks: Names = flag((), "Tasks of that suite; default: all.")
+    models: Places = flag((), "Models to be proved, and to try the rules on.", shown="an embedded one")
+    data: Place = flag(None, "Folder with data sets: what would be read of them.")
+    set: Settings = flag({}, "METHOD.SETTING=VALUE for the methods; repeatable.")
+
+
 class ReportRequest(Request):
     """A report of results folders."""
 

@@ -84,7 +84,7 @@ def test_plan_runs_nothing_and_writes_nothing(bench: Bench, monkeypatch: pytest.
     def never(*_: object, **__: object) -> None:
         raise AssertionError("--plan must not come here")
 
-    monkeypatch.setattr("bench.commands.measure.run", never)
+    monkeypatch.setattr("bench.runner.Runner.run", never)
     before = sorted(Path().iterdir())
     code, out, _ = bench.run("--plan", "--tasks", "rte,cb", "--seeds", "2")
     assert code == 0
@@ -266,7 +266,7 @@ def test_an_interrupt_says_that_nothing_is_lost(bench: Bench, monkeypatch: pytes
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bench.commands.measure.run", interrupted)
+    monkeypatch.setattr("bench.runner.Runner.run", interrupted)
     code, _, err = bench.run()
     assert code == 130
     assert "stopped; finished cells are kept, the same command goes on from there" in err

@@ -29,13 +29,13 @@ COMMANDS = sorted(
         if not language
         for line in code.splitlines()
         for command in line.partition("#")[0].split("&&")
-        if command.strip().startswith("bench ")
+        if command.strip().startswith("bench ") and "|" not in command
     }
     | {
         code
         for text in TEXTS.values()
         for code in re.findall(r"`(bench (?:run|report|list|show|export|check)[^`]*)`", text)
-        if not re.search(r"[|A-Z]{2,}|…|NAME", code)
+        if not re.search(r"[|A-Z]{2,}|…|NAME|--help|--models$", code)
     }
 )
 

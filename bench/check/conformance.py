@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from bench.check import methods as method_rules
 from bench.check import tasks as task_rules
-from bench.check.finding import Finding, Skipped, attempt
+from bench.check.finding import Finding, Skipped, attempt, in_words
 from bench.check.rig import Rig
 from bench.model.needs import HeadKind
 from bench.registry import find_suite, temporary
@@ -59,7 +59,7 @@ def check_task(task: Task, suite: Suite, ground: Ground, data: Path | None) -> I
     yield Finding(about, "rows", "told", rows)
     of_task = task_rules.TaskRig(tried, tokenizer, folder)
     for rule in task_rules.CHECKS:
-        yield attempt(about, rule.__name__, partial(rule, of_task))
+        yield attempt(about, in_words(rule), partial(rule, of_task))
     alone = suite.model_copy(update={"name": f"check of {task.name}", "tasks": (tried,), "average": ()})
     with temporary(alone):
         rig = Rig(alone.name, ground.model, folder, ground.settings)

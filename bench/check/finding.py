@@ -24,6 +24,11 @@ class Finding:
     note: str = ""
 
 
+def in_words(rule: Callable[..., object]) -> str:
+    """The name of a rule as a line has it."""
+    return rule.__name__.replace("_", " ")
+
+
 class Skipped(Exception):
     """A check that cannot be made here, with the reason."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cell import Cell
 from bench.check.finding import Broken, Skipped
-from bench.errors import UsageError
+from bench.errors import NothingToTrain, UsageError
 from bench.plan.cells import plan
 from bench.request import RunRequest
 from bench.resolved import resolve
@@ -122,7 +122,10 @@ class Rig:
         from bench.train.loop import fit
 
         backbone = self.backbone(checkpointing)
-        lanes = [self.lane(each, backbone) for each in (cell, beside) if each is not None]
+        try:
+            lanes = [self.lane(each, backbone) for each in (cell, beside) if each is not None]
+        except NothingToTrain as reason:
+            raise Skipped(str(reason)) from None
         fit(backbone, lanes, TOKENS)
         lane = lanes[0]
         if lane.status != "done":

@@ -37,7 +37,7 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     planned = lines(suite, methods, request.set, request.sweep, request.trials)
     every_budget = budgets(suite, request.budget, request.sweep.get(BUDGET, {}))
     _check_sources(request, suite, tasks, planned)
-    models, skips = chosen_models(suite, references, proofs or {})
+    models, skips = chosen_models(references, proofs or {})
     data = {task.name: _of_data(request, task) for task in tasks}
     # the cells of each seed are made of one at seed 0
     shared: dict[str, Any] = {"suite": suite.name, "seed": 0, "protocol": request.protocol, "precision": precision}

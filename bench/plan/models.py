@@ -10,21 +10,13 @@ from bench.cell import Cell, Skip
 from bench.model.families.scales import expand
 from bench.model.proof import Proof
 from bench.model.source import ModelSource, find_model, on_hub, refusal
+from bench.registry import suites
 from bench.resolved import resolve
-from bench.task import Suite
 
 
-def chosen_models(
-    suite: Suite, names: tuple[str, ...], proofs: Mapping[str, Proof]
-) -> tuple[list[ModelSource], list[Skip]]:
+def chosen_models(names: tuple[str, ...], proofs: Mapping[str, Proof]) -> tuple[list[ModelSource], list[Skip]]:
     """The models named, each once, with their proofs, and those that cannot be loaded or used."""
-    references: dict[str, str] = {}  # each with the reason why it is left out, or none
-    for name in names:
-        members = expand(name)
-        if members is None:
-            references[_model_reference(suite, name)] = ""
-        else:
-            references.update({member.reference: member.remark for member in members})
+    references = model_references(names)
     usable = [reference for reference, reason in references.items() if not reason]
     known = {reference: find_model(reference) for reference in sorted(usable, key=on_hub)}  # folders first
     models = [known[reference] for reference in usable]
@@ -35,9 +27,20 @@ def chosen_models(
     return [model for model in proved if not (model.proof and model.proof.refused)], skips
 
 
-def _model_reference(suite: Suite, name: str) -> str:
-    """A suite's own model may be called by its folder's name."""
-    return next((path for path in suite.models if Path(path).name == name and Path(path).is_dir()), name)
+def model_references(names: tuple[str, ...]) -> dict[str, str]:
+    """The models that names stand for, each with the reason why it cannot be loaded, or none.
+
+    A folder that a suite brings may be called by its name, in any suite; a family stands for its members.
+    """
+    brought = {Path(path).name: path for suite in suites().values() for path in suite.models if Path(path).is_dir()}
+    references: dict[str, str] = {}
+    for name in names:
+        members = expand(name)
+        if members is None:
+            references[brought.get(name, name)] = ""
+        else:
+            references.update({member.reference: member.remark for member in members})
+    return references
 
 
 def layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from bench.errors import UsageError
+from bench.errors import NothingToTrain, UsageError
 from bench.model.attachment import Attachment
 from bench.model.backbone import Backbone
 from bench.model.heads import build_head
@@ -43,6 +43,7 @@ def trainable(resolved: ResolvedCell, backbone: Backbone, num_steps: int, start:
             head.load_state_dict(start.head)
     optimization = None
     if resolved.method.trains:
+        _check_parameters(resolved.method, attachment, head)
         attachment.begin(num_steps)
         if not isinstance(attachment, Searched):
             optimization = Optimization(resolved.method, attachment, head, num_steps)
@@ -67,6 +68,14 @@ def draw_head(resolved: ResolvedCell, backbone: Backbone) -> nn.Module:
         torch.manual_seed(derive("init", resolved.cell.stream_seed("init"), "head"))
         method = resolved.method
         return build_head(method.head, backbone, resolved.task, method.num_label_words).to(backbone.device)
+
+
+def _check_parameters(method: Method, attachment: Attachment, head: nn.Module) -> None:
+    """NothingToTrain when neither attachment nor head has a parameter, which only both together can tell."""
+    if not any(True for _ in (*attachment.parameters(), *attachment.weights(), *head.parameters())):
+        raise NothingToTrain(
+            f"method {method.name!r} has nothing to train with a {method.head} head; its unfit() may say so beforehand"
+        )
 
 
 @torch.no_grad()

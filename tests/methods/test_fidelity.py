@@ -137,7 +137,7 @@ def test_ptuning_v1_has_the_published_rates_and_schedule():
 def test_prompt_tuning_draws_different_words_from_the_first_5000():
     table = torch.arange(9000.0)[:, None].expand(9000, 2).clone()  # row i holds i
     tokenizer = SimpleNamespace(all_special_ids=[0, 1, 2])
-    stand_in = SimpleNamespace(embeddings=SimpleNamespace(weight=table), tokenizer=tokenizer)
+    stand_in = SimpleNamespace(word_embeddings=table, tokenizer=tokenizer)
     method = build(find_method("prompt_tuning"), {"length": 3000, "init": "vocab"})
     torch.manual_seed(0)
     ids = method.attach(stand_in, RTE).vectors[:, 0].tolist()

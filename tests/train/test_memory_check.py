@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,20 @@ from typing import Any
 import pytest
 import torch
 
-from bench.cell import Precision
+from bench.cell import Cell, Precision
 from bench.errors import UsageError
 from bench.model.memory import MARGIN, MemoryNeed, estimate
 from bench.model.sizes import Sizes, model_sizes
 from bench.model.source import find_model
 from bench.registry import build, find_method
+from bench.resolved import resolve
 from bench.train import memory
 from bench.train.memory import check_memory, work_of
+
+
+def check(cells: Iterable[Cell], *where: Any) -> None:
+    check_memory([resolve(cell) for cell in cells], *where)
+
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 BILLION = Sizes(1_000_000_000, 900_000_000, 16, 2048, 8192, False, 16)
@@ -71,9 +78,9 @@ def test_the_activations_are_about_what_autograd_keeps(workshop) -> None:
 def test_what_does_not_fit_is_one_line_with_need_and_remedy(workshop, monkeypatch) -> None:
     monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
     monkeypatch.setattr(memory, "available_bytes", lambda _: 10_000_000_000)
-    check_memory(workshop.cells("ptv2"), CPU, 8, None, False)
+    check(workshop.cells("ptv2"), CPU, 8, None, False)
     with pytest.raises(UsageError) as refused:
-        check_memory(workshop.cells("finetune"), CPU, 8, None, False)
+        check(workshop.cells("finetune"), CPU, 8, None, False)
     said = str(refused.value)
     assert said.startswith("model 'tiny-bert' with finetune in fp32 needs about 24.0 GB")
     for words in (
@@ -89,7 +96,7 @@ def test_what_would_help_is_named(workshop, monkeypatch) -> None:
     monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
     monkeypatch.setattr(memory, "available_bytes", lambda _: 5_000_000_000)
     with pytest.raises(UsageError, match="give --precision bf16, --checkpointing, a smaller --token-budget, another"):
-        check_memory(workshop.cells("ptv2", budget={"batch_size": 64}), CPU, 8, 4096, False)
+        check(workshop.cells("ptv2", budget={"batch_size": 64}), CPU, 8, 4096, False)
 
 
 @pytest.mark.parametrize(("share_free", "fits"), [(0.04, False), (0.06, True)])
@@ -100,14 +107,14 @@ def test_a_twentieth_of_what_is_free_is_left(workshop, monkeypatch, share_free: 
     monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
     monkeypatch.setattr(memory, "available_bytes", lambda _: total / (1 - share_free))
     with nullcontext() if fits else pytest.raises(UsageError):
-        check_memory(cells, CPU, 8, None, False)
+        check(cells, CPU, 8, None, False)
 
 
 def test_what_is_loaded_for_a_gpu_must_fit_main_memory_first(workshop, monkeypatch) -> None:
     monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
     monkeypatch.setattr(memory, "available_bytes", lambda device: 80e9 if device.type == "cuda" else 3e9)
     with pytest.raises(UsageError, match=r"through main memory: it needs 4\.0 GB there"):
-        check_memory(workshop.cells("ptv2"), GPU, 8, None, False)
+        check(workshop.cells("ptv2"), GPU, 8, None, False)
 
 
 def test_the_empty_rows_of_a_gpus_micro_batches_are_counted(workshop, need, monkeypatch) -> None:
@@ -115,11 +122,11 @@ def test_the_empty_rows_of_a_gpus_micro_batches_are_counted(workshop, need, monk
     free = need("finetune").total / (1 - MARGIN)  # at 1,000 tokens
     monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
     monkeypatch.setattr(memory, "available_bytes", lambda device: free if device.type == "cuda" else 1e12)
-    check_memory(workshop.cells("finetune"), GPU, 8, None, False)
+    check(workshop.cells("finetune"), GPU, 8, None, False)
     free = need("ptv2").total / (1 - MARGIN)
-    check_memory(workshop.cells("ptv2"), GPU, 8, 1000, False)
+    check(workshop.cells("ptv2"), GPU, 8, 1000, False)
     with pytest.raises(UsageError, match="smaller --token-budget"):
-        check_memory(workshop.cells("ptv2"), GPU, 8, None, False)
+        check(workshop.cells("ptv2"), GPU, 8, None, False)
 
 
 def test_the_command_refuses_before_anything_is_written(bench, monkeypatch) -> None:

@@ -1,0 +1,72 @@
+"""`bench check`: findings on the environment, models, data and plugins, a line each as they come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from bench.check.conformance import Ground, check_method, check_task
+from bench.check.environment import environment
+from bench.check.finding import Finding
+from bench.check.folders import data_folder
+from bench.check.models import check_models
+from bench.commands.folders import RESULTS
+from bench.errors import unknown
+from bench.registry import find_method, find_suite, load_plugin, suites
+from bench.request import CheckRequest, RunRequest
+from bench.task import Suite, Task
+
+STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow", "told": "dim"}
+MARKS = {"passed": "passed ", "failed": "FAILED ", "skipped": "skipped", "told": "       "}
+
+
+def check_all(request: CheckRequest) -> int:
+    """Print every finding; 1 when one failed, else 0. UsageError for a name that nobody knows."""
+    plugins = [load_plugin(path) for path in request.plugin]
+    methods = dict.fromkeys([*request.methods, *(name for plugin in plugins for name in plugin.methods)])
+    for name in methods:
+        find_method(name)
+    tasks = _tasks(request, [name for plugin in plugins for name in plugin.suites])
+    console, counts = Console(), Counter[str]()
+    for finding in _findings(request, list(methods), tasks):
+        counts[finding.status] += 1
+        line = Text.assemble((MARKS[finding.status], STYLES[finding.status]), f" {finding.about}: {finding.check}")
+        line.append(f": {finding.note}" if finding.note else "", "dim")
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(", ".join(f"{counts[status]} {status}" for status in ("passed", "failed", "skipped")))
+    return 1 if counts["failed"] else 0
+
+
+def _tasks(request: CheckRequest, brought: list[str]) -> list[tuple[Task, Suite]]:
+    """The tasks to be held to the rules, each with its suite: those of the plugins, and those named."""
+    chosen = [(task, find_suite(name)) for name in brought for task in find_suite(name).tasks]
+    if request.suite is None:
+        return chosen
+    suite = find_suite(request.suite)
+    known = {task.name: task for task in suite.tasks}
+    for name in request.tasks:
+        if name not in known:
+            raise unknown(f"task of suite {suite.name!r}", name, known)
+    return [*chosen, *((known[name], suite) for name in request.tasks or known)]
+
+
+def _findings(request: CheckRequest, methods: list[str], tasks: list[tuple[Task, Suite]]) -> Iterator[Finding]:
+    embedded = find_suite(RunRequest().suite)
+    references = request.models or embedded.models[:1]
+    yield from environment(RESULTS)
+    models: list[str] = []
+    if request.models or methods or tasks:
+        models, findings = check_models(references)
+        yield from findings
+    if request.data is not None:
+        every = {id(task): task for suite in suites().values() for task in suite.tasks}
+        yield from data_folder(request.data, [task for task, _ in tasks] or every.values())
+    for model in models:
+        ground = Ground(embedded.name, model, request.set)
+        for name in methods:
+            yield from check_method(name, ground)
+        for task, suite in tasks:
+            yield from check_task(task, suite, ground, request.data)
