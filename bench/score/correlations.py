@@ -21,7 +21,7 @@ from bench.score.metric import Array, Measured, Metric, Times, Units, by_unit
 from bench.score.predicted import PredictedRows
 from bench.task import Task
 
-MOST_WEIGHTS = 2_000_000  # numbers held at once while draws are scored
+MOST_WEIGHTS = 1_000_000  # numbers held at once while draws are scored
 LEAST_VARIANCE = 1e-12  # of standardised values: less is rounding
 
 
