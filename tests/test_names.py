@@ -24,8 +24,8 @@ ORDINARY = {"peft", "record"}  # a library, and what a cell comes to
 
 # By file the methods that are named in it all the same; an entry goes with its cause.
 NAMED_ALL_THE_SAME = {
-    "bench/export.py": {"prefix_tuning", "prompt_tuning"},  # classes of PEFT and their fields
-    "bench/settings.py": {"ptv2"},  # "the form is METHOD.SETTING=VALUE, like …"
+    "bench/export/adapter.py": {"prefix_tuning", "prompt_tuning"},  # classes of PEFT and their fields
+    "bench/spelling.py": {"ptv2"},  # "the form is METHOD.SETTING=VALUE, like …"
 }
 
 
