@@ -160,11 +160,11 @@ def sources(published: pd.DataFrame, setting: str) -> str:
     """Where ablations of a setting are from: "Liu et al. 2022 (arXiv:2110.07602), figure 4 (read by eye)"."""
     rows = published[[setting in dict(_MARK.findall(text)) for text in published["setting"]]]
     parts = []
-    for paper in papers_of(rows):
-        of_paper = rows[rows["paper"] == paper.paper]
+    for cited in dict.fromkeys(paper.cited for paper in papers_of(rows)):  # a paper's files may differ in their splits
+        of_paper = rows[rows["paper"] + " (" + rows["citation"] + ")" == cited]
         pairs = sorted(set(zip(of_paper["source"], of_paper["digitised"].astype(bool), strict=True)))
         places = [f"{source} (read by eye)" if digitised else str(source) for source, digitised in pairs]
-        parts.append(", ".join([paper.cited, *places]))
+        parts.append(", ".join([cited, *places]))
     return "; ".join(parts)
 
 

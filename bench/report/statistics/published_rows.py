@@ -50,10 +50,13 @@ def _line(numbers: pd.DataFrame, mains: Mapping[str, str], tasks: Sequence[str])
     line = {name: first[name] for name in ("method", *PAPER_COLUMNS)}
     line |= {"label": published_label(first["method"], first["paper"])}
     line |= {"n": 0, "expected": 0, "status": "published", "protocol": "paper"}
-    scores = {(row["task"], row["metric"]): float(row["score"]) for row in numbers.to_dict("records")}
+    by_metric = {(row["task"], row["metric"]): row for row in numbers.to_dict("records")}
+    scores = {key: float(row["score"]) for key, row in by_metric.items()}
     rows = [
-        line | {"task": task, "metric": metric, "main": mains.get(task) == metric, "mean": score}
-        for (task, metric), score in scores.items()
+        line
+        | {name: row[name] for name in PAPER_COLUMNS}  # a paper's files may differ in their splits
+        | {"task": task, "metric": metric, "main": mains.get(task) == metric, "mean": scores[task, metric]}
+        for (task, metric), row in by_metric.items()
     ]
     of_tasks = [scores.get((task, mains.get(task, "")), math.nan) for task in tasks]
     if math.isfinite(sum(of_tasks)):

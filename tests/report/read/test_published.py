@@ -190,6 +190,19 @@ def test_two_papers_numbers_are_two_lines_of_a_figure_and_two_rows_of_the_latex_
     assert r"\quad published (Liu et al. 2022) & 86.6 \\" in text
 
 
+def test_two_files_of_a_paper_may_differ_in_how_their_numbers_came_about(two_papers: Path, measured: Any) -> None:
+    shutil.copy(two_papers / "other.csv", two_papers / "more.csv")
+    (two_papers / "other.csv").write_text((two_papers / "other.csv").read_text().replace("boolq", "wic"))
+    (two_papers / "more.csv").write_text((two_papers / "more.csv").read_text().replace("rte", "cb"))
+    with (two_papers / published.INDEX).open("a") as index:
+        index.write("more.csv,Doe 2023,doi:10.0/1,first epoch,test split\n")
+    notes = [note for note in measured().tables[0].notes if note.startswith("Rows marked published: Doe 2023")]
+    assert [note.partition("agree: ")[2].partition(",")[0] for note in notes] == [
+        "first epoch on the test split", "last epoch on the official splits"
+    ]  # fmt: skip
+    assert published.sources(published.read(), "head").startswith("Doe 2023 (doi:10.0/1), table 9; Liu")
+
+
 def test_a_file_that_the_index_does_not_name_is_a_usage_error(two_papers: Path) -> None:
     shutil.copy(two_papers / "other.csv", two_papers / "unnamed.csv")
     with pytest.raises(UsageError, match=r"papers\.csv has no line for unnamed\.csv"):

@@ -42,18 +42,18 @@ def test_groups_are_drawn_whole() -> None:
 
 def test_cells_of_the_same_examples_get_the_same_draws(predicted: Any, cell: Any, store: Any) -> None:
     first, second = (predicted(cell(method=name), wrong=3) for name in ("finetune", "ptv2"))
-    evidence = evidence_of(store, first, second)
-    assert evidence.problems == []
-    one, other = (evidence.draws[record.id, "accuracy"] for record, _ in (first, second))
+    drawn = draws_of(store, first, second)
+    assert drawn.problems == []
+    one, other = (drawn.draws[record.id, "accuracy"] for record, _ in (first, second))
     assert one.tolist() == other.tolist()
-    assert len(set(evidence.examples.values())) == 1
-    assert set(evidence.units.values()) == {20}
+    assert len(set(drawn.examples.values())) == 1
+    assert set(drawn.units.values()) == {20}
 
 
 def test_cells_of_other_examples_get_their_own(predicted: Any, cell: Any, store: Any) -> None:
     first, second = predicted(cell(seed=0), wrong=3), predicted(cell(seed=1), wrong=3, num_rows=21)
-    evidence = evidence_of(store, first, second)
-    assert len(set(evidence.examples.values())) == 2
+    drawn = draws_of(store, first, second)
+    assert len(set(drawn.examples.values())) == 2
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_predictions_that_cannot_be_used_are_named_once_and_leave_no_draws(
     made = store(both)
     for record, _ in both:
         spoil(made.cell_folder(record.id) / "predictions.parquet")
-    evidence = draw_cells(frame([made]))
-    assert (evidence.draws, evidence.units) == ({}, {})
-    (problem,) = evidence.problems
+    drawn = draw_cells(frame([made]))
+    assert (drawn.draws, drawn.units) == ({}, {})
+    (problem,) = drawn.problems
     assert problem.startswith("superglue · rte: ")
     assert problem.endswith("(2 cells); intervals are over seeds alone there")
     assert any(part in problem for part in why.split("|"))
@@ -87,19 +87,19 @@ def test_predictions_that_cannot_be_used_are_named_once_and_leave_no_draws(
 
 def test_predictions_must_give_the_records_score(predicted: Any, cell: Any, store: Any) -> None:
     record, rows = predicted(cell(), wrong=3)
-    evidence = evidence_of(store, (record.model_copy(update={"scores": {"accuracy": 12.0}}), rows))
-    assert evidence.draws == {}
-    assert "does not give the record's score" in evidence.problems[0]
+    drawn = draws_of(store, (record.model_copy(update={"scores": {"accuracy": 12.0}}), rows))
+    assert drawn.draws == {}
+    assert "does not give the record's score" in drawn.problems[0]
 
 
 def test_a_task_nobody_knows_is_judged_by_seeds_alone(predicted: Any, cell: Any, store: Any) -> None:
     strange = predicted(cell(), wrong=3, into=lambda made: made.model_copy(update={"task": "mails"}))
-    evidence = evidence_of(store, strange)
-    assert evidence.problems == [
+    drawn = draws_of(store, strange)
+    assert drawn.problems == [
         "superglue · mails: the task is not known here, --plugin FILE.py makes it so (1 cell); "
         "intervals are over seeds alone there"
     ]
 
 
-def evidence_of(store: Any, *cells: tuple[Record, dict[str, list[Any]]]) -> CellDraws:
+def draws_of(store: Any, *cells: tuple[Record, dict[str, list[Any]]]) -> CellDraws:
     return draw_cells(frame([store(cells)]))
