@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -79,3 +82,46 @@ def test_a_plugin_may_build_on_a_built_in_suite() -> None:
     )
     registry.load_plugin(Path("mine.py"))
     assert [task.name for task in registry.find_suite("mine").tasks] == ["boolq", "cb"]
+
+
+ROWS = [{"text": f"word{number} word{number % 7}", "label": "ab"[number % 2]} for number in range(40)]
+
+
+def test_a_report_needs_no_plugin_for_a_suite_that_a_plugin_brought(bench: Bench, tiny_bert: Path) -> None:
+    Path("mails").mkdir()
+    for split, rows in (("train", ROWS), ("dev", ROWS[:10])):
+        Path(f"mails/{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    task = SUITE.format(name="mails").replace("tasks=(TASK,)", "tasks=(TASK,), average=('mails',)")
+    Path("mine.py").write_text(task.replace("('accuracy',)", "('accuracy',), clusters='thread'"))
+    with registered_for_now():
+        code, out, err = bench.run(
+            "--plugin", "mine.py", "--suite", "mails", "--tasks", "mails", "--data", ".", "--methods", "ptv2,finetune",
+            "--set", "ptv2.length=4", "--seeds", "2",
+        )  # fmt: skip
+        assert code == 0, err
+    assert "mails" not in registry.suites()
+    code, out, err = bench("report", "out", "--format", "csv")
+    assert (code, err) == (0, "")
+    assert "the task is not known here" not in out
+    verdicts = Path("out/report/verdicts-mails.csv").read_text()
+    assert "mails" in verdicts
+    assert "No clusters are known of mails" in out  # examples were drawn: their predictions could be read
+
+
+def test_a_kept_suite_that_cannot_be_read_is_left_out_and_named(bench: Bench) -> None:
+    assert bench.run()[0] == 0
+    Path("out/suites/other.json").write_text('{"name": "other", "tasks": [{"name": "t", "kind": "nosuch"}]}')
+    code, _, err = bench("report", "out", "--format", "csv")
+    assert code == 0
+    assert "left out: out/suites/other.json is no suite that can be read here" in err
+
+
+@contextmanager
+def registered_for_now() -> Iterator[None]:
+    """What is registered within the block is gone after it, as in another process."""
+    kept = {name: dict(getattr(registry, name)) for name in ("_METHODS", "_SUITES", "_HOMES")}
+    try:
+        yield
+    finally:
+        for name, known in kept.items():
+            setattr(registry, name, known)

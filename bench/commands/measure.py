@@ -17,9 +17,11 @@ from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.plan.models import unproved_notes
 from bench.plan.selection import Choice, Outstanding, choose, outstanding, possible
+from bench.registry import find_suite
 from bench.request import RunRequest
 from bench.resolved import resolve
 from bench.runner import Runner
+from bench.store.declarations import keep_suite
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.train.memory import check_memory
@@ -75,6 +77,8 @@ def _measured(
     _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
     store, choice = Store.create(path), left.choice
     with store.writing():
+        for suite in dict.fromkeys(cell.suite for cell in whole.cells):
+            keep_suite(path, find_suite(suite))
         store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
         records: list[Record] = []
         if left.trials:

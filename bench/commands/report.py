@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 
 from bench.commands.folders import newest_results
-from bench.registry import load_plugin, suites
+from bench.registry import load_plugin
 from bench.request import ReportRequest
 from bench.store.store import OtherFormat, Store
 
@@ -19,18 +19,19 @@ def report_folders(request: ReportRequest) -> None:
     for folder in folders:  # what is none is refused here; one of another format may be left out
         with suppress(OtherFormat):
             Store.open(folder)
-    averages = {name: suite.average for name, suite in suites().items() if suite.average}
     from rich.console import Console
 
     from bench.report.files import collect, write  # pandas and matplotlib come in here
     from bench.report.tables.console import print_table
 
-    report = collect(folders, averages, request.reference, request.margin)
+    report = collect(folders, None, request.reference, request.margin)
     for warning in report.warnings:
         print(f"warning: {' '.join(warning.split())}", file=sys.stderr)
-    for table in (*report.tables, *report.verdict_tables):
+    for table in report.tables:
         print_table(table)
         for further in report.further_tables.get(table.suite, ()):
             print_table(further)
+    for table in report.verdict_tables:
+        print_table(table)
     for path in write(report, request.format, request.published, request.to, request.samples):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.errors import UsageError, unknown
 from bench.report.read import published as papers
+from bench.report.read.declared import declared_suites
 from bench.report.read.outcomes import outcomes
 from bench.report.statistics.findings import MARGIN, analyse
 from bench.report.tables.formats import comma_separated, latex, markdown
@@ -23,11 +24,12 @@ SAMPLES = 10  # predictions of a cell that the page shows
 
 def collect(
     paths: Collection[Path],
-    suites_average: Mapping[str, Sequence[str]],
+    usual: Mapping[str, Sequence[str]] | None = None,
     reference: str | None = None,
     margin: float = MARGIN,
 ) -> Report:
-    """Read results folders. `suites_average` names each suite's tasks to average; all of them for a suite not in it.
+    """Read results folders. `usual` names each suite's tasks to average, all of them for a suite not in it; by default
+    those that the suites declare.
 
     Of the named tasks those count that somebody asked for in these folders; the table says which. Lines are compared
     with that called `reference` (default: that of the reference method), and match it within `margin` points. What
@@ -37,8 +39,11 @@ def collect(
     if not margin > 0:
         raise UsageError(f"--margin {margin:g} is not possible: it is in points of the score and must be above 0")
     stores, problems = _open(paths)
-    found = outcomes(stores, problems)
-    return with_tables(analyse(found, suites_average, reference, margin, problems), tuple(paths))
+    suites = declared_suites(stores, problems)
+    if usual is None:
+        usual = {name: suite.average for name, suite in suites.items() if suite.average}
+    read = outcomes(stores, problems)
+    return with_tables(analyse(read, suites, usual, reference, margin, problems), tuple(paths))
 
 
 def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:

@@ -1,4 +1,4 @@
-"""Declarations of suites in a results folder, so that a report needs neither the plugin that brought a suite nor its code.
+"""Declarations of suites in a results folder, so that a report does not need the plugin that brought a suite.
 
 A declaration is data: what a task's `rows` and `generate` do is code and is not kept. Nothing in a results folder is
 ever run.

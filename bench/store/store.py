@@ -2,6 +2,7 @@
 
     NAME/store.json            the format's version
     NAME/plans/<hash>.json     every grid that was asked for, so that a report can tell what is missing
+    NAME/suites/<name>.json    how the suites were declared (bench.store.declarations)
     NAME/cells/<id>/           a finished cell: record.json, predictions.parquet, tuned.safetensors
     NAME/examples/<key>.parquet  the texts that were scored, one file for all cells scored on the same rows
     NAME/failed/<id>.json      the last failure of a cell that is not finished; tried again next time

@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score
 from torchmetrics.functional.text import squad
 
 from bench.plan.cells import plan
-from bench.registry import find_suite
+from bench.registry import find_suite, suites
 from bench.report.read.frame import frame
 from bench.report.statistics.draws import draw_cells
 from bench.request import RunRequest
@@ -37,7 +37,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[s
     with store.writing():
         Runner(store, Options(torch.device("cpu")), Quiet()).run(plan(request, "fp32").cells)
     found = {}
-    assert draw_cells(frame([store])).problems == []  # every file gives its record's scores
+    assert draw_cells(frame([store]), suites()).problems == []  # every file gives its record's scores
     for path in sorted(Path(folder, "cells").glob("*/record.json")):
         record = json.loads(path.read_text())
         assert record["status"] == "done", record["reason"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import UsageError
-from bench.registry import suites
+from bench.report.read.declared import Suites
 from bench.report.statistics.bootstrap import NUM_DRAWS, Draws, bootstrap, units
 from bench.score.metrics import metrics_of
 from bench.score.predicted import PredictedRows
@@ -36,8 +36,8 @@ class CellDraws:
     problems: list[str] = field(default_factory=list)
 
 
-def draw_cells(frame: pd.DataFrame, num_draws: int = NUM_DRAWS) -> CellDraws:
-    """The draws of the finished cells of a frame; reads each predictions.parquet once."""
+def draw_cells(frame: pd.DataFrame, suites: Suites, num_draws: int = NUM_DRAWS) -> CellDraws:
+    """The draws of the finished cells of a frame; the suites declare its tasks. Reads each predictions.parquet once."""
     drawn = CellDraws()
     lacking: dict[tuple[str, str, str], int] = defaultdict(int)
     done = frame[frame["score"].notna()]
@@ -50,7 +50,7 @@ def draw_cells(frame: pd.DataFrame, num_draws: int = NUM_DRAWS) -> CellDraws:
             continue
         path = Path(folder) / "cells" / cell_id / "predictions.parquet"
         try:
-            _add(drawn, cell_id, _task(suite, name), scores[suite, name, cell_id, folder], path, num_draws)
+            _add(drawn, cell_id, _task(suites, suite, name), scores[suite, name, cell_id, folder], path, num_draws)
         except UsageError as error:
             lacking[suite, name, str(error)] += 1
     for (suite, name, reason), count in lacking.items():
@@ -59,9 +59,8 @@ def draw_cells(frame: pd.DataFrame, num_draws: int = NUM_DRAWS) -> CellDraws:
     return drawn
 
 
-def _task(suite: str, name: str) -> Task:
-    known = suites()
-    task = next((task for task in known[suite].tasks if task.name == name), None) if suite in known else None
+def _task(suites: Suites, suite: str, name: str) -> Task:
+    task = next((task for task in suites[suite].tasks if task.name == name), None) if suite in suites else None
     if task is None:
         raise UsageError("the task is not known here, --plugin FILE.py makes it so")
     return task

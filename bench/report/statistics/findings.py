@@ -10,6 +10,7 @@ import pandas as pd
 from bench.registry import methods
 from bench.report.read import published
 from bench.report.read.consistency import differences
+from bench.report.read.declared import Suites
 from bench.report.read.frame import scored, varied
 from bench.report.read.outcomes import Outcome
 from bench.report.read.reference import references
@@ -32,6 +33,7 @@ class Findings:
     """Frames have the rows of all suites, with the columns that the modules named here say."""
 
     outcomes: tuple[Outcome, ...]  # every cell with its record, trials among them
+    suites: Suites  # how the tasks are declared, by suite
     frame: pd.DataFrame  # those that are scored, a row per cell and metric (read.frame)
     draws: CellDraws
     chosen: dict[str, tuple[str, ...]]  # per suite the tasks whose mean is the average
@@ -51,12 +53,14 @@ class Findings:
 
 def analyse(
     outcomes: Sequence[Outcome],
+    suites: Suites,
     usual: Mapping[str, Sequence[str]],
     reference: str | None = None,
     margin: float = MARGIN,
     problems: Sequence[str] = (),
 ) -> Findings:
     """The findings of some outcomes. `usual` names each suite's tasks to average; all of them for a suite not in it.
+    `suites` say what the tasks are.
 
     Of the named tasks those count that somebody asked for. Lines are compared with that called `reference` (default:
     that of the reference method), and match it within `margin` points. `problems` are the first of the warnings.
@@ -65,7 +69,7 @@ def analyse(
     frame = scored(outcomes)
     asked_for = {str(suite): sorted(set(tasks)) for suite, tasks in frame.groupby("suite", sort=True)["task"]}
     chosen = {suite: _averaged(tasks, usual.get(suite, ())) for suite, tasks in asked_for.items()}
-    draws = draw_cells(frame)
+    draws = draw_cells(frame, suites)
     of_entries = samples(frame, chosen, draws)
     summary, means = summarise(frame, of_entries), averages(frame, chosen, of_entries)
     sides = sides_of(of_entries, chosen, main_metrics(frame))
@@ -76,6 +80,7 @@ def analyse(
     papers = published.known()
     return Findings(
         outcomes=tuple(outcomes),
+        suites=suites,
         frame=frame,
         draws=draws,
         chosen=chosen,

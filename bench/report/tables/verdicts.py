@@ -45,7 +45,7 @@ def verdicts_table(findings: Findings, suite: str) -> Table:
     references = sorted(set(compared["reference"]))
     notes = (
         *_tests(compared, references, chosen, findings.sides[suite]),
-        *clusters_text(frame, findings.draws, suite),
+        *clusters_text(findings, suite),
         conditions(frame),
         *(_scales(crossings) if len(models) > 1 else ()),
         *_ranks(ranks, models, sizes, frame),

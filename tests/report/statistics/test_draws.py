@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.registry import suites
 from bench.report.read.frame import frame
 from bench.report.statistics.bootstrap import bootstrap, units
 from bench.report.statistics.draws import CellDraws, draw_cells
@@ -77,7 +78,7 @@ def test_predictions_that_cannot_be_used_are_named_once_and_leave_no_draws(
     made = store(both)
     for record, _ in both:
         spoil(made.cell_folder(record.id) / "predictions.parquet")
-    drawn = draw_cells(frame([made]))
+    drawn = draw_cells(frame([made]), suites())
     assert (drawn.draws, drawn.units) == ({}, {})
     (problem,) = drawn.problems
     assert problem.startswith("superglue · rte: ")
@@ -102,4 +103,4 @@ def test_a_task_nobody_knows_is_judged_by_seeds_alone(predicted: Any, cell: Any,
 
 
 def draws_of(store: Any, *cells: tuple[Record, dict[str, list[Any]]]) -> CellDraws:
-    return draw_cells(frame([store(cells)]))
+    return draw_cells(frame([store(cells)]), suites())
