@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from bench.request import RunRequest
 from tests.suites.layouts import LAYOUTS
 
 if TYPE_CHECKING:
+    from bench.check.rig import Rig
     from bench.model.backbone import Backbone
     from bench.train.lane import Lane
 
@@ -136,6 +138,12 @@ class Workshop:
             "fp32",
         ).cells  # fmt: skip
 
+    def rig(self) -> Rig:
+        """What `bench check` tries methods on, over this model and data."""
+        from bench.check.rig import Rig
+
+        return Rig("superglue", str(self.model), self.data, SMALL)
+
     def backbone(self, frozen: bool = True, device: str = "cpu", precision: Precision = "fp32") -> Backbone:
         from bench.model.loading import load_backbone
         from bench.model.source import find_model
@@ -166,6 +174,17 @@ SMALL = {
 @pytest.fixture(scope="session")
 def workshop(tiny_bert: Path, fixed_superglue: Path) -> Workshop:
     return Workshop(tiny_bert, fixed_superglue)
+
+
+class Quiet:
+    """An audience that listens to nothing."""
+
+    def loop(self, cells: object) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def step(self, progress: object) -> None: ...
+
+    def finished(self, record: object) -> None: ...
 
 
 class Bench:

@@ -36,7 +36,7 @@ def check_method(name: str, ground: Ground) -> Iterator[Finding]:
                 f"method {name}",
                 f"{task.name} ({task.kind}), {head} head",
                 [
-                    attempt(name, rule.__name__, partial(rule, rig, name, task.name, head))
+                    attempt(name, in_words(rule), partial(rule, rig, name, task.name, head))
                     for rule in method_rules.CHECKS
                 ],
             )
@@ -57,7 +57,7 @@ def check_task(task: Task, suite: Suite, ground: Ground, data: Path | None) -> I
         yield Finding(about, "rows", "skipped", str(reason))
         return
     yield Finding(about, "rows", "told", rows)
-    of_task = task_rules.TaskRig(tried, tokenizer, folder)
+    of_task = task_rules.TaskRig(tried, tokenizer, folder, exact=folder is None)
     for rule in task_rules.CHECKS:
         yield attempt(about, in_words(rule), partial(rule, of_task))
     alone = suite.model_copy(update={"name": f"check of {task.name}", "tasks": (tried,), "average": ()})

@@ -76,6 +76,7 @@ class TaskRig:
     task: Task
     tokenizer: Any
     data: Path | None = None
+    exact: bool = True  # a perfect answer must score 100; of real texts labels may end inside a token
 
     def examples(self, split: Split) -> list[Example]:
         """The first ones of a split."""
@@ -127,7 +128,7 @@ def labels_come_back(rig: TaskRig) -> str:
             raise Skipped(f"every text is longer than {LONG} tokens")
         for name, value in score(rig.task, kept, predictions).items():
             worst = min(worst, value)
-            if rig.data is None and not math.isclose(value, 100):
+            if rig.exact and not math.isclose(value, 100):
                 raise Broken(f"{form} form, {slots.count} slots: a perfect answer scores {value:.1f} by {name}")
     if worst < 90:
         raise Broken(f"a perfect answer scores {worst:.1f}")

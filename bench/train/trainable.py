@@ -58,7 +58,7 @@ def attach(resolved: ResolvedCell, backbone: Backbone) -> Attachment:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive("init", resolved.cell.stream_seed("init"), "attachment"))
         attachment: Attachment = resolved.method.attach(backbone, resolved.task).to(backbone.device)
-        _check_prompts(resolved.method, attachment)
+        _check_prompts(resolved.method, attachment, backbone)
     return attachment
 
 
@@ -79,14 +79,22 @@ def _check_parameters(method: Method, attachment: Attachment, head: nn.Module) -
 
 
 @torch.no_grad()
-def _check_prompts(method: Method, attachment: Attachment) -> None:
-    """UsageError unless encoder and model were told of the prompts: as many slots as it has vectors, and prefixes."""
+def _check_prompts(method: Method, attachment: Attachment, backbone: Backbone) -> None:
+    """UsageError unless encoder and model were told of the prompts: as many slots as it has vectors, and prefixes; and
+    unless the vectors are as wide as a word's embedding.
+    """
     prompts, count = attachment.prompts(), method.slots().count
     vectors = 0 if prompts.slots is None else len(prompts.slots)
     if vectors != count:
         raise UsageError(
             f"method {method.name!r} attaches {vectors} slot vectors, but the encoder lays {count} slots for it; "
             f"its slots() must return Slots({vectors})"
+        )
+    width = backbone.geometry.embedding
+    if prompts.slots is not None and prompts.slots.shape[1:] != (width,):
+        shape = tuple(prompts.slots.shape)
+        raise UsageError(
+            f"method {method.name!r} attaches slot vectors of shape {shape}; they must be ({count}, {width})"
         )
     if prompts.prefixes is not None and "prefixes" not in method.needs:
         raise UsageError(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from bench.check.finding import Skipped
 from bench.model.needs import HeadKind
 from bench.model.source import find_model
 from bench.plan.cells import plan
@@ -15,11 +16,10 @@ from bench.request import RunRequest
 from bench.runner import Runner
 from bench.store.store import Store
 from bench.train.options import Options
-from tests.conftest import SMALL, Workshop
-from tests.model.conformance import Skipped, backbone_of, cell_of, check, scores, trained
+from tests.conftest import SMALL, Quiet, Workshop
+from tests.model.conformance import check
 from tests.model.families import ENCODER_DECODERS, FAMILIES
 from tests.suites.layouts import LAYOUTS
-from tests.suites.test_task_conformance import Quiet
 
 HEADS: tuple[HeadKind, ...] = ("linear", "verbalizer")
 # Families that are tried whole with every run: one of each kind of attention, of positions and of reading.
@@ -58,7 +58,7 @@ def test_a_method_trains_what_it_should_is_repeated_and_restored_bit_for_bit(
     family, method, head, folders, fixed_superglue
 ):
     try:
-        check(Workshop(folders(family), fixed_superglue), method, head)
+        check(Workshop(folders(family), fixed_superglue).rig(), method, head)
     except Skipped as reason:
         pytest.skip(str(reason))
 
@@ -68,10 +68,11 @@ def test_two_equal_cells_give_equal_results(family, folders, fixed_superglue):
     """As `check` asks of every combination, but without anything that tells the two runs apart."""
     workshop = Workshop(folders(family), fixed_superglue)
     for method, head in (("ptv2", "linear"), ("finetune", "verbalizer")):
-        cell = cell_of(workshop, method, head)
-        (first, one), (second, two) = trained(workshop, cell), trained(workshop, cell)
-        assert all(torch.equal(tensor, second.stored()[name]) for name, tensor in first.stored().items())
-        assert scores(first, one) == scores(second, two)
+        rig, other = workshop.rig(), workshop.rig()
+        (cell,) = rig.cells(method, "rte", head=head)
+        first, second = rig.trained(cell), other.trained(cell)
+        assert all(torch.equal(tensor, second.lane.stored()[name]) for name, tensor in first.lane.stored().items())
+        assert first.scores() == second.scores()
 
 
 GROUPED = (
@@ -83,7 +84,9 @@ GROUPED = (
 def test_a_prefixs_size_is_the_formulas(family, folders, fixed_superglue):
     """P·2·L·kv_heads·head_dim and the head; of an encoder–decoder the encoder's layers."""
     workshop = Workshop(folders(family), fixed_superglue)
-    lane = workshop.lane(cell_of(workshop, "ptv2", "linear"), backbone_of(workshop))
+    rig = workshop.rig()
+    (cell,) = rig.cells("ptv2", "rte", head="linear")
+    lane = rig.lane(cell, rig.backbone())
     sizes = {name: tensor.numel() for name, tensor in lane.stored().items()}
     kv_heads = {"falcon": 1, **dict.fromkeys(GROUPED, 2)}.get(family, 4)
     assert sizes == {"prefixes": 6 * 2 * 2 * kv_heads * 8, "head.linear.weight": 2 * 32, "head.linear.bias": 2}

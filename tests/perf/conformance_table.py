@@ -24,12 +24,13 @@ import torch
 import transformers
 from transformers.utils import logging
 
+from bench.check.finding import Skipped
 from bench.model.families.config import family_of
 from bench.model.loading import load_backbone
 from bench.model.source import find_model, read_config
 from bench.registry import methods
 from tests.conftest import Workshop, write_superglue
-from tests.model.conformance import Skipped, check
+from tests.model.conformance import check
 from tests.model.families import FAMILIES
 from tests.model.test_written import difference
 
@@ -61,7 +62,7 @@ def ours(family: str, folder: Path, data: Path, method: str, notes: Notes) -> st
     found = []
     for head in ("linear", "verbalizer"):
         try:
-            check(Workshop(folder, data), method, head)
+            check(Workshop(folder, data).rig(), method, head)
             found.append(PASS)
         except Skipped as reason:
             found.append(notes.mark("skipped", str(reason).replace(f"model '{family}'", "the model")))

@@ -23,7 +23,7 @@ from bench.score.metrics import metrics_of
 from bench.score.predicted import PredictedRows
 from bench.store.store import Store
 from bench.train.options import Options
-from tests.suites.test_task_conformance import Quiet
+from tests.conftest import Quiet
 
 SMOKE = find_suite("smoke")
 
