@@ -36,6 +36,7 @@ class JointData:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._fingerprints: dict[str, str] = {}
+        self._checked: set[str] = set()
 
     def of(self, joint: Joint | None, method: Method, budgets: Mapping[str, Budget]) -> tuple[JointTask, ...]:
         """Those of one first stage, by the budgets of the suite's tasks. UsageError when one is not there."""
@@ -52,8 +53,10 @@ class JointData:
     def check(self, joint: Joint | None, method: Method) -> None:
         """UsageError when one of them is not where this machine should have it; no hub is asked."""
         for task in joint.tasks if joint else ():
-            with _naming_first_stage(task, method):
-                check_source(task, self._folder, ("train",))
+            if task.name not in self._checked:
+                self._checked.add(task.name)
+                with _naming_first_stage(task, method):
+                    check_source(task, self._folder, ("train",))
 
     def _fingerprint(self, task: Task, method: Method) -> str:
         if task.name not in self._fingerprints:

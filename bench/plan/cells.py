@@ -36,14 +36,16 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     methods, references = request.methods or suite.methods, request.models or suite.models
     planned = lines(suite, methods, request.set, request.sweep, request.trials)
     every_budget = budgets(suite, request.budget, request.sweep.get(BUDGET, {}))
-    _check_sources(request, suite, tasks, planned)
+    joint_data = JointData(request.data)
+    _check_sources(request, suite, tasks)
+    for line, task in product(planned, tasks):
+        joint_data.check(line.first.joint(task, suite), line.first)
     models, skips = chosen_models(references, proofs or {})
     data = {task.name: _of_data(request, task) for task in tasks}
     # the cells of each seed are made of one at seed 0
     shared: dict[str, Any] = {"suite": suite.name, "seed": 0, "protocol": request.protocol, "precision": precision}
     cells: list[Cell] = []
     trials: list[Cell] = []
-    joint_data = JointData(request.data)
     for model, task, line in product(models, tasks, planned):
         serving, unfit = fitting(line, task, model, suite, every_budget[0])
         skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
@@ -65,7 +67,7 @@ def _why_nothing(suite: Suite, methods: Iterable[str], models: Iterable[str], sk
     return "; ".join([*reasons, *(f"suite {suite.name!r} names no {name}; give --{name}" for name in lacking)])
 
 
-def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task], planned: list[Line]) -> None:
+def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task]) -> None:
     """UsageError for data that is not where this machine should have it."""
     if request.data and not any(task.source.local for task in tasks):
         raise UsageError(
@@ -73,8 +75,6 @@ def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task], planned
         )
     for task in tasks:
         check_source(task, request.data, task.splits(request.protocol))
-    for line, task in product(planned, tasks):
-        JointData(request.data).check(line.first.joint(task, suite), line.first)
 
 
 def _of_data(request: RunRequest, task: Task) -> dict[str, Any]:

@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError
 from bench.report.read import published as papers
 from bench.report.read.declared import declared_suites
 from bench.report.read.outcomes import outcomes
-from bench.report.statistics.findings import MARGIN, analyse
+from bench.report.statistics.findings import analyse
 from bench.report.tables.formats import comma_separated, latex, markdown
 from bench.report.tables.paper import paper_table
 from bench.report.tables.report import Report, with_tables
 from bench.report.tables.table import Table
+from bench.request import ReportRequest
 from bench.store.store import OtherFormat, Store
 
 TEXTS: dict[str, Callable[[Table], str]] = {"md": markdown, "csv": comma_separated, "tex": latex}
 IMAGES, PAGE = ("png", "svg"), "html"
-FORMATS = (*TEXTS, *IMAGES, PAGE)
-SAMPLES = 10  # predictions of a cell that the page shows
+DEFAULT = ReportRequest()
 
 
 def collect(
     paths: Collection[Path],
     usual: Mapping[str, Sequence[str]] | None = None,
     reference: str | None = None,
-    margin: float = MARGIN,
+    margin: float = DEFAULT.margin,
 ) -> Report:
     """Read results folders. `usual` names each suite's tasks to average, all of them for a suite not in it; by default
     those that the suites declare.
@@ -59,19 +59,12 @@ def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:
     return stores, [f"left out: {error}" for error in others]
 
 
-def check(formats: Collection[str]) -> None:
-    """UsageError for a format that is not written here."""
-    for name in formats:
-        if name not in FORMATS:
-            raise unknown("report format", name, FORMATS)
-
-
 def write(
     report: Report,
     formats: Collection[str],
     published: bool = False,
     to: Path | None = None,
-    samples: int = SAMPLES,
+    samples: int = DEFAULT.samples,
 ) -> list[Path]:
     """Write table-SUITE, verdicts-SUITE (.md, .csv, .tex), paper-SUITE.tex, figures (.png, .svg), report.html.
 
@@ -79,10 +72,9 @@ def write(
     and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, ablation-SUITE-SETTING per swept setting, and
     budget-SUITE-FIELD per swept field of the budget. All go to the folder `to`, by default report/ in the first results
     folder. With `published` the papers' numbers are laid over the scale figures. The page shows at most `samples`
-    predictions of a cell. UsageError for an unknown format, a folder that cannot be written to, or when the published
+    predictions of a cell. UsageError for a folder that cannot be written to, or when the published
     numbers are not there.
     """
-    check(formats)
     folder = to or report.folders[0] / "report"
     contents = {name: text.encode() for name, text in _texts(report, formats).items()}
     if {*IMAGES, PAGE} & {*formats}:

@@ -24,7 +24,7 @@ def rig(workshop: Workshop) -> Rig:
 
 
 @pytest.mark.parametrize(("method", "head", "rule"), CASES)
-def test_it_keeps_the_rules(rig, method, head, rule):
+def test_a_method_keeps_the_rules(rig, method, head, rule):
     try:
         rule(rig, method, "rte", head)
     except Skipped as reason:

@@ -53,7 +53,7 @@ def rigs(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Rigs:
 
 @every_rule
 @every_task
-def test_it_keeps_the_rules(task, rule, rigs):
+def test_a_task_keeps_the_rules(task, rule, rigs):
     rule(rigs.of(task))
 
 

@@ -25,8 +25,6 @@ from bench.report.statistics.summary import averages, summarise
 from bench.report.statistics.variance import shares
 from bench.report.statistics.verdicts import comparisons, sides_of
 
-MARGIN = 1.0  # points within which two methods match
-
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
@@ -55,9 +53,9 @@ def analyse(
     outcomes: Sequence[Outcome],
     suites: Suites,
     usual: Mapping[str, Sequence[str]],
-    reference: str | None = None,
-    margin: float = MARGIN,
-    problems: Sequence[str] = (),
+    reference: str | None,
+    margin: float,
+    problems: Sequence[str],
 ) -> Findings:
     """The findings of some outcomes. `usual` names each suite's tasks to average; all of them for a suite not in it.
     `suites` say what the tasks are.
