@@ -110,6 +110,22 @@ def test_imports_point_down() -> None:
     assert upwards == set()
 
 
+def test_the_page_lists_the_rooms_in_an_order_in_which_each_knows_those_above_it() -> None:
+    block = (ROOT / "bench" / "README.md").read_text().split("```")[1]
+    lines = [re.split(r"\s{2,}", line)[0] for line in block.strip().splitlines()]
+    listed = {name: number for number, line in enumerate(lines) for name in re.findall(r"\b[a-z]+\b", line)}
+    places = {name: place for name, place in listed.items() if name in ROOMS}
+    assert set(places) == set(ROOMS) - {"", "__main__"}
+    inside = [module for module in MODULES if room(module) in places]
+    below = {
+        (module, name)
+        for module in inside
+        for name in used_modules(module)
+        if places[room(name)] > places[room(module)]
+    }
+    assert below == set()
+
+
 def test_no_two_files_import_each_other() -> None:
     assert circles({module: used_modules(module) for module in MODULES}) == set()
 
