@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from bench.cell import Budget, Cell
 from bench.errors import UsageError
-from bench.report.files import check, collect
+from bench.report.files import collect
 from bench.store.record import Costs, Counts, CurvePoint, Parameters, Record
 from tests.report.conftest import write_report
 
@@ -43,11 +43,6 @@ def test_folders_are_merged(cell: Any, record: Any, store: Any) -> None:
     assert (row["mean"], row["n"]) == (61.0, 2)
 
 
-def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(UsageError, match="unknown report format 'pgn'; did you mean 'png'"):
-        check({"md", "pgn"})
-
-
 def test_a_folder_that_is_no_results_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a results folder"):
         write_report([tmp_path], {"md"}, {})
@@ -63,12 +58,12 @@ def test_a_place_that_cannot_be_written_to_is_a_usage_error(cell: Any, record: A
 def test_a_report_loads_no_deep_learning_library(cell: Any, record: Any, store: Any) -> None:
     made = store([record(cell(), 60.0)])
     code = (
-        "import sys; from pathlib import Path; from bench.report.files import FORMATS, TEXTS, collect, write\n"
+        "import sys; from pathlib import Path; from bench.report.files import IMAGES, PAGE, TEXTS, collect, write\n"
         "import bench.report.tables.console\n"
         "report = collect([Path(sys.argv[1])], {})\n"
         "write(report, TEXTS)\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "write(report, FORMATS, True)\n"
+        "write(report, (*TEXTS, *IMAGES, PAGE), True)\n"
         "assert not {'torch', 'transformers', 'datasets'} & set(sys.modules), sorted(sys.modules)\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
