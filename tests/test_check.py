@@ -239,6 +239,19 @@ def test_the_command_ends_with_1_where_a_rule_is_broken_and_with_2_where_a_name_
     assert "unknown suite 'superglu'" in bench.refusal(*bench("check", "--suite", "superglu"))
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--tasks", "rte"), "--tasks rte: of which suite? give --suite"),
+        (("--data", "nowhere"), "--data nowhere: no such folder"),
+        (("--suite", "superglue", "--tasks", "rtee"), "unknown task of suite 'superglue' 'rtee'; did you mean 'rte'"),
+        (("--plugin", "none.py"), "--plugin none.py: no such file"),
+    ],
+)
+def test_wrong_flags_of_the_command_are_one_line(bench: Bench, flags: tuple[str, ...], words: str) -> None:
+    assert words in bench.refusal(*bench("check", *flags))
+
+
 def test_a_built_in_method_is_checked_by_name(workshop: Workshop) -> None:
     ground = Ground("smoke", find_suite("smoke").models[0])
     first, second, *_ = check_method("ptv2", ground)

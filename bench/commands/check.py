@@ -14,7 +14,7 @@ from bench.check.finding import Finding
 from bench.check.folders import data_folder
 from bench.check.models import check_models
 from bench.commands.folders import RESULTS
-from bench.errors import unknown
+from bench.errors import UsageError, unknown
 from bench.registry import find_method, find_suite, load_plugin, suites
 from bench.request import CheckRequest, RunRequest
 from bench.task import Suite, Task
@@ -25,6 +25,10 @@ MARKS = {"passed": "passed ", "failed": "FAILED ", "skipped": "skipped", "told":
 
 def check_all(request: CheckRequest) -> int:
     """Print every finding; 1 when one failed, else 0. UsageError for a name that nobody knows."""
+    if request.tasks and request.suite is None:
+        raise UsageError(f"--tasks {','.join(request.tasks)}: of which suite? give --suite")
+    if request.data is not None and not request.data.is_dir():
+        raise UsageError(f"--data {request.data}: no such folder")
     plugins = [load_plugin(path) for path in request.plugin]
     methods = dict.fromkeys([*request.methods, *(name for plugin in plugins for name in plugin.methods)])
     for name in methods:
