@@ -95,7 +95,7 @@ def _texts(report: Report, formats: Collection[str]) -> dict[str, str]:
     for table in report.tables:
         texts |= _files(table, [name for name in TEXTS if name in formats], further.get(table.suite, ()))
     if "tex" in formats:
-        texts |= {f"paper-{suite}.tex": paper_table(report, suite) for suite in report.chosen}
+        texts |= {f"paper-{suite}.tex": paper_table(report, suite) for suite in report.averaged}
     for table in (table for tables in further.values() for table in tables):
         texts |= _files(table, [name for name in TEXTS if name in formats and name != "md"])
     for table in report.verdict_tables:

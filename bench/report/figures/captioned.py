@@ -52,7 +52,7 @@ def captioned_figures(report: Report, overlay: pd.DataFrame | None = None) -> li
     those of the report that agree in task, metric, model and method.
     """
     figures = []
-    for suite, tasks in report.chosen.items():
+    for suite, tasks in report.averaged.items():
         rows = SuiteRows(
             suite, tasks, *(part[part["suite"] == suite] for part in (report.frame, report.summary, report.averages))
         )
@@ -62,7 +62,7 @@ def captioned_figures(report: Report, overlay: pd.DataFrame | None = None) -> li
         for budget in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
             figures.append(_budgets(rows, budget))
         figures += _costs(rows)
-    if not report.chosen:
+    if not report.averaged:
         empty = Panel("score", (), {}, (), 0)
         figures.append(_lines("scale", [empty], "Nothing was measured", report.tables[0].notes))
     return figures

@@ -147,7 +147,7 @@ class _Entries:
             entry["stats"].append(_statistics(row, versus.get((*key, row["metric"]))))
         for (suite, model, label, task), place in list(self.places.items()):
             if task == AVERAGE:
-                parts = [self.places.get((suite, model, label, part)) for part in report.chosen.get(suite, ())]
+                parts = [self.places.get((suite, model, label, part)) for part in report.averaged.get(suite, ())]
                 self.values[place]["parts"] = [part for part in parts if part is not None]
 
     def place(self, key: EntryKey, method: str = "") -> int:

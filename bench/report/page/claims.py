@@ -54,7 +54,7 @@ class Claim:
 
 def claims(report: Report, embedded: Embedded) -> list[Claim]:
     """One claim per suite, those without any comparison too: they say why there is none."""
-    return [_claim(report, embedded, suite) for suite in report.chosen]
+    return [_claim(report, embedded, suite) for suite in report.averaged]
 
 
 def _claim(report: Report, embedded: Embedded, suite: str) -> Claim:
@@ -67,7 +67,7 @@ def _claim(report: Report, embedded: Embedded, suite: str) -> Claim:
     ordered = sizes.sort_values(["backbone_parameters", "model"], na_position="last")["model"]
     place = {str(model): number for number, model in enumerate(ordered)}
     overall = rows[rows["task"] == AVERAGE]
-    by_task = rows[rows["task"] != AVERAGE] if len(report.chosen[suite]) > 1 else rows.head(0)  # else the same again
+    by_task = rows[rows["task"] != AVERAGE] if len(report.averaged[suite]) > 1 else rows.head(0)  # else the same again
     reference, margin = ", ".join(sorted(set(rows["reference"]))), f"{float(rows['margin'].iloc[0]):g}"
     undecided = set(overall["label"]) - set(overall["label"][overall["verdict"] != "undecided"])
     by_label = sorted(overall.groupby("label"), key=lambda found: natural(str(found[0])))
@@ -93,7 +93,7 @@ def _claim(report: Report, embedded: Embedded, suite: str) -> Claim:
 
 
 def _lead(report: Report, suite: str, reference: str, margin: str) -> str:
-    tasks = report.chosen[suite]
+    tasks = report.averaged[suite]
     what = f"On {tasks[0]}" if len(tasks) == 1 else f"On the mean of {len(tasks)} tasks ({', '.join(tasks)})"
     within = f"within a margin of ±{margin} point{'' if margin == '1' else 's'}"
     return f"{what}, against {reference}, {within}, by the runs that trained:"

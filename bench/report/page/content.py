@@ -45,11 +45,11 @@ def describe(report: Report, embedded: Embedded) -> dict[str, Any]:
 
 def _title(report: Report) -> str:
     """The question that the page answers; of a report without comparisons what it holds."""
-    if not report.chosen:
+    if not report.averaged:
         return "Nothing was measured"
     compared = report.comparisons
     if compared.empty:
-        return f"Scores of {', '.join(report.chosen)}"
+        return f"Scores of {', '.join(report.averaged)}"
     reference = str(compared["reference"].iloc[0])
     labels = sorted(set(compared["label"]), key=natural)
     if len(labels) == 1:
@@ -65,7 +65,7 @@ def _kicker(report: Report, num_cells: int) -> str:
         return ", ".join(path.name for path in report.folders)
     counts = [(frame["label"], "method"), (frame["model"], "model"), (frame["task"], "task"), (frame["seed"], "seed")]
     parts = [f"{values.nunique()} {name}{'s' if values.nunique() > 1 else ''}" for values, name in counts]
-    suites = f"suite{'s' if len(report.chosen) > 1 else ''} {', '.join(report.chosen)}"
+    suites = f"suite{'s' if len(report.averaged) > 1 else ''} {', '.join(report.averaged)}"
     return f"{suites} · {' × '.join(parts)} · {num_cells:,} cells"
 
 

@@ -41,7 +41,7 @@ def page(report: Report, figures: Sequence[CaptionedFigure], num_samples: int) -
             for suite, own in styles.items()
         }
     }
-    shown = [for_page(figure) for figure in figures] if report.chosen else []
+    shown = [for_page(figure) for figure in figures] if report.averaged else []
     script = _text("script.js")
     context = describe(report, embedded) | {
         "figures": [inline(figure, number) for number, figure in enumerate(shown)],

@@ -137,10 +137,10 @@ def _statuses(report: Report, suite: str) -> dict[tuple[str, str, str], str]:
     """Per model, line and task what came of its cells; of the average, of all of them."""
     cells = report.frame[report.frame["suite"] == suite].drop_duplicates("id")
     found: dict[tuple[str, str, str], set[str]] = {}
-    chosen = set(report.chosen.get(suite, ()))
+    averaged = set(report.averaged.get(suite, ()))
     for model, label, task, status in zip(*(cells[name] for name in ("model", "label", "task", "status")), strict=True):
         found.setdefault((model, label, task), set()).add(status)
-        if task in chosen:
+        if task in averaged:
             found.setdefault((model, label, AVERAGE), set()).add(status)
     return {key: " ".join(sorted(values)) for key, values in found.items()}
 

@@ -93,7 +93,7 @@ def _chance(gains: np.ndarray, last: np.ndarray) -> float:
     return float(student.sf(gains.mean() / error, len(gains) - 1)) if error > 0 else 0.0
 
 
-def noted(compared: pd.DataFrame, rises: Mapping[LineKey, Rise], chosen: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def noted(compared: pd.DataFrame, rises: Mapping[LineKey, Rise], averaged: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """The comparisons (statistics.verdicts) with a note where one of the two lines still rises at its end."""
     if compared.empty or not rises:
         return compared
@@ -102,7 +102,7 @@ def noted(compared: pd.DataFrame, rises: Mapping[LineKey, Rise], chosen: Mapping
         suite, task, model = (str(row[name]) for name in ("suite", "task", "model"))
         parts = []
         for label, words in ((str(row["label"]), OWN), (str(row["reference"]), OTHER)):
-            tasks = [one for one in (chosen[suite] if task == AVERAGE else [task])
+            tasks = [one for one in (averaged[suite] if task == AVERAGE else [task])
                      if (suite, one, model, label) in rises]  # fmt: skip
             if tasks:
                 parts.append(words + (f" on {', '.join(tasks)}" if task == AVERAGE else ""))

@@ -54,11 +54,11 @@ class Sample:
 
 
 def samples(
-    frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], draws: CellDraws | None = None
+    frame: pd.DataFrame, averaged: Mapping[str, Sequence[str]], draws: CellDraws | None = None
 ) -> dict[SampleKey, Sample]:
-    """Every entry of a table that has a finished seed, and per suite the averages over its chosen tasks.
+    """Every entry of a table that has a finished seed, and per suite the averages over its `averaged` tasks.
 
-    Averages go by the names AVERAGE and MAIN; they have the seeds at which every chosen task is finished, and
+    Averages go by the names AVERAGE and MAIN; they have the seeds at which every averaged task is finished, and
     means over tasks as scores.
     """
     draws = draws or CellDraws()
@@ -75,11 +75,11 @@ def samples(
             failed=lost.get((suite, task, model, label, metric, "failed"), ()),
         )
         found[suite, task, model, label, metric] = sample
-        if rows["main"].iloc[0] and task in chosen.get(suite, ()):
+        if rows["main"].iloc[0] and task in averaged.get(suite, ()):
             mains.setdefault((suite, model, label), {})[task] = sample
     for (suite, model, label), of_tasks in mains.items():
-        if len(of_tasks) == len(chosen[suite]):
-            average = mean_sample([of_tasks[task] for task in chosen[suite]])
+        if len(of_tasks) == len(averaged[suite]):
+            average = mean_sample([of_tasks[task] for task in averaged[suite]])
             if average.seeds:
                 found[suite, AVERAGE, model, label, MAIN] = average
     return found

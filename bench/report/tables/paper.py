@@ -36,7 +36,7 @@ def paper_table(findings: Findings, suite: str) -> str:
     if summary.empty:
         return ""
     labels, left_out = shown_lines(frame)
-    columns = _columns(summary, findings.chosen[suite], main_metrics_of(findings.published))
+    columns = _columns(summary, findings.averaged[suite], main_metrics_of(findings.published))
     rows = summary_rows([summary, beside])
     names, key_text = _headings(labels)
     best = _best(rows, labels, columns, ranks)
@@ -66,9 +66,9 @@ def paper_table(findings: Findings, suite: str) -> str:
     )  # fmt: skip
 
 
-def _columns(summary: pd.DataFrame, chosen: Sequence[str], papers: set[TaskMetric]) -> list[TaskMetric]:
-    """The chosen tasks first, then the others by name; of each task the main metric, then what papers give."""
-    place = {task: number for number, task in enumerate(chosen)}
+def _columns(summary: pd.DataFrame, averaged: Sequence[str], papers: set[TaskMetric]) -> list[TaskMetric]:
+    """The averaged tasks first, then the others by name; of each task the main metric, then what papers give."""
+    place = {task: number for number, task in enumerate(averaged)}
     found = summary[["task", "metric", "main"]].drop_duplicates(["task", "metric"]).to_dict("records")
     kept = [row for row in found if row["main"] or (row["task"], row["metric"]) in papers]
     kept.sort(key=lambda row: (place.get(row["task"], len(place)), row["task"], not row["main"], row["metric"]))

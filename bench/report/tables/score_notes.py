@@ -31,7 +31,7 @@ def score_notes(findings: Findings, suite: str) -> tuple[str, ...]:
     )
     return (
         conditions(frame), *_passes(frame), *_joint(frame), *_cut(frame), ENTRIES_TEXT,
-        _average(findings.chosen[suite], findings.left_out[suite]), " ".join((TRIVIAL_TEXT, *_near_trivial(summary))),
+        _average(findings.averaged[suite], findings.left_out[suite]), " ".join((TRIVIAL_TEXT, *_near_trivial(summary))),
         *map(_published, papers_of(beside)), *rising_text(findings.rises, suite),
     )  # fmt: skip
 

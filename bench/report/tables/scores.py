@@ -33,7 +33,7 @@ def scores_table(findings: Findings, suite: str) -> Table:
     frame, summary, averages, beside = (
         part[part["suite"] == suite] for part in (findings.frame, findings.summary, findings.averages, findings.beside)
     )
-    averaged = findings.chosen[suite]
+    averaged = findings.averaged[suite]
     columns = _columns(summary, averaged)
     entries = summary_rows([summary, averages])
     lines = summary.groupby(["model", "label"])["backbone_parameters"].max().reset_index()
@@ -88,9 +88,9 @@ def problems(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _columns(summary: pd.DataFrame, chosen: Sequence[str]) -> list[tuple[str, str]]:
-    """(task, metric): the chosen tasks in their order, then the others by name; each one's main metric first."""
-    place = {task: number for number, task in enumerate(chosen)}
+def _columns(summary: pd.DataFrame, averaged: Sequence[str]) -> list[tuple[str, str]]:
+    """(task, metric): the averaged tasks in their order, then the others by name; each one's main metric first."""
+    place = {task: number for number, task in enumerate(averaged)}
     known = summary[["task", "metric", "main"]].drop_duplicates(["task", "metric"])
     triples = sorted(
         zip(known["task"], known["metric"], known["main"], strict=True),
@@ -99,9 +99,9 @@ def _columns(summary: pd.DataFrame, chosen: Sequence[str]) -> list[tuple[str, st
     return [(task, metric) for task, metric, _ in triples] + [(AVERAGE, "main")]
 
 
-def _heading(task: str, metric: str, chosen: Sequence[str]) -> str:
+def _heading(task: str, metric: str, averaged: Sequence[str]) -> str:
     if task == AVERAGE:
-        return "Average" if len(chosen) != 1 else f"Average ({chosen[0]})"
+        return "Average" if len(averaged) != 1 else f"Average ({averaged[0]})"
     return f"{task} {metric}".strip()
 
 
