@@ -48,15 +48,15 @@ def collect(
 
 def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:
     """The results folders; one of another format among several is left out and named."""
-    stores, others = [], []
+    stores, errors = [], []
     for path in paths:
         try:
             stores.append(Store.open(path))
         except OtherFormat as error:
-            others.append(error)
-    if others and not stores:
-        raise others[0]
-    return stores, [f"left out: {error}" for error in others]
+            errors.append(error)
+    if errors and not stores:
+        raise errors[0]
+    return stores, [f"left out: {error}" for error in errors]
 
 
 def write(

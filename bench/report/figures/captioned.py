@@ -59,8 +59,8 @@ def captioned_figures(report: Report, overlay: pd.DataFrame | None = None) -> li
         figures += _scale(rows, overlay)
         for ablation in ablations(sweep_points(rows.frame, rows.summary), tasks, report.published):
             figures.append(_ablation(rows, ablation, report.published))
-        for budget in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
-            figures.append(_budgets(rows, budget))
+        for ablation in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
+            figures.append(_budgets(rows, ablation))
         figures += _costs(rows)
     if not report.averaged:
         empty = Panel("score", (), {}, (), 0)

@@ -200,8 +200,11 @@ def average(parts: Sequence[Difference], together: float) -> Difference:
     wide = max(len(estimate.variances) for estimate in estimates)
     variances, degrees = [], []
     for at in range(wide):
-        shares = np.array([each.variances[at] for each in estimates if len(each.variances) > at]) / len(parts) ** 2
-        free = np.array([each.degrees[at] for each in estimates if len(each.degrees) > at])
+        shares = (
+            np.array([estimate.variances[at] for estimate in estimates if len(estimate.variances) > at])
+            / len(parts) ** 2
+        )
+        free = np.array([estimate.degrees[at] for estimate in estimates if len(estimate.degrees) > at])
         total = float(shares.sum())
         variances.append(total * (together if at < 2 else 1.0))
         degrees.append(total**2 / float((shares**2 / free).sum()) if total > 0 else float(free.min()))
@@ -215,8 +218,8 @@ def improvement(line: Sequence[Array], reference: Sequence[Array]) -> float:
     statistic over the number of pairs). Scores (S,) of each task.
     """
     shares = []
-    for scores, others in zip(line, reference, strict=True):
-        gaps = scores[:, None] - others[None, :]
+    for scores, reference_scores in zip(line, reference, strict=True):
+        gaps = scores[:, None] - reference_scores[None, :]
         shares.append(float((gaps > 0).mean() + 0.5 * (gaps == 0).mean()))
     return float(np.mean(shares)) if shares else float("nan")
 

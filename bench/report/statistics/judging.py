@@ -111,13 +111,13 @@ class Block:
         pairs = {task: (known.of.get((task, model, label)), known.of.get((task, model, reference))) for task in tasks}
         self.differences = {task: difference(*pair) for task, pair in pairs.items()}
         self.parted = {
-            task: (one.parted, other.parted)
-            for task, (one, other) in pairs.items()
-            if one is not None and other is not None
+            task: (side.parted, reference_side.parted)
+            for task, (side, reference_side) in pairs.items()
+            if side is not None and reference_side is not None
         }
-        line, others = [one for one, _ in self.parted.values()], [other for _, other in self.parted.values()]
+        line, references = [ours for ours, _ in self.parted.values()], [theirs for _, theirs in self.parted.values()]
         self.chances = {
-            task: (_chance(line, others, at), _chance(others, line, at)) for at, task in enumerate(self.parted)
+            task: (_chance(line, references, at), _chance(references, line, at)) for at, task in enumerate(self.parted)
         }
 
     def task(self, task: str) -> Tested:
@@ -133,17 +133,17 @@ class Block:
         """What is known of the average."""
         parts = {task: self.differences.get(task, difference(None, None)) for task in averaged}
         whole = average(list(parts.values()), together)
-        known = [task for task in averaged if task in self.parted]
-        about = MIXED if any(side.flat for task in known for side in self.parted[task]) else TRAINED
+        paired = [task for task in averaged if task in self.parted]
+        about = MIXED if any(side.flat for task in paired for side in self.parted[task]) else TRAINED
         chances = []
         for at in (0, 1):  # the line, the reference
-            flat = [task for task in known if self.parted[task][at].flat and not self.parted[task][1 - at].flat]
+            flat = [task for task in paired if self.parted[task][at].flat and not self.parted[task][1 - at].flat]
             if not flat:
                 chances.append((0.0, 0.0))
                 continue
             sign = -1 if at == 0 else 1
             gains = [sign * parts[task].tested.mean for task in flat]
-            line = [self.parted[task][at] for task in known]
+            line = [self.parted[task][at] for task in paired]
             level = average([_level(part) if task in flat else part for task, part in parts.items()], together)
             without = float(orders([level])[0, 1 - at])
             guard = min(flukes(line, _needed(gains, sign * whole.tested.mean * len(averaged))), without)

@@ -152,19 +152,19 @@ def crossings(compared: pd.DataFrame, sizes: Mapping[str, float]) -> pd.DataFram
 
 
 def _crossing(rows: list[dict[Any, Any]], names: Mapping[str, str]) -> dict[str, Any]:
-    known = [row for row in rows if not math.isnan(row["high"])]
-    if not known:
+    with_interval = [row for row in rows if not math.isnan(row["high"])]
+    if not with_interval:
         return {"model": "", "parameters": math.nan, "text": "no interval at any model"}
-    reached = [row for row in known if row["high"] >= 0]
+    reached = [row for row in with_interval if row["high"] >= 0]
     if not reached:
         return {
             "model": "",
             "parameters": math.nan,
-            "text": f"below it at every model up to {names[known[-1]['model']]}",
+            "text": f"below it at every model up to {names[with_interval[-1]['model']]}",
         }
     first = reached[0]
     text = f"{first['difference']:+.1f} [{first['low']:+.1f}, {first['high']:+.1f}] at {names[first['model']]}"
     text += "" if first["low"] > -first["margin"] else ", which may be more than the margin below it"
-    below = [names[row["model"]] for row in known[known.index(first) :] if row["high"] < 0]
+    below = [names[row["model"]] for row in with_interval[with_interval.index(first) :] if row["high"] < 0]
     text += f"; below it again at {', '.join(below)}" if below else ""
     return {"model": first["model"], "parameters": first["parameters"], "text": text}

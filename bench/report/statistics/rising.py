@@ -27,7 +27,7 @@ SIGNIFICANCE = 0.05
 LEAST_GAIN = 1.0  # points over the window: less would not change a verdict at the usual margin
 FEWEST = 4  # evaluations that a curve must have
 MOST_NAMED = 8
-OWN, OTHER = "still rising at its end", "the reference still rising at its end"
+LINE_RISES, REFERENCE_RISES = "still rising at its end", "the reference still rising at its end"
 MEANING = (
     "Still rising at its end: the selection score gains a point or more over the last third of the evaluations, in all "
     "seeds together beyond their spread (one-sided t-test at 5 %; of one seed the order of the last half, Kendall's "
@@ -101,9 +101,9 @@ def noted(compared: pd.DataFrame, rises: Mapping[LineKey, Rise], averaged: Mappi
     for row in compared.to_dict("records"):
         suite, task, model = (str(row[name]) for name in ("suite", "task", "model"))
         parts = []
-        for label, words in ((str(row["label"]), OWN), (str(row["reference"]), OTHER)):
-            tasks = [one for one in (averaged[suite] if task == AVERAGE else [task])
-                     if (suite, one, model, label) in rises]  # fmt: skip
+        for label, words in ((str(row["label"]), LINE_RISES), (str(row["reference"]), REFERENCE_RISES)):
+            tasks = [name for name in (averaged[suite] if task == AVERAGE else [task])
+                     if (suite, name, model, label) in rises]  # fmt: skip
             if tasks:
                 parts.append(words + (f" on {', '.join(tasks)}" if task == AVERAGE else ""))
         notes.append((*row["note"], *parts))

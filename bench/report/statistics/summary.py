@@ -93,8 +93,8 @@ def _with_interval(rows: pd.DataFrame, keys: list[str], columns: Columns, sample
     if rows.empty:
         return pd.DataFrame(columns=SUMMARY)
     summary = rows.groupby(keys, sort=True).agg(**columns).reset_index()
-    found = [samples.get(key) for key in summary[SUMMARY_KEYS].itertuples(index=False, name=None)]
-    ends = np.array([interval(estimate(sample)) if sample else (np.nan, np.nan) for sample in found])
+    row_samples = [samples.get(key) for key in summary[SUMMARY_KEYS].itertuples(index=False, name=None)]
+    ends = np.array([interval(estimate(sample)) if sample else (np.nan, np.nan) for sample in row_samples])
     lowest = [[lowest_score(metric)] for metric in summary["metric"]]
     summary[["low", "high"]] = ends.clip(lowest, HIGHEST)
     return summary[SUMMARY]

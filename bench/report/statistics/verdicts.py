@@ -91,8 +91,8 @@ def _beside(known: Sides, tasks: Sequence[str], question: Question, judgement: J
     every = [(line[task].sample.every_run, reference[task].sample.every_run) for task in line if task in reference]
     difference_all, chance = math.nan, math.nan
     if len(every) == len(tasks):
-        difference_all = float(np.mean([runs.mean() - others.mean() for runs, others in every]))
-        chance = improvement([runs for runs, _ in every], [others for _, others in every])
+        difference_all = float(np.mean([runs.mean() - reference_runs.mean() for runs, reference_runs in every]))
+        chance = improvement([runs for runs, _ in every], [reference_runs for _, reference_runs in every])
         left_out = [task for side in (line, reference) for task, parted in side.items() if parted.num_left_out]
         if left_out:
             notes.append(f"over all runs, lost ones at the trivial score: {difference_all:+.1f}".replace("-", "−"))

@@ -86,8 +86,8 @@ def _passes(frame: pd.DataFrame) -> tuple[str, ...]:
 
 def _joint(frame: pd.DataFrame) -> tuple[str, ...]:
     """A line on the lines that a first stage over several data sets came before."""
-    found = frame[frame["joint_steps"] > 0].groupby("label")["joint_steps"]
-    parts = [f"{label} {_span(int(steps.min()), int(steps.max()))}" for label, steps in found]
+    by_label = frame[frame["joint_steps"] > 0].groupby("label")["joint_steps"]
+    parts = [f"{label} {_span(int(steps.min()), int(steps.max()))}" for label, steps in by_label]
     return (
         (f"Steps on several data sets together, before and on top of the budget: {', '.join(parts)}.",) if parts else ()
     )

@@ -66,8 +66,8 @@ def _warnings(findings: Findings) -> tuple[str, ...]:
 def _numbers(findings: Findings, suite: str) -> pd.DataFrame:
     """The numbers behind a suite's table: a row per entry, the average among the tasks, published ones last."""
     parts = [findings.summary, findings.averages, findings.beside]
-    own = [part[part["suite"] == suite] for part in parts]
-    rows = pd.concat([part for part in own if len(part)] or [parts[0].head(0)], ignore_index=True)
+    of_suite = [part[part["suite"] == suite] for part in parts]
+    rows = pd.concat([part for part in of_suite if len(part)] or [parts[0].head(0)], ignore_index=True)
     counts = [name for name in SUMMARY if name.endswith("_parameters")]
     return rows.astype(dict.fromkeys(counts, "Int64"))[SUMMARY]  # %g would cut a large count to six figures
 
@@ -116,8 +116,8 @@ def _row(entries: SummaryRows, model: str, label: str, columns: list[tuple[str, 
 def _published(beside: pd.DataFrame, columns: list[tuple[str, str]]) -> dict[str, list[tuple[str, ...]]]:
     """Per model the rows of published numbers, without the model's name."""
     rows: dict[str, list[tuple[str, ...]]] = {}
-    for (model, label), own in beside.groupby(["model", "label"], sort=True):
-        scores = dict(zip(zip(own["task"], own["metric"], strict=True), own["mean"], strict=True))
+    for (model, label), of_line in beside.groupby(["model", "label"], sort=True):
+        scores = dict(zip(zip(of_line["task"], of_line["metric"], strict=True), of_line["mean"], strict=True))
         texts = [f"{scores[column]:.1f}" if column in scores else NOT_ASKED for column in columns]
         rows.setdefault(str(model), []).append((str(label), "", "", "", *texts))
     return rows
