@@ -48,15 +48,15 @@ def collect(
 
 def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:
     """The results folders; one of another format among several is left out and named."""
-    stores, others = [], []
+    stores, errors = [], []
     for path in paths:
         try:
             stores.append(Store.open(path))
         except OtherFormat as error:
-            others.append(error)
-    if others and not stores:
-        raise others[0]
-    return stores, [f"left out: {error}" for error in others]
+            errors.append(error)
+    if errors and not stores:
+        raise errors[0]
+    return stores, [f"left out: {error}" for error in errors]
 
 
 def write(
@@ -95,7 +95,7 @@ def _texts(report: Report, formats: Collection[str]) -> dict[str, str]:
     for table in report.tables:
         texts |= _files(table, [name for name in TEXTS if name in formats], further.get(table.suite, ()))
     if "tex" in formats:
-        texts |= {f"paper-{suite}.tex": paper_table(report, suite) for suite in report.chosen}
+        texts |= {f"paper-{suite}.tex": paper_table(report, suite) for suite in report.averaged}
     for table in (table for tables in further.values() for table in tables):
         texts |= _files(table, [name for name in TEXTS if name in formats and name != "md"])
     for table in report.verdict_tables:

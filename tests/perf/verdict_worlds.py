@@ -154,14 +154,14 @@ def paired(one: Sample, other: Sample) -> Sample:
 
 
 def paired_rule(
-    questions: Sequence[Question], entries: Mapping[SideKey, Sample], chosen: Sequence[str], margin: float
+    questions: Sequence[Question], entries: Mapping[SideKey, Sample], averaged: Sequence[str], margin: float
 ) -> list[Judgement]:
     """The verdicts of before: means over the seeds that both finished, paired by seed, Holm over the averages and over
     all tasks.
     """
     differences = []
     for one in questions:
-        tasks = chosen if one.task == AVERAGE else [one.task]
+        tasks = averaged if one.task == AVERAGE else [one.task]
         parts = [entries.get((task, one.model, name)) for name in (one.label, REFERENCE) for task in tasks]
         known = [_projected(part, task) for part, task in zip(parts, [*tasks, *tasks], strict=True) if part]
         common = set.intersection(*(set(part.seeds) for part in known))
@@ -199,15 +199,15 @@ def simulate(world: World, num_seeds: int, suites: int, before: bool = False, se
     for suite in range(suites):
         generator = np.random.default_rng([seed, suite, num_seeds, *world.name.encode()])
         entries = draw(world, num_seeds, generator)
-        chosen = [str(task) for task in range(world.tasks)]
+        averaged = [str(task) for task in range(world.tasks)]
         questions = [
             Question(task, str(model), name, REFERENCE)
-            for task in (*chosen, AVERAGE) for model in range(world.models) for name in world.truths
+            for task in (*averaged, AVERAGE) for model in range(world.models) for name in world.truths
         ]  # fmt: skip
         if before:
-            found = paired_rule(questions, entries, chosen, world.margin)
+            found = paired_rule(questions, entries, averaged, world.margin)
         else:
-            found = judge(questions, sides(entries, chosen), chosen, world.margin)
+            found = judge(questions, sides(entries, averaged), averaged, world.margin)
         wrong: dict[tuple[str, str, str], bool] = {}
         for question, one in zip(questions, found, strict=True):
             average = question.task == AVERAGE

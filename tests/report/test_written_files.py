@@ -33,7 +33,7 @@ def test_each_suite_has_its_table(cell: Any, record: Any, store: Any) -> None:
 
 def test_a_suite_without_a_named_average_averages_all_its_tasks(cell: Any, record: Any, store: Any) -> None:
     made = store([record(cell("a"), 60.0), record(cell("b"), 70.0)])
-    assert collect([made.path], {}).chosen == {"superglue": ("a", "b")}
+    assert collect([made.path], {}).averaged == {"superglue": ("a", "b")}
 
 
 def test_folders_are_merged(cell: Any, record: Any, store: Any) -> None:

@@ -69,7 +69,7 @@ def ablations(points: Sequence[SweepPoint], tasks: Sequence[str], overlay: pd.Da
         if value_type(lines) == "choice":
             choices.append(setting)
             continue
-        drawn_as_lines |= {name for line in lines for name, _ in line.others}
+        drawn_as_lines |= {name for line in lines for name, _ in line.differing}
         figures.append(along_lines(setting, ordered(lines, tasks), overlay))
     for setting in choices:
         if setting == HEAD or setting not in drawn_as_lines:
@@ -221,7 +221,7 @@ def _published_lines(line: Sweep, overlay: pd.DataFrame | None) -> list[tuple[st
 
 def _looks_like(name: str, line: Sweep, lines: Sequence[Sweep]) -> str:
     """The measured line that a published one of this name looks like, or its own name where there is none."""
-    return counterpart(name, [other.name for other in lines if other.first.method == line.first.method]) or name
+    return counterpart(name, [sweep.name for sweep in lines if sweep.first.method == line.first.method]) or name
 
 
 def _published(name: str, paper: str, looks_like: str, points: Iterable[Point]) -> Curve:

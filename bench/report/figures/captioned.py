@@ -52,17 +52,17 @@ def captioned_figures(report: Report, overlay: pd.DataFrame | None = None) -> li
     those of the report that agree in task, metric, model and method.
     """
     figures = []
-    for suite, tasks in report.chosen.items():
+    for suite, tasks in report.averaged.items():
         rows = SuiteRows(
             suite, tasks, *(part[part["suite"] == suite] for part in (report.frame, report.summary, report.averages))
         )
         figures += _scale(rows, overlay)
         for ablation in ablations(sweep_points(rows.frame, rows.summary), tasks, report.published):
             figures.append(_ablation(rows, ablation, report.published))
-        for budget in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
-            figures.append(_budgets(rows, budget))
+        for ablation in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
+            figures.append(_budgets(rows, ablation))
         figures += _costs(rows)
-    if not report.chosen:
+    if not report.averaged:
         empty = Panel("score", (), {}, (), 0)
         figures.append(_lines("scale", [empty], "Nothing was measured", report.tables[0].notes))
     return figures

@@ -57,31 +57,32 @@ class Panel:
 
 
 def average_panel(
-    summary: pd.DataFrame, averages: pd.DataFrame, chosen: Sequence[str], overlay: pd.DataFrame | None
+    summary: pd.DataFrame, averages: pd.DataFrame, averaged: Sequence[str], overlay: pd.DataFrame | None
 ) -> Panel:
     """The suite's average against model size, with the mean of the trivial baselines, and each task's of a few tasks.
 
-    `summary` and `averages` hold one suite; `overlay` are published numbers or None.
+    `summary` and `averages` hold one suite, `averaged` are the tasks of its average; `overlay` are published numbers or
+    None.
     """
     main = _main_metrics(summary)
-    tasks = [task for task in chosen if task in main]
-    few = len(chosen) <= FEW_TASKS
+    tasks = [task for task in averaged if task in main]
+    few = len(averaged) <= FEW_TASKS
     baselines = {task: _baseline(summary, task) for task in tasks} if few else {}
     if len(baselines) == 1:
         baselines = {"": baselines[tasks[0]]}
     elif tasks:
         baselines["mean"] = float(averages["trivial"].mean())
-    title = f"mean of {', '.join(chosen) if few else f'{len(chosen)} tasks'}"
-    if len(chosen) == 1:
-        title = _with_metric(chosen[0], main)
-    wanted = {task: main[task] for task in tasks} if len(tasks) == len(chosen) else {}
+    title = f"mean of {', '.join(averaged) if few else f'{len(averaged)} tasks'}"
+    if len(averaged) == 1:
+        title = _with_metric(averaged[0], main)
+    wanted = {task: main[task] for task in tasks} if len(tasks) == len(averaged) else {}
     return _panel(title, averages, baselines, _published_means(overlay, wanted))
 
 
-def task_panels(summary: pd.DataFrame, chosen: Sequence[str], overlay: pd.DataFrame | None) -> list[Panel]:
-    """One panel per task with its main metric: the chosen tasks first, then the others by name."""
+def task_panels(summary: pd.DataFrame, averaged: Sequence[str], overlay: pd.DataFrame | None) -> list[Panel]:
+    """One panel per task with its main metric: the averaged tasks first, then the others by name."""
     main = _main_metrics(summary)
-    order = [task for task in chosen if task in main] + sorted(set(main) - set(chosen))
+    order = [task for task in averaged if task in main] + sorted(set(main) - set(averaged))
     panels = []
     for task in order:
         rows = summary[(summary["task"] == task) & summary["main"].astype(bool)]

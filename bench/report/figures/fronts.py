@@ -106,7 +106,7 @@ def _short(name: str) -> str:
 
 def _marker_sizes(panels: Sequence[CostPanel]) -> dict[float, float]:
     """By the backbone's size, in even steps from the smallest model to the largest."""
-    found = sorted({spot.size for panel in panels for spot in panel.spots if math.isfinite(spot.size)})
-    step = (LARGE - SMALL) / max(1, len(found) - 1)
+    backbones = sorted({spot.size for panel in panels for spot in panel.spots if math.isfinite(spot.size)})
+    step = (LARGE - SMALL) / max(1, len(backbones) - 1)
     middle = (SMALL + LARGE) / 2
-    return {size: SMALL + step * place if len(found) > 1 else middle for place, size in enumerate(found)}
+    return {size: SMALL + step * place if len(backbones) > 1 else middle for place, size in enumerate(backbones)}

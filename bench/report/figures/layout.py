@@ -127,8 +127,8 @@ def spread(places: Sequence[float], gap: float, low: float = -math.inf, high: fl
     for number in order:
         members, middle = [number], places[number]
         while groups:
-            before, other = groups[-1]
-            if other + gap * (len(before) - 1) / 2 + gap <= middle - gap * (len(members) - 1) / 2:
+            before, middle_before = groups[-1]
+            if middle_before + gap * (len(before) - 1) / 2 + gap <= middle - gap * (len(members) - 1) / 2:
                 break
             groups.pop()
             members = before + members

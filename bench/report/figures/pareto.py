@@ -50,15 +50,15 @@ class CostPanel:
     lacking: tuple[str, ...]
 
 
-def cost_panels(frame: pd.DataFrame, averages: pd.DataFrame, chosen: Sequence[str]) -> list[CostPanel]:
+def cost_panels(frame: pd.DataFrame, averages: pd.DataFrame, averaged: Sequence[str]) -> list[CostPanel]:
     """A panel per cost in which at least two points differ; `frame` and `averages` hold one suite.
 
-    Scores are the averages over the chosen tasks. Parameters and seconds are means over tasks and seeds, memory is the
-    most over them. What is not finished on every chosen task has no point.
+    Scores are the averages over the `averaged` tasks. Parameters and seconds are means over tasks and seeds, memory is
+    the most over them. What is not finished on every averaged task has no point.
     """
     scored = averages[averages["mean"].notna()]
     models = model_names(averages["model"])
-    cells = frame[frame["main"].astype(bool) & frame["task"].isin(chosen) & (frame["status"] == "done")]
+    cells = frame[frame["main"].astype(bool) & frame["task"].isin(averaged) & (frame["status"] == "done")]
     trivial = float(averages["trivial"].mean()) if len(averages) else math.nan
     panels = []
     for column, x_label, unit, how in COSTS:

@@ -62,15 +62,15 @@ def embed(report: Report, num_samples: int) -> Embedded:
     so.
     """
     cells = report.frame.drop_duplicates(["suite", "id"])
-    found = {(outcome.cell.suite, outcome.cell.id): outcome for outcome in report.outcomes}
+    by_suite_and_id = {(outcome.cell.suite, outcome.cell.id): outcome for outcome in report.outcomes}
     entries = _Entries(report)
     keyed = [
-        (found[suite, cell_id], entries.place((suite, model, label, task)))
+        (by_suite_and_id[suite, cell_id], entries.place((suite, model, label, task)))
         for suite, cell_id, model, label, task in zip(
             *(cells[name] for name in ("suite", "id", "model", "label", "task")), strict=True
         )
     ]
-    done = [number for number, (one, _) in enumerate(keyed) if one.record and one.record.status == "done"]
+    done = [number for number, (outcome, _) in enumerate(keyed) if outcome.record and outcome.record.status == "done"]
     order = _seeds_in_turn(done, [place for _, place in keyed])
     curves, sampled = set(order[:MOST_CURVES]), set(order[:MOST_SAMPLED])
     samples = PredictionSamples(num_samples)
@@ -84,7 +84,7 @@ def embed(report: Report, num_samples: int) -> Embedded:
         row |= {"reason": outcome.reason or None}
         row |= {"settings": settings.place(outcome.cell.settings), "setup": setups.place(_setup(outcome))}
         if outcome.cell.tried:
-            row |= {"tried": trials.place([_trial(by_id.get(each), each) for each in outcome.cell.tried])}
+            row |= {"tried": trials.place([_trial(by_id.get(trial_id), trial_id) for trial_id in outcome.cell.tried])}
         if outcome.record is not None:
             row |= {"provenance": provenance.place(outcome.record.provenance)}
             row |= _outcome(outcome, entry["metrics"], number in curves)
@@ -147,7 +147,7 @@ class _Entries:
             entry["stats"].append(_statistics(row, versus.get((*key, row["metric"]))))
         for (suite, model, label, task), place in list(self.places.items()):
             if task == AVERAGE:
-                parts = [self.places.get((suite, model, label, part)) for part in report.chosen.get(suite, ())]
+                parts = [self.places.get((suite, model, label, part)) for part in report.averaged.get(suite, ())]
                 self.values[place]["parts"] = [part for part in parts if part is not None]
 
     def place(self, key: EntryKey, method: str = "") -> int:

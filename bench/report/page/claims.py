@@ -54,7 +54,7 @@ class Claim:
 
 def claims(report: Report, embedded: Embedded) -> list[Claim]:
     """One claim per suite, those without any comparison too: they say why there is none."""
-    return [_claim(report, embedded, suite) for suite in report.chosen]
+    return [_claim(report, embedded, suite) for suite in report.averaged]
 
 
 def _claim(report: Report, embedded: Embedded, suite: str) -> Claim:
@@ -62,15 +62,15 @@ def _claim(report: Report, embedded: Embedded, suite: str) -> Claim:
     if rows.empty:
         lead = "No verdict: there is nothing to compare, since the reference or every other method has no score here."
         return Claim(suite, "", "", lead, (), 0, (), (), (), 0, "", ())
-    own = report.frame[report.frame["suite"] == suite]
-    sizes = own.groupby("model")["backbone_parameters"].max().reset_index()
+    frame = report.frame[report.frame["suite"] == suite]
+    sizes = frame.groupby("model")["backbone_parameters"].max().reset_index()
     ordered = sizes.sort_values(["backbone_parameters", "model"], na_position="last")["model"]
     place = {str(model): number for number, model in enumerate(ordered)}
     overall = rows[rows["task"] == AVERAGE]
-    by_task = rows[rows["task"] != AVERAGE] if len(report.chosen[suite]) > 1 else rows.head(0)  # else the same again
+    by_task = rows[rows["task"] != AVERAGE] if len(report.averaged[suite]) > 1 else rows.head(0)  # else the same again
     reference, margin = ", ".join(sorted(set(rows["reference"]))), f"{float(rows['margin'].iloc[0]):g}"
     undecided = set(overall["label"]) - set(overall["label"][overall["verdict"] != "undecided"])
-    by_label = sorted(overall.groupby("label"), key=lambda found: natural(str(found[0])))
+    by_label = sorted(overall.groupby("label"), key=lambda group: natural(str(group[0])))
     lines = [_line(str(label), of_label, margin, place) for label, of_label in by_label]
     if len(lines) > MOST_LINES:  # what is decided must not be among those left out
         lines.sort(key=lambda line: line.label in undecided)
@@ -93,23 +93,23 @@ def _claim(report: Report, embedded: Embedded, suite: str) -> Claim:
 
 
 def _lead(report: Report, suite: str, reference: str, margin: str) -> str:
-    tasks = report.chosen[suite]
+    tasks = report.averaged[suite]
     what = f"On {tasks[0]}" if len(tasks) == 1 else f"On the mean of {len(tasks)} tasks ({', '.join(tasks)})"
     within = f"within a margin of ±{margin} point{'' if margin == '1' else 's'}"
     return f"{what}, against {reference}, {within}, by the runs that trained:"
 
 
 def _line(label: str, rows: pd.DataFrame, margin: str, place: Mapping[str, int]) -> ClaimLine:
-    found: dict[str, list[str]] = {verdict: [] for verdict in (*SIGNS, WITHOUT)}
+    by_verdict: dict[str, list[str]] = {verdict: [] for verdict in (*SIGNS, WITHOUT)}
     names = model_names(place)
     for row in sorted(rows.to_dict("records"), key=lambda row: place[row["model"]]):
-        found[row["verdict"] if row["n_seeds"] else WITHOUT].append(names[row["model"]])
-    return ClaimLine(label, verdict_text(found, str(rows["reference"].iloc[0]), margin) + ".")
+        by_verdict[row["verdict"] if row["n_seeds"] else WITHOUT].append(names[row["model"]])
+    return ClaimLine(label, verdict_text(by_verdict, str(rows["reference"].iloc[0]), margin) + ".")
 
 
-def verdict_text(found: Mapping[str, Sequence[str]], reference: str, margin: str) -> str:
+def verdict_text(by_verdict: Mapping[str, Sequence[str]], reference: str, margin: str) -> str:
     """The models of each verdict as one phrase: "matches finetune within ±1 at 2 of 3 sizes; worse at 1 (tiny)"."""
-    total = sum(map(len, found.values()))
+    total = sum(map(len, by_verdict.values()))
     words = {
         "matches": f"matches {reference} within ±{margin}",
         "better": f"is better than {reference}",
@@ -118,17 +118,17 @@ def verdict_text(found: Mapping[str, Sequence[str]], reference: str, margin: str
         WITHOUT: f"has {WITHOUT} with {reference}",
     }
     parts: list[str] = []
-    for verdict, models in found.items():
+    for verdict, models in by_verdict.items():
         if not models:
             continue
-        said = verdict if parts else words[verdict]
+        phrase = verdict if parts else words[verdict]
         if total == 1:
-            parts.append(f"{said} with {models[0]}")
+            parts.append(f"{phrase} with {models[0]}")
             continue
         count = f"{len(models)}" if parts else "all" if len(models) == total else f"{len(models)} of {total} sizes"
         count = f"all {total} sizes" if count == "all" else count
         named = f" ({', '.join(models)})" if len(models) < total and len(models) <= FEW_NAMES else ""
-        parts.append(f"{said} at {count}{named}")
+        parts.append(f"{phrase} at {count}{named}")
     return "; ".join(parts)
 
 

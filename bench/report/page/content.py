@@ -45,11 +45,11 @@ def describe(report: Report, embedded: Embedded) -> dict[str, Any]:
 
 def _title(report: Report) -> str:
     """The question that the page answers; of a report without comparisons what it holds."""
-    if not report.chosen:
+    if not report.averaged:
         return "Nothing was measured"
     compared = report.comparisons
     if compared.empty:
-        return f"Scores of {', '.join(report.chosen)}"
+        return f"Scores of {', '.join(report.averaged)}"
     reference = str(compared["reference"].iloc[0])
     labels = sorted(set(compared["label"]), key=natural)
     if len(labels) == 1:
@@ -65,7 +65,7 @@ def _kicker(report: Report, num_cells: int) -> str:
         return ", ".join(path.name for path in report.folders)
     counts = [(frame["label"], "method"), (frame["model"], "model"), (frame["task"], "task"), (frame["seed"], "seed")]
     parts = [f"{values.nunique()} {name}{'s' if values.nunique() > 1 else ''}" for values, name in counts]
-    suites = f"suite{'s' if len(report.chosen) > 1 else ''} {', '.join(report.chosen)}"
+    suites = f"suite{'s' if len(report.averaged) > 1 else ''} {', '.join(report.averaged)}"
     return f"{suites} · {' × '.join(parts)} · {num_cells:,} cells"
 
 
@@ -75,7 +75,7 @@ def _choices(report: Report) -> dict[str, list[dict[str, str]]]:
     models = model_names(frame["model"])
     sizes = frame.groupby("model")["backbone_parameters"].max().sort_values(kind="stable")
     plain = {name: sorted(set(frame[name])) for name in ("task", "method", "status")}
-    choices = {name: [{"value": str(value), "text": str(value)} for value in found] for name, found in plain.items()}
+    choices = {name: [{"value": str(value), "text": str(value)} for value in values] for name, values in plain.items()}
     by_size = [{"value": str(model), "text": models[model]} for model in sizes.index]
     return {"task": choices["task"], "model": by_size, "method": choices["method"], "status": choices["status"]}
 
@@ -108,10 +108,10 @@ def _provenance(report: Report, embedded: Embedded) -> list[tuple[str, str]]:
 
 def _commands(embedded: Embedded) -> list[str]:
     """The distinct commands that measured the cells, the first one first."""
-    found: dict[str, str] = {}
+    first_start: dict[str, str] = {}
     for outcome in embedded.outcomes:
         command = outcome.record.provenance.get("command") if outcome.record else None
         if outcome.record and isinstance(command, list):
             text = shlex.join(map(str, command))
-            found[text] = min(found.get(text, outcome.record.started), outcome.record.started)
-    return sorted(found, key=lambda text: (found[text], text))
+            first_start[text] = min(first_start.get(text, outcome.record.started), outcome.record.started)
+    return sorted(first_start, key=lambda text: (first_start[text], text))

@@ -46,12 +46,12 @@ class PageFigure:
 
 def inline(figure: PageFigure, number: int) -> dict[str, object]:
     """What the template shows of a figure, the one of that number on its page."""
-    wide = _own(figure.svg, f"p{number}w-", "wide many" if figure.many else "wide")
-    narrow = _own(figure.narrow, f"p{number}n-", "narrow") if figure.narrow else Markup()
+    wide = _svg_element(figure.svg, f"p{number}w-", "wide many" if figure.many else "wide")
+    narrow = _svg_element(figure.narrow, f"p{number}n-", "narrow") if figure.narrow else Markup()
     return {"name": figure.name, "wide": wide, "narrow": narrow, "heading": figure.heading, "notes": figure.notes}
 
 
-def _own(svg: str, prefix: str, css_class: str) -> Markup:
+def _svg_element(svg: str, prefix: str, css_class: str) -> Markup:
     """The svg element alone, without metadata, comments and namespaces; ids begin with the prefix."""
     start = svg.index("<svg")
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[start:], flags=re.S)
@@ -60,7 +60,7 @@ def _own(svg: str, prefix: str, css_class: str) -> Markup:
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}", text)
     text = re.sub(r'(<svg\b[^>]*?)\s+height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg\b[^>]*?)\s+width="([^"]*)"', r'\1 style="--drawn: \2"', text, count=1)
-    text = re.sub(r"#[0-9a-fA-F]{6}\b", lambda found: _variable(found[0]), text)
+    text = re.sub(r"#[0-9a-fA-F]{6}\b", lambda match: _variable(match[0]), text)
     return Markup(re.sub(r"^<svg", f'<svg class="{css_class}" aria-hidden="true"', text))
 
 

@@ -32,7 +32,7 @@ def _svg(drawing: Drawing) -> str:
 
 def line_styles(report: Report, figures: Sequence[CaptionedFigure]) -> dict[str, Mapping[str, Style]]:
     """Per suite how the lines of its scale figure look."""
-    of_suite = {f"scale-{suite}": suite for suite in report.chosen}
+    of_suite = {f"scale-{suite}": suite for suite in report.averaged}
     return {
         of_suite[figure.name]: assign_styles(curve for panel in figure.panels for curve in panel.curves)
         for figure in figures

@@ -37,15 +37,17 @@ def page(report: Report, figures: Sequence[CaptionedFigure], num_samples: int) -
     styles = line_styles(report, figures)
     data = embedded.data | {
         "glyphs": {
-            suite: {label: [marker_path(style.marker), glyph_colour(style)] for label, style in own.items()}
-            for suite, own in styles.items()
+            suite: {label: [marker_path(style.marker), glyph_colour(style)] for label, style in of_suite.items()}
+            for suite, of_suite in styles.items()
         }
     }
-    shown = [for_page(figure) for figure in figures] if report.chosen else []
+    shown = [for_page(figure) for figure in figures] if report.averaged else []
     script = _text("script.js")
     context = describe(report, embedded) | {
         "figures": [inline(figure, number) for number, figure in enumerate(shown)],
-        "glyphs": {suite: {label: glyph(style) for label, style in own.items()} for suite, own in styles.items()},
+        "glyphs": {
+            suite: {label: glyph(style) for label, style in of_suite.items()} for suite, of_suite in styles.items()
+        },
         "style": Markup(_text("style.css")),
         "script": Markup(script),
         "script_hash": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

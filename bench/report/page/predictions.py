@@ -37,12 +37,12 @@ class PredictionSamples:
             self.examples[key], self._kinds[key] = _examples(store, key, [rows[at] for at in places])
         if [example["id"] for example in self.examples[key]] != [rows[at]["id"] for at in places]:
             return {}  # not the rows that the key stands for
-        said = [list(rows[at]["predicted"]) for at in places]
+        predicted = [list(rows[at]["predicted"]) for at in places]
         right = [is_right(rows[at]["label"], rows[at]["predicted"], self._kinds[key]) for at in places]
         return {
             "examples": key,
-            "said": [texts[:MOST_WORDS] for texts in said],
-            "right": [None if one is None else int(one) for one in right],
+            "said": [texts[:MOST_WORDS] for texts in predicted],
+            "right": [None if answer is None else int(answer) for answer in right],
         }
 
 
@@ -79,10 +79,10 @@ def _examples(store: Store, key: str, predicted: Examples) -> tuple[Examples, st
     try:
         kind = (pq.read_schema(path).metadata or {}).get(b"kind", b"").decode()
         wanted = [row["id"] for row in predicted]
-        found = pq.read_table(path, filters=[("id", "in", wanted)]).to_pylist()
+        examples = pq.read_table(path, filters=[("id", "in", wanted)]).to_pylist()
     except (OSError, pa.ArrowException):
-        kind, found = "", []
-    by_id = {row["id"]: row for row in found}
+        kind, examples = "", []
+    by_id = {row["id"]: row for row in examples}
     return [_example(row, by_id.get(row["id"], {})) for row in predicted], kind
 
 

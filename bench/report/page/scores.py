@@ -136,13 +136,13 @@ def _sort(value: float) -> Any:
 def _statuses(report: Report, suite: str) -> dict[tuple[str, str, str], str]:
     """Per model, line and task what came of its cells; of the average, of all of them."""
     cells = report.frame[report.frame["suite"] == suite].drop_duplicates("id")
-    found: dict[tuple[str, str, str], set[str]] = {}
-    chosen = set(report.chosen.get(suite, ()))
+    statuses: dict[tuple[str, str, str], set[str]] = {}
+    averaged = set(report.averaged.get(suite, ()))
     for model, label, task, status in zip(*(cells[name] for name in ("model", "label", "task", "status")), strict=True):
-        found.setdefault((model, label, task), set()).add(status)
-        if task in chosen:
-            found.setdefault((model, label, AVERAGE), set()).add(status)
-    return {key: " ".join(sorted(values)) for key, values in found.items()}
+        statuses.setdefault((model, label, task), set()).add(status)
+        if task in averaged:
+            statuses.setdefault((model, label, AVERAGE), set()).add(status)
+    return {key: " ".join(sorted(values)) for key, values in statuses.items()}
 
 
 def _best(report: Report, suite: str) -> set[tuple[str, str, str]]:

@@ -23,14 +23,14 @@ def line_names(cells: Sequence[Cell], with_budget: bool = True) -> list[str]:
     Without `with_budget` it means: by the seed and the budget alone.
     """
     names = _most_explicit(cells)
-    found: dict[Hashable, set[str]] = defaultdict(set)
+    values_at: dict[Hashable, set[str]] = defaultdict(set)
     facets = [_facets(cell, name, with_budget) for cell, name in zip(cells, names, strict=True)]
     for cell_facets in facets:
         for _, place, value in cell_facets:
-            found[place].add(value)
+            values_at[place].add(value)
     telling: set[Hashable] = set()
     for cell, name, cell_facets in zip(cells, names, facets, strict=True):
-        telling |= {_marked(cell, name, facet) for facet, place, _ in cell_facets if len(found[place]) > 1}
+        telling |= {_marked(cell, name, facet) for facet, place, _ in cell_facets if len(values_at[place]) > 1}
     result = []
     for cell, name, cell_facets in zip(cells, names, facets, strict=True):
         marks = [value for facet, _, value in cell_facets if _marked(cell, name, facet) in telling]

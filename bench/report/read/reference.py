@@ -21,22 +21,22 @@ def references(frame: pd.DataFrame, asked: str | None, usual: Sequence[str]) -> 
     lines = {
         str(suite): dict(zip(rows["label"], rows["method"], strict=True)) for suite, rows in frame.groupby("suite")
     }
-    chosen: References = {}
+    reference_of: References = {}
     problems = []
     any_called = False
     for suite, methods in lines.items():
         candidates = next((called for name in ([asked] if asked else usual) if (called := _called(methods, name))), [])
         any_called |= bool(candidates)
-        others = [label for label in methods if label not in candidates]
-        if not candidates and len(others) > 1:
-            problems.append(f"{suite}: no line to compare with; --reference takes one of {', '.join(sorted(others))}")
+        compared = [label for label in methods if label not in candidates]
+        if not candidates and len(compared) > 1:
+            problems.append(f"{suite}: no line to compare with; --reference takes one of {', '.join(sorted(compared))}")
         unlike = []
-        for label in others if candidates else ():
+        for label in compared if candidates else ():
             alike = candidates
             if len(candidates) > 1:
                 alike = [candidate for candidate in candidates if _marks(candidate) == _marks(label)]
             if len(alike) == 1:
-                chosen[suite, label] = alike[0]
+                reference_of[suite, label] = alike[0]
             else:
                 unlike.append(label)
         if unlike:
@@ -45,8 +45,8 @@ def references(frame: pd.DataFrame, asked: str | None, usual: Sequence[str]) -> 
                 "--reference says which"
             )
     if asked and lines and not any_called:
-        raise unknown("line to compare with", asked, sorted({label for own in lines.values() for label in own}))
-    return chosen, problems
+        raise unknown("line to compare with", asked, sorted({label for methods in lines.values() for label in methods}))
+    return reference_of, problems
 
 
 def _called(methods: dict[str, str], name: str) -> list[str]:

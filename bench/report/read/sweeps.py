@@ -47,12 +47,13 @@ class SweepPoint:
 class Sweep:
     """Variants of one task, model and method that differ in `setting` alone, at least two values of it.
 
-    `others` are the settings and conditions in which it differs from other sweeps of the setting: they name its line.
+    `differing` are the settings and conditions in which it differs from other sweeps of the setting: they name its
+    line.
     """
 
     setting: str
     points: tuple[SweepPoint, ...]
-    others: tuple[tuple[str, str], ...] = ()
+    differing: tuple[tuple[str, str], ...] = ()
 
     @property
     def first(self) -> SweepPoint:
@@ -60,7 +61,7 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        marks = ", ".join(value if name in CONDITIONS else f"{name}={value}" for name, value in self.others)
+        marks = ", ".join(value if name in CONDITIONS else f"{name}={value}" for name, value in self.differing)
         return f"{self.first.method} ({marks})" if marks else self.first.method
 
 
@@ -155,7 +156,7 @@ def _sweeps(place: Sequence[SweepPoint], setting: str) -> list[Sweep]:
     for point in place:
         rest = _text({name: value for name, value in point.settings.items() if name != setting})
         number = 0
-        while any(point.settings.get(setting) == other.settings.get(setting) for other in lines[rest, number]):
+        while any(point.settings.get(setting) == variant.settings.get(setting) for variant in lines[rest, number]):
             number += 1
         lines[rest, number].append(point)
     return [
@@ -176,8 +177,8 @@ def _named(sweeps: list[Sweep]) -> list[Sweep]:
     named = []
     for sweep in sweeps:
         facets = _facets(sweep)
-        others = tuple((name, facets[name]) for name in sorted(telling[sweep.first.method]) if name in facets)
-        named.append(Sweep(sweep.setting, sweep.points, others))
+        differing = tuple((name, facets[name]) for name in sorted(telling[sweep.first.method]) if name in facets)
+        named.append(Sweep(sweep.setting, sweep.points, differing))
     return named
 
 

@@ -102,12 +102,12 @@ def most(count: int, runs: int) -> float:
     return 1.0 if count >= runs else float(betaincinv(count + 1, runs - count, RATE_CONFIDENCE))
 
 
-def barnard(runs: int, other: int, of: int) -> float:
-    """p of: all of `runs` are at the trivial score and at most `other` of the reference's `of`, at one rate for both.
+def barnard(runs: int, collapsed: int, reference_runs: int) -> float:
+    """p of: all of `runs` are at the trivial score and at most `collapsed` of `reference_runs`, at one rate for both.
 
     The largest over that rate (Barnard 1945, "A new test for 2 x 2 tables", Nature 156): of 3 and 0 of 3 it is 1/64.
     """
-    return float((RATES**runs * bdtr(other, of, RATES)).max())
+    return float((RATES**runs * bdtr(collapsed, reference_runs, RATES)).max())
 
 
 def whole_tasks(flat: int, tasks: int, flat_runs: int, runs: int) -> float:

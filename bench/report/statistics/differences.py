@@ -105,16 +105,18 @@ class Sides:
     without: Sides | None = None  # the same with the runs in doubt left out, where there are any
 
 
-def sides(samples: Mapping[SideKey, Sample], chosen: Sequence[str]) -> Sides:
-    """The lines of one suite by their main metrics, spreads moderated over all of them; `chosen` are averaged."""
+def sides(samples: Mapping[SideKey, Sample], averaged: Sequence[str]) -> Sides:
+    """The lines of one suite by their main metrics, spreads moderated over all of them; `averaged` are the tasks of its
+    average.
+    """
     parted = {place: part(sample) for place, sample in samples.items() if sample.seeds}
-    moderated = _moderated(parted, chosen)
+    moderated = _moderated(parted, averaged)
     if not any(runs.doubtful for runs in parted.values()):
         return moderated
-    return replace(moderated, without=_moderated({place: leave_out(runs) for place, runs in parted.items()}, chosen))
+    return replace(moderated, without=_moderated({place: leave_out(runs) for place, runs in parted.items()}, averaged))
 
 
-def _moderated(by_place: Mapping[SideKey, Parted], chosen: Sequence[str]) -> Sides:
+def _moderated(by_place: Mapping[SideKey, Parted], averaged: Sequence[str]) -> Sides:
     places, parted = list(by_place), list(by_place.values())
     scores = [line.runs.scores for line in parted]
     variances = np.array([of_line.var(ddof=1) if len(of_line) > 1 else 0.0 for of_line in scores])
@@ -126,26 +128,26 @@ def _moderated(by_place: Mapping[SideKey, Parted], chosen: Sequence[str]) -> Sid
         place: Side(line, float(variance), float(free), _means(line.runs), shared_variance(line.runs))
         for place, line, variance, free in zip(places, parted, moderated, df, strict=True)
     }
-    return Sides(of_places, _together(of_places, chosen))
+    return Sides(of_places, _together(of_places, averaged))
 
 
 def _means(runs: Sample) -> Array | None:
     return None if runs.draws is None or runs.num_units < 2 else runs.draws.mean(axis=0)
 
 
-def _together(by_place: Mapping[SideKey, Side], chosen: Sequence[str]) -> float:
+def _together(by_place: Mapping[SideKey, Side], averaged: Sequence[str]) -> float:
     """The variance of per-seed averages over that of independent tasks, pooled over lines and models; 1 or more."""
     seen = expected = 0.0
-    if len(chosen) < 2:
+    if len(averaged) < 2:
         return 1.0
     for model, label in sorted({(model, label) for _, model, label in by_place}):
-        of_line = [by_place.get((task, model, label)) for task in chosen]
+        of_line = [by_place.get((task, model, label)) for task in averaged]
         runs = [side.runs for side in of_line if side is not None]
         seeds = sorted(set.intersection(*(set(sample.seeds) for sample in runs)))
-        if len(runs) == len(chosen) and len(seeds) > 1:
+        if len(runs) == len(averaged) and len(seeds) > 1:
             scores = np.array([sample.take(seeds).scores for sample in runs])
             seen += (len(seeds) - 1) * float(scores.mean(axis=0).var(ddof=1))
-            expected += (len(seeds) - 1) * float(scores.var(axis=1, ddof=1).sum()) / len(chosen) ** 2
+            expected += (len(seeds) - 1) * float(scores.var(axis=1, ddof=1).sum()) / len(averaged) ** 2
     return max(1.0, seen / expected) if expected > 0 else 1.0
 
 
@@ -198,8 +200,11 @@ def average(parts: Sequence[Difference], together: float) -> Difference:
     wide = max(len(estimate.variances) for estimate in estimates)
     variances, degrees = [], []
     for at in range(wide):
-        shares = np.array([each.variances[at] for each in estimates if len(each.variances) > at]) / len(parts) ** 2
-        free = np.array([each.degrees[at] for each in estimates if len(each.degrees) > at])
+        shares = (
+            np.array([estimate.variances[at] for estimate in estimates if len(estimate.variances) > at])
+            / len(parts) ** 2
+        )
+        free = np.array([estimate.degrees[at] for estimate in estimates if len(estimate.degrees) > at])
         total = float(shares.sum())
         variances.append(total * (together if at < 2 else 1.0))
         degrees.append(total**2 / float((shares**2 / free).sum()) if total > 0 else float(free.min()))
@@ -213,8 +218,8 @@ def improvement(line: Sequence[Array], reference: Sequence[Array]) -> float:
     statistic over the number of pairs). Scores (S,) of each task.
     """
     shares = []
-    for scores, others in zip(line, reference, strict=True):
-        gaps = scores[:, None] - others[None, :]
+    for scores, reference_scores in zip(line, reference, strict=True):
+        gaps = scores[:, None] - reference_scores[None, :]
         shares.append(float((gaps > 0).mean() + 0.5 * (gaps == 0).mean()))
     return float(np.mean(shares)) if shares else float("nan")
 

@@ -73,7 +73,7 @@ def _add(drawn: CellDraws, cell_id: str, task: Task, scores: dict[str, float], p
     rows = PredictedRows(**read_predictions(path))
     number, num_units = units(rows)
     digest = hashlib.sha256(repr((rows.labels, number.tolist())).encode()).hexdigest()
-    found = {}
+    draws = {}
     for name, metric in metrics_of(task).items():
         if name not in scores:
             continue
@@ -83,8 +83,8 @@ def _add(drawn: CellDraws, cell_id: str, task: Task, scores: dict[str, float], p
             raise UsageError("predictions.parquet does not fit the task as it is declared here") from None
         if abs(measured.score - scores[name]) > SAME:
             raise UsageError("predictions.parquet does not give the record's score") from None
-        found[cell_id, name] = bootstrap(measured, number, digest, num_draws)
-    drawn.draws |= found
+        draws[cell_id, name] = bootstrap(measured, number, digest, num_draws)
+    drawn.draws |= draws
     drawn.units[cell_id] = num_units
     if {*rows.groups} != {None}:
         drawn.grouped.add(cell_id)

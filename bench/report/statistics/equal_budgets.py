@@ -26,13 +26,13 @@ def comparable(summary: pd.DataFrame, references: Mapping[tuple[str, str], str])
     kept, unlike = [], {}
     for suite, task, model, label, budget in summary[[*PLACE, "label", "budget"]].itertuples(index=False):
         reference = references.get((suite, label), label)
-        other = budgets.get((suite, task, model, reference), budget)
-        kept.append(other == budget)
-        if other != budget:
-            unlike[suite, label] = f"{label} ({budget}) and {reference} ({other})"
+        reference_budget = budgets.get((suite, task, model, reference), budget)
+        kept.append(reference_budget == budget)
+        if reference_budget != budget:
+            unlike[suite, label] = f"{label} ({budget}) and {reference} ({reference_budget})"
     problems = [
         f"{suite}: no verdict between {pair}: their budgets differ; run both with the same one"
-        for (suite, _), pair in sorted(unlike.items(), key=lambda one: natural(one[1]))
+        for (suite, _), pair in sorted(unlike.items(), key=lambda item: natural(item[1]))
     ]
     return summary[np.array(kept, dtype=bool)], problems  # an empty list would choose columns
 

@@ -34,7 +34,7 @@ class Findings:
     suites: Suites  # how the tasks are declared, by suite
     frame: pd.DataFrame  # those that are scored, a row per cell and metric (read.frame)
     draws: CellDraws
-    chosen: dict[str, tuple[str, ...]]  # per suite the tasks whose mean is the average
+    averaged: dict[str, tuple[str, ...]]  # per suite the tasks whose mean is the average
     left_out: dict[str, tuple[str, ...]]  # per suite the tasks of its usual average that nobody asked for
     summary: pd.DataFrame  # (statistics.summary), and the averages
     averages: pd.DataFrame
@@ -66,32 +66,34 @@ def analyse(
     """
     frame = scored(outcomes)
     asked_for = {str(suite): sorted(set(tasks)) for suite, tasks in frame.groupby("suite", sort=True)["task"]}
-    chosen = {suite: _averaged(tasks, usual.get(suite, ())) for suite, tasks in asked_for.items()}
+    averaged = {suite: _averaged(tasks, usual.get(suite, ())) for suite, tasks in asked_for.items()}
     draws = draw_cells(frame, suites)
-    of_entries = samples(frame, chosen, draws)
-    summary, means = summarise(frame, of_entries), averages(frame, chosen, of_entries)
-    sides = sides_of(of_entries, chosen, main_metrics(frame))
+    of_entries = samples(frame, averaged, draws)
+    summary, means = summarise(frame, of_entries), averages(frame, averaged, of_entries)
+    sides = sides_of(of_entries, averaged, main_metrics(frame))
     compared_with, unclear = references(frame, reference, _reference_methods())
     alike, unequal = comparable(_joined([summary, means]), compared_with)
     rises = rising(outcomes, frame)
-    compared = noted(comparisons(alike, chosen, sides, compared_with, margin), rises, chosen)
+    compared = noted(comparisons(alike, averaged, sides, compared_with, margin), rises, averaged)
     papers = published.known()
     return Findings(
         outcomes=tuple(outcomes),
         suites=suites,
         frame=frame,
         draws=draws,
-        chosen=chosen,
-        left_out={suite: tuple(task for task in usual.get(suite, ()) if task not in chosen[suite]) for suite in chosen},
+        averaged=averaged,
+        left_out={
+            suite: tuple(task for task in usual.get(suite, ()) if task not in averaged[suite]) for suite in averaged
+        },
         summary=summary,
         averages=means,
         published=papers,
-        beside=beside(papers, summary, chosen),
+        beside=beside(papers, summary, averaged),
         variance=shares(varied(outcomes), frame),
         sides=sides,
         comparisons=compared,
         crossings=crossings(compared, _backbone_sizes(frame)),
-        ranks=_ranks(frame, sides, chosen),
+        ranks=_ranks(frame, sides, averaged),
         rises=rises,
         warnings=(*problems, *differences(outcomes), *draws.problems, *unclear, *unequal),
     )
@@ -115,10 +117,10 @@ def _backbone_sizes(frame: pd.DataFrame) -> dict[str, float]:
     return {str(model): float(size) for model, size in sizes.items()}
 
 
-def _ranks(frame: pd.DataFrame, sides: Mapping[str, Sides], chosen: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def _ranks(frame: pd.DataFrame, sides: Mapping[str, Sides], averaged: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Rank groups within each suite and budget."""
     parts = [
-        ranks(suite, of_budget, chosen[suite])
+        ranks(suite, of_budget, averaged[suite])
         for suite, of_suite in sides.items()
         for of_budget in within_budgets(of_suite, frame[frame["suite"] == suite])
     ]

@@ -109,9 +109,9 @@ def margins(variances: Array, degrees: Array, tails: Array) -> Array:
 def tails(estimates: Sequence[Estimate], at: float) -> Array:
     """(N,): the one-sided p-value of each estimate against its mean being `at` or less; NaN without a spread."""
     width = max((len(estimate.variances) for estimate in estimates), default=0)
-    distances = np.array([each.mean for each in estimates]) - at
-    variances = np.array([[*each.variances, *[0.0] * (width - len(each.variances))] for each in estimates])
-    degrees = np.array([[*each.degrees, *[1.0] * (width - len(each.degrees))] for each in estimates])
+    distances = np.array([estimate.mean for estimate in estimates]) - at
+    variances = np.array([[*estimate.variances, *[0.0] * (width - len(estimate.variances))] for estimate in estimates])
+    degrees = np.array([[*estimate.degrees, *[1.0] * (width - len(estimate.degrees))] for estimate in estimates])
     return one_sided(distances, variances, degrees) if width else np.full(len(estimates), np.nan)
 
 

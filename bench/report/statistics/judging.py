@@ -63,22 +63,24 @@ class Judgement:
     about: str
 
 
-def judge(questions: Sequence[Question], known: Sides, chosen: Sequence[str], margin: float) -> list[Judgement]:
-    """The verdict of each question; `chosen` are the tasks of the average."""
-    ways = [_all_tested(questions, sides, chosen) for sides in (known, known.without) if sides is not None]
+def judge(questions: Sequence[Question], known: Sides, averaged: Sequence[str], margin: float) -> list[Judgement]:
+    """The verdict of each question; `averaged` are the tasks of the average."""
+    ways = [_all_tested(questions, sides, averaged) for sides in (known, known.without) if sides is not None]
     p = np.max([_p_values(tested, margin) for tested in ways], axis=0)  # NaN stays NaN
-    adjusted, levels = _families(questions, p, chosen)
+    adjusted, levels = _families(questions, p, averaged)
     return [_judgement(*row) for row in zip(zip(*ways, strict=True), adjusted, levels, strict=True)]
 
 
-def _all_tested(questions: Sequence[Question], known: Sides, chosen: Sequence[str]) -> list[Tested]:
+def _all_tested(questions: Sequence[Question], known: Sides, averaged: Sequence[str]) -> list[Tested]:
     blocks: dict[tuple[str, str], Block] = {}
     tested = []
     for question in questions:
         if (question.model, question.label) not in blocks:
             blocks[question.model, question.label] = Block(known, question.model, question.label, question.reference)
         block = blocks[question.model, question.label]
-        tested.append(block.average(chosen, known.together) if question.task == AVERAGE else block.task(question.task))
+        tested.append(
+            block.average(averaged, known.together) if question.task == AVERAGE else block.task(question.task)
+        )
     return tested
 
 
@@ -109,13 +111,13 @@ class Block:
         pairs = {task: (known.of.get((task, model, label)), known.of.get((task, model, reference))) for task in tasks}
         self.differences = {task: difference(*pair) for task, pair in pairs.items()}
         self.parted = {
-            task: (one.parted, other.parted)
-            for task, (one, other) in pairs.items()
-            if one is not None and other is not None
+            task: (side.parted, reference_side.parted)
+            for task, (side, reference_side) in pairs.items()
+            if side is not None and reference_side is not None
         }
-        line, others = [one for one, _ in self.parted.values()], [other for _, other in self.parted.values()]
+        line, references = [ours for ours, _ in self.parted.values()], [theirs for _, theirs in self.parted.values()]
         self.chances = {
-            task: (_chance(line, others, at), _chance(others, line, at)) for at, task in enumerate(self.parted)
+            task: (_chance(line, references, at), _chance(references, line, at)) for at, task in enumerate(self.parted)
         }
 
     def task(self, task: str) -> Tested:
@@ -127,24 +129,24 @@ class Block:
         of_line, of_reference = self.chances[task]
         return Tested(self.differences[task], about, (of_line, of_reference, float(line.flat != reference.flat)))
 
-    def average(self, chosen: Sequence[str], together: float) -> Tested:
+    def average(self, averaged: Sequence[str], together: float) -> Tested:
         """What is known of the average."""
-        parts = {task: self.differences.get(task, difference(None, None)) for task in chosen}
+        parts = {task: self.differences.get(task, difference(None, None)) for task in averaged}
         whole = average(list(parts.values()), together)
-        known = [task for task in chosen if task in self.parted]
-        about = MIXED if any(side.flat for task in known for side in self.parted[task]) else TRAINED
+        paired = [task for task in averaged if task in self.parted]
+        about = MIXED if any(side.flat for task in paired for side in self.parted[task]) else TRAINED
         chances = []
         for at in (0, 1):  # the line, the reference
-            flat = [task for task in known if self.parted[task][at].flat and not self.parted[task][1 - at].flat]
+            flat = [task for task in paired if self.parted[task][at].flat and not self.parted[task][1 - at].flat]
             if not flat:
                 chances.append((0.0, 0.0))
                 continue
             sign = -1 if at == 0 else 1
             gains = [sign * parts[task].tested.mean for task in flat]
-            line = [self.parted[task][at] for task in known]
+            line = [self.parted[task][at] for task in paired]
             level = average([_level(part) if task in flat else part for task, part in parts.items()], together)
             without = float(orders([level])[0, 1 - at])
-            guard = min(flukes(line, _needed(gains, sign * whole.tested.mean * len(chosen))), without)
+            guard = min(flukes(line, _needed(gains, sign * whole.tested.mean * len(averaged))), without)
             chances.append((guard, flukes(line, 1)))
         (of_line, line_alone), (of_reference, reference_alone) = chances
         return Tested(whole, about, (of_line, of_reference, max(line_alone, reference_alone)))
@@ -168,10 +170,10 @@ def _needed(gains: Sequence[float], total: float) -> int:
     return count
 
 
-def _families(questions: Sequence[Question], p: Array, chosen: Sequence[str]) -> tuple[Array, Array]:
+def _families(questions: Sequence[Question], p: Array, averaged: Sequence[str]) -> tuple[Array, Array]:
     """(N, 3) adjusted p-values and raw levels. The average over one task is that task's test."""
     averages = np.array([question.task == AVERAGE for question in questions], dtype=bool)
-    again = averages & (len(chosen) == 1)
+    again = averages & (len(averaged) == 1)
     adjusted, levels = np.full(p.shape, np.nan), np.full(p.shape, np.nan)
     lines = [(question.model, question.label) for question in questions]
     numbers = {line: at for at, line in enumerate(dict.fromkeys(lines))}
@@ -189,7 +191,7 @@ def _families(questions: Sequence[Question], p: Array, chosen: Sequence[str]) ->
         adjusted[tasks], levels[tasks] = family.p, family.levels
     place = {(question.task, question.model, question.label): at for at, question in enumerate(questions)}
     for at in np.flatnonzero(again):
-        same = place.get((chosen[0], *lines[at]))
+        same = place.get((averaged[0], *lines[at]))
         if same is not None:
             adjusted[at], levels[at] = adjusted[same], levels[same]
     return adjusted, levels

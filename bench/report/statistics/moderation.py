@@ -77,7 +77,7 @@ def _design(factors: Sequence[tuple[Hashable, ...]], usable: NDArray[np.bool_]) 
         known_levels = sorted({level for level, use in zip(levels, usable, strict=True) if use}, key=str)
         if len(known_levels) > num_cells / 2:
             continue
-        columns = np.array([[level == known for known in known_levels] for level in levels], dtype=float)
+        columns = np.array([[level == column_level for column_level in known_levels] for level in levels], dtype=float)
         wider = np.hstack([design, columns])
         if num_cells - int(np.linalg.matrix_rank(wider[usable])) >= max(FEWEST, num_cells / 2):
             design = wider

@@ -34,7 +34,7 @@ class _Lines:
     example_degrees: Array
 
 
-def ranks(suite: str, known: Sides, chosen: Sequence[str]) -> pd.DataFrame:
+def ranks(suite: str, known: Sides, averaged: Sequence[str]) -> pd.DataFrame:
     """Per task (main metric) and model of a suite the lines in groups, with the columns RANKS; 1 is the best.
 
     From the highest mean down: a line opens a new group when it is significantly below the best of the current one, by
@@ -49,14 +49,14 @@ def ranks(suite: str, known: Sides, chosen: Sequence[str]) -> pd.DataFrame:
             by_place.setdefault((task, model), []).append(label)
     for (task, model), labels in by_place.items():
         lines = [_lines([way.of[task, model, label] for label in labels]) for way in ways]
-        ranked += _ranked(suite, task, model, labels, lines, known, chosen)
+        ranked += _ranked(suite, task, model, labels, lines, known, averaged)
     for model in sorted({model for _, model in by_place}):
-        common = set.intersection(*(set(by_place.get((task, model), [])) for task in chosen)) if chosen else set()
+        common = set.intersection(*(set(by_place.get((task, model), [])) for task in averaged)) if averaged else set()
         labels = sorted(common)
         if labels:
-            tasks = [[_lines([way.of[task, model, label] for label in labels]) for task in chosen] for way in ways]
-            lines = [_averaged(of_tasks, way.together) for of_tasks, way in zip(tasks, ways, strict=True)]
-            ranked += _ranked(suite, AVERAGE, model, labels, lines, known, chosen)
+            tasks = [[_lines([way.of[task, model, label] for label in labels]) for task in averaged] for way in ways]
+            lines = [_average(of_tasks, way.together) for of_tasks, way in zip(tasks, ways, strict=True)]
+            ranked += _ranked(suite, AVERAGE, model, labels, lines, known, averaged)
     return pd.DataFrame(ranked, columns=RANKS)
 
 
@@ -76,7 +76,7 @@ def _lines(sides: Sequence[Side]) -> _Lines:
     return _Lines(means, runs, run_degrees, examples, degrees)
 
 
-def _averaged(tasks: Sequence[_Lines], together: float) -> _Lines:
+def _average(tasks: Sequence[_Lines], together: float) -> _Lines:
     """The average's, as statistics.differences.average has it."""
     runs, run_degrees = _satterthwaite([lines.runs for lines in tasks], [lines.run_degrees for lines in tasks])
     examples, degrees = _satterthwaite([lines.examples for lines in tasks], [lines.example_degrees for lines in tasks])
@@ -93,7 +93,7 @@ def _satterthwaite(variances: Sequence[Array], degrees: Sequence[Array]) -> tupl
 
 def _ranked(
     suite: str, task: str, model: str, labels: Sequence[str], ways: Sequence[_Lines], known: Sides,
-    chosen: Sequence[str],
+    averaged: Sequence[str],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """`ways`: with the runs in doubt, and without them."""
     means = ways[0].means
@@ -105,7 +105,7 @@ def _ranked(
     for row, (upper, lower) in zip(better, pairs, strict=True):
         if labels[lower] in flat or labels[upper] in flat:
             block = Block(known, model, labels[upper], labels[lower])
-            tested = block.average(chosen, known.together) if task == AVERAGE else block.task(task)
+            tested = block.average(averaged, known.together) if task == AVERAGE else block.task(task)
             row[0] = max(row[0], tested.chances[1])
     adjusted = holm(better, 1 - CONFIDENCE).p
     above = {pair for pair, row in zip(pairs, adjusted, strict=True) if row[0] <= 1 - CONFIDENCE}
@@ -152,19 +152,19 @@ def crossings(compared: pd.DataFrame, sizes: Mapping[str, float]) -> pd.DataFram
 
 
 def _crossing(rows: list[dict[Any, Any]], names: Mapping[str, str]) -> dict[str, Any]:
-    known = [row for row in rows if not math.isnan(row["high"])]
-    if not known:
+    with_interval = [row for row in rows if not math.isnan(row["high"])]
+    if not with_interval:
         return {"model": "", "parameters": math.nan, "text": "no interval at any model"}
-    reached = [row for row in known if row["high"] >= 0]
+    reached = [row for row in with_interval if row["high"] >= 0]
     if not reached:
         return {
             "model": "",
             "parameters": math.nan,
-            "text": f"below it at every model up to {names[known[-1]['model']]}",
+            "text": f"below it at every model up to {names[with_interval[-1]['model']]}",
         }
     first = reached[0]
     text = f"{first['difference']:+.1f} [{first['low']:+.1f}, {first['high']:+.1f}] at {names[first['model']]}"
     text += "" if first["low"] > -first["margin"] else ", which may be more than the margin below it"
-    below = [names[row["model"]] for row in known[known.index(first) :] if row["high"] < 0]
+    below = [names[row["model"]] for row in with_interval[with_interval.index(first) :] if row["high"] < 0]
     text += f"; below it again at {', '.join(below)}" if below else ""
     return {"model": first["model"], "parameters": first["parameters"], "text": text}

@@ -27,7 +27,7 @@ SIGNIFICANCE = 0.05
 LEAST_GAIN = 1.0  # points over the window: less would not change a verdict at the usual margin
 FEWEST = 4  # evaluations that a curve must have
 MOST_NAMED = 8
-OWN, OTHER = "still rising at its end", "the reference still rising at its end"
+LINE_RISES, REFERENCE_RISES = "still rising at its end", "the reference still rising at its end"
 MEANING = (
     "Still rising at its end: the selection score gains a point or more over the last third of the evaluations, in all "
     "seeds together beyond their spread (one-sided t-test at 5 %; of one seed the order of the last half, Kendall's "
@@ -93,7 +93,7 @@ def _chance(gains: np.ndarray, last: np.ndarray) -> float:
     return float(student.sf(gains.mean() / error, len(gains) - 1)) if error > 0 else 0.0
 
 
-def noted(compared: pd.DataFrame, rises: Mapping[LineKey, Rise], chosen: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def noted(compared: pd.DataFrame, rises: Mapping[LineKey, Rise], averaged: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """The comparisons (statistics.verdicts) with a note where one of the two lines still rises at its end."""
     if compared.empty or not rises:
         return compared
@@ -101,9 +101,9 @@ def noted(compared: pd.DataFrame, rises: Mapping[LineKey, Rise], chosen: Mapping
     for row in compared.to_dict("records"):
         suite, task, model = (str(row[name]) for name in ("suite", "task", "model"))
         parts = []
-        for label, words in ((str(row["label"]), OWN), (str(row["reference"]), OTHER)):
-            tasks = [one for one in (chosen[suite] if task == AVERAGE else [task])
-                     if (suite, one, model, label) in rises]  # fmt: skip
+        for label, words in ((str(row["label"]), LINE_RISES), (str(row["reference"]), REFERENCE_RISES)):
+            tasks = [name for name in (averaged[suite] if task == AVERAGE else [task])
+                     if (suite, name, model, label) in rises]  # fmt: skip
             if tasks:
                 parts.append(words + (f" on {', '.join(tasks)}" if task == AVERAGE else ""))
         notes.append((*row["note"], *parts))

@@ -54,16 +54,16 @@ class Sample:
 
 
 def samples(
-    frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], draws: CellDraws | None = None
+    frame: pd.DataFrame, averaged: Mapping[str, Sequence[str]], draws: CellDraws | None = None
 ) -> dict[SampleKey, Sample]:
-    """Every entry of a table that has a finished seed, and per suite the averages over its chosen tasks.
+    """Every entry of a table that has a finished seed, and per suite the averages over its `averaged` tasks.
 
-    Averages go by the names AVERAGE and MAIN; they have the seeds at which every chosen task is finished, and
+    Averages go by the names AVERAGE and MAIN; they have the seeds at which every averaged task is finished, and
     means over tasks as scores.
     """
     draws = draws or CellDraws()
     done = frame[frame["score"].notna()].sort_values("seed", kind="stable")
-    found: dict[SampleKey, Sample] = {}
+    entries: dict[SampleKey, Sample] = {}
     mains: dict[tuple[str, str, str], dict[str, Sample]] = {}
     lost = _lost(frame)
     for key, rows in done.groupby(["suite", "task", "model", "label", "metric"], sort=True):
@@ -74,15 +74,15 @@ def samples(
             diverged=lost.get((suite, task, model, label, metric, "diverged"), ()),
             failed=lost.get((suite, task, model, label, metric, "failed"), ()),
         )
-        found[suite, task, model, label, metric] = sample
-        if rows["main"].iloc[0] and task in chosen.get(suite, ()):
+        entries[suite, task, model, label, metric] = sample
+        if rows["main"].iloc[0] and task in averaged.get(suite, ()):
             mains.setdefault((suite, model, label), {})[task] = sample
     for (suite, model, label), of_tasks in mains.items():
-        if len(of_tasks) == len(chosen[suite]):
-            average = mean_sample([of_tasks[task] for task in chosen[suite]])
+        if len(of_tasks) == len(averaged[suite]):
+            average = mean_sample([of_tasks[task] for task in averaged[suite]])
             if average.seeds:
-                found[suite, AVERAGE, model, label, MAIN] = average
-    return found
+                entries[suite, AVERAGE, model, label, MAIN] = average
+    return entries
 
 
 def main_metrics(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -96,7 +96,7 @@ def _lost(frame: pd.DataFrame) -> dict[tuple[str, ...], tuple[int, ...]]:
     """The seeds that diverged or failed, by sample and status."""
     rows = frame[frame["status"].isin(["diverged", "failed"])]
     keys = ["suite", "task", "model", "label", "metric", "status"]
-    return {tuple(map(str, key)): tuple(sorted(map(int, own))) for key, own in rows.groupby(keys)["seed"]}
+    return {tuple(map(str, key)): tuple(sorted(map(int, seeds))) for key, seeds in rows.groupby(keys)["seed"]}
 
 
 def _finished(rows: pd.DataFrame, metric: str, of_cells: CellDraws) -> Sample:

@@ -1,4 +1,4 @@
-"""Means, spreads and intervals, per task and for the average of a suite's chosen tasks."""
+"""Means, spreads and intervals, per task and for the average of a suite's tasks."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ def summarise(frame: pd.DataFrame, samples: Samples) -> pd.DataFrame:
     return _with_interval(frame, SUMMARY_KEYS, columns, samples)
 
 
-def averages(frame: pd.DataFrame, chosen: Mapping[str, Sequence[str]], samples: Samples) -> pd.DataFrame:
-    """Per (suite, model, label) the mean over the suite's chosen tasks of their main metric, in the columns SUMMARY.
+def averages(frame: pd.DataFrame, averaged: Mapping[str, Sequence[str]], samples: Samples) -> pd.DataFrame:
+    """Per (suite, model, label) the mean over the suite's averaged tasks of their main metric, in the columns SUMMARY.
 
-    The mean over tasks is taken within a seed, for the seeds at which every chosen task is finished; `mean`, `sd`, `n`
-    and the interval are over these seeds, `iqm` is over their scores on all the tasks. Where no seed has
+    The mean over tasks is taken within a seed, for the seeds at which every averaged task is finished; `mean`, `sd`,
+    `n` and the interval are over these seeds, `iqm` is over their scores on all the tasks. Where no seed has
     them all the average is NaN, never one of fewer tasks.
     `trivial` is the mean of the tasks' trivial baselines, NaN unless all are known. With RTE, BoolQ and CB this is the
     y of figure 1 in Liu et al. 2022 (arXiv:2110.07602).
     """
-    parts = [_suite_average(frame[frame["suite"] == suite], tuple(tasks), samples) for suite, tasks in chosen.items()]
+    parts = [_suite_average(frame[frame["suite"] == suite], tuple(tasks), samples) for suite, tasks in averaged.items()]
     return pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=SUMMARY)], ignore_index=True)
 
 
@@ -93,8 +93,8 @@ def _with_interval(rows: pd.DataFrame, keys: list[str], columns: Columns, sample
     if rows.empty:
         return pd.DataFrame(columns=SUMMARY)
     summary = rows.groupby(keys, sort=True).agg(**columns).reset_index()
-    found = [samples.get(key) for key in summary[SUMMARY_KEYS].itertuples(index=False, name=None)]
-    ends = np.array([interval(estimate(sample)) if sample else (np.nan, np.nan) for sample in found])
+    row_samples = [samples.get(key) for key in summary[SUMMARY_KEYS].itertuples(index=False, name=None)]
+    ends = np.array([interval(estimate(sample)) if sample else (np.nan, np.nan) for sample in row_samples])
     lowest = [[lowest_score(metric)] for metric in summary["metric"]]
     summary[["low", "high"]] = ends.clip(lowest, HIGHEST)
     return summary[SUMMARY]

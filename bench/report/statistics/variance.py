@@ -26,13 +26,13 @@ def shares(varied: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
     """
     if varied.empty:
         return pd.DataFrame(columns=SHARES)
-    found = _spread(varied, [*SHARE_KEYS, "stream"])
-    squares = found.assign(square=found["sd"] ** 2).groupby(SHARE_KEYS)["square"]
+    spreads = _spread(varied, [*SHARE_KEYS, "stream"])
+    squares = spreads.assign(square=spreads["sd"] ** 2).groupby(SHARE_KEYS)["square"]
     total = squares.transform("sum", min_count=1).where(squares.transform("count") == squares.transform("size"))
-    found["share"] = (found["sd"] ** 2 / total).where(total > 0)
+    spreads["share"] = (spreads["sd"] ** 2 / total).where(total > 0)
     ordinary = _spread(scored, SHARE_KEYS).assign(stream=TOGETHER, share=math.nan)
-    asked = found[SHARE_KEYS].drop_duplicates()
-    return pd.concat([found, ordinary.merge(asked, on=SHARE_KEYS)], ignore_index=True)[SHARES]
+    varied_entries = spreads[SHARE_KEYS].drop_duplicates()
+    return pd.concat([spreads, ordinary.merge(varied_entries, on=SHARE_KEYS)], ignore_index=True)[SHARES]
 
 
 def _spread(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -28,10 +28,10 @@ COMPARISONS = [
     "collapsed", "collapse_bound", "reference_runs", "reference_collapsed", "reference_collapse_bound",
     "difference_all", "improvement", "note",
 ]  # fmt: skip
-Chosen = Mapping[str, Sequence[str]]
+Averaged = Mapping[str, Sequence[str]]
 
 
-def sides_of(samples: Samples, chosen: Chosen, metrics: Mapping[tuple[str, str], str]) -> dict[str, Sides]:
+def sides_of(samples: Samples, averaged: Averaged, metrics: Mapping[tuple[str, str], str]) -> dict[str, Sides]:
     """Per suite its lines by their main metrics, `metrics` by (suite, task)."""
     return {
         suite: sides(
@@ -40,14 +40,14 @@ def sides_of(samples: Samples, chosen: Chosen, metrics: Mapping[tuple[str, str],
                 for (of, task, model, label, metric), sample in samples.items()
                 if of == suite and task != AVERAGE and metrics.get((of, task)) == metric
             },
-            chosen[suite],
+            averaged[suite],
         )
-        for suite in chosen
+        for suite in averaged
     }
 
 
 def comparisons(
-    summary: pd.DataFrame, chosen: Chosen, known: Mapping[str, Sides], references: References, margin: float
+    summary: pd.DataFrame, averaged: Averaged, known: Mapping[str, Sides], references: References, margin: float
 ) -> pd.DataFrame:
     """Every line against its reference, per suite, task (main metric) and model, with the columns COMPARISONS.
 
@@ -57,17 +57,17 @@ def comparisons(
     """
     rows = summary[summary["main"].astype(bool)]
     judged_rows: list[dict[str, Any]] = []
-    for suite in chosen:
+    for suite in averaged:
         entries = [
             row for row in rows[rows["suite"] == suite].to_dict("records") if (suite, row["label"]) in references
         ]
         questions = [
             Question(row["task"], row["model"], row["label"], references[suite, row["label"]]) for row in entries
         ]
-        judged = judge(questions, known[suite], chosen[suite], margin)
+        judged = judge(questions, known[suite], averaged[suite], margin)
         for row, question, judgement in zip(entries, questions, judged, strict=True):
             of_entry = {name: row[name] for name in ("suite", "task", "metric", "model", "label", "method")}
-            tasks = chosen[suite] if question.task == AVERAGE else (question.task,)
+            tasks = averaged[suite] if question.task == AVERAGE else (question.task,)
             judged_rows.append(
                 of_entry | _row(question, judgement, margin) | _beside(known[suite], tasks, question, judgement)
             )
@@ -91,8 +91,8 @@ def _beside(known: Sides, tasks: Sequence[str], question: Question, judgement: J
     every = [(line[task].sample.every_run, reference[task].sample.every_run) for task in line if task in reference]
     difference_all, chance = math.nan, math.nan
     if len(every) == len(tasks):
-        difference_all = float(np.mean([runs.mean() - others.mean() for runs, others in every]))
-        chance = improvement([runs for runs, _ in every], [others for _, others in every])
+        difference_all = float(np.mean([runs.mean() - reference_runs.mean() for runs, reference_runs in every]))
+        chance = improvement([runs for runs, _ in every], [reference_runs for _, reference_runs in every])
         left_out = [task for side in (line, reference) for task, parted in side.items() if parted.num_left_out]
         if left_out:
             notes.append(f"over all runs, lost ones at the trivial score: {difference_all:+.1f}".replace("-", "−"))

@@ -34,8 +34,8 @@ def trials_text(frame: pd.DataFrame) -> str:
 def lengths_text(lengths: Mapping[str, Iterable[int]]) -> str:
     """What texts were cut to, per task: "128 tokens (cb, rte), 384 tokens (squad1)"; without tasks when all agree."""
     tasks: dict[int, list[str]] = {}
-    for task, found in lengths.items():
-        for length in set(found):
+    for task, of_task in lengths.items():
+        for length in set(of_task):
             tasks.setdefault(length, []).append(task)
     if len(tasks) == 1:
         return f"{next(iter(tasks))} tokens"

@@ -36,7 +36,7 @@ def paper_table(findings: Findings, suite: str) -> str:
     if summary.empty:
         return ""
     labels, left_out = shown_lines(frame)
-    columns = _columns(summary, findings.chosen[suite], main_metrics_of(findings.published))
+    columns = _columns(summary, findings.averaged[suite], main_metrics_of(findings.published))
     rows = summary_rows([summary, beside])
     names, key_text = _headings(labels)
     best = _best(rows, labels, columns, ranks)
@@ -52,9 +52,9 @@ def paper_table(findings: Findings, suite: str) -> str:
         lines = [_header(part, [names[label] for label in labels])]
         for model, name in models.items():
             lines.append(_line(name, [_entry(rows, model, label, column, best) for column in part for label in labels]))
-            for paper, published_label in published.items():
-                if any((model, label, *column) in rows for label in published_label.values() for column in part):
-                    scores = [_score(rows, model, published_label.get(name), at) for at in part for name in labels]
+            for paper, label_of in published.items():
+                if any((model, label, *column) in rows for label in label_of.values() for column in part):
+                    scores = [_score(rows, model, label_of.get(label), column) for column in part for label in labels]
                     said_by = "" if len(published) == 1 else f" ({latex_text(paper)})"
                     lines.append(_line(rf"\quad published{said_by}", scores))
         lines += [r"\midrule", _trivial(summary, part, len(labels))]
@@ -66,11 +66,11 @@ def paper_table(findings: Findings, suite: str) -> str:
     )  # fmt: skip
 
 
-def _columns(summary: pd.DataFrame, chosen: Sequence[str], papers: set[TaskMetric]) -> list[TaskMetric]:
-    """The chosen tasks first, then the others by name; of each task the main metric, then what papers give."""
-    place = {task: number for number, task in enumerate(chosen)}
-    found = summary[["task", "metric", "main"]].drop_duplicates(["task", "metric"]).to_dict("records")
-    kept = [row for row in found if row["main"] or (row["task"], row["metric"]) in papers]
+def _columns(summary: pd.DataFrame, averaged: Sequence[str], papers: set[TaskMetric]) -> list[TaskMetric]:
+    """The averaged tasks first, then the others by name; of each task the main metric, then what papers give."""
+    place = {task: number for number, task in enumerate(averaged)}
+    rows = summary[["task", "metric", "main"]].drop_duplicates(["task", "metric"]).to_dict("records")
+    kept = [row for row in rows if row["main"] or (row["task"], row["metric"]) in papers]
     kept.sort(key=lambda row: (place.get(row["task"], len(place)), row["task"], not row["main"], row["metric"]))
     return [(row["task"], row["metric"]) for row in kept]
 
@@ -125,8 +125,8 @@ def _best(
                 if rows[model, min(top), task, metric]["main"]:
                     budgets = {label: rows[model, label, task, metric]["budget"] for label in means}
                     alike = [label for label in means if budgets[label] == budgets[min(top)]]
-                    own = ranks[(ranks["task"] == task) & (ranks["model"] == model) & ranks["label"].isin(alike)]
-                    top |= set(own.loc[own["group"] == own["group"].min(), "label"])
+                    ranked = ranks[(ranks["task"] == task) & (ranks["model"] == model) & ranks["label"].isin(alike)]
+                    top |= set(ranked.loc[ranked["group"] == ranked["group"].min(), "label"])
                 best |= {(model, label, task, metric) for label in top}
     return best
 

@@ -30,11 +30,12 @@ def with_tables(findings: Findings, folders: Sequence[Path]) -> Report:
     return Report(
         **vars(findings),
         folders=tuple(folders),
-        tables=tuple(scores_table(findings, suite) for suite in findings.chosen) or (nothing(findings, folders),),
+        tables=tuple(scores_table(findings, suite) for suite in findings.averaged) or (nothing(findings, folders),),
         further_tables={
-            suite: tuple(table for table in _further(findings, suite) if table is not None) for suite in findings.chosen
+            suite: tuple(table for table in _further(findings, suite) if table is not None)
+            for suite in findings.averaged
         },
-        verdict_tables=tuple(verdicts_table(findings, suite) for suite in findings.chosen if suite in compared),
+        verdict_tables=tuple(verdicts_table(findings, suite) for suite in findings.averaged if suite in compared),
     )
 
 

@@ -31,7 +31,7 @@ def score_notes(findings: Findings, suite: str) -> tuple[str, ...]:
     )
     return (
         conditions(frame), *_passes(frame), *_joint(frame), *_cut(frame), ENTRIES_TEXT,
-        _average(findings.chosen[suite], findings.left_out[suite]), " ".join((TRIVIAL_TEXT, *_near_trivial(summary))),
+        _average(findings.averaged[suite], findings.left_out[suite]), " ".join((TRIVIAL_TEXT, *_near_trivial(summary))),
         *map(_published, papers_of(beside)), *rising_text(findings.rises, suite),
     )  # fmt: skip
 
@@ -86,8 +86,8 @@ def _passes(frame: pd.DataFrame) -> tuple[str, ...]:
 
 def _joint(frame: pd.DataFrame) -> tuple[str, ...]:
     """A line on the lines that a first stage over several data sets came before."""
-    found = frame[frame["joint_steps"] > 0].groupby("label")["joint_steps"]
-    parts = [f"{label} {_span(int(steps.min()), int(steps.max()))}" for label, steps in found]
+    by_label = frame[frame["joint_steps"] > 0].groupby("label")["joint_steps"]
+    parts = [f"{label} {_span(int(steps.min()), int(steps.max()))}" for label, steps in by_label]
     return (
         (f"Steps on several data sets together, before and on top of the budget: {', '.join(parts)}.",) if parts else ()
     )

@@ -33,7 +33,7 @@ def scores_table(findings: Findings, suite: str) -> Table:
     frame, summary, averages, beside = (
         part[part["suite"] == suite] for part in (findings.frame, findings.summary, findings.averages, findings.beside)
     )
-    averaged = findings.chosen[suite]
+    averaged = findings.averaged[suite]
     columns = _columns(summary, averaged)
     entries = summary_rows([summary, averages])
     lines = summary.groupby(["model", "label"])["backbone_parameters"].max().reset_index()
@@ -66,8 +66,8 @@ def _warnings(findings: Findings) -> tuple[str, ...]:
 def _numbers(findings: Findings, suite: str) -> pd.DataFrame:
     """The numbers behind a suite's table: a row per entry, the average among the tasks, published ones last."""
     parts = [findings.summary, findings.averages, findings.beside]
-    own = [part[part["suite"] == suite] for part in parts]
-    rows = pd.concat([part for part in own if len(part)] or [parts[0].head(0)], ignore_index=True)
+    of_suite = [part[part["suite"] == suite] for part in parts]
+    rows = pd.concat([part for part in of_suite if len(part)] or [parts[0].head(0)], ignore_index=True)
     counts = [name for name in SUMMARY if name.endswith("_parameters")]
     return rows.astype(dict.fromkeys(counts, "Int64"))[SUMMARY]  # %g would cut a large count to six figures
 
@@ -88,9 +88,9 @@ def problems(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _columns(summary: pd.DataFrame, chosen: Sequence[str]) -> list[tuple[str, str]]:
-    """(task, metric): the chosen tasks in their order, then the others by name; each one's main metric first."""
-    place = {task: number for number, task in enumerate(chosen)}
+def _columns(summary: pd.DataFrame, averaged: Sequence[str]) -> list[tuple[str, str]]:
+    """(task, metric): the averaged tasks in their order, then the others by name; each one's main metric first."""
+    place = {task: number for number, task in enumerate(averaged)}
     known = summary[["task", "metric", "main"]].drop_duplicates(["task", "metric"])
     triples = sorted(
         zip(known["task"], known["metric"], known["main"], strict=True),
@@ -99,9 +99,9 @@ def _columns(summary: pd.DataFrame, chosen: Sequence[str]) -> list[tuple[str, st
     return [(task, metric) for task, metric, _ in triples] + [(AVERAGE, "main")]
 
 
-def _heading(task: str, metric: str, chosen: Sequence[str]) -> str:
+def _heading(task: str, metric: str, averaged: Sequence[str]) -> str:
     if task == AVERAGE:
-        return "Average" if len(chosen) != 1 else f"Average ({chosen[0]})"
+        return "Average" if len(averaged) != 1 else f"Average ({averaged[0]})"
     return f"{task} {metric}".strip()
 
 
@@ -116,8 +116,8 @@ def _row(entries: SummaryRows, model: str, label: str, columns: list[tuple[str, 
 def _published(beside: pd.DataFrame, columns: list[tuple[str, str]]) -> dict[str, list[tuple[str, ...]]]:
     """Per model the rows of published numbers, without the model's name."""
     rows: dict[str, list[tuple[str, ...]]] = {}
-    for (model, label), own in beside.groupby(["model", "label"], sort=True):
-        scores = dict(zip(zip(own["task"], own["metric"], strict=True), own["mean"], strict=True))
+    for (model, label), of_line in beside.groupby(["model", "label"], sort=True):
+        scores = dict(zip(zip(of_line["task"], of_line["metric"], strict=True), of_line["mean"], strict=True))
         texts = [f"{scores[column]:.1f}" if column in scores else NOT_ASKED for column in columns]
         rows.setdefault(str(model), []).append((str(label), "", "", "", *texts))
     return rows

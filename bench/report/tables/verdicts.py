@@ -34,17 +34,17 @@ def verdicts_table(findings: Findings, suite: str) -> Table:
         part[part["suite"] == suite]
         for part in (findings.frame, findings.comparisons, findings.crossings, findings.ranks)
     )
-    chosen = findings.chosen[suite]
+    averaged = findings.averaged[suite]
     models = model_names(frame["model"])
     sizes = frame.groupby("model")["backbone_parameters"].max()
-    order = {task: place for place, task in enumerate((AVERAGE, *chosen))}
+    order = {task: place for place, task in enumerate((AVERAGE, *averaged))}
     rows = compared.assign(
         place=[order.get(task, len(order)) for task in compared["task"]],
         size=[sizes.get(model, math.nan) for model in compared["model"]],
     ).sort_values(["place", "task", "size", "model", "label"], kind="stable")
     references = sorted(set(compared["reference"]))
     notes = (
-        *_tests(compared, references, chosen, findings.sides[suite]),
+        *_tests(compared, references, averaged, findings.sides[suite]),
         *clusters_text(findings, suite),
         conditions(frame),
         *(_scales(crossings) if len(models) > 1 else ()),
@@ -97,11 +97,11 @@ def _p_text(p: float) -> str:
     return f"< {SMALLEST_P}" if p < SMALLEST_P else f"{p:.3f}"
 
 
-def _tests(compared: pd.DataFrame, references: Sequence[str], chosen: Sequence[str], known: Sides) -> tuple[str, ...]:
+def _tests(compared: pd.DataFrame, references: Sequence[str], averaged: Sequence[str], known: Sides) -> tuple[str, ...]:
     """What is estimated, how it is tested, and of what the error is at most 5 %."""
     margin = float(compared["margin"].iloc[0])
     tested = compared[compared["p_different"].notna()]
-    of_averages = int((tested["task"] == AVERAGE).sum()) if len(chosen) > 1 else 0
+    of_averages = int((tested["task"] == AVERAGE).sum()) if len(averaged) > 1 else 0
     of_tasks = int((tested["task"] != AVERAGE).sum())
     estimated = (
         f"Differences from {', '.join(references)} in points, between the means of runs that trained, paired by "

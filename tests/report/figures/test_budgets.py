@@ -39,7 +39,7 @@ def reported(cell: Any, record: Any, store: Any) -> Any:
 
 
 def figures_of(report: Report) -> Any:
-    (tasks,) = report.chosen.values()
+    (tasks,) = report.averaged.values()
     return against_budgets(report.outcomes, report.frame, report.summary, report.averages, tasks)
 
 

@@ -16,8 +16,8 @@ from bench.report.files import collect
 from bench.report.read import published
 from tests.report.conftest import write_report
 
-CHOSEN = ("rte", "boolq", "cb")
-ACCURACY = dict.fromkeys(CHOSEN, "accuracy")
+AVERAGED = ("rte", "boolq", "cb")
+ACCURACY = dict.fromkeys(AVERAGED, "accuracy")
 # Liu et al. 2022, table 2, mean of RTE, BoolQ and CB: RoBERTa-large, GLM-xlarge, GLM-xxlarge (figure 1)
 FIGURE_1 = {
     "finetune": [(86.6 + 86.9 + 98.2) / 3, (90.3 + 88.3 + 96.4) / 3, (93.1 + 88.7 + 98.7) / 3],
@@ -27,8 +27,8 @@ FIGURE_1 = {
 
 
 def panel_of(store: Any, overlay: Any = None) -> Panel:
-    report = collect([store.path], {"superglue": CHOSEN})
-    return average_panel(report.summary, report.averages, report.chosen["superglue"], overlay)
+    report = collect([store.path], {"superglue": AVERAGED})
+    return average_panel(report.summary, report.averages, report.averaged["superglue"], overlay)
 
 
 def curve(panel: Panel, label: str) -> Curve:
@@ -40,7 +40,7 @@ def grid(cell: Any, record: Any, store: Any) -> Any:
     """Two methods, three models, two seeds; ptv2 on the medium model lacks cb."""
     records = [
         record(cell(task, model, method, seed), 60.0 + 10 * place + seed)
-        for task in CHOSEN
+        for task in AVERAGED
         for place, model in enumerate(("small", "medium", "large"))
         for method in ("finetune", "ptv2")
         for seed in range(2)
@@ -62,7 +62,7 @@ def test_a_missing_average_is_a_gap_that_is_counted_and_named(grid: Any) -> None
 
 def figure_text(store: Any) -> str:
     """All words of the scale figure; SVG keeps them as comments beside the outlines."""
-    paths = write_report([store.path], {"svg"}, {"superglue": CHOSEN})
+    paths = write_report([store.path], {"svg"}, {"superglue": AVERAGED})
     return paths[0].read_text()
 
 
@@ -74,7 +74,7 @@ def test_each_chosen_task_s_trivial_baseline_is_drawn(grid: Any) -> None:
 
 
 def test_of_more_than_a_few_tasks_only_the_mean_baseline_is_drawn(cell: Any, record: Any, store: Any) -> None:
-    tasks = (*CHOSEN, "wic")
+    tasks = (*AVERAGED, "wic")
     made = store(record(cell(task), 60.0) for task in tasks)
     report = collect([made.path], {"superglue": tasks})
     panel = average_panel(report.summary, report.averages, tasks, None)
@@ -83,14 +83,14 @@ def test_of_more_than_a_few_tasks_only_the_mean_baseline_is_drawn(cell: Any, rec
 
 
 def test_a_panel_per_task_the_chosen_first(cell: Any, record: Any, store: Any) -> None:
-    report = collect([store(record(cell(task), 60.0) for task in ("wic", *CHOSEN)).path], {"superglue": CHOSEN})
-    panels = task_panels(report.summary, CHOSEN, None)
+    report = collect([store(record(cell(task), 60.0) for task in ("wic", *AVERAGED)).path], {"superglue": AVERAGED})
+    panels = task_panels(report.summary, AVERAGED, None)
     assert [panel.title for panel in panels] == ["rte accuracy", "boolq accuracy", "cb accuracy", "wic accuracy"]
 
 
 def test_a_single_task_with_a_single_point_is_drawn(cell: Any, record: Any, store: Any) -> None:
     made = store([record(cell(), 60.0)])
-    paths = write_report([made.path], {"png", "svg"}, {"superglue": CHOSEN})
+    paths = write_report([made.path], {"png", "svg"}, {"superglue": AVERAGED})
     assert [path.name for path in paths] == [
         "scale-superglue.png", "scale-superglue.svg", "scale-superglue-tasks.png", "scale-superglue-tasks.svg"
     ]  # fmt: skip
@@ -104,7 +104,7 @@ def test_a_grid_without_any_result_is_drawn(cell: Any, store: Any) -> None:
 
 def test_the_same_results_give_the_same_bytes(grid: Any, tmp_path: Path) -> None:
     first, second = (
-        write_report([grid.path], {"svg", "png"}, {"superglue": CHOSEN}, to=tmp_path / name) for name in ("a", "b")
+        write_report([grid.path], {"svg", "png"}, {"superglue": AVERAGED}, to=tmp_path / name) for name in ("a", "b")
     )
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 

@@ -19,9 +19,9 @@ def costly(record: Any, cell: Any, score: float, stored: int, gib: float = 1.0, 
     return made.model_copy(update={"parameters": parameters, "costs": costs})
 
 
-def panels_of(made: Any, chosen: tuple[str, ...] = ("rte",)) -> list[CostPanel]:
-    report = collect([made.path], {"superglue": chosen})
-    return cost_panels(report.frame, report.averages, report.chosen["superglue"])
+def panels_of(made: Any, averaged: tuple[str, ...] = ("rte",)) -> list[CostPanel]:
+    report = collect([made.path], {"superglue": averaged})
+    return cost_panels(report.frame, report.averages, report.averaged["superglue"])
 
 
 def test_the_front_holds_what_nothing_beats_in_both() -> None:

@@ -59,15 +59,15 @@ def test_without_a_comparison_the_page_says_why(cell: Any, record: Any, store: A
 
 
 @pytest.mark.parametrize(
-    ("found", "text"),
+    ("by_verdict", "text"),
     [
         ({"matches": ["a", "b"]}, "matches ref within ±1 at all 2 sizes"),
         ({"undecided": ["a"]}, "is undecided against ref with a"),
         ({"better": ["a"], "worse": ["b", "c", "d", "e"]}, "is better than ref at 1 of 5 sizes (a); worse at 4"),
     ],
 )
-def test_verdicts_in_words(found: dict[str, list[str]], text: str) -> None:
-    assert verdict_text(found, "ref", "1") == text
+def test_verdicts_in_words(by_verdict: dict[str, list[str]], text: str) -> None:
+    assert verdict_text(by_verdict, "ref", "1") == text
 
 
 def test_differences_in_words() -> None:

@@ -19,7 +19,7 @@ from bench.report.tables.paper import paper_table
 from bench.report.tables.report import Report
 from tests.report.conftest import write_report
 
-CHOSEN = {"superglue": ("rte", "boolq", "cb")}
+AVERAGED = {"superglue": ("rte", "boolq", "cb")}
 LARGE = "FacebookAI/roberta-large"
 SAID = "(published: Liu et al. 2022)"
 
@@ -69,7 +69,7 @@ def measured(cell: Any, record: Any, store: Any) -> Any:
             sizes = made.parameters.model_copy(update={"backbone": 355_000_000})
             records.append(made.model_copy(update={"parameters": sizes}))
         records.append(record(cell("rte", "small"), 61.0))
-        return collect([store(records).path], CHOSEN)
+        return collect([store(records).path], AVERAGED)
 
     return make
 
@@ -106,7 +106,7 @@ def test_another_metric_is_not_the_paper_s(cell: Any, record: Any, store: Any) -
 
 def test_the_csv_marks_published_lines_and_gives_them_no_seeds(measured: Any, tmp_path: Path) -> None:
     report = measured()
-    (path,) = write_report(report.folders, {"csv"}, CHOSEN, to=tmp_path / "out")
+    (path,) = write_report(report.folders, {"csv"}, AVERAGED, to=tmp_path / "out")
     rows = [row for row in csv.DictReader(path.open()) if row["status"] == "published"]
     assert {(row["task"], row["label"]): row["mean"] for row in rows if row["method"] == "ptv2"} == {
         ("rte", f"ptv2 {SAID}"): "89.5", ("boolq", f"ptv2 {SAID}"): "84.8", ("average", f"ptv2 {SAID}"): "87.15"
@@ -119,7 +119,7 @@ def test_the_numbers_measured_stay_what_they_are_without_the_published_ones(
 ) -> None:
     with_them = measured()
     monkeypatch.setattr(published, "PLACES", ())
-    without = collect(with_them.folders, CHOSEN)
+    without = collect(with_them.folders, AVERAGED)
     assert without.published is None
     assert without.beside.empty
     assert [row for row in with_them.tables[0].rows if SAID not in row[1]] == list(without.tables[0].rows)
@@ -185,7 +185,7 @@ def test_two_papers_numbers_are_two_lines_of_a_figure_and_two_rows_of_the_latex_
     made = record(cell("rte", LARGE, "finetune"), 60.0)
     sizes = made.parameters.model_copy(update={"backbone": 355_000_000})
     folder = store([made.model_copy(update={"parameters": sizes})], name="tuned").path
-    text = paper_table(collect([folder], CHOSEN), "superglue")
+    text = paper_table(collect([folder], AVERAGED), "superglue")
     assert r"\quad published (Doe 2023) & 80.0 \\" in text
     assert r"\quad published (Liu et al. 2022) & 86.6 \\" in text
 

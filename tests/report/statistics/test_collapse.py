@@ -87,13 +87,17 @@ def test_no_collapse_in_five_runs_rules_out_no_rate_under_45_percent() -> None:
     assert most(0, 5) == pytest.approx(0.451, abs=5e-4)
 
 
-@pytest.mark.parametrize(("num", "other", "of"), [(3, 0, 3), (5, 0, 5), (3, 1, 3), (4, 1, 6)])
-def test_so_many_by_one_rate_is_barnard_s_test(num: int, other: int, of: int) -> None:
+@pytest.mark.parametrize(("runs", "collapsed", "reference_runs"), [(3, 0, 3), (5, 0, 5), (3, 1, 3), (4, 1, 6)])
+def test_so_many_by_one_rate_is_barnard_s_test(runs: int, collapsed: int, reference_runs: int) -> None:
     rates = np.linspace(0, 1, 20001)
-    assert barnard(num, other, of) == pytest.approx((rates**num * binom.cdf(other, of, rates)).max(), rel=1e-3)
-    if (num, other, of) == (3, 0, 3):
+    assert barnard(runs, collapsed, reference_runs) == pytest.approx(
+        (rates**runs * binom.cdf(collapsed, reference_runs, rates)).max(), rel=1e-3
+    )
+    if (runs, collapsed, reference_runs) == (3, 0, 3):
         table = [[3, 0], [0, 3]]
-        assert barnard(num, other, of) == pytest.approx(barnard_exact(table, alternative="greater").pvalue, rel=1e-3)
+        assert barnard(runs, collapsed, reference_runs) == pytest.approx(
+            barnard_exact(table, alternative="greater").pvalue, rel=1e-3
+        )
 
 
 def parted(*collapsed: int, num: int = 3) -> list[Parted]:

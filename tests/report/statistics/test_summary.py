@@ -16,7 +16,7 @@ from bench.report.statistics.samples import samples
 from bench.report.statistics.summary import averages, interquartile_mean, summarise
 from bench.store.store import Store
 
-CHOSEN = {"superglue": ("rte", "boolq", "cb")}
+AVERAGED = {"superglue": ("rte", "boolq", "cb")}
 
 
 def summed(stores: list[Store]) -> pd.DataFrame:
@@ -24,9 +24,9 @@ def summed(stores: list[Store]) -> pd.DataFrame:
     return summarise(rows, samples(rows, {}))
 
 
-def averaged(stores: list[Store], chosen: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+def averages_of(stores: list[Store], averaged: dict[str, tuple[str, ...]]) -> pd.DataFrame:
     rows = frame(stores)
-    return averages(rows, chosen, samples(rows, chosen))
+    return averages(rows, averaged, samples(rows, averaged))
 
 
 def only(rows: pd.DataFrame) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def test_the_interquartile_mean_is_scipys_trimmed_mean(n: int) -> None:
 def test_the_average_s_interquartile_mean_is_over_the_runs_of_all_tasks(cell: Any, record: Any, store: Any) -> None:
     scores = {"rte": (10.0, 61.0), "boolq": (62.0, 63.0), "cb": (64.0, 99.0)}
     made = store(record(cell(task, seed=seed), own[seed]) for task, own in scores.items() for seed in range(2))
-    assert only(averaged([made], CHOSEN))["iqm"] == 62.5  # of six runs the lowest and the highest are left out
+    assert only(averages_of([made], AVERAGED))["iqm"] == 62.5  # of six runs the lowest and the highest are left out
 
 
 def test_one_seed_has_a_mean_but_no_spread_and_no_interval(cell: Any, record: Any, store: Any) -> None:
@@ -93,7 +93,7 @@ def test_the_average_is_taken_per_seed_over_seeds_with_every_task(cell: Any, rec
     scores |= {("cb", 1): 86.0, ("rte", 2): 0.0, ("boolq", 2): 0.0}  # seed 2 lacks cb
     cells = {(task, seed): cell(task, seed=seed) for task in ("rte", "boolq", "cb") for seed in range(3)}
     made = store([record(cells[key], score) for key, score in scores.items()], planned=cells.values())
-    row = only(averaged([made], CHOSEN))
+    row = only(averages_of([made], AVERAGED))
     assert (row["mean"], row["n"], row["expected"]) == (72.0, 2, 3)  # (70 + 74) / 2
     assert row["sd"] == pytest.approx(math.sqrt(8))
     assert row["trivial"] == pytest.approx((52.7 + 62.2 + 50.0) / 3)
@@ -106,14 +106,14 @@ def test_a_task_without_a_score_leaves_no_average(lack: str, cell: Any, record: 
     if lack in ("failed", "diverged"):
         records.append(record(cells[2], status=lack))
     rows = frame([store(records, planned=cells if lack != "never planned" else cells[:2])])
-    row = only(averages(rows, CHOSEN, samples(rows, CHOSEN)))
+    row = only(averages(rows, AVERAGED, samples(rows, AVERAGED)))
     assert math.isnan(row["mean"])
     assert (row["n"], row["status"]) == (0, "missing")
 
 
 def test_the_average_uses_the_main_metric_only(cell: Any, record: Any, store: Any) -> None:
     made = store([record(cell("rte"), 60.0), record(cell("boolq"), 70.0), record(cell("cb"), 80.0, macro_f1=10.0)])
-    assert only(averaged([made], CHOSEN))["mean"] == 70.0
+    assert only(averages_of([made], AVERAGED))["mean"] == 70.0
 
 
 def test_nothing_in_nothing_out(store: Any) -> None:

@@ -98,9 +98,9 @@ def test_averages_are_a_family_of_their_own(cell: Any, predicted: Any, store: An
         for task in ("rte", "boolq", "wic") for method, wrong in (("finetune", 40), ("ptv2", 33)) for seed in range(5)
     ]  # fmt: skip
     cells = [(one, _classes_of_boolq(one.cell.task, rows)) for one, rows in cells]
-    chosen = {"superglue": ("rte", "boolq")}
-    three = collect([store(cells, name="three").path], chosen)
-    two = collect([store([one for one in cells if one[0].cell.task != "wic"], name="two").path], chosen)
+    averaged = {"superglue": ("rte", "boolq")}
+    three = collect([store(cells, name="three").path], averaged)
+    two = collect([store([one for one in cells if one[0].cell.task != "wic"], name="two").path], averaged)
     average, as_before = (row(report.comparisons, "average")["p_different"] for report in (three, two))
     assert 0 < average < 0.9
     assert average == pytest.approx(as_before, rel=1e-9)

@@ -13,12 +13,12 @@ from bench.report.files import collect
 from bench.report.tables.paper import paper_table
 from tests.report.conftest import write_report
 
-CHOSEN = {"superglue": ("rte", "boolq", "cb")}
+AVERAGED = {"superglue": ("rte", "boolq", "cb")}
 LARGE = "FacebookAI/roberta-large"
 
 
 def latex_of(made: Any, ranks: pd.DataFrame | None = None) -> str:
-    report = collect([made.path], CHOSEN)
+    report = collect([made.path], AVERAGED)
     return paper_table(replace(report, ranks=report.ranks.head(0) if ranks is None else ranks), "superglue")
 
 
