@@ -79,12 +79,12 @@ class AutoPrompt(Method):
         from .parts.trigger_tokens import TriggerTokens
 
         allowed = self._allowed(backbone, task)
-        mask = backbone.tokenizer.mask_token_id
-        if self.init == "mask" and mask is not None and not backbone.causal:
-            ids = torch.full((self.length,), mask)
+        mask_id = backbone.tokenizer.mask_token_id
+        if self.init == "mask" and mask_id is not None and not backbone.causal:
+            ids = torch.full((self.length,), mask_id)
         else:
-            known = allowed.nonzero().flatten()
-            ids = known[torch.randint(len(known), (self.length,))]
+            tokens = allowed.nonzero().flatten()
+            ids = tokens[torch.randint(len(tokens), (self.length,))]
         return TriggerTokens(backbone, ids, allowed, self.candidates)
 
     def _allowed(self, backbone: Backbone, task: Task) -> Tensor:

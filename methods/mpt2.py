@@ -40,15 +40,15 @@ class MultiTaskPTuningV2(PTuningV2):
         return ",".join(sorted(names))
 
     def joint(self, task: Task, suite: Suite) -> Joint:
-        known = {other.name for other in suite.tasks}
+        known = {member.name for member in suite.tasks}
         names = known if self.tasks == ALL else set(self.tasks.split(","))
         for name in sorted(names - known):
             raise unknown(f"task of suite {suite.name!r}", name, known)
         chosen = tuple(
-            other
-            for other in suite.tasks
-            if other.name in names | {task.name}
-            and other.kind == task.kind
-            and (self.head == "linear" or other.has_cloze)
+            member
+            for member in suite.tasks
+            if member.name in names | {task.name}
+            and member.kind == task.kind
+            and (self.head == "linear" or member.has_cloze)
         )
         return Joint(chosen, self.joint_steps, self.keep_head)

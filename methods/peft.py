@@ -115,10 +115,10 @@ def targets_of(targets: str, peft_type: str, backbone: Backbone) -> str | list[s
 def _default_targets(peft_type: str, backbone: Backbone) -> str | list[str] | None:
     from bench.model.injected import ALL_LINEAR, default_targets
 
-    known = default_targets(backbone, peft_type)
-    if peft_type == "LORA" and known:
-        return known  # by name: PEFT forgets its own where it renames a family's experts (Mixtral)
-    return ALL_LINEAR if known == [] else None
+    targets = default_targets(backbone, peft_type)
+    if peft_type == "LORA" and targets:
+        return targets  # by name: PEFT forgets its own where it renames a family's experts (Mixtral)
+    return ALL_LINEAR if targets == [] else None
 
 
 @method("ia3")
@@ -210,9 +210,9 @@ def _read(value: object) -> dict[str, Any]:
             return dict(json.loads(value))
         except ValueError as error:
             raise ValueError(f"it is not valid JSON ({error})") from None
-    kind, _, rest = value.partition(":")
+    kind, _, pairs = value.partition(":")
     fields: dict[str, Any] = {"peft_type": kind.strip()}
-    for pair in filter(None, rest.split(",")):
+    for pair in filter(None, pairs.split(",")):
         name, equals, text = pair.partition("=")
         if not equals or not name.strip():
             raise ValueError(f"{pair!r} is not key=value")

@@ -69,21 +69,21 @@ class PromptTuning(Method):
         table = backbone.word_embeddings
         if self.init == "uniform":
             return torch.empty(self.length, table.shape[1]).uniform_(-0.5, 0.5).to(table.device)
-        chosen: list[Tensor] = []
+        vectors: list[Tensor] = []
         if self.init == "classes":
             from bench.model.heads import word_tokens
 
             words = [task.words.get(name, name) for name in task.classes]
-            chosen = [table[word_tokens(backbone.tokenizer, word)].mean(dim=0) for word in words][: self.length]
+            vectors = [table[word_tokens(backbone.tokenizer, word)].mean(dim=0) for word in words][: self.length]
         if self.init == "text":
             ids = backbone.tokenizer(self.init_text, add_special_tokens=False)["input_ids"]
             repeated = (ids * (self.length // len(ids) + 1))[: self.length]
             return table[repeated].clone()
         special = set(backbone.tokenizer.all_special_ids)
         common = [token for token in range(min(COMMON_WORDS, table.shape[0])) if token not in special]
-        missing = self.length - len(chosen)
-        while missing > 0:  # a tiny vocabulary is gone through more than once
-            drawn = torch.randperm(len(common))[:missing].tolist()
-            chosen += [table[common[at]] for at in drawn]
-            missing -= len(drawn)
-        return torch.stack(chosen)
+        num_missing = self.length - len(vectors)
+        while num_missing > 0:  # a tiny vocabulary is gone through more than once
+            indices = torch.randperm(len(common))[:num_missing].tolist()
+            vectors += [table[common[at]] for at in indices]
+            num_missing -= len(indices)
+        return torch.stack(vectors)

@@ -92,8 +92,8 @@ class PTuningV2(Method):
         """First and last layer with a prefix, from 1; None for all."""
         if self.layers == "all":
             return None
-        first, *rest = map(int, self.layers.split("-"))
-        return first, rest[0] if rest else first
+        first, *last = map(int, self.layers.split("-"))
+        return first, last[0] if last else first
 
     def chosen_layers(self, depth: int) -> tuple[int, ...]:
         """Indices from 0 of the layers that get a prefix in a backbone of `depth` layers."""

@@ -96,8 +96,8 @@ class Attachment(nn.Module):
     def stored(self) -> dict[str, Tensor]:
         """What must be kept to use the result: finished prompts (no reparameterisation) and changed weights, copied."""
         prompts = self.prompts()
-        kept = {"slots": prompts.slots, "prefixes": prompts.prefixes, **self.weights()}
-        return {name: tensor.detach().clone() for name, tensor in kept.items() if tensor is not None}
+        tensors = {"slots": prompts.slots, "prefixes": prompts.prefixes, **self.weights()}
+        return {name: tensor.detach().clone() for name, tensor in tensors.items() if tensor is not None}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Use what `stored` gave, of an attachment with the same settings, from now on. KeyError when it lacks one.
@@ -107,10 +107,10 @@ class Attachment(nn.Module):
         with torch.no_grad():
             for name, weight in self.weights().items():
                 weight.copy_(tensors[name])
-            drawn = self.make()
-        slots = None if drawn.slots is None else tensors["slots"]
-        prefixes = None if drawn.prefixes is None else tensors["prefixes"]
-        self._restored = Prompts(slots, prefixes, drawn.layers, drawn.offset)
+            prompts = self.make()
+        slots = None if prompts.slots is None else tensors["slots"]
+        prefixes = None if prompts.prefixes is None else tensors["prefixes"]
+        self._restored = Prompts(slots, prefixes, prompts.layers, prompts.offset)
 
 
 class SlotPrompts(Attachment):
@@ -166,8 +166,8 @@ class LayerPrefixes(Attachment):
     def make(self) -> Prompts:
         flat = self.encoder(self.vectors) if self.encoder is not None else self.vectors
         length = self.vectors.shape[0]
-        shaped = flat.view(length, len(self.layers), 2, self.heads, self.head_size).permute(1, 2, 3, 0, 4)
-        return Prompts(prefixes=shaped, layers=self.layers, offset=self.offset)
+        prefixes = flat.view(length, len(self.layers), 2, self.heads, self.head_size).permute(1, 2, 3, 0, 4)
+        return Prompts(prefixes=prefixes, layers=self.layers, offset=self.offset)
 
 
 class Weights(Attachment):
@@ -217,8 +217,8 @@ def trainable_weights(backbone: Backbone, task: Task, with_lm_head: bool) -> Ite
     """The weights a loss can reach: those of the parts that read the text, the decoder's when it is read there, and the
     language-model head's and what only a word's score asks when scores go through it.
     """
-    inside = {id(parameter) for part in backbone.reached(task) for parameter in part.parameters()}
+    part_ids = {id(parameter) for part in backbone.reached(task) for parameter in part.parameters()}
     for name, parameter in backbone.model.named_parameters():
-        read = id(parameter) in inside and name.rpartition(".")[2] not in backbone.family.saying
-        if (with_lm_head or read) and backbone.family.reaches(name):
+        reads_text = id(parameter) in part_ids and name.rpartition(".")[2] not in backbone.family.saying
+        if (with_lm_head or reads_text) and backbone.family.reaches(name):
             yield name, parameter

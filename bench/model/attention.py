@@ -43,12 +43,12 @@ class RowPrefixes:
         """
         if mask is None:
             return None
-        rows, _, length, _ = self.keys[layer].shape
+        num_rows, _, length, _ = self.keys[layer].shape
         if id(mask) not in self.masks:
-            front = mask.new_ones((rows, mask.shape[1], mask.shape[2], length))
+            front = mask.new_ones((num_rows, mask.shape[1], mask.shape[2], length))
             if mask.dtype != torch.bool:  # an additive mask: 0 lets through
                 front = torch.zeros_like(front)
-            self.masks[id(mask)] = mask, torch.cat([front, mask.expand(rows, -1, -1, -1)], dim=-1)
+            self.masks[id(mask)] = mask, torch.cat([front, mask.expand(num_rows, -1, -1, -1)], dim=-1)
         return self.masks[id(mask)][1]
 
 
@@ -56,10 +56,10 @@ _active: RowPrefixes | None = None
 
 
 @contextmanager
-def prefixes(rows: RowPrefixes | None) -> Iterator[None]:
+def prefixes(row_prefixes: RowPrefixes | None) -> Iterator[None]:
     """Within the block, every attention call of a backbone uses these prefixes."""
     global _active
-    outer, _active = _active, rows
+    outer, _active = _active, row_prefixes
     try:
         yield
     finally:
@@ -68,13 +68,13 @@ def prefixes(rows: RowPrefixes | None) -> Iterator[None]:
 
 def reopened(forward: Callable[..., Any]) -> Callable[..., Any]:
     """A function that runs `forward` with the prefixes that are active now, whenever it is called."""
-    rows = _active
-    calls = 0 if rows is None else rows.calls
+    active = _active
+    calls = 0 if active is None else active.calls
 
     def run(*arguments: Any, **options: Any) -> Any:
-        if rows is not None:
-            rows.calls = calls  # a layer that is run again has the number it had
-        with prefixes(rows):
+        if active is not None:
+            active.calls = calls  # a layer that is run again has the number it had
+        with prefixes(active):
             return forward(*arguments, **options)
 
     return run

@@ -64,8 +64,8 @@ class Backbone:
         self.has_types = self.family.types or _has_types(model.config)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
         self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
-        most = most_positions(config)
-        self.positions = most - first_position(config) if most else 0  # of the longest sequence; 0: no limit
+        limit = most_positions(config)
+        self.positions = limit - first_position(config) if limit else 0  # of the longest sequence; 0: no limit
 
     @property
     def causal(self) -> bool:
@@ -112,11 +112,11 @@ class Backbone:
             inputs["input_ids"] = batch.ids
         else:
             inputs["inputs_embeds"] = embedded
-        asked = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
-        inputs |= asked.inputs(batch) if asked else {}
+        word_queries = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
+        inputs |= word_queries.inputs(batch) if word_queries else {}
         with attention.prefixes(row_prefixes(batch, prompts, rates)), self._placed(positions):
             answer = self.encoder(**inputs)
-        states: Tensor = asked.states(answer) if asked else answer.last_hidden_state
+        states: Tensor = word_queries.states(answer) if word_queries else answer.last_hidden_state
         return self._decoded(batch, states) if len(batch.decoder_rows) else states
 
     def _decoded(self, batch: MicroBatch, states: Tensor) -> Tensor:
@@ -159,9 +159,9 @@ class Backbone:
         config: Any = self.model.config
         offsets = [prompts[lane].offset for lane in batch.row_lanes] + [0] * (len(batch.ids) - len(batch.rows))
         places = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
-        most = most_positions(config.to_dict())
+        limit = most_positions(config.to_dict())
         positions = places + torch.tensor(offsets, device=self.device)[:, None]
-        return positions.clamp(max=most - 1 if most else None)
+        return positions.clamp(max=limit - 1 if limit else None)
 
     def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
         """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""

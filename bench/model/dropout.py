@@ -30,8 +30,8 @@ def keep_mask(
     count = 1
     for size in shape:
         count *= size
-    mixed = _mixed(row_keys(seeds, stream, device)[:, None] + _counters(-(-count // 4), device))  # (B, count / 4)
-    draws = mixed.view(torch.int16)[:, :count].view(len(seeds), *shape)  # -32,768 … 32,767
+    numbers = _mixed(row_keys(seeds, stream, device)[:, None] + _counters(-(-count // 4), device))  # (B, count / 4)
+    draws = numbers.view(torch.int16)[:, :count].view(len(seeds), *shape)  # -32,768 … 32,767
     return _kept(draws, rates)
 
 
@@ -42,8 +42,8 @@ def keep_places(keys: Tensor, rate: float, shape: tuple[int, ...]) -> Tensor:
     """
     places = torch.arange(1, -(-shape[-1] // 4) + 1, device=keys.device)  # of four elements each
     for size in shape[-2::-1]:
-        before = torch.arange(size, device=keys.device).view(size, *[1] * places.dim())
-        places = places + (before << (20 * places.dim()))
+        indices = torch.arange(size, device=keys.device).view(size, *[1] * places.dim())
+        places = places + (indices << (20 * places.dim()))
     states = keys.view(-1, *[1] * places.dim()) + places * _GAMMA
     draws = _mixed(states).view(torch.int16)[..., : shape[-1]]
     return _kept(draws, [rate] * len(keys))

@@ -24,13 +24,13 @@ def _machine_bytes() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _cgroup_bytes(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> list[int]:
+def _cgroup_bytes(root: Path = Path("/sys/fs/cgroup"), cgroup_file: Path = Path("/proc/self/cgroup")) -> list[int]:
     """What is left of each memory limit above this process (cgroups v1 and v2); file caches count as free."""
     try:
-        entries = [line.split(":", 2) for line in own.read_text().splitlines()]
+        entries = [line.split(":", 2) for line in cgroup_file.read_text().splitlines()]
     except OSError:
         return []
-    left: list[int] = []
+    free_bytes: list[int] = []
     for _, controllers, path in entries:
         if controllers not in ("", "memory"):
             continue
@@ -38,12 +38,12 @@ def _cgroup_bytes(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/s
             "memory.max", "memory.current")  # fmt: skip
         top = root / controllers
         folder = top / path.strip("/")
-        for place in (folder, *(parent for parent in folder.parents if parent == top or top in parent.parents)):
+        for level in (folder, *(parent for parent in folder.parents if parent == top or top in parent.parents)):
             try:
-                limit, used = int((place / limit_name).read_text()), int((place / used_name).read_text())
-                stat = dict(line.split() for line in (place / "memory.stat").read_text().splitlines())
+                limit, used = int((level / limit_name).read_text()), int((level / used_name).read_text())
+                stat = dict(line.split() for line in (level / "memory.stat").read_text().splitlines())
             except (OSError, ValueError):  # no such level, or "max"
                 continue
             caches = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
-            left.append(max(0, limit - used + caches))
-    return left
+            free_bytes.append(max(0, limit - used + caches))
+    return free_bytes

@@ -82,17 +82,17 @@ def lane_scores(
     states = batch.gathered(hidden)  # (B, K, H)
     lanes = list(batch.rows_of)
     read_by = {lane: read for lane in lanes if (read := batch.read_by(lane)) is not None}
-    first = heads[lanes[0]]
-    if isinstance(first, LinearHead):
+    first_head = heads[lanes[0]]
+    if isinstance(first_head, LinearHead):
         scores = _linear_scores(batch, states * _head_dropout(batch, states, rates), heads)  # (B, K, C)
         return {lane: (read, read.of(scores)) for lane, read in read_by.items()}
     logits = backbone.lm_logits(states.flatten(0, 1)).view(*states.shape[:2], -1)  # (B, K, V)
-    found = {}
+    by_lane = {}
     for lane, read in read_by.items():
         head = heads[lane]
         assert isinstance(head, WordHead), "heads of other shapes share no micro-batch"
-        found[lane] = read, head.chosen(read.of(logits), read.tokens)
-    return found
+        by_lane[lane] = read, head.chosen(read.of(logits), read.tokens)
+    return by_lane
 
 
 def head_kind(head: nn.Module) -> tuple[object, ...]:
@@ -111,17 +111,17 @@ def _linear_scores(batch: MicroBatch, states: Tensor, heads: Sequence[nn.Module]
         return assembled([repeated(part, len(rows)) for part, rows in parts], [*rows_of.values()], len(states))
 
     scores = torch.matmul(states, by_row("weight").transpose(1, 2))
-    first = heads[batch.row_lanes[0]]
-    return scores + by_row("bias")[:, None] if first.get_submodule("linear").bias is not None else scores
+    first_head = heads[batch.row_lanes[0]]
+    return scores + by_row("bias")[:, None] if first_head.get_submodule("linear").bias is not None else scores
 
 
 def _head_dropout(batch: MicroBatch, states: Tensor, rates: Sequence[float]) -> Tensor | float:
-    by_row = [rates[lane] for lane in batch.row_lanes]
-    if not any(by_row):
+    row_rates = [rates[lane] for lane in batch.row_lanes]
+    if not any(row_rates):
         return 1.0
-    empty = len(states) - len(by_row)
-    seeds, shape = [*batch.row_seeds, *[0] * empty], tuple(states.shape[1:])
-    return keep_mask(seeds, [*by_row, *[0.0] * empty], shape, states.device, "head")
+    num_empty = len(states) - len(row_rates)
+    seeds, shape = [*batch.row_seeds, *[0] * num_empty], tuple(states.shape[1:])
+    return keep_mask(seeds, [*row_rates, *[0.0] * num_empty], shape, states.device, "head")
 
 
 def build_head(kind: HeadKind, backbone: Backbone, task: Task, num_label_words: int = 0) -> nn.Module:

@@ -38,7 +38,7 @@ class Injected(Attachment):
     def __init__(self, backbone: Backbone, task: Task, config: Any) -> None:
         super().__init__()
         self.config = config
-        before = {id(tensor) for _, tensor in _tensors(backbone.model)}
+        ids_before = {id(tensor) for _, tensor in _tensors(backbone.model)}
         reached = backbone.reached(task)
         root = reached[0] if len(reached) == 1 else backbone.base
         unreached = [name for name, _ in root.named_modules() if not backbone.family.reaches(f"{name}.weight")]
@@ -50,7 +50,7 @@ class Injected(Attachment):
         if not self._weights:
             raise UsageError(f"{_name(config)} leaves nothing to train in the model ({type(root).__name__})")
         # what does not train but must be kept too: masks, random projections
-        added = {name: tensor for name, tensor in _tensors(backbone.model) if id(tensor) not in before}
+        added = {name: tensor for name, tensor in _tensors(backbone.model) if id(tensor) not in ids_before}
         self._kept: dict[str, Tensor] = {**added, **self._weights}
         self._parts = list(_adapter_parts(root))
         modules = (module for part in self._parts for module in part.modules())
@@ -89,16 +89,16 @@ def peft_config(fields: Mapping[str, Any]) -> Any:
         import peft
     except ImportError:
         raise UsageError(MISSING) from None
-    known = peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING
-    kind, kinds = str(fields.get("peft_type")), {str(peft_type.value) for peft_type in known}
+    classes = peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING
+    kind, kinds = str(fields.get("peft_type")), {str(peft_type.value) for peft_type in classes}
     if kind not in kinds:
         names = ", ".join(sorted(kinds))
         raise UsageError(f"peft {peft.__version__} has no type {kind!r}; it has {names}")
-    asked = dict(fields)
-    if any(known_field.name == "total_step" for known_field in dataclasses.fields(known[peft.PeftType(kind)])):
-        asked["total_step"] = UNKNOWN_STEPS
+    config_fields = dict(fields)
+    if any(config_field.name == "total_step" for config_field in dataclasses.fields(classes[peft.PeftType(kind)])):
+        config_fields["total_step"] = UNKNOWN_STEPS
     try:
-        return peft.get_peft_config(asked)
+        return peft.get_peft_config(config_fields)
     except (TypeError, ValueError) as error:
         raise UsageError(f"PEFT refuses the {kind} config: {_line(error)}") from None
 
@@ -109,8 +109,8 @@ def default_targets(backbone: Backbone, peft_type: str) -> list[str] | str | Non
     """
     from peft.utils import constants
 
-    known = getattr(constants, f"TRANSFORMERS_MODELS_TO_{peft_type}_TARGET_MODULES_MAPPING", None)
-    targets = None if known is None else known.get(_model_type(backbone), [])
+    family_targets = getattr(constants, f"TRANSFORMERS_MODELS_TO_{peft_type}_TARGET_MODULES_MAPPING", None)
+    targets = None if family_targets is None else family_targets.get(_model_type(backbone), [])
     return targets if targets is None or isinstance(targets, str) else sorted(targets)
 
 
@@ -119,15 +119,15 @@ def _inject(root: nn.Module, config: Any) -> Any:
     from peft import inject_adapter_in_model
     from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
 
-    kind: Any = PEFT_TYPE_TO_TUNER_MAPPING.get(config.peft_type)
+    tuner_class: Any = PEFT_TYPE_TO_TUNER_MAPPING.get(config.peft_type)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # settings that PEFT mends by itself, like the layout of GPT-2's weights
             # inject_adapter_in_model would throw away a tuner that holds state or has a part in every step
-            if getattr(kind, "uses_shared_state", False) or hasattr(kind, "update_and_allocate"):
-                return kind(root, config, adapter_name=ADAPTER)
+            if getattr(tuner_class, "uses_shared_state", False) or hasattr(tuner_class, "update_and_allocate"):
+                return tuner_class(root, config, adapter_name=ADAPTER)
             inject_adapter_in_model(config, root, ADAPTER)
-            return kind
+            return tuner_class
     except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError) as error:
         where = f"the model ({type(root).__name__})"
         hint = "; it has no default for this family, so name the modules" if NO_DEFAULT in str(error) else ""

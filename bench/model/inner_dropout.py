@@ -53,12 +53,12 @@ class RowDropout(TorchFunctionMode):
         if states.dim() < 3 or (self.time_first and states.dim() == 3 and len(states) == 2 * self.width):
             return states
         keys = self.keys + _STEP * torch.tensor(self.calls, device=self.keys.device)
-        rows = 1 if self.time_first and states.dim() == 3 else 0  # the dimension
-        if states.shape[rows] != len(keys):
+        row_dim = 1 if self.time_first and states.dim() == 3 else 0
+        if states.shape[row_dim] != len(keys):
             raise ValueError(f"dropout on a tensor of shape {tuple(states.shape)} says nothing of {len(keys)} rows")
-        by_row = states.movedim(rows, 0)
+        by_row = states.movedim(row_dim, 0)
         keep = keep_places(keys, rate, tuple(by_row.shape[1:])).to(states.dtype)
-        return (by_row * keep).movedim(0, rows)
+        return (by_row * keep).movedim(0, row_dim)
 
 
 _active: RowDropout | None = None

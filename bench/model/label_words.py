@@ -31,9 +31,9 @@ class LabelWords(WordHead):
 
     def chosen(self, logits: Tensor, tokens: Tensor) -> Tensor:
         """(R, V) -> (R, C): logs of the sums, but for what the classes share; `tokens` is not asked."""
-        of_words = logits.float()[:, self.words]  # (R, C, W)
+        word_logits = logits.float()[:, self.words]  # (R, C, W)
         # not logsumexp: a softmax takes a row as a row, in whatever company
-        return of_words[..., 0] - of_words.log_softmax(dim=-1)[..., 0]
+        return word_logits[..., 0] - word_logits.log_softmax(dim=-1)[..., 0]
 
     def states(self, hidden: Tensor) -> Tensor:
         """(R, H) what the language-model head multiplies the output embeddings with, for hidden states read there."""
@@ -56,20 +56,20 @@ class LabelWords(WordHead):
         """
         from sklearn.linear_model import LogisticRegression
 
-        lacking = sorted(set(range(len(self.classes))) - set(labels.tolist()))
-        if lacking:
-            raise UsageError(f"no train row is {self.classes[lacking[0]]!r}, so its label words cannot be searched for")
+        missing = sorted(set(range(len(self.classes))) - set(labels.tolist()))
+        if missing:
+            raise UsageError(f"no train row is {self.classes[missing[0]]!r}, so its label words cannot be searched for")
         classifier = LogisticRegression(max_iter=1000).fit(states.double().cpu().numpy(), labels.cpu().numpy())
         weight: Tensor = self._table().weight  # type: ignore[assignment]
-        likely = torch.from_numpy(classifier.predict_log_proba(weight.detach().double().cpu().numpy()))  # (V, C)
-        likely[~text_tokens(self._backbone[0].tokenizer, len(likely))] = -torch.inf
+        scores = torch.from_numpy(classifier.predict_log_proba(weight.detach().double().cpu().numpy()))  # (V, C)
+        scores[~text_tokens(self._backbone[0].tokenizer, len(scores))] = -torch.inf
         with torch.no_grad():
-            self.words.copy_(likely.topk(self.words.shape[1], dim=0).indices.T)
+            self.words.copy_(scores.topk(self.words.shape[1], dim=0).indices.T)
 
     def found(self) -> dict[str, Any]:
         """The words of each class."""
-        named = self._backbone[0].tokenizer.convert_ids_to_tokens
-        return {"label_words": {name: named(ids) for name, ids in zip(self.classes, self.words.tolist(), strict=True)}}
+        decode = self._backbone[0].tokenizer.convert_ids_to_tokens
+        return {"label_words": {name: decode(ids) for name, ids in zip(self.classes, self.words.tolist(), strict=True)}}
 
     def _table(self) -> nn.Module:
         table: nn.Module | None = self._backbone[0].model.get_output_embeddings()  # type: ignore[operator]

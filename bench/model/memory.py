@@ -69,11 +69,11 @@ def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
     if work.precision == "bf16" and work.device.type == "cpu":
         floats += sizes.heads * work.length * 2  # attention written out keeps its scores
     layers = float(sizes.layers) if work.backward else 1.0
-    kept = work.tokens * layers * floats
+    num_kept = work.tokens * layers * floats
     if work.checkpointing:
-        kept = work.tokens * (layers * sizes.hidden + floats)  # each layer's input, and one layer in the making
+        num_kept = work.tokens * (layers * sizes.hidden + floats)  # each layer's input, and one layer in the making
     between = max(3 * 8 * sizes.largest, loaded if trains else 0)
-    return MemoryNeed(weights, training, round(kept * FLOAT), loaded, between)
+    return MemoryNeed(weights, training, round(num_kept * FLOAT), loaded, between)
 
 
 def default_token_budget(hidden: int, device: torch.device) -> int:

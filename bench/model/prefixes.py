@@ -29,10 +29,10 @@ def row_prefixes(batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[
     shapes = {(_shape(prompts[lane].prefixes), prompts[lane].layers) for lane in lanes}
     if len(shapes) > 1:
         raise ValueError("rows of a micro-batch must have prefixes of one shape, or none")
-    given = [prompts[lane].prefixes for lane in lanes]
-    if given[0] is None:
+    lane_prefixes = [prompts[lane].prefixes for lane in lanes]
+    if lane_prefixes[0] is None:
         return None
-    vectors = {lane: of_lane for lane, of_lane in zip(lanes, given, strict=True) if of_lane is not None}
+    vectors = {lane: prefixes for lane, prefixes in zip(lanes, lane_prefixes, strict=True) if prefixes is not None}
     values = _by_row(batch, vectors, rates)
     return RowPrefixes(
         keys={layer: values[:, at, 0] for at, layer in enumerate(prompts[lanes[0]].layers)},
@@ -50,8 +50,8 @@ def slot_vectors(batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[
 
 def _padded(slots: Tensor, length: int) -> Tensor:
     """(P, H) -> (length, H), zeros at the end."""
-    short = length - len(slots)
-    return torch.cat([slots, slots.new_zeros(short, slots.shape[1])]) if short else slots
+    num_missing = length - len(slots)
+    return torch.cat([slots, slots.new_zeros(num_missing, slots.shape[1])]) if num_missing else slots
 
 
 def _by_row(batch: MicroBatch, tensors: dict[int, Tensor], rates: Sequence[float]) -> Tensor:

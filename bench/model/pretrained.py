@@ -94,15 +94,15 @@ def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) 
     with loading(source):
         if with_words:
             try:
-                kind: Any = getattr(transformers, f"AutoModelFor{family.words}")
-                model, missing = _from_pretrained(kind, source, family, way)
+                auto_class: Any = getattr(transformers, f"AutoModelFor{family.words}")
+                model, missing = _from_pretrained(auto_class, source, family, way)
             except ValueError as error:
                 if "Unrecognized configuration class" not in str(error):
                     raise
                 reason = "transformers has no class with that head for its family"
             else:
-                inside = f"{model.base_model_prefix}."
-                if missing and not any(name.startswith(inside) for name in missing):
+                base_name = f"{model.base_model_prefix}."
+                if missing and not any(name.startswith(base_name) for name in missing):
                     reason = _lacking(missing, "its language-model head is made of")
         if reason or not with_words:
             model, missing = _from_pretrained(AutoModel, source, family, way)
@@ -122,11 +122,11 @@ class _NoPooler(nn.Module):
         return states
 
 
-def _from_pretrained(kind: Any, source: ModelSource, family: Family, way: Way) -> tuple[Any, list[str]]:
+def _from_pretrained(auto_class: Any, source: ModelSource, family: Family, way: Way) -> tuple[Any, list[str]]:
     """The model, and the weights it wants that the checkpoint lacks."""
     config = load_config(source)
-    part = {"config": getattr(config, family.part), "key_mapping": PART_NAMES} if family.part else {}
-    model, report = kind.from_pretrained(
+    part_options = {"config": getattr(config, family.part), "key_mapping": PART_NAMES} if family.part else {}
+    model, report = auto_class.from_pretrained(
         source.path,
         revision=source.revision,
         dtype=torch.float32,
@@ -134,7 +134,7 @@ def _from_pretrained(kind: Any, source: ModelSource, family: Family, way: Way) -
         trust_remote_code=False,
         attn_implementation=attention.NAME if way == "interface" else "eager",
         output_loading_info=True,
-        **part,
+        **part_options,
     )
     if getattr(model, "_hf_peft_config_loaded", False):
         raise ValueError("an adapter lies beside it (adapter_config.json); give a model alone, or merge them")

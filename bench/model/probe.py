@@ -45,8 +45,8 @@ class Probe:
                 f"its tokenizer numbers tokens up to {last}, but its embedding has {rows} rows; "
                 "give it the tokenizer it was trained with"
             )
-        known = special(tokenizer, backbone.reader)
-        before, after = known.single
+        specials = special(tokenizer, backbone.reader)
+        before, after = specials.single
         room = (positions or LONG + len(before) + len(after)) - len(before) - len(after)
         self._words = _words(tokenizer, rows)
         self.short = self._row([*before, *self._some(min(SHORT, room)), *after])
@@ -55,16 +55,16 @@ class Probe:
         self.fed: list[Row] = []
         self.spoken = self.long
         if backbone.decoder is not None:
-            begin = list(known.opening)
-            short = self._row(self.short.ids, [*begin, *self._some(FED, 1)])
-            self.spoken = self._row(self.long.ids, [*begin, *self._some(FED_MORE, 2)])
+            opening = list(specials.opening)
+            short = self._row(self.short.ids, [*opening, *self._some(FED, 1)])
+            self.spoken = self._row(self.long.ids, [*opening, *self._some(FED_MORE, 2)])
             self.fed = [short, self.spoken]
         if backbone.family.query_stream and tokenizer.mask_token_id is not None:
-            masked = list(self.long.ids)
+            masked_ids = list(self.long.ids)
             places = [self.inner.start + 1, self.inner.start + 3]
             for at in places:
-                masked[at] = tokenizer.mask_token_id
-            self.spoken = self._row(masked, read=places)
+                masked_ids[at] = tokenizer.mask_token_id
+            self.spoken = self._row(masked_ids, read=places)
 
     def changed(self, at: int) -> Row:
         """`short` with another token at a position."""
@@ -83,9 +83,9 @@ class Probe:
 
     def states(self, rows: Sequence[Row], prompts: Sequence[Prompts] = ()) -> list[Tensor]:
         """The rows' states (T, H) without padding, from one micro-batch; row i is lane i where prompts are many."""
-        given = list(prompts) or [Prompts()]
-        batch = self._batch(rows, each_its_lane=len(given) > 1)
-        padded = self.backbone.hidden(batch, given, [0.0] * len(given))
+        lane_prompts = list(prompts) or [Prompts()]
+        batch = self._batch(rows, each_its_lane=len(lane_prompts) > 1)
+        padded = self.backbone.hidden(batch, lane_prompts, [0.0] * len(lane_prompts))
         return [states[: len(row.decoder or row.ids)] for states, row in zip(padded, rows, strict=False)]
 
     def logits(self, row: Row) -> Tensor:
@@ -98,9 +98,9 @@ class Probe:
             inputs["use_cache"] = False
         if row.decoder:
             inputs["decoder_input_ids"] = batch.decoder_ids[:1]
-        asked = queries(batch, backbone.tokenizer.mask_token_id) if backbone.family.query_stream else None
-        logits: Tensor = backbone.model(**inputs, **(asked.inputs(batch) if asked else {})).logits[0]
-        return logits if asked else logits[row.read]
+        word_queries = queries(batch, backbone.tokenizer.mask_token_id) if backbone.family.query_stream else None
+        logits: Tensor = backbone.model(**inputs, **(word_queries.inputs(batch) if word_queries else {})).logits[0]
+        return logits if word_queries else logits[row.read]
 
     def _batch(self, rows: Sequence[Row], each_its_lane: bool) -> MicroBatch:
         tickets = [Ticket(at if each_its_lane else 0, Item(at, (row,), [0], [0], False)) for at, row in enumerate(rows)]
@@ -121,7 +121,7 @@ class Probe:
 def _words(tokenizer: Any, rows: int) -> list[int]:
     """The tokens that are words: known to the tokenizer, and not special. UsageError when there are too few."""
     special_ids = set(tokenizer.all_special_ids)
-    words = [at for at in sorted(tokenizer.get_vocab().values()) if at not in special_ids and at < rows]
+    words = [token for token in sorted(tokenizer.get_vocab().values()) if token not in special_ids and token < rows]
     if len(words) < SHORT + 2:
         raise UsageError(f"its tokenizer has {len(words)} tokens besides special ones, too few to be examined on")
     return words

@@ -103,12 +103,12 @@ def keep_proof(fingerprint: str, device: str, proof: Proof) -> None:
 
 def _is_whole(proof: Proof) -> bool:
     """Whether what was read has the types it should; anything may stand in a file that somebody damaged."""
-    texts = all(isinstance(text, str) for text in (proof.refused, *proof.fails, *proof.fails.values()))
+    texts_fit = all(isinstance(text, str) for text in (proof.refused, *proof.fails, *proof.fails.values()))
     sizes = (proof.num_layers, proof.kv_heads, proof.head_size, *proof.layers)
-    numbers = all(isinstance(size, int) for size in sizes)
-    measured = all(isinstance(value, int | float) for value in (proof.seconds, *proof.differences.values()))
+    sizes_fit = all(isinstance(size, int) for size in sizes)
+    values_fit = all(isinstance(value, int | float) for value in (proof.seconds, *proof.differences.values()))
     return (
-        texts and numbers and measured
+        texts_fit and sizes_fit and values_fit
         and proof.attention in ("interface", "written", "own") and proof.direction in ("both", "left")
     )  # fmt: skip
 

@@ -86,10 +86,10 @@ def _tried(source: ModelSource, family: Family, tokenizer: Any, device: torch.de
             reason = " ".join(str(error).split())[:120]
             outcome = Proof(way, family.direction, f"its parts are not those that this version knows ({reason})")
             continue
-        before, outcome = outcome, examine(backbone, way, source.positions, lacking if source.has_lm_head else NO_HEAD)
+        earlier, outcome = outcome, examine(backbone, way, source.positions, lacking if source.has_lm_head else NO_HEAD)
         if not outcome.refused:
-            if isinstance(before, Proof) and "prefixes" in outcome.fails:
-                outcome.fails["prefixes"] = before.refused  # why attention that takes them was not right
+            if isinstance(earlier, Proof) and "prefixes" in outcome.fails:
+                outcome.fails["prefixes"] = earlier.refused  # why attention that takes them was not right
             return outcome
     if isinstance(outcome, Proof):
         return outcome

@@ -99,12 +99,12 @@ class _Trial:
         except Exception:  # each family breaks in its own way
             self.fails[need] = otherwise
 
-    def measure(self, name: str, states: Tensor, wanted: Tensor) -> float:
+    def measure(self, name: str, states: Tensor, expected: Tensor) -> float:
         """The largest difference of two states (…, H), noted under a name."""
-        if states.shape != wanted.shape or not bool(states.isfinite().all() and wanted.isfinite().all()):
+        if states.shape != expected.shape or not bool(states.isfinite().all() and expected.isfinite().all()):
             raise Refused("its states are not finite numbers, one row for each token")
-        size = wanted.float().square().mean().sqrt().clamp(min=1e-12)
-        self.differences[name] = value = float((states.float() - wanted.float()).abs().max() / size)
+        size = expected.float().square().mean().sqrt().clamp(min=1e-12)
+        self.differences[name] = value = float((states.float() - expected.float()).abs().max() / size)
         return value
 
     def base(self) -> None:
@@ -116,14 +116,14 @@ class _Trial:
         if self.way == "interface" and not self.layers:
             raise Refused(NOT_REPLACEABLE)  # what is run is its own attention, perhaps with a mask made for ours
         beside, self.long = probe.states([probe.short, probe.long])
-        moved = self.measure("padding", beside, alone)
+        difference = self.measure("padding", beside, alone)
         self._look(alone)
-        if moved > TOLERANCE:
-            raise Refused(f"padding changes the states of the text beside it, by {moved:.1g} of their size")
+        if difference > TOLERANCE:
+            raise Refused(f"padding changes the states of the text beside it, by {difference:.1g} of their size")
         if probe.fed:
-            moved = self.measure("decoder_padding", probe.states(probe.fed)[0], probe.states(probe.fed[:1])[0])
-            if moved > TOLERANCE:
-                raise Refused(f"padding changes what its decoder says, by {moved:.1g} of its states' size")
+            difference = self.measure("decoder_padding", probe.states(probe.fed)[0], probe.states(probe.fed[:1])[0])
+            if difference > TOLERANCE:
+                raise Refused(f"padding changes what its decoder says, by {difference:.1g} of its states' size")
         if self.way != "own":
             self._against_own()
 
@@ -131,15 +131,15 @@ class _Trial:
         """Our attention gives what the family's gives, as transformers has it: its eager one or, where that is another
         (Falcon's adds ALiBi twice), the one it chooses itself.
         """
-        rows, differs = [self.probe.short, self.probe.long], 0.0
+        rows, difference = [self.probe.short, self.probe.long], 0.0
         model: Any = self.backbone.model
         for kind in ("eager", "sdpa") if getattr(model, "_supports_sdpa", False) else ("eager",):
             with _own_attention(model, self.way, kind):
                 stock = self.probe.states(rows)[1]
-            differs = self.measure("own_attention", self.long, stock)
-            if differs <= TOLERANCE:
+            difference = self.measure("own_attention", self.long, stock)
+            if difference <= TOLERANCE:
                 return
-        raise Refused(f"its attention is more than queries, keys and values: it differs by {differs:.1g}")
+        raise Refused(f"its attention is more than queries, keys and values: it differs by {difference:.1g}")
 
     def _look(self, states: Tensor) -> None:
         """Which way tokens see: change the last token of a text, then its first."""
@@ -153,8 +153,8 @@ class _Trial:
         direction: Direction = "both" if ahead > TOLERANCE else "left"
         if direction != self.direction:
             self.direction = direction
-            seen = "depends on the tokens after it" if direction == "both" else "does not depend on the tokens after it"
-            raise Refused(f"a token's state {seen}, against what its config says")
+            fact = "depends on the tokens after it" if direction == "both" else "does not depend on the tokens after it"
+            raise Refused(f"a token's state {fact}, against what its config says")
 
     def _note(self, calls: list[tuple[int, tuple[int, ...], tuple[int, ...]]]) -> None:
         """Which layers take a prefix, and the shape of their keys and values."""
@@ -175,18 +175,18 @@ class _Trial:
         row = self.probe.spoken
         states = self.probe.states([row])[0]
         logits = self.probe.logits(row)
-        differs = self.measure("lm_head", self.backbone.lm_logits(states[row.read]), logits)
-        if differs > TOLERANCE:
-            raise Refused(f"its head does not say what the model says: scores differ by {differs:.1g}")
+        difference = self.measure("lm_head", self.backbone.lm_logits(states[row.read]), logits)
+        if difference > TOLERANCE:
+            raise Refused(f"its head does not say what the model says: scores differ by {difference:.1g}")
 
     def slots(self) -> None:
         """A slot that holds a token's embedding is that token."""
         probe = self.probe
         row, vectors = probe.slotted()
-        differs = self.measure("slots", probe.states([row], [Prompts(slots=vectors)])[0], self.long)
-        if differs > TOLERANCE:
+        difference = self.measure("slots", probe.states([row], [Prompts(slots=vectors)])[0], self.long)
+        if difference > TOLERANCE:
             raise Refused(
-                f"a vector that is a word's embedding does not act as the word: states differ by {differs:.1g}"
+                f"a vector that is a word's embedding does not act as the word: states differ by {difference:.1g}"
             )
 
     def prefixes(self) -> None:
@@ -198,15 +198,15 @@ class _Trial:
         probe, count = self.probe, len(self.layers)
         heads, size = self.sizes
         draw = torch.Generator().manual_seed(0)
-        whole, other = torch.randn(2, count, 2, heads, PREFIX_LENGTH, size, generator=draw).to(self.backbone.device)
-        swapped = [torch.where(_at(at, count, whole), other, whole) for at in range(count)]
-        prompts = [Prompts(prefixes=vectors, layers=self.layers) for vectors in (whole, *swapped)]
+        first, second = torch.randn(2, count, 2, heads, PREFIX_LENGTH, size, generator=draw).to(self.backbone.device)
+        swapped = [torch.where(_at(at, count, first), second, first) for at in range(count)]
+        prompts = [Prompts(prefixes=vectors, layers=self.layers) for vectors in (first, *swapped)]
         alone, *changed = probe.states([probe.short] * len(prompts), prompts)
-        moved = [float((states - alone).abs().amax(dim=-1).min()) for states in changed]
-        least = min(moved) / float(alone.square().mean().sqrt())
+        moves = [float((states - alone).abs().amax(dim=-1).min()) for states in changed]
+        least = min(moves) / float(alone.square().mean().sqrt())
         self.differences["prefix"] = least
         if not least > TOLERANCE:
-            layer = self.layers[moved.index(min(moved))]
+            layer = self.layers[moves.index(min(moves))]
             raise Refused(f"one in layer {layer + 1} does not reach every token")
         beside = probe.states([probe.short, probe.long], prompts[:1])[0]
         if self.measure("prefix_padding", beside, alone) > TOLERANCE:

@@ -28,16 +28,16 @@ def repeated(tensor: Tensor, count: int) -> Tensor:
 
 def assembled(blocks: Sequence[Tensor], rows: Sequence[Sequence[int]], count: int) -> Tensor:
     """(B, *shape): block i's rows at the places rows[i], zeros where no block has a row."""
-    places = [place for of_block in rows for place in of_block]
+    places = [place for block_rows in rows for place in block_rows]
     empty = [place for place in range(count) if place not in set(places)] if len(places) < count else []
     if empty:
         blocks = [*blocks, blocks[0].new_zeros(len(empty), *blocks[0].shape[1:])]
         places += empty
-    whole = torch.cat(list(blocks)) if len(blocks) > 1 else blocks[0]
+    stacked = torch.cat(list(blocks)) if len(blocks) > 1 else blocks[0]
     if places == sorted(places):
-        return whole
+        return stacked
     order = sorted(range(count), key=places.__getitem__)
-    return whole.index_select(0, torch.tensor(order, device=whole.device))
+    return stacked.index_select(0, torch.tensor(order, device=stacked.device))
 
 
 def add_in_order(totals: Tensor, owners: Tensor, values: Tensor) -> None:
@@ -49,7 +49,7 @@ def add_in_order(totals: Tensor, owners: Tensor, values: Tensor) -> None:
         if size >= WIDE:
             totals.index_put_((owners,), values, accumulate=True)
             return
-        wide, terms = (nn.functional.pad(each.reshape(len(each), size), (0, WIDE - size)) for each in (totals, values))
+        wide, terms = (nn.functional.pad(rows.reshape(len(rows), size), (0, WIDE - size)) for rows in (totals, values))
         wide.index_put_((owners,), terms, accumulate=True)
         totals.copy_(wide[:, :size].view_as(totals))
     else:
@@ -66,10 +66,10 @@ class _Repeated(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None]:
         tensor, rows = ctx.tensor, gradients[0]
         if tensor.is_leaf and tensor.grad is not None:
-            total, given = tensor.grad, None
+            total, gradient = tensor.grad, None
         else:
             total = torch.zeros_like(tensor)
-            given = total
-        first = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
-        add_in_order(total[None], first, rows.to(total.dtype))
-        return given, None
+            gradient = total
+        owners = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
+        add_in_order(total[None], owners, rows.to(total.dtype))
+        return gradient, None

@@ -46,8 +46,8 @@ class Sizes:
 @cache
 def model_sizes(model: ModelSource) -> Sizes | None:
     """From the checkpoint's headers and its config, or for a model of a scale family from its list; None if unknown."""
-    whole = read_config(model)
-    family, config = family_of(whole), reading_part(whole)
+    config = read_config(model)
+    family, part = family_of(config), reading_part(config)
     shapes = weight_shapes(model)
     if shapes is not None:
         counts = list(map(math.prod, shapes.values()))
@@ -57,16 +57,16 @@ def model_sizes(model: ModelSource) -> Sizes | None:
         parameters, matrices, largest = listed_size(model.path) or 0, 0, 0
         if not parameters:
             return None
-    hidden = _first(config, "hidden_size", "d_model", "n_embd", "dim")
+    hidden = _first(part, "hidden_size", "d_model", "n_embd", "dim")
     return Sizes(
         parameters=parameters,
         matrices=matrices,
-        layers=model.layers + (_decoder_layers(whole) if family.decoder and not family.sentinel else 0),
+        layers=model.layers + (_decoder_layers(config) if family.decoder and not family.sentinel else 0),
         hidden=hidden,
-        inner=_first(config, *INNER) or 4 * hidden,
+        inner=_first(part, *INNER) or 4 * hidden,
         # families with grouped heads have gated feed-forward parts too
-        gated="num_key_value_heads" in config or str(config.get("feed_forward_proj")).startswith("gated"),
-        heads=_first(config, "num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads"),
+        gated="num_key_value_heads" in part or str(part.get("feed_forward_proj")).startswith("gated"),
+        heads=_first(part, "num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads"),
         largest=largest,
     )
 
@@ -74,10 +74,10 @@ def model_sizes(model: ModelSource) -> Sizes | None:
 def _is_matrix(name: str, shape: tuple[int, ...], family: Family) -> bool:
     """Whether a tensor is the weight of an nn.Linear."""
     tables = ("embeddings", "embedding.", "embed_", "wte", "wpe", "shared.weight", "relative_attention_bias")
-    others = (".experts.", ".gate.weight")  # a layer's experts and what chooses them are tensors of their own
+    experts = (".experts.", ".gate.weight")  # a layer's experts and what chooses them are tensors of their own
     linear = ("embed_out", "embeddings_project", "embedding_transformation")  # called after what they stand beside
-    embeds = any(part in name.lower() for part in tables + others) and not any(part in name for part in linear)
-    return len(shape) == 2 and name.endswith("weight") and not embeds and not family.conv1d
+    excluded = any(mark in name.lower() for mark in tables + experts) and not any(mark in name for mark in linear)
+    return len(shape) == 2 and name.endswith("weight") and not excluded and not family.conv1d
 
 
 def _decoder_layers(config: Mapping[str, Any]) -> int:

@@ -112,10 +112,10 @@ def weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
 
     Of a checkpoint on the hub that is not in the cache, the headers alone are fetched.
     """
-    every = _weight_shapes(model)
-    if every is None or not family_of(read_config(model)).part:
-        return every
-    return {name: shape for name, shape in every.items() if "language_model." in name}
+    all_shapes = _weight_shapes(model)
+    if all_shapes is None or not family_of(read_config(model)).part:
+        return all_shapes
+    return {name: shape for name, shape in all_shapes.items() if "language_model." in name}
 
 
 def _weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
@@ -129,10 +129,10 @@ def _weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
     if constants.HF_HUB_OFFLINE:
         return None
     try:
-        found = HfApi().get_safetensors_metadata(model.path, revision=model.revision)
+        metadata = HfApi().get_safetensors_metadata(model.path, revision=model.revision)
     except Exception:  # no network, no safetensors: errors of several packages; the loader will tell
         return None
-    tensors = (each for file in found.files_metadata.values() for each in file.tensors.items())
+    tensors = (entry for file in metadata.files_metadata.values() for entry in file.tensors.items())
     return {name: tuple(info.shape) for name, info in tensors}
 
 
@@ -157,9 +157,9 @@ def _is_there(snapshot: Path) -> bool:
 def _local(folder: Path) -> ModelSource:
     if not (folder / "config.json").is_file():
         raise UsageError(f"model folder {folder} has no config.json; give a transformers checkpoint")
-    known = (*TOKENIZER_FILES, *SENTENCE_PIECES)
-    if not any((folder / name).is_file() for name in known):
-        raise UsageError(f"model folder {folder} has no tokenizer (looked for {', '.join(known)})")
+    known_files = (*TOKENIZER_FILES, *SENTENCE_PIECES)
+    if not any((folder / name).is_file() for name in known_files):
+        raise UsageError(f"model folder {folder} has no tokenizer (looked for {', '.join(known_files)})")
     if (folder / "adapter_config.json").is_file():  # transformers would put it into the model on its own
         raise UsageError(
             f"model folder {folder} holds an adapter (adapter_config.json); give a model alone, or merge them"
@@ -170,12 +170,12 @@ def _local(folder: Path) -> ModelSource:
     check_weights(folder)
     facts = _facts(folder / "config.json")
     digest = hashlib.sha256()
-    tokenizer = TOKENIZER_FILES
+    tokenizer_files = TOKENIZER_FILES
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        tokenizer = SENTENCE_PIECES
-    texts = [folder / name for name in ("config.json", *tokenizer, *TOKENIZER_SETTINGS)]
+        tokenizer_files = SENTENCE_PIECES
+    text_files = [folder / name for name in ("config.json", *tokenizer_files, *TOKENIZER_SETTINGS)]
     try:
-        for path in [*weights, *texts]:
+        for path in [*weights, *text_files]:
             if path.is_file():
                 digest.update(path.name.encode())
                 with path.open("rb") as handle:
@@ -211,8 +211,8 @@ def _sizes(config: dict[str, Any]) -> tuple[int, bool, int, str]:
         positions -= first_position(config)
     architectures = config.get("architectures") or []
     names = ("encoder_layers", "num_hidden_layers", "num_layers", "n_layer", "n_layers")
-    reading = reading_part(config)
-    layers = next((reading[name] for name in names if reading.get(name)), 0)
+    part = reading_part(config)
+    layers = next((part[name] for name in names if part.get(name)), 0)
     wordless = family_of(config).wordless
     has_lm_head = not wordless and any(name.endswith(LM_HEAD_ENDINGS) for name in architectures)
     return positions, has_lm_head, int(layers), wordless

@@ -25,28 +25,28 @@ class Queries:
     def inputs(self, batch: MicroBatch) -> dict[str, Any]:
         """The model's arguments: who sees whom, and a query for each masked position."""
         count, width = batch.ids.shape
-        hidden = torch.zeros((count, width, width), device=batch.ids.device)
-        hidden[self.rows, :, self.columns] = 1
-        targets = torch.zeros((count, batch.read_columns.shape[1], width), device=batch.ids.device)
-        targets[self.rows, self.numbers, self.columns] = 1
-        return {"perm_mask": hidden, "target_mapping": targets, "output_hidden_states": True}
+        perm_mask = torch.zeros((count, width, width), device=batch.ids.device)
+        perm_mask[self.rows, :, self.columns] = 1
+        target_mapping = torch.zeros((count, batch.read_columns.shape[1], width), device=batch.ids.device)
+        target_mapping[self.rows, self.numbers, self.columns] = 1
+        return {"perm_mask": perm_mask, "target_mapping": target_mapping, "output_hidden_states": True}
 
-    def states(self, found: Any) -> Tensor:
+    def states(self, answer: Any) -> Tensor:
         """(B, T, H): the content stream, with the query stream's at the masked positions."""
-        content: Tensor = found.hidden_states[-2]  # the layers' states are listed in turn, content and query
-        query = found.last_hidden_state[self.rows, self.numbers]
-        places = tuple(torch.tensor(each, device=query.device) for each in (self.rows, self.columns))
-        return content.index_put(places, query)
+        content: Tensor = answer.hidden_states[-2]  # the layers' states are listed in turn, content and query
+        query = answer.last_hidden_state[self.rows, self.numbers]
+        indices = tuple(torch.tensor(index, device=query.device) for index in (self.rows, self.columns))
+        return content.index_put(indices, query)
 
 
-def queries(batch: MicroBatch, mask: int | None) -> Queries | None:
+def queries(batch: MicroBatch, mask_id: int | None) -> Queries | None:
     """The queries of a micro-batch; None when no head reads a masked position."""
     places = [
         (at, column, number)
         for at, row in enumerate(batch.rows)
-        for number, column in enumerate(column for column in row.read if row.ids[column] == mask)
+        for number, column in enumerate(column for column in row.read if row.ids[column] == mask_id)
     ]
     if not places:
         return None
-    rows, columns, numbers = (list(each) for each in zip(*places, strict=True))
+    rows, columns, numbers = (list(values) for values in zip(*places, strict=True))
     return Queries(rows, columns, numbers)

@@ -24,10 +24,10 @@ def text_tokens(tokenizer: Any, size: int) -> Tensor:
 
     Not at special and added tokens, at rows without a token, at spaces, at parts of characters or at reserved marks.
     """
-    known = min(size, len(tokenizer))
-    texts = token_texts(tokenizer, known)
+    num_known = min(size, len(tokenizer))
+    texts = token_texts(tokenizer, num_known)
     fit = [bool(text) and _UNREADABLE not in text and not _MARK.fullmatch(text) for text in texts]
-    is_text = torch.tensor(fit + [False] * (size - known))
+    is_text = torch.tensor(fit + [False] * (size - num_known))
     for token in {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}:
         if token < size:
             is_text[token] = False

@@ -30,11 +30,11 @@ def weight_files(folder: Path) -> list[Path]:
 
 def check_weights(folder: Path) -> None:
     """UsageError unless every file a loader would read is whole, by its own header, and holds what the index says."""
-    held = {path.name: _header(path) for path in weight_files(folder)}
+    headers = {path.name: _header(path) for path in weight_files(folder)}
     if (folder / SINGLE).is_file():
         return
     for name, file in _places(folder).items():
-        if name not in held[file]:
+        if name not in headers[file]:
             raise UsageError(f"{folder / INDEX} says that {file} holds {name}, but it does not; {MEND}")
 
 
@@ -78,9 +78,9 @@ def _header(path: Path) -> dict[str, Any]:
         if not isinstance(header, dict):
             raise ValueError("its header is no table")
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        whole = 8 + length + _end(entries)
-        if size != whole or not entries:
-            raise ValueError(f"{size} bytes, but its header says {whole}")
+        expected_size = 8 + length + _end(entries)
+        if size != expected_size or not entries:
+            raise ValueError(f"{size} bytes, but its header says {expected_size}")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -91,14 +91,14 @@ def _header(path: Path) -> dict[str, Any]:
 
 def _end(entries: dict[str, Any]) -> int:
     """Where the last tensor ends, in bytes; ValueError when they do not lie one after another."""
-    at = 0
-    for name, entry in sorted(entries.items(), key=lambda each: (*each[1]["data_offsets"], each[0])):
-        (start, end), shape, kind = entry["data_offsets"], entry["shape"], entry["dtype"]
-        if not all(isinstance(each, int) and each >= 0 for each in (start, end, *shape)):
+    offset = 0
+    for name, entry in sorted(entries.items(), key=lambda item: (*item[1]["data_offsets"], item[0])):
+        (start, end), shape, dtype = entry["data_offsets"], entry["shape"], entry["dtype"]
+        if not all(isinstance(number, int) and number >= 0 for number in (start, end, *shape)):
             raise ValueError(f"{name} has sizes that are none")
-        if kind not in BITS:
-            raise ValueError(f"{name} is of the unknown type {kind!r}")
-        if start != at or (end - start) * 8 != math.prod(shape) * BITS[kind]:
+        if dtype not in BITS:
+            raise ValueError(f"{name} is of the unknown type {dtype!r}")
+        if start != offset or (end - start) * 8 != math.prod(shape) * BITS[dtype]:
             raise ValueError(f"{name} does not fit its place")
-        at = end
-    return at
+        offset = end
+    return offset

@@ -27,12 +27,12 @@ def failure(resolved: ResolvedCell, error: Exception, started: datetime, device:
     The reason names the last line of the method's own code, where it had a part in it, else where the error came from.
     """
     place = _place(error, resolved.method)
-    first = (str(error).strip().splitlines() or [""])[0]
+    message = (str(error).strip().splitlines() or [""])[0]
     return Record(
         id=resolved.cell.id,
         cell=resolved.cell,
         status="failed",
-        reason=f"{type(error).__name__}: {first} ({Path(place.filename).name}:{place.lineno})",
+        reason=f"{type(error).__name__}: {message} ({Path(place.filename).name}:{place.lineno})",
         traceback=traceback_text(error),
         main_metric=resolved.task.main_metric,
         provenance=provenance(device_name(device)),
@@ -47,8 +47,8 @@ def _place(error: Exception, method: Method) -> FrameSummary:
     modules = (sys.modules.get(kind.__module__) for kind in type(method).__mro__)
     files = {str(getattr(module, "__file__", None)) for module in modules}
     files -= {str(path) for path in PACKAGE.glob("*.py")}  # Method's own
-    written = [frame for frame in frames if frame.filename in files or not _of_others(Path(frame.filename))]
-    return written[-1] if written else frames[-1]
+    method_frames = [frame for frame in frames if frame.filename in files or not _of_others(Path(frame.filename))]
+    return method_frames[-1] if method_frames else frames[-1]
 
 
 def _of_others(path: Path) -> bool:

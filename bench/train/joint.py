@@ -86,8 +86,8 @@ def first_stage(
             watches.check([lane])
         tell(Progress([lane], [lane.last_loss], tokens, time.perf_counter() - begun))
         if not lane.running:
-            where = f"in the first stage, on {lane.task.name}: {lane.reason}"
-            trouble = ("diverged" if lane.status == "diverged" else "failed", where)
+            reason = f"in the first stage, on {lane.task.name}: {lane.reason}"
+            trouble = ("diverged" if lane.status == "diverged" else "failed", reason)
             break
     return FirstStage(
         attachment=_copied(lanes[0].attachment),
@@ -104,33 +104,33 @@ def _lanes(resolved: ResolvedCell, backbone: Backbone, data: RunData) -> tuple[l
     method = resolved.method
     assert not method.changes_weights, "what a first stage does to the backbone would stay in it"
     parts = stage_cells(resolved)
-    items = [data.train_alone(part, backbone) for part in parts]
-    sequence = _sequence(parts[0].cell.seed, items, num_steps(resolved, items))
+    data_sets = [data.train_alone(part, backbone) for part in parts]
+    sequence = _sequence(parts[0].cell.seed, data_sets, num_steps(resolved, data_sets))
     attachment, heads = attach(parts[0], backbone), [draw_head(part, backbone) for part in parts]
     attachment.begin(len(sequence))
     optimization = Optimization(method, attachment, nn.ModuleList(heads), len(sequence))
     lanes = [
-        Lane(part, rows, Trainable(attachment, head, sequence.count(index), optimization))
-        for index, (part, rows, head) in enumerate(zip(parts, items, heads, strict=True))
+        Lane(part, data_set, Trainable(attachment, head, sequence.count(index), optimization))
+        for index, (part, data_set, head) in enumerate(zip(parts, data_sets, heads, strict=True))
     ]
     return lanes, sequence
 
 
-def num_steps(resolved: ResolvedCell, items: Sequence[LaneData]) -> int:
+def num_steps(resolved: ResolvedCell, data_sets: Sequence[LaneData]) -> int:
     """Steps of the first stage: the method's own number, or the budget's: its steps, or its epochs over all rows."""
     budget = resolved.cell.budget
     joint = resolved.method.joint(resolved.task, resolved.suite)
-    rows = sum(len(data.train) for data in items)
-    return (joint and joint.steps) or budget.steps or budget.epochs * math.ceil(rows / budget.batch_size)
+    num_rows = sum(len(data.train) for data in data_sets)
+    return (joint and joint.steps) or budget.steps or budget.epochs * math.ceil(num_rows / budget.batch_size)
 
 
-def _sequence(seed: int, items: Sequence[LaneData], count: int) -> list[int]:
+def _sequence(seed: int, data_sets: Sequence[LaneData], count: int) -> list[int]:
     """Which data set each step's batch comes from."""
-    sizes = torch.tensor([float(len(data.train)) for data in items])
+    sizes = torch.tensor([float(len(data.train)) for data in data_sets])
     generator = torch.Generator().manual_seed(derive("joint", seed, "sequence"))
-    drawn: list[int] = torch.multinomial(sizes, count, replacement=True, generator=generator).tolist()
-    return drawn
+    sequence: list[int] = torch.multinomial(sizes, count, replacement=True, generator=generator).tolist()
+    return sequence
 
 
-def _copied(part: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in part.state_dict().items()}
+def _copied(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}

@@ -111,9 +111,9 @@ class Lane:
         if not self._queue:
             self._queue = torch.randperm(len(self.data.train), generator=self._order).tolist()
         size = self.cell.budget.batch_size
-        chosen, self._queue = self._queue[:size], self._queue[size:]
-        base = derive("dropout", self.cell.stream_seed("dropout"), self.cell.task, self.step)
-        return [Ticket(lane_index, self.data.train[at], base + place) for place, at in enumerate(chosen)]
+        batch, self._queue = self._queue[:size], self._queue[size:]
+        seed = derive("dropout", self.cell.stream_seed("dropout"), self.cell.task, self.step)
+        return [Ticket(lane_index, self.data.train[at], seed + place) for place, at in enumerate(batch)]
 
     def open_step(self) -> Prompts:
         """Make this step's prompts; micro-batches add up gradients in the leaves that are returned."""
@@ -125,9 +125,9 @@ class Lane:
 
     def close_step(self, loss: float) -> None:
         """Carry the prompts' gradients to the parameters. The optimizer's step is separate (`apply`)."""
-        for whole, leaf in ((self._graph.slots, self._leaves.slots), (self._graph.prefixes, self._leaves.prefixes)):
-            if whole is not None and leaf is not None and leaf.grad is not None and whole.requires_grad:
-                whole.backward(leaf.grad)  # type: ignore[no-untyped-call]
+        for tensor, leaf in ((self._graph.slots, self._leaves.slots), (self._graph.prefixes, self._leaves.prefixes)):
+            if tensor is not None and leaf is not None and leaf.grad is not None and tensor.requires_grad:
+                tensor.backward(leaf.grad)  # type: ignore[no-untyped-call]
         self._graph = Prompts()
         self._losses.append(loss)
         self.last_loss = loss
@@ -194,8 +194,8 @@ class Lane:
     def stored(self) -> dict[str, Tensor]:
         """What must be kept: finished prompts or changed weights, and the head."""
         with torch.no_grad():
-            kept = self.attachment.stored()
-        return {**kept, **{f"head.{name}": value.detach().clone() for name, value in self.head.named_parameters()}}
+            tensors = self.attachment.stored()
+        return {**tensors, **{f"head.{name}": value.detach().clone() for name, value in self.head.named_parameters()}}
 
 
 def steps_per_epoch(budget: Budget, data: LaneData) -> int:

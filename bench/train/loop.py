@@ -58,9 +58,9 @@ def fit(
         started = time.perf_counter()
         tokens = take_step(backbone, active, token_budget, watches)
         seconds = time.perf_counter() - started
-        for lane, share in zip(active, tokens, strict=True):
-            lane.ledger.tokens += share
-            lane.ledger.train_seconds += seconds * share / max(1, sum(tokens))
+        for lane, lane_tokens in zip(active, tokens, strict=True):
+            lane.ledger.tokens += lane_tokens
+            lane.ledger.train_seconds += seconds * lane_tokens / max(1, sum(tokens))
         watches.check(active)
         _evaluate([lane for lane in active if lane.running and lane.due], backbone, token_budget)
         _finish(active)
@@ -79,8 +79,8 @@ class Watches:
 
     def __init__(self, backbone: Backbone, lanes: Sequence[Lane]) -> None:
         moving = {id(weight) for lane in lanes for weight in lane.attachment.weights().values()}
-        state = {**dict(backbone.model.named_parameters()), **dict(backbone.model.named_buffers())}
-        still = {f"backbone.{name}": tensor for name, tensor in state.items() if id(tensor) not in moving}
+        tensors = {**dict(backbone.model.named_parameters()), **dict(backbone.model.named_buffers())}
+        still = {f"backbone.{name}": tensor for name, tensor in tensors.items() if id(tensor) not in moving}
         self._still = Watch({}, still)
         self._lanes = {id(lane): Watch(lane.training_tensors(), {}) for lane in lanes}
 
@@ -135,7 +135,7 @@ def _gradients(backbone: Backbone, lanes: Sequence[Lane], tickets: Sequence[Tick
     terms = [0] * len(lanes)
     for ticket in tickets:
         terms[ticket.lane] += num_terms(lanes[ticket.lane].task, ticket.item)
-    parts: list[list[Tensor]] = [[] for _ in lanes]
+    by_lane: list[list[Tensor]] = [[] for _ in lanes]
     if any(lane.cell.budget.backbone_dropout for lane in lanes):  # of such a group all lanes have it
         backbone.model.train()
     for cut in micro_batches(backbone, tickets, token_budget, prompts, [lane.head for lane in lanes]):
@@ -143,9 +143,9 @@ def _gradients(backbone: Backbone, lanes: Sequence[Lane], tickets: Sequence[Tick
         with deterministic(backbone.device, backbone.deterministic):
             losses = _losses(backbone, batch, lanes, prompts, terms)
             torch.cat(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        for index, of_items in losses.items():
-            parts[index].append(of_items.detach())
-    sums = [torch.cat(of_lane).sum() for of_lane in parts]  # of the items in the lane's order, however they were cut
+        for index, values in losses.items():
+            by_lane[index].append(values.detach())
+    sums = [torch.cat(values).sum() for values in by_lane]  # of the items in the lane's order, however they were cut
     for index, lane in enumerate(lanes):
         penalty = lane.attachment.penalty()
         if penalty is not None:

@@ -34,10 +34,10 @@ def check_memory(
         sizes = model_sizes(model)
         if sizes is None:
             continue
-        lanes = 1 if method.changes_weights else min(max_lanes, len(alike))
-        budget = token_budget or default_token_budget(sizes.hidden, device)
+        num_lanes = 1 if method.changes_weights else min(max_lanes, len(alike))
+        num_tokens = token_budget or default_token_budget(sizes.hidden, device)
         work = work_of(
-            cell, method, _tokens(cell, method, model.positions, lanes, budget, device), checkpointing, device
+            cell, method, _tokens(cell, method, model.positions, num_lanes, num_tokens, device), checkpointing, device
         )
         if estimate(sizes, work).total > usable:
             raise UsageError(_refusal(model, cell, sizes, work, usable))
@@ -68,28 +68,28 @@ def work_of(cell: Cell, method: Method, tokens: int, checkpointing: bool, device
 
 
 def _tokens(
-    cell: Cell, method: Method, positions: int, lanes: int, token_budget: int, device: torch.device
+    cell: Cell, method: Method, positions: int, num_lanes: int, token_budget: int, device: torch.device
 ) -> int:  # fmt: skip
     """Tokens of the largest micro-batch: the token budget, or all the rows of a step if that is less.
 
     Where cells share a GPU, micro-batches are filled up with empty rows (bench.data.cutting).
     """
-    row = cell.budget.max_length * (1 + method.demonstrations()) + method.slots().count
-    row = min(row, positions or row)
+    row_length = cell.budget.max_length * (1 + method.demonstrations()) + method.slots().count
+    row_length = min(row_length, positions or row_length)
     if device.type == "cuda" and not method.changes_weights:
-        return max(row, token_budget)
-    return max(row, min(token_budget, lanes * cell.budget.batch_size * row))
+        return max(row_length, token_budget)
+    return max(row_length, min(token_budget, num_lanes * cell.budget.batch_size * row_length))
 
 
 def _refusal(model: ModelSource, cell: Cell, sizes: Sizes, work: Work, usable: int) -> str:
     need = estimate(sizes, work)
     parts = [
-        f"{bytes_ / GB:.1f} for {what}"
-        for what, bytes_ in (
+        f"{num_bytes / GB:.1f} for {what}"
+        for what, num_bytes in (
             ("weights", need.weights), ("training them", need.training), ("activations", need.activations),
             ("copies between steps", need.between if need.between > need.activations else 0),
         )
-        if bytes_ >= GB / 20
+        if num_bytes >= GB / 20
     ]  # fmt: skip
     if need.loading == need.total:
         parts = [f"{need.loading / GB:.1f} while its weights are loaded in fp32"]

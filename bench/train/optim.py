@@ -46,9 +46,9 @@ def build_optimizer(method: Method, attachment: Attachment, head: nn.Module) -> 
     ]
     grouped = {id(parameter) for group in groups for parameter in group["params"]}
     for parameters in (weights, parts):  # in front, so that parts come first
-        rest = [parameter for parameter in parameters if id(parameter) not in grouped]
-        groups.insert(0, {"params": rest, "lr": method.learning_rate})
-        grouped.update(map(id, rest))
+        ungrouped = [parameter for parameter in parameters if id(parameter) not in grouped]
+        groups.insert(0, {"params": ungrouped, "lr": method.learning_rate})
+        grouped.update(map(id, ungrouped))
     groups = [group for group in groups if group["params"]]
     if method.optimizer == "adafactor":
         return Adafactor(groups, lr=method.learning_rate, weight_decay=method.weight_decay)

@@ -110,13 +110,13 @@ class RunData:
         return LaneData(train, [], [], rows, [], [], left_out)
 
     def _divided(self, cell: Cell, task: Task) -> Parts:
-        rest, selection, left_out = self._train(cell, task)
+        train, selection, left_out = self._train(cell, task)
         scored = self._first(cell, task, task.scored) if cell.stage == "score" else []
         if cell.protocol == "paper":
             selection = self._first(cell, task, "dev")
         repaired = self._repaired(cell, task, "train")
         scored_repaired = self._repaired(cell, task, task.scored) if cell.stage == "score" else 0
-        return Parts(rest, selection, scored, left_out, repaired, scored_repaired)
+        return Parts(train, selection, scored, left_out, repaired, scored_repaired)
 
     def _train(self, cell: Cell, task: Task) -> tuple[list[Example], list[Example], int]:
         """The train rows of a cell, what is held out of them (under `paper` nothing), and how many were left out."""
@@ -140,7 +140,7 @@ class RunData:
         return self._splits[key]
 
     def _encoded(
-        self, resolved: ResolvedCell, name: PartName, part: list[Example], model: TextModel, context: Context
+        self, resolved: ResolvedCell, name: PartName, examples: list[Example], model: TextModel, context: Context
     ) -> list[Item]:
         cell, method = resolved.cell, resolved.method
         cloze = method.head == "verbalizer"
@@ -152,7 +152,7 @@ class RunData:
                 special(model.tokenizer, model.reader), self.tokens, method.slots(), cloze, cell.budget.max_length,
                 context.ids,
             )  # fmt: skip
-            self._items[key] = encode(resolved.task, spec, part)
+            self._items[key] = encode(resolved.task, spec, examples)
         return self._items[key]
 
     def _context(self, resolved: ResolvedCell, model: TextModel) -> Context:
@@ -169,11 +169,11 @@ class RunData:
         return self._contexts[key]
 
     def _laid(self, cell: Cell, task: Task, count: int, model: TextModel) -> Context:
-        most = max(0, model.positions - cell.budget.max_length) if model.positions else None
-        chosen = demonstrations(task, self.parts(cell, task).train, count, cell.seed)
+        room = max(0, model.positions - cell.budget.max_length) if model.positions else None
+        examples = demonstrations(task, self.parts(cell, task).train, count, cell.seed)
         try:
             context = lay_context(
-                special(model.tokenizer, model.reader), self.tokens, task, chosen, cell.budget.max_length, most
+                special(model.tokenizer, model.reader), self.tokens, task, examples, cell.budget.max_length, room
             )
         except UsageError as error:
             raise UsageError(f"{cell.label} on {task.name}, model {cell.model!r}: {error}") from None

@@ -40,8 +40,8 @@ def search_step(lane: Lane, backbone: Backbone, token_budget: int) -> int:
         return 0
     seed = derive("search", lane.cell.stream_seed("order"), lane.cell.task, lane.step)
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randperm(len(lane.data.train), generator=generator)[: lane.cell.budget.batch_size]
-    items = [lane.data.train[at] for at in drawn.tolist()]
+    indices = torch.randperm(len(lane.data.train), generator=generator)[: lane.cell.budget.batch_size]
+    items = [lane.data.train[at] for at in indices.tolist()]
     prompts = [attachment.prompts(), *attachment.propose(gradient, generator)]
     losses = prompt_losses(lane, backbone, prompts, items, token_budget)
     best = int(losses.nan_to_num(nan=torch.inf).argmin())  # of equal ones the first: what the lane has
@@ -56,14 +56,14 @@ def prompt_losses(
     lane: Lane, backbone: Backbone, prompts: Sequence[Prompts], items: Sequence[Item], token_budget: int
 ) -> Tensor:
     """The lane's mean loss on the items with each of these prompts in place of its own: (number of prompts,)."""
-    parts: list[list[Tensor]] = [[] for _ in prompts]
+    by_prompt: list[list[Tensor]] = [[] for _ in prompts]
     for batch, hidden in _passes(lane, backbone, prompts, items, token_budget):
         with backbone.autocast():
             of_prompts = lane_scores(backbone, batch, hidden, [lane.head] * len(prompts), [0.0] * len(prompts))
             for index, (read, scores) in of_prompts.items():
-                seen = [ticket.item for ticket in read.tickets]
-                parts[index].append(item_losses(lane.task, *item_scores(lane.task, read, scores), seen))
-    sums = torch.stack([torch.cat(losses).sum() for losses in parts])  # of the items in one order
+                read_items = [ticket.item for ticket in read.tickets]
+                by_prompt[index].append(item_losses(lane.task, *item_scores(lane.task, read, scores), read_items))
+    sums = torch.stack([torch.cat(losses).sum() for losses in by_prompt])  # of the items in one order
     return sums / max(1, sum(num_terms(lane.task, item) for item in items))
 
 
@@ -111,7 +111,7 @@ def _passes(
         yield batch, hidden
 
 
-def _counted(lane: Lane, items: Sequence[Item], times: int) -> int:
+def _counted(lane: Lane, items: Sequence[Item], num_passes: int) -> int:
     """Note a lane's forward passes over the items, so many times each; returns their tokens."""
-    lane.ledger.forward_passes += times * sum(len(item.rows) for item in items)
-    return times * sum(item.num_tokens for item in items)
+    lane.ledger.forward_passes += num_passes * sum(len(item.rows) for item in items)
+    return num_passes * sum(item.num_tokens for item in items)

@@ -83,18 +83,18 @@ def _check_prompts(method: Method, attachment: Attachment, backbone: Backbone) -
     """UsageError unless encoder and model were told of the prompts: as many slots as it has vectors, and prefixes; and
     unless the vectors are as wide as a word's embedding.
     """
-    prompts, count = attachment.prompts(), method.slots().count
-    vectors = 0 if prompts.slots is None else len(prompts.slots)
-    if vectors != count:
+    prompts, num_slots = attachment.prompts(), method.slots().count
+    num_vectors = 0 if prompts.slots is None else len(prompts.slots)
+    if num_vectors != num_slots:
         raise UsageError(
-            f"method {method.name!r} attaches {vectors} slot vectors, but the encoder lays {count} slots for it; "
-            f"its slots() must return Slots({vectors})"
+            f"method {method.name!r} attaches {num_vectors} slot vectors, but the encoder lays {num_slots} slots "
+            f"for it; its slots() must return Slots({num_vectors})"
         )
     width = backbone.geometry.embedding
     if prompts.slots is not None and prompts.slots.shape[1:] != (width,):
         shape = tuple(prompts.slots.shape)
         raise UsageError(
-            f"method {method.name!r} attaches slot vectors of shape {shape}; they must be ({count}, {width})"
+            f"method {method.name!r} attaches slot vectors of shape {shape}; they must be ({num_slots}, {width})"
         )
     if prompts.prefixes is not None and "prefixes" not in method.needs:
         raise UsageError(

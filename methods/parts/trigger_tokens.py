@@ -55,9 +55,9 @@ class TriggerTokens(Searched):
         return losses.topk(count, largest=False).indices
 
     def _with(self, place: int, token: Tensor) -> Tensor:
-        changed = self.ids.detach().clone()
-        changed[place] = token
-        return changed
+        ids = self.ids.detach().clone()
+        ids[place] = token
+        return ids
 
     def take(self, number: int) -> None:
         with torch.no_grad():
@@ -80,6 +80,6 @@ class TriggerTokens(Searched):
 
 def capitalised_tokens(tokenizer: Any, size: int) -> Tensor:
     """(V,) True at tokens that begin with a capital letter, names above all."""
-    known = min(size, len(tokenizer))
-    capital = [text[:1].isupper() for text in token_texts(tokenizer, known)]
-    return torch.tensor(capital + [False] * (size - known))
+    num_known = min(size, len(tokenizer))
+    capital = [text[:1].isupper() for text in token_texts(tokenizer, num_known)]
+    return torch.tensor(capital + [False] * (size - num_known))

@@ -64,8 +64,8 @@ def num_kv_heads(config: Any) -> int:
     as many as the queries'.
     """
     if config.model_type == "falcon":
-        shared = config.multi_query and not config.new_decoder_architecture
-        return 1 if shared else int(config.num_kv_heads)
+        shares_heads = config.multi_query and not config.new_decoder_architecture
+        return 1 if shares_heads else int(config.num_kv_heads)
     return int(getattr(config, "num_key_value_heads", None) or 0)
 
 
@@ -73,5 +73,5 @@ def refuse(config: Mapping[str, Any]) -> None:
     """ValueError with the reason when a family is known not to work."""
     name = str(config.get("model_type"))
     if config.get("is_encoder_decoder") and not family_of(config).decoder:
-        known = ", ".join(known for known, family in NAMED.items() if family.decoder)
+        known = ", ".join(model_type for model_type, family in NAMED.items() if family.decoder)
         raise ValueError(f"models of the family {name} cannot be used: of encoder–decoders this version knows {known}")

@@ -43,10 +43,10 @@ def mpt(
 
     The slopes serve texts of any length, where the model's own bias ends with its table.
     """
-    mixed = self.Wqkv(hidden_states)
+    states = self.Wqkv(hidden_states)
     if self.clip_qkv:
-        mixed = mixed.clamp(min=-self.clip_qkv, max=self.clip_qkv)
-    query, key, value = (heads(part, self.n_heads) for part in mixed.chunk(3, dim=2))
+        states = states.clamp(min=-self.clip_qkv, max=self.clip_qkv)
+    query, key, value = (heads(part, self.n_heads) for part in states.chunk(3, dim=2))
     places = torch.arange(query.shape[2], device=query.device)
     bias = -position_bias[:, :, -2:-1] * (places - places[:, None])  # (A, T, T)
     scores = torch.matmul(query, key.transpose(-1, -2)) * self.softmax_scale + bias

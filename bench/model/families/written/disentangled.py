@@ -32,8 +32,8 @@ def deberta(
     value = value + heads(self.v_bias[None, None], count)
     scores = torch.matmul(query, key.transpose(-1, -2))
     if self.relative_attention and rel_embeddings is not None and relative_pos is not None:
-        rows = self.pos_dropout(rel_embeddings)
-        scores = scores + self.disentangled_att_bias(query, key, relative_pos, rows, factor)
+        embeddings = self.pos_dropout(rel_embeddings)
+        scores = scores + self.disentangled_att_bias(query, key, relative_pos, embeddings, factor)
     scores = scores.masked_fill(~attention_mask.bool(), torch.finfo(scores.dtype).min)
     return attended(self, scores, query, value, 1.0, self.dropout.p).flatten(2), None
 
@@ -48,15 +48,15 @@ def deberta_v2(
     rel_embeddings: Tensor | None = None,
 ) -> tuple[Tensor, None]:
     """The second and third version: projections of their own, positions in buckets."""
-    asking = hidden_states if query_states is None else query_states
-    count, factor = self.num_attention_heads, 1 + sum(kind in self.pos_att_type for kind in ("c2p", "p2c"))
-    query, key = heads(self.query_proj(asking), count), heads(self.key_proj(hidden_states), count)
+    query_input = hidden_states if query_states is None else query_states
+    count, factor = self.num_attention_heads, 1 + sum(term in self.pos_att_type for term in ("c2p", "p2c"))
+    query, key = heads(self.query_proj(query_input), count), heads(self.key_proj(hidden_states), count)
     value = heads(self.value_proj(hidden_states), count)
     scale = math.sqrt(query.shape[-1] * factor)
     scores = torch.matmul(query, key.transpose(-1, -2)) / scale
     if self.relative_attention:
-        rows = self.pos_dropout(rel_embeddings)
+        embeddings = self.pos_dropout(rel_embeddings)
         flat = query.flatten(0, 1), key.flatten(0, 1)  # (B·A, T, D), as the module's own bias wants them
-        scores = scores + self.disentangled_attention_bias(*flat, relative_pos, rows, factor).view_as(scores)
+        scores = scores + self.disentangled_attention_bias(*flat, relative_pos, embeddings, factor).view_as(scores)
     scores = scores.masked_fill(~attention_mask.bool(), torch.finfo(scores.dtype).min)
     return attended(self, scores, query, value, scale, self.dropout.p).flatten(2), None

@@ -30,13 +30,13 @@ def xlnet(
     `attn_mask` (T, T, B, 1) hides -> (T, B, A, D).
     """
     query, key, value = (part.permute(1, 2, 0, 3) for part in (q_head, k_head_h, v_head_h))  # (B, A, T, D)
-    asking = query + self.r_w_bias[:, None]
-    positions = torch.matmul(query + self.r_r_bias[:, None], k_head_r.permute(1, 2, 3, 0))  # (B, A, T, 2 T)
-    scores = torch.matmul(asking, key.transpose(-1, -2)) + self.rel_shift_bnij(positions, klen=key.shape[2])
+    content_query = query + self.r_w_bias[:, None]
+    by_position = torch.matmul(query + self.r_r_bias[:, None], k_head_r.permute(1, 2, 3, 0))  # (B, A, T, 2 T)
+    scores = torch.matmul(content_query, key.transpose(-1, -2)) + self.rel_shift_bnij(by_position, klen=key.shape[2])
     if seg_mat is not None:
-        same = torch.einsum("bnid,snd->bnis", query + self.r_s_bias[:, None], self.seg_embed)
-        scores = scores + torch.einsum("ijbs,bnis->bnij", seg_mat, same)
+        by_segment = torch.einsum("bnid,snd->bnis", query + self.r_s_bias[:, None], self.seg_embed)
+        scores = scores + torch.einsum("ijbs,bnis->bnij", seg_mat, by_segment)
     scores = scores * self.scale
     if attn_mask is not None:
         scores = scores.masked_fill(attn_mask.permute(2, 3, 0, 1) > 0, torch.finfo(scores.dtype).min)
-    return attended(self, scores, asking, value, 1 / self.scale, self.dropout.p).transpose(0, 1)
+    return attended(self, scores, content_query, value, 1 / self.scale, self.dropout.p).transpose(0, 1)
