@@ -58,10 +58,10 @@ class MicroBatch:
     @cached_property
     def rows_of(self) -> dict[int, list[int]]:
         """By lane, in the order of their first rows, the numbers of its rows."""
-        found: dict[int, list[int]] = {}
+        by_lane: dict[int, list[int]] = {}
         for at, lane in enumerate(self.row_lanes):
-            found.setdefault(lane, []).append(at)
-        return found
+            by_lane.setdefault(lane, []).append(at)
+        return by_lane
 
     def gathered(self, hidden: Tensor) -> Tensor:
         """(B, T, H) -> (B, K, H), the states at the positions that heads read."""
