@@ -35,12 +35,12 @@ def squad(row: Row) -> Iterator[Row]:
 def _question(article: str | None, context: str, asked: Row) -> Row:
     """ValueError where `is_impossible` and the answers contradict each other: nobody can tell which is wrong."""
     passage, idx, impossible = passage_id(context), name_of(asked, "id"), truth(asked, "is_impossible")
-    said = tables(asked, "answers") if asked.get("answers") is not None or not impossible else []
-    answers: list[Row] = [{"text": text(one, "text"), "start": number(one, "answer_start")} for one in said]
+    listed = tables(asked, "answers") if asked.get("answers") is not None or not impossible else []
+    answers: list[Row] = [{"text": text(answer, "text"), "start": number(answer, "answer_start")} for answer in listed]
     answered = any(answer["text"].strip() for answer in answers)
     if impossible is not None and impossible == answered:
-        found = "but has an answer" if answered else "but has no answer"
-        raise ValueError(f"question {idx!r} says is_impossible: {str(impossible).casefold()}, {found}")
+        contradiction = "but has an answer" if answered else "but has no answer"
+        raise ValueError(f"question {idx!r} says is_impossible: {str(impossible).casefold()}, {contradiction}")
     return {
         "idx": idx,
         "group": passage if article is None else article,
