@@ -32,14 +32,14 @@ def rte(row: Row) -> Iterator[Row]:
 
 def copa(row: Row) -> Iterator[Row]:
     """Premise and connective to be continued by one of two sentences, which a cloze also offers as a question."""
-    asked = text(row, "question")
-    if asked not in CONNECTIVES:
-        raise ValueError(f"field 'question' must be 'cause' or 'effect', found {asked!r}")
+    question = text(row, "question")
+    if question not in CONNECTIVES:
+        raise ValueError(f"field 'question' must be 'cause' or 'effect', found {question!r}")
     offered = [text(row, "choice1"), text(row, "choice2")]
     yield {
         **_idx(row),
         "premise": _open_ended(text(row, "premise")),
-        "connective": CONNECTIVES[asked],
+        "connective": CONNECTIVES[question],
         "choice1": _open_ended(offered[0]),
         "choice2": _open_ended(offered[1]),
         "choices": [{"choice": choice} for choice in offered],
@@ -103,17 +103,17 @@ def record(row: Row) -> Iterator[Row]:
     queries = tables(row, "qas")
     if not queries:
         yield {"no_example": "a passage without queries"}
-    for asked in queries:
-        golds = [text(answer, "text") for answer in tables(asked, "answers")]
-        yield _record_query(passage_text, entities, asked, golds, (name_of(row, "idx"), name_of(asked, "idx")))
+    for query in queries:
+        golds = [text(answer, "text") for answer in tables(query, "answers")]
+        yield _record_query(passage_text, entities, query, golds, (name_of(row, "idx"), name_of(query, "idx")))
 
 
 def _span(entity: Row) -> tuple[int, int]:
     return number(entity, "start"), number(entity, "end") + 1  # the last character's place is published
 
 
-def _record_query(passage: str, entities: Sequence[str], asked: Row, golds: list[str], idx: tuple[str, str]) -> Row:
-    query = text(asked, "query")
+def _record_query(passage: str, entities: Sequence[str], fields: Row, golds: list[str], idx: tuple[str, str]) -> Row:
+    query = text(fields, "query")
     before, placeholder, rest = query.partition(PLACEHOLDER)
     if not placeholder:
         raise ValueError(f"the query has no {PLACEHOLDER}")

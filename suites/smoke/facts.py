@@ -42,8 +42,8 @@ def _did(subject: str, past: str, base: str, rest: str) -> Verb:
     return Verb(subject, "did", past, base, rest)
 
 
-def _be(helper: str, subject: str, what: str) -> Verb:
-    return Verb(subject, helper, f"{helper} {what}", what, "")
+def _be(helper: str, subject: str, predicate: str) -> Verb:
+    return Verb(subject, helper, f"{helper} {predicate}", predicate, "")
 
 
 def _transfer(give: tuple[str, str, str], take: tuple[str, str]) -> tuple[Verb, ...]:

@@ -85,11 +85,11 @@ def scene(rng: random.Random) -> Document:
     """One or two sentences about animals, where the verb agrees with the noun in number."""
     sentences = []
     for _ in range(rng.choice((1, 2))):
-        several = rng.random() < 0.5
-        subject = f"{rng.choice(('the', 'two', 'many') if several else ('the', 'a', 'one'))} {rng.choice(ANIMALS)}"
+        is_plural = rng.random() < 0.5
+        subject = f"{rng.choice(('the', 'two', 'many') if is_plural else ('the', 'a', 'one'))} {rng.choice(ANIMALS)}"
         verb = rng.choice(ACTIONS)
         sentences.append(
-            f"{subject}s {verb} {rng.choice(PLACES)} ." if several else f"{subject} {verb}s {rng.choice(PLACES)} ."
+            f"{subject}s {verb} {rng.choice(PLACES)} ." if is_plural else f"{subject} {verb}s {rng.choice(PLACES)} ."
         )
     return Document((" ".join(sentences),), "scene")
 
