@@ -21,8 +21,8 @@ def flags_of(kind: type[Request]) -> Callable[[Command], Command]:
     """
 
     def take_flags(command: Command) -> Command:
-        others = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-        parameters = [*(_parameter(name, field) for name, field in kind.model_fields.items()), *others]
+        rest = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        parameters = [*(_parameter(name, field) for name, field in kind.model_fields.items()), *rest]
 
         def run(**values: Any) -> None:
             given = {name: value for name in kind.model_fields if (value := values.pop(name)) not in (None, [])}

@@ -47,9 +47,9 @@ def task_kind(name: str) -> Callable[[KindClass], KindClass]:
 
     def register(cls: KindClass) -> KindClass:
         _load()
-        other = type(_KINDS[name]) if name in _KINDS else None
-        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise ValueError(f"two kinds of task are called {name!r}: {other.__module__} and {cls.__module__}")
+        known = type(_KINDS[name]) if name in _KINDS else None
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(f"two kinds of task are called {name!r}: {known.__module__} and {cls.__module__}")
         cls.name = name
         _KINDS[name] = cls()
         return cls

@@ -37,10 +37,10 @@ def method(name: str) -> Callable[[MethodClass], MethodClass]:
     """Class decorator: make a Method known under `name`. ValueError when another class has the name."""
 
     def register(cls: MethodClass) -> MethodClass:
-        other = _METHODS.get(name)
-        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+        known = _METHODS.get(name)
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(
-                f"two methods are called {name!r}: {_place(other.__module__)} and {_place(cls.__module__)}"
+                f"two methods are called {name!r}: {_place(known.__module__)} and {_place(cls.__module__)}"
             )
         cls.name = name
         _METHODS[name] = cls

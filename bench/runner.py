@@ -122,7 +122,7 @@ class Runner:
                 examples_key(lane.cell),
                 lambda path: write_examples(path, example_table(task, examples), task.name, task.kind),
             )
-            table = prediction_table(task, examples, predictions.found, predictions.answers)
+            table = prediction_table(task, examples, predictions.scored_answers, predictions.predicted)
             files["predictions.parquet"] = lambda path: write_predictions(path, table)
             tensors = {name: tensor.cpu().contiguous() for name, tensor in lane.stored().items()}
             if self.options.save_tuned and tensors:

@@ -44,14 +44,14 @@ def conll04(row: Row) -> Iterator[Row]:
 
 def ontonotes(row: Row) -> Iterator[Row]:
     """CoNLL-2012's columns, or as conll03's."""
-    found = columns(row) if "columns" in row else []
-    if not is_gold_conll(found):
+    sentence = columns(row) if "columns" in row else []
+    if not is_gold_conll(sentence):
         yield from conll03(row)
-    elif document(found).startswith(NOT_ANNOTATED):
+    elif document(sentence).startswith(NOT_ANNOTATED):
         yield {"no_example": "a sentence of the pivot text, which has no entities marked"}
     else:
-        words = gold_words(found)
-        yield {"words": words, "tags": gold_entities(found), **_document(document(found), words)}
+        words = gold_words(sentence)
+        yield {"words": words, "tags": gold_entities(sentence), **_document(document(sentence), words)}
 
 
 def _document(name: str | None, words: list[str]) -> Row:

@@ -28,24 +28,24 @@ def squad(row: Row) -> Iterator[Row]:
         questions = tables(paragraph, "qas")
         if not questions:
             yield {"no_example": "a paragraph without questions"}
-        for asked in questions:
-            yield _question(article, context, asked)
+        for question in questions:
+            yield _question(article, context, question)
 
 
-def _question(article: str | None, context: str, asked: Row) -> Row:
+def _question(article: str | None, context: str, fields: Row) -> Row:
     """ValueError where `is_impossible` and the answers contradict each other: nobody can tell which is wrong."""
-    passage, idx, impossible = passage_id(context), name_of(asked, "id"), truth(asked, "is_impossible")
-    said = tables(asked, "answers") if asked.get("answers") is not None or not impossible else []
-    answers: list[Row] = [{"text": text(one, "text"), "start": number(one, "answer_start")} for one in said]
+    passage, idx, impossible = passage_id(context), name_of(fields, "id"), truth(fields, "is_impossible")
+    listed = tables(fields, "answers") if fields.get("answers") is not None or not impossible else []
+    answers: list[Row] = [{"text": text(answer, "text"), "start": number(answer, "answer_start")} for answer in listed]
     answered = any(answer["text"].strip() for answer in answers)
     if impossible is not None and impossible == answered:
-        found = "but has an answer" if answered else "but has no answer"
-        raise ValueError(f"question {idx!r} says is_impossible: {str(impossible).casefold()}, {found}")
+        contradiction = "but has an answer" if answered else "but has no answer"
+        raise ValueError(f"question {idx!r} says is_impossible: {str(impossible).casefold()}, {contradiction}")
     return {
         "idx": idx,
         "group": passage if article is None else article,
         "part": passage,
-        "question": text(asked, "question"),
+        "question": text(fields, "question"),
         "context": context,
         "answers": answers,
     }

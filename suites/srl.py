@@ -25,13 +25,13 @@ def conll(row: Row) -> Iterator[Row]:
     if "columns" not in row:
         yield _proposition(texts(row, "words"), texts(row, "tags"), number(row, "predicate"))
         return
-    found = columns(row)
+    sentence = columns(row)
     word_column = row.get("word_column", 0)
-    words = gold_words(found) if is_gold_conll(found) else found[word_column]
-    group = {"group": document(found)} if is_gold_conll(found) else {}
-    for tags in (made := propositions(found, word_column)):
+    words = gold_words(sentence) if is_gold_conll(sentence) else sentence[word_column]
+    group = {"group": document(sentence)} if is_gold_conll(sentence) else {}
+    for tags in (arguments := propositions(sentence, word_column)):
         yield {**_proposition(words, tags, tags.index("B-V")), **group}
-    if not made:
+    if not arguments:
         yield {"no_example": WITHOUT_PREDICATE}
 
 

@@ -71,11 +71,11 @@ def check_task(task: Task, suite: Suite, ground: Ground, data: Path | None) -> I
 def _joined(about: str, check: str, findings: Iterable[Finding]) -> Finding:
     """One finding of several: failed when one is, skipped when all that say more than a reason are."""
     every = list(findings)
-    failed = [each for each in every if each.status == "failed"]
+    failed = [finding for finding in every if finding.status == "failed"]
     if failed:
-        return Finding(about, check, "failed", "; ".join(f"{each.check}: {each.note}" for each in failed))
-    skipped = [each for each in every if each.status == "skipped"]
-    passed = [each.check for each in every if each.status == "passed"]
+        return Finding(about, check, "failed", "; ".join(f"{finding.check}: {finding.note}" for finding in failed))
+    skipped = [finding for finding in every if finding.status == "skipped"]
+    passed = [finding.check for finding in every if finding.status == "passed"]
     if len(skipped) >= len(every) - 1:  # whether it is refused with a reason can always be asked
         return Finding(about, check, "skipped", skipped[0].note)
     return Finding(about, check, "passed", ", ".join(passed))

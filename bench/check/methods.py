@@ -60,10 +60,10 @@ def repeats_to_the_bit(rig: Rig, method: str, task: str, head: HeadKind) -> None
 
 def is_the_same_in_company(rig: Rig, method: str, task: str, head: HeadKind) -> None:
     """Beside another cell in one loop it ends in the same bits as alone; not asked of what changes the model."""
-    (cell, other) = rig.cells(method, task, seeds=(0, 1), head=head)
+    (cell, neighbour) = rig.cells(method, task, seeds=(0, 1), head=head)
     if resolve(cell).method.changes_weights:
         raise Skipped("it has the model to itself")
-    _same_tensors(rig.trained(cell), rig.trained(cell, beside=other), "beside another cell")
+    _same_tensors(rig.trained(cell), rig.trained(cell, beside=neighbour), "beside another cell")
 
 
 def is_stored_whole(rig: Rig, method: str, task: str, head: HeadKind) -> None:
@@ -100,9 +100,9 @@ def _trained(rig: Rig, method: str, task: str, head: HeadKind) -> Trained:
 def _same_tensors(first: Trained, second: Trained, company: str) -> None:
     import torch
 
-    one, other = first.lane.stored(), second.lane.stored()
-    if one.keys() != other.keys():
-        raise Broken(f"{company}: other tensors are stored: {sorted(one.keys() ^ other.keys())}")
-    unlike = [name for name in one if not torch.equal(one[name], other[name])]
+    first_tensors, second_tensors = first.lane.stored(), second.lane.stored()
+    if first_tensors.keys() != second_tensors.keys():
+        raise Broken(f"{company}: other tensors are stored: {sorted(first_tensors.keys() ^ second_tensors.keys())}")
+    unlike = [name for name in first_tensors if not torch.equal(first_tensors[name], second_tensors[name])]
     if unlike:
         raise Broken(f"{company}: other bits in {', '.join(unlike)}")

@@ -43,7 +43,8 @@ class Trained:
         from bench.score.evaluate import predict
 
         (predictions,) = predict(self.backbone, [self.lane.scored()], TOKENS)
-        return [answer.value if answer.value is not None else answer.probabilities for answer in predictions.found]
+        answers = predictions.scored_answers
+        return [answer.value if answer.value is not None else answer.probabilities for answer in answers]
 
 
 class Rig:
@@ -123,7 +124,7 @@ class Rig:
 
         backbone = self.backbone(checkpointing)
         try:
-            lanes = [self.lane(each, backbone) for each in (cell, beside) if each is not None]
+            lanes = [self.lane(member, backbone) for member in (cell, beside) if member is not None]
         except NothingToTrain as reason:
             raise Skipped(str(reason)) from None
         fit(backbone, lanes, TOKENS)

@@ -26,7 +26,7 @@ from bench.score.predicted import PredictedRows, Prediction
 from bench.task import Example, Source, Split, Task
 
 if TYPE_CHECKING:
-    from bench.score.answers import Found, Scores
+    from bench.score.answers import ScoredAnswer, Scores
 
 MOST = 60  # examples of a split
 Form = Literal["plain", "cloze"]
@@ -64,8 +64,8 @@ def _with_known_words(task: Task, tokenizer: Any, vocabulary: Sequence[str]) -> 
     unknown = [word for word in task.words.values() if tokenizer.unk_token_id in tokenizer(word)["input_ids"]]
     if not unknown:
         return task, ""
-    others = random.Random(task.name).sample(vocabulary, len(task.words))
-    words = dict(zip(task.words, others, strict=True))
+    known_words = random.Random(task.name).sample(vocabulary, len(task.words))
+    words = dict(zip(task.words, known_words, strict=True))
     return task.model_copy(update={"words": words}), ", ".join(unknown)
 
 
@@ -167,12 +167,12 @@ def cut_texts_are_answered(rig: TaskRig) -> str:
 
 def predictions_on_disk_score_alike(rig: TaskRig) -> None:
     """Predictions that were written and read again have the same scores."""
-    from bench.score.answers import Found
+    from bench.score.answers import ScoredAnswer
     from bench.score.table import prediction_table
     from bench.store.predictions import read_predictions, write_predictions
 
     predictions = rig.random_predictions()
-    answers = [Found(probabilities=(1.0,) * len(rig.task.classes)) for _ in predictions]
+    answers = [ScoredAnswer(probabilities=(1.0,) * len(rig.task.classes)) for _ in predictions]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.parquet"
         write_predictions(path, prediction_table(rig.task, rig.scored, answers, predictions))
@@ -215,8 +215,9 @@ def _perfect(rig: TaskRig, items: Sequence[Item]) -> list[Prediction]:
         of_example = [item for item in items if item.example == number]
         if not of_example:
             raise Broken(f"example {example.id} is in no item")
-        found: Found = kind.answer(task, example, of_example, [_perfect_scores(task, item) for item in of_example])
-        predictions.append(kind.prediction(found, 0.0))
+        scores = [_perfect_scores(task, item) for item in of_example]
+        answer: ScoredAnswer = kind.answer(task, example, of_example, scores)
+        predictions.append(kind.prediction(answer, 0.0))
     return predictions
 
 

@@ -66,8 +66,8 @@ def _findings(request: CheckRequest, methods: list[str], tasks: list[tuple[Task,
         models, findings = check_models(references)
         yield from findings
     if request.data is not None:
-        every = {id(task): task for suite in suites().values() for task in suite.tasks}
-        yield from data_folder(request.data, [task for task, _ in tasks] or every.values())
+        known = {id(task): task for suite in suites().values() for task in suite.tasks}
+        yield from data_folder(request.data, [task for task, _ in tasks] or known.values())
     for model in models:
         ground = Ground(embedded.name, model, request.set)
         for name in methods:

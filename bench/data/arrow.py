@@ -58,12 +58,12 @@ def table_rows(table: Any) -> Iterator[Fields]:
 
 def _names(features: Any) -> dict[str, list[str]]:
     """Of the columns that hold class numbers, alone or in a list, the names of the classes."""
-    found = {}
+    class_names = {}
     for column, kind in features.items():
         names = getattr(getattr(kind, "feature", kind), "names", None)
         if isinstance(names, list | tuple):
-            found[column] = list(names)
-    return found
+            class_names[column] = list(names)
+    return class_names
 
 
 def _named_row(names: dict[str, list[str]], row: Fields) -> Fields:
@@ -73,7 +73,7 @@ def _named_row(names: dict[str, list[str]], row: Fields) -> Fields:
 def _named(names: list[str], value: Any) -> Any:
     """The name of a class number; -1, the hub's mark of a hidden label, stays for the reader to refuse."""
     if isinstance(value, list):
-        return [_named(names, each) for each in value]
+        return [_named(names, element) for element in value]
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
 
 

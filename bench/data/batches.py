@@ -58,10 +58,10 @@ class MicroBatch:
     @cached_property
     def rows_of(self) -> dict[int, list[int]]:
         """By lane, in the order of their first rows, the numbers of its rows."""
-        found: dict[int, list[int]] = {}
+        by_lane: dict[int, list[int]] = {}
         for at, lane in enumerate(self.row_lanes):
-            found.setdefault(lane, []).append(at)
-        return found
+            by_lane.setdefault(lane, []).append(at)
+        return by_lane
 
     def gathered(self, hidden: Tensor) -> Tensor:
         """(B, T, H) -> (B, K, H), the states at the positions that heads read."""
@@ -94,8 +94,8 @@ class MicroBatch:
 
 def collate(tickets: Sequence[Ticket], pad_id: int, device: torch.device, shape: Shape | None = None) -> MicroBatch:
     """Pad on the right, to the longest row or to a fixed shape, and move to the device."""
-    owned = row_places(tickets)
-    rows = [row for _, _, row in owned]
+    places = row_places(tickets)
+    rows = [row for _, _, row in places]
     shape = shape or Shape(
         rows=len(rows),
         length=max(len(row.ids) for row in rows),
@@ -122,8 +122,8 @@ def collate(tickets: Sequence[Ticket], pad_id: int, device: torch.device, shape:
     return MicroBatch(
         tickets=tickets,
         rows=rows,
-        row_lanes=[ticket.lane for ticket, _, _ in owned],
-        row_seeds=[derive(ticket.seed, "row", number) if number else ticket.seed for ticket, number, _ in owned],
+        row_lanes=[ticket.lane for ticket, _, _ in places],
+        row_seeds=[derive(ticket.seed, "row", number) if number else ticket.seed for ticket, number, _ in places],
         ids=padded([row.ids for row in rows], (shape.rows, shape.length), pad_id),
         mask=mask,
         types=padded([row.types for row in rows], (shape.rows, shape.length), 0),

@@ -28,9 +28,9 @@ def _has_half(value: Any, depth: int) -> bool:
     if isinstance(value, list):
         if set(map(type, value)) == {str}:
             return _has_half("".join(value), depth)  # halves that meet here stay halves
-        return any(_has_half(each, depth + 1) for each in value)
+        return any(_has_half(element, depth + 1) for element in value)
     if isinstance(value, dict):
-        return _has_half("".join(map(str, value)), depth) or any(_has_half(each, depth + 1) for each in value.values())
+        return _has_half("".join(map(str, value)), depth) or any(_has_half(part, depth + 1) for part in value.values())
     return False
 
 
@@ -38,9 +38,9 @@ def _replaced(value: Any) -> tuple[Any, int]:
     if isinstance(value, str):
         return _HALF.subn(REPLACEMENT, value)
     if isinstance(value, list):
-        made = [_replaced(each) for each in value]
-        return [each for each, _ in made], sum(count for _, count in made)
+        replaced = [_replaced(element) for element in value]
+        return [element for element, _ in replaced], sum(count for _, count in replaced)
     if isinstance(value, dict):
-        pairs = [(_replaced(name), _replaced(each)) for name, each in value.items()]
-        return {name: each for (name, _), (each, _) in pairs}, sum(first + second for (_, first), (_, second) in pairs)
+        pairs = [(_replaced(name), _replaced(part)) for name, part in value.items()]
+        return {name: part for (name, _), (part, _) in pairs}, sum(first + second for (_, first), (_, second) in pairs)
     return value, 0

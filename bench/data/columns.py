@@ -88,20 +88,20 @@ def read_columns(path: Path, text: str) -> Iterator[Located]:
 
 def _sentences(text: str) -> list[Sentence]:
     """Where a document starts or ends, so does a sentence."""
-    found: list[Sentence] = []
-    own: list[Line] = []
+    sentences: list[Sentence] = []
+    of_sentence: list[Line] = []
     document = 0
     for number, line in enumerate([*lines(text), ""], start=1):
         cells = _CELL.findall(line)
         is_mark = bool(cells) and (cells[0] == DOCUMENT_START or line.startswith(DOCUMENT_MARKS))
         if cells and not is_mark:
-            own.append(Line(number, line, cells))
+            of_sentence.append(Line(number, line, cells))
             continue
-        if own:
-            found.append(Sentence(own, document))
-            own = []
+        if of_sentence:
+            sentences.append(Sentence(of_sentence, document))
+            of_sentence = []
         document += is_mark and not line.startswith(DOCUMENT_MARKS[1])
-    return found
+    return sentences
 
 
 def _divided_at_tabs(path: Path, sentences: Sequence[Sentence]) -> bool:
@@ -113,9 +113,9 @@ def _divided_at_tabs(path: Path, sentences: Sequence[Sentence]) -> bool:
     if any(line.holds_blanks for line in tabbed):
         if len(tabbed) * 2 <= len(plain):
             return False  # a stray tab in a file of blanks
-        other = next((line for line in plain if not line.has_tab), None)
-        if other is not None:
-            raise UsageError(f"{path}:{other.number}: no tab, but most lines of the file are divided by tabs")
+        untabbed = next((line for line in plain if not line.has_tab), None)
+        if untabbed is not None:
+            raise UsageError(f"{path}:{untabbed.number}: no tab, but most lines of the file are divided by tabs")
         return True
     if len({len(line.by_blanks) for line in plain}) == 1:
         return False
@@ -139,20 +139,20 @@ class _Rows:
     """Which lines are rows of the columns: all but those that begin with # and are unlike the file's others."""
 
     def __init__(self, cells: Sequence[Sequence[list[str]]]) -> None:
-        others = [row for rows in cells for row in rows if not row[0].startswith("#")]
-        self._widths = {len(row) for row in others}
-        self._lasts = {row[-1] for row in others}
+        plain = [row for rows in cells for row in rows if not row[0].startswith("#")]
+        self._widths = {len(row) for row in plain}
+        self._lasts = {row[-1] for row in plain}
 
     def have(self, row: list[str], sentence: Sequence[list[str]]) -> bool:
         if not row[0].startswith("#") or not self._widths:
             return True
-        widths = {len(other) for other in sentence if not other[0].startswith("#")} or self._widths
+        widths = {len(cells) for cells in sentence if not cells[0].startswith("#")} or self._widths
         return len(row) in widths and (row[-1] in self._lasts or bool(_TAG.fullmatch(row[-1])))
 
 
 def _stands_for_no_word(row: list[str], sentence: Sequence[list[str]]) -> bool:
     """Whether it is a line of CoNLL-U for several words together, or for a word that was left out."""
-    return bool(_RANGE.fullmatch(row[0])) and len(row) > 2 and any(other[0] == "1" for other in sentence)
+    return bool(_RANGE.fullmatch(row[0])) and len(row) > 2 and any(cells[0] == "1" for cells in sentence)
 
 
 def _sentence(path: Path, rows: list[tuple[int, list[str]]], document: int, repaired: tuple[str, ...]) -> Located:

@@ -26,13 +26,13 @@ def with_equal_texts_grouped(examples: Sequence[Example]) -> list[Example]:
     Groups that are declared stay as they are: short sentences that stand in many documents ("Thanks.") would make one
     group of most of them.
     """
-    said = [content(example) for example in examples]
-    times = Counter(said)
-    first: dict[bytes, str] = {}
-    for own, example in zip(said, examples, strict=True):
-        if own is not None and times[own] > 1 and (own not in first or first[own].startswith(EQUAL)):
-            first[own] = example.group or first.get(own, f"{EQUAL}{example.id}")
+    digests = [content(example) for example in examples]
+    times = Counter(digests)
+    groups: dict[bytes, str] = {}
+    for digest, example in zip(digests, examples, strict=True):
+        if digest is not None and times[digest] > 1 and (digest not in groups or groups[digest].startswith(EQUAL)):
+            groups[digest] = example.group or groups.get(digest, f"{EQUAL}{example.id}")
     return [
-        example.model_copy(update={"group": first[own]}) if example.group is None and own in first else example
-        for own, example in zip(said, examples, strict=True)
+        example.model_copy(update={"group": groups[digest]}) if example.group is None and digest in groups else example
+        for digest, example in zip(digests, examples, strict=True)
     ]

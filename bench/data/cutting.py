@@ -53,8 +53,8 @@ class Cut:
 
 def own(tickets: Sequence[Ticket], token_budget: int) -> Iterator[Cut]:
     """Micro-batches of one lane each, longest rows first, rows × longest within the budget; one item passes whole."""
-    for _, mine in groupby(sorted(tickets, key=lambda ticket: ticket.lane), key=lambda ticket: ticket.lane):
-        for batch in _divided(sorted(mine, key=lambda ticket: -ticket.item.longest), token_budget):
+    for _, of_lane in groupby(sorted(tickets, key=lambda ticket: ticket.lane), key=lambda ticket: ticket.lane):
+        for batch in _divided(sorted(of_lane, key=lambda ticket: -ticket.item.longest), token_budget):
             yield Cut(batch)
 
 
@@ -101,7 +101,7 @@ def _by_size(shape: Shape) -> tuple[int, ...]:
 
 def _shape(item: Item, token_budget: int, positions: int) -> Shape:
     longest, fed, read = (
-        max(len(each) for each in of_rows)
+        max(len(sequence) for sequence in of_rows)
         for of_rows in zip(*((row.ids, row.decoder, row.read) for row in item.rows), strict=True)
     )
     length = max(longest, min(bucket(longest, 16), positions or longest * 2))

@@ -54,7 +54,7 @@ def blank(texts: dict[str, str], needed: Sequence[str]) -> str:
     return next((f"an empty {name!r}" for name in needed if name in texts and not texts[name].strip()), "")
 
 
-def unknown_value(task: Task, row: Located, what: str, value: str, known: Sequence[str]) -> UsageError:
+def unknown_value(task: Task, row: Located, noun: str, value: str, known: Sequence[str]) -> UsageError:
     """The error for a label or tag that the task does not have."""
     shown = ", ".join(known[:40]) + (", …" if len(known) > 40 else "")
-    return UsageError(f"{row.place}: unknown {what} {value!r} for task {task.name!r}; known: {shown}")
+    return UsageError(f"{row.place}: unknown {noun} {value!r} for task {task.name!r}; known: {shown}")

@@ -52,8 +52,8 @@ def resolve(repo: str, revision: str | None, kind: RepoKind, offline_hint: str, 
             if _held(repo, kind, commit, config):
                 warnings.warn(f"{kind} {repo} is taken at {commit}, the newest in the cache", stacklevel=2)
                 return commit
-    what = f"{kind} {repo!r}{f' ({config})' if config else ''}{f' at {revision}' if revision else ''}"
-    raise UsageError(f"cannot reach the hub for {what} ({reason}), and it is not in the cache. {offline_hint}")
+    source = f"{kind} {repo!r}{f' ({config})' if config else ''}{f' at {revision}' if revision else ''}"
+    raise UsageError(f"cannot reach the hub for {source} ({reason}), and it is not in the cache. {offline_hint}")
 
 
 def prepared(repo: str, commit: str, config: str | None) -> Path | None:

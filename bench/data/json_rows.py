@@ -27,7 +27,7 @@ def holds_json(text: str) -> bool:
     except _WRONG:
         return False
     if isinstance(value, list):  # a column file may begin with [1] as a word
-        return bool(value) and all(isinstance(each, dict) for each in value) and not text[end:].strip()
+        return bool(value) and all(isinstance(row, dict) for row in value) and not text[end:].strip()
     return bool(value)
 
 
@@ -96,8 +96,8 @@ def _document(path: Path, value: Any, one_is_a_row: bool, number: int) -> Iterat
         yield Located(f"{path}:{number}", value)
         return
     if rows is None:
-        found = f"an object with {_names(value)}" if isinstance(value, dict) else type(value).__name__
-        raise UsageError(f'{path}: expected a JSON list, or an object with a list under "data"; found {found}')
+        described = f"an object with {_names(value)}" if isinstance(value, dict) else type(value).__name__
+        raise UsageError(f'{path}: expected a JSON list, or an object with a list under "data"; found {described}')
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
             raise UsageError(f"{path}[{index}]: expected a JSON object, found {type(row).__name__}")

@@ -23,13 +23,13 @@ def with_layout(rows: Iterable[Located], classes: Sequence[str]) -> list[Located
     rows of another number of columns.
     """
     types = {name.partition("-")[2] for name in classes} - {""}
-    found: list[Located] = []
+    arranged: list[Located] = []
     for _, group in groupby(rows, key=lambda row: row.source):
-        own = list(group)
-        if all(_has_columns(row) for row in own):
-            own = _of_file(own, types)
-        found += own
-    return found
+        file_rows = list(group)
+        if all(_has_columns(row) for row in file_rows):
+            file_rows = _of_file(file_rows, types)
+        arranged += file_rows
+    return arranged
 
 
 def _has_columns(row: Located) -> bool:
@@ -50,10 +50,10 @@ def _of_file(rows: list[Located], types: set[str]) -> list[Located]:
         odd = next(row for row in rows if len(row.fields["columns"]) != width)
         raise UsageError(f"{odd.place}: {len(odd.fields['columns'])} columns, but most lines of its file have {width}")
     sentences = [row.fields["columns"] for row in rows]
-    others = [at for at in range(min(widths)) if at not in tags]
-    may_be_words = [at for at in others if not _counts(sentences, at)]
+    untagged = [at for at in range(min(widths)) if at not in tags]
+    may_be_words = [at for at in untagged if not _counts(sentences, at)]
     if tags and not may_be_words:
-        raise UsageError(f"{rows[0].place}: no column of words, only {'numbers and tags' if others else 'tags'}")
+        raise UsageError(f"{rows[0].place}: no column of words, only {'numbers and tags' if untagged else 'tags'}")
     words = next((at for at in may_be_words if not _names(sentences, at)), min(may_be_words, default=0))
     layout = {"word_column": words, **({"tag_column": tags[-1]} if tags else {})}
     is_plain = bool(tags) or _counts(sentences, 0)  # not CoNLL-2012's, say
@@ -95,6 +95,6 @@ def _told(words: int, tags: list[int], width: int) -> str:
     if tags and tags[-1] != width - 1:
         parts.append(f"the tags are in column {tags[-1] + 1} of {width}")
     if len(tags) > 1:
-        others = ", ".join(str(at + 1) for at in tags[:-1])
-        parts.append(f"column {others} could be the tags too; {tags[-1] + 1} was taken")
+        numbers = ", ".join(str(at + 1) for at in tags[:-1])
+        parts.append(f"column {numbers} could be the tags too; {tags[-1] + 1} was taken")
     return "a file in which " + ", ".join(parts) if parts else ""

@@ -86,8 +86,8 @@ def _files(task: Task, splits: Sequence[Split], data: Path) -> dict[Split, list[
         if not source.local_splits.get(split):
             raise UsageError(f"task {task.name!r} has no local {split} split, only {', '.join(source.local_splits)}")
     if not data.is_dir():
-        what = "a file, not a folder" if data.exists() else "no such folder"
-        raise UsageError(f"--data {data}: {what}; give the folder that holds {_example(task, splits[0])}")
+        problem = "a file, not a folder" if data.exists() else "no such folder"
+        raise UsageError(f"--data {data}: {problem}; give the folder that holds {_example(task, splits[0])}")
     files = {split: _of_split(task, split, data) for split in splits}
     missing = [
         f"the {split} split of task {task.name!r} is missing: no {' nor '.join(_tried(task, split))}"

@@ -38,7 +38,7 @@ def quoted_rows(path: Path, text: str) -> Iterator[Located]:
     stated = _SEPARATOR.match(text)
     blank = text[: stated.end()] if stated else ""
     text = text[len(blank) :]
-    mark = stated[1] if stated else max(DIVIDERS, key=lambda one: _width(text, one))
+    mark = stated[1] if stated else max(DIVIDERS, key=lambda divider: _width(text, divider))
     header: list[str] | None = None
     limit = csv.field_size_limit(len(text) + 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)

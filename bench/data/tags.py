@@ -45,10 +45,10 @@ def to_bio(sentences: Sequence[Sequence[str]], place: Place, repaired: Tally) ->
     broken = {pair for pair in pairs if breaks(divided[pair[0]], divided[pair[1]])}
     if broken:
         _note(sentences, broken, place, reason, repaired)
-    made = {pair: _bio(divided[pair[0]], divided[pair[1]]) for pair in pairs}
-    if all(made[pair] == pair[1] for pair in pairs if pair[1]):
+    in_bio = {pair: _bio(divided[pair[0]], divided[pair[1]]) for pair in pairs}
+    if all(in_bio[pair] == pair[1] for pair in pairs if pair[1]):
         return [list(tags) for tags in sentences]
-    return [[made[pair] for pair in pairwise((_START, *tags))] for tags in sentences]
+    return [[in_bio[pair] for pair in pairwise((_START, *tags))] for tags in sentences]
 
 
 def _divided(tag: str, place: Callable[[], str]) -> Tag:

@@ -40,13 +40,13 @@ class Tokens:
 
     def ids_of(self, number: int) -> list[int]:
         at = self.index[number]
-        found: list[int] = self.ids[self.starts[at] : self.starts[at + 1]].tolist()
-        return found
+        ids: list[int] = self.ids[self.starts[at] : self.starts[at + 1]].tolist()
+        return ids
 
     def words_of(self, number: int) -> list[int]:
         at = self.index[number]
-        found: list[int] = self.words[self.starts[at] : self.starts[at + 1]].tolist()
-        return found
+        words: list[int] = self.words[self.starts[at] : self.starts[at + 1]].tolist()
+        return words
 
     def spans_of(self, number: int) -> list[tuple[int, int]]:
         at = self.index[number]
@@ -80,11 +80,11 @@ class TokenStore:
         ids: list[int] = []
         words: list[int] = []
         spans: list[tuple[int, int]] = []
-        for found in _encodings(tokenizer, texts):
-            lengths.append(len(found.ids))
-            ids += found.ids
-            words += [word or 0 for word in found.word_ids]
-            spans += found.offsets
+        for encoding in _encodings(tokenizer, texts):
+            lengths.append(len(encoding.ids))
+            ids += encoding.ids
+            words += [word or 0 for word in encoding.word_ids]
+            spans += encoding.offsets
         return (
             np.cumsum([0, *lengths], dtype=np.int64),
             np.array(ids, dtype=np.int32),
@@ -122,8 +122,8 @@ def _key(tokenizer: Any, texts: Sequence[Text]) -> str:
 def _read(path: Path) -> Arrays | None:
     """What an earlier run wrote; None when there is nothing that can be used."""
     try:
-        found = load_file(path)
-        starts, ids, words, spans = (found[name] for name in NAMES)
+        arrays = load_file(path)
+        starts, ids, words, spans = (arrays[name] for name in NAMES)
     except (OSError, SafetensorError, KeyError, ValueError):
         return None
     return starts, ids, words, spans

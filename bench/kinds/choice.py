@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bench.data.batches import ReadPositions
     from bench.data.rows import Item
-    from bench.score.answers import Found, Scores
+    from bench.score.answers import ScoredAnswer, Scores
     from bench.score.metric import Metric
 
 NUM_MADE_UP = 2  # candidates of a made-up row
@@ -46,7 +46,11 @@ class Choice(TaskKind):
 
         def read(row: Located, index: int) -> tuple[str, Example]:
             choices = field(task, row, "choices")
-            if not isinstance(choices, list) or len(choices) < 2 or not all(isinstance(each, dict) for each in choices):
+            if (
+                not isinstance(choices, list)
+                or len(choices) < 2
+                or not all(isinstance(fields, dict) for fields in choices)
+            ):
                 raise UsageError(f"{row.place}: a choice needs a list of at least two candidates (task {task.name!r})")
             theirs = {name for fields in choices for name in fields} | {CANDIDATE}
             texts = {name: text(task, row, name) for name in names if name not in theirs}
@@ -101,18 +105,18 @@ class Choice(TaskKind):
     def right(self, task: Task, example: Example) -> list[str]:
         """The texts of the right candidates, and answers that the example lists besides."""
         texts = [example.choices[at][CANDIDATE] for at in example.labels]
-        return list(dict.fromkeys([*texts, *(each.text for each in example.answers)])) if example.answers else texts
+        return list(dict.fromkeys([*texts, *(answer.text for answer in example.answers)])) if example.answers else texts
 
     def named(self, task: Task, example: Example, prediction: Prediction) -> list[str]:
         assert isinstance(prediction, Sequence)
         return [example.choices[int(at)][CANDIDATE] for at in prediction]
 
-    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
-        from bench.score.answers import Found, softmax
+    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
+        from bench.score.answers import ScoredAnswer, softmax
 
         (of_candidates,) = (values[:, 0] for values in scores)
         texts = tuple(fields[CANDIDATE] for fields in example.choices)
-        return Found((int(of_candidates.argmax()),), probabilities=softmax(of_candidates), candidates=texts)
+        return ScoredAnswer((int(of_candidates.argmax()),), probabilities=softmax(of_candidates), candidates=texts)
 
     def trivial(
         self, task: Task, metric: Metric, train: Sequence[Example], scored: Sequence[Example]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.data.rows import Item
-    from bench.score.answers import Found, Scores
+    from bench.score.answers import ScoredAnswer, Scores
     from bench.score.metric import Metric
 
 
@@ -71,7 +71,7 @@ class Classification(TaskKind):
         assert isinstance(prediction, Sequence)
         return [task.classes[int(at)] for at in prediction]
 
-    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
+    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
         from bench.score.answers import labels_at
 
         return labels_at(task, example, items, scores)

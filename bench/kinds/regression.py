@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.data.rows import Item
-    from bench.score.answers import Found, Scores
+    from bench.score.answers import ScoredAnswer, Scores
     from bench.score.metric import Metric
 
 LARGE = 10.0  # labels beyond it are far from what heads begin with and learning rates are made for
@@ -99,13 +99,13 @@ class Regression(TaskKind):
         """A number is near, not right."""
         return None
 
-    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
-        from bench.score.answers import Found
+    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
+        from bench.score.answers import ScoredAnswer
 
         (score,) = (values[0, 0] for values in scores)
-        return Found(value=float(str(score)))  # the shortest text that gives the same single-precision number
+        return ScoredAnswer(value=float(str(score)))  # the shortest text that gives the same single-precision number
 
-    def prediction(self, answer: Found, null_threshold: float) -> Prediction:
+    def prediction(self, answer: ScoredAnswer, null_threshold: float) -> Prediction:
         assert answer.value is not None
         return answer.value
 

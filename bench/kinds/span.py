@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.data.rows import Item
-    from bench.score.answers import Found, Scores
+    from bench.score.answers import ScoredAnswer, Scores
     from bench.score.metric import Metric
 
 BLANK_ANSWER = "an answer without a text, left out"
@@ -106,12 +106,12 @@ class Span(TaskKind):
             return list(label) == list(predicted)
         return normalise(predicted[0]) in {normalise(answer) for answer in label or [""]}
 
-    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
+    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
         from bench.score.answers import best_span
 
         return best_span(task, example, items, scores)
 
-    def prediction(self, answer: Found, null_threshold: float) -> Prediction:
+    def prediction(self, answer: ScoredAnswer, null_threshold: float) -> Prediction:
         from bench.score.answers import with_threshold
 
         return with_threshold(answer, null_threshold)

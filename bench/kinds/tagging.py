@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.data.rows import Item
-    from bench.score.answers import Found, Scores
+    from bench.score.answers import ScoredAnswer, Scores
     from bench.score.metric import Metric
 
 
@@ -54,8 +54,8 @@ class Tagging(TaskKind):
         for _, group in groupby(rows, key=lambda row: row.source):
             of_file = list(group)
             tags = to_bio([row.fields["tags"] for row in of_file], _Places(of_file), repaired)
-            made = zip(of_file, tags, strict=True)
-            in_bio += [replace(row, fields={**row.fields, "tags": tags}) for row, tags in made]
+            pairs = zip(of_file, tags, strict=True)
+            in_bio += [replace(row, fields={**row.fields, "tags": tags}) for row, tags in pairs]
         return in_bio
 
     def counted(self, rows: Sequence[Located]) -> str:
@@ -86,11 +86,11 @@ class Tagging(TaskKind):
         """One word of a sentence, or two, have a tag of the class whose turn it is."""
         outside = task.classes[task.outside]
         tag = task.classes[number % len(task.classes)]
-        own = [f"B-{tag[2:]}", tag] if tag.startswith("I-") else [tag]
+        span = [f"B-{tag[2:]}", tag] if tag.startswith("I-") else [tag]
         texts = sentence(words, rng).split()
         tags = [outside] * len(texts)
-        at = rng.randrange(len(texts) - len(own) + 1)
-        tags[at : at + len(own)] = own
+        at = rng.randrange(len(texts) - len(span) + 1)
+        tags[at : at + len(span)] = span
         return {"words": texts, "tags": tags}
 
     def metrics(self) -> Mapping[str, Metric]:
@@ -111,13 +111,13 @@ class Tagging(TaskKind):
     def is_right(self, label: Sequence[str], predicted: Sequence[str]) -> bool | None:
         return list(label) == list(predicted)
 
-    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
+    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
         """The best class of each word; one that was not read is outside."""
         from bench.score.answers import labels_at
 
         return labels_at(task, example, items, scores)
 
-    def kept_probabilities(self, task: Task, answer: Found) -> list[float]:
+    def kept_probabilities(self, task: Task, answer: ScoredAnswer) -> list[float]:
         """The best class's alone at each word that was read. All of them would be words x classes, gigabytes for a grid
         of semantic roles.
         """

@@ -51,8 +51,8 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
         skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
         for of_task in every_budget if serving else ():
             joint = joint_data.of(serving[0].joint(task, suite), serving[0], of_task)
-            what = {**data[task.name], **_of_model(model), **_of_method(line, serving[0])}
-            first = Cell(**shared, **what, budget=of_task[task.name], joint=joint)
+            fields = {**data[task.name], **_of_model(model), **_of_method(line, serving[0])}
+            first = Cell(**shared, **fields, budget=of_task[task.name], joint=joint)
             tried = [_trial(first, method, line) for method in serving] if request.trials else []
             trials += tried
             cells += _seeded(first, seeds, request.vary, line.num_settings, tried)

@@ -83,8 +83,8 @@ def _axes(first: Method, fixed: Collection[str], drawn_for: Sequence[str]) -> di
     return axes
 
 
-def _same(value: Any, other: Any) -> bool:
-    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
+def _same(value: Any, setting: Any) -> bool:
+    return bool(value == setting) and isinstance(value, bool) == isinstance(setting, bool)
 
 
 def _traversal(sizes: Sequence[int]) -> Iterator[Place]:

@@ -17,8 +17,8 @@ Scores = NDArray[np.float32]  # of one item: (positions, classes or columns)
 
 
 @dataclass(frozen=True)
-class Found:
-    """The answer to one example.
+class ScoredAnswer:
+    """The answer to one example, with its probabilities.
 
     `probabilities` are over `candidates` (a choice's texts, the best spans of a context); where there are none they
     are positions read x classes, flattened. `null_margin` is how much better "no answer" scores than the best span.
@@ -32,17 +32,17 @@ class Found:
     null_margin: float | None = None
 
 
-def labels_at(task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
+def labels_at(task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
     """The best class at each position read of an example's one item; what was not read is outside."""
     (item,), (by_position,) = items, scores
     labels = [task.outside] * len(example.labels)
     for place, label in zip(item.places, by_position.argmax(axis=1).tolist(), strict=True):
         labels[place] = label
     shares = tuple(share for classes in by_position for share in softmax(classes))
-    return Found(tuple(labels), probabilities=shares)
+    return ScoredAnswer(tuple(labels), probabilities=shares)
 
 
-def best_span(task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
+def best_span(task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
     """The span with the highest start + end score over all windows; "no answer" is [CLS] for both.
 
     As in the official baselines: the score of no answer is the lowest over the windows, and an answer is at most
@@ -61,10 +61,10 @@ def best_span(task: Task, example: Example, items: Sequence[Item], scores: Seque
     if task.answerless:
         texts, values = [*texts, ""], [*values, null]
     if not ranked:
-        return Found(text="", probabilities=(1.0,), candidates=("",), null_margin=0.0)
+        return ScoredAnswer(text="", probabilities=(1.0,), candidates=("",), null_margin=0.0)
     shares = softmax(np.array(values, dtype=np.float32))
     margin = null - ranked[0][1] if task.answerless else None
-    return Found(text=texts[0], probabilities=shares, candidates=tuple(texts), null_margin=margin)
+    return ScoredAnswer(text=texts[0], probabilities=shares, candidates=tuple(texts), null_margin=margin)
 
 
 def _spans(starts: Scores, ends: Scores) -> list[tuple[float, int, int]]:
@@ -88,6 +88,6 @@ def softmax(scores: Scores) -> tuple[float, ...]:
     return tuple((shares / shares.sum()).tolist())
 
 
-def with_threshold(answer: Found, threshold: float) -> str:
+def with_threshold(answer: ScoredAnswer, threshold: float) -> str:
     """The text answered when no answer must score better than the best span by more than `threshold`."""
     return "" if answer.null_margin is not None and answer.null_margin > threshold else answer.text

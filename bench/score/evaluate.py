@@ -17,7 +17,7 @@ from bench.model.backbone import Backbone
 from bench.model.company import micro_batches
 from bench.model.heads import lane_scores
 from bench.model.prompts import Prompts
-from bench.score.answers import Found, Scores
+from bench.score.answers import ScoredAnswer, Scores
 from bench.score.kind import kind_of
 from bench.score.metrics import score
 from bench.score.objective import item_losses, item_scores, num_terms
@@ -44,10 +44,10 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Per example what was found; the scores, the mean loss, and the threshold of "no answer" that was used."""
+    """Per example the answer and what is predicted by it; scores, mean loss, and the threshold of "no answer" used."""
 
-    found: list[Found]
-    answers: list[Prediction]
+    scored_answers: list[ScoredAnswer]
+    predicted: list[Prediction]
     loss: float
     scores: dict[str, float]
     null_threshold: float | None
@@ -83,14 +83,14 @@ def _predictions(evaluation: Evaluation, scores: dict[int, Scores], loss: float)
     items: dict[int, list[Item]] = defaultdict(list)  # by the example's number
     for item in evaluation.items:
         items[item.example].append(item)
-    found = [
+    scored_answers = [
         kind.answer(task, example, items[number], [scores[id(item)] for item in items[number]])
         for number, example in enumerate(examples)
     ]
     threshold = evaluation.null_threshold
     if threshold is None and task.answerless and math.isfinite(loss):
-        margins = [example_answer.null_margin or 0.0 for example_answer in found]
-        threshold = best_null_threshold(examples, [example_answer.text for example_answer in found], margins)
-    answers = [kind.prediction(example_answer, threshold or 0.0) for example_answer in found]
+        margins = [answer.null_margin or 0.0 for answer in scored_answers]
+        threshold = best_null_threshold(examples, [answer.text for answer in scored_answers], margins)
+    predicted = [kind.prediction(answer, threshold or 0.0) for answer in scored_answers]
     mean = loss / max(1, sum(num_terms(task, item) for item in evaluation.items))
-    return Predictions(found, answers, mean, score(task, examples, answers), threshold)
+    return Predictions(scored_answers, predicted, mean, score(task, examples, predicted), threshold)

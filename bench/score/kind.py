@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bench.data.batches import ReadPositions
     from bench.data.rows import Item
-    from bench.score.answers import Found, Scores
+    from bench.score.answers import ScoredAnswer, Scores
     from bench.score.metric import Metric
 
 
@@ -44,14 +44,14 @@ class TaskKind(KindData):
         """A prediction as text, in the form of `right`. Metrics read it, so that it must say all that they ask."""
 
     @abstractmethod
-    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> Found:
+    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
         """The answer to an example from all its items and their scores, (positions, C) each."""
 
-    def prediction(self, answer: Found, null_threshold: float) -> Prediction:
+    def prediction(self, answer: ScoredAnswer, null_threshold: float) -> Prediction:
         """What an answer says, where no answer must be better than the best one by more than the threshold."""
         return list(answer.labels)
 
-    def kept_probabilities(self, task: Task, answer: Found) -> list[float]:
+    def kept_probabilities(self, task: Task, answer: ScoredAnswer) -> list[float]:
         """The probabilities of an answer that a record keeps."""
         return list(answer.probabilities)
 

@@ -11,14 +11,14 @@ Span = tuple[int, int, str]  # first word, last word, type
 
 def spans(tags: Tags) -> list[Span]:
     """Spans in a BIO tag sequence. An I- that follows no tag of its type begins one (as conlleval reads it)."""
-    found: list[Span] = []
+    chunks: list[Span] = []
     start: int | None = None
     for at, (before, tag) in enumerate(pairwise(["O", *tags, "O"])):
         prefix, _, kind = tag.partition("-")
         continues = prefix == "I" and before != "O" and before.partition("-")[2] == kind
         if start is not None and not continues:
-            found.append((start, at - 1, before.partition("-")[2]))
+            chunks.append((start, at - 1, before.partition("-")[2]))
             start = None
         if prefix != "O" and not continues:
             start = at
-    return found
+    return chunks

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench.score.answers import Found
+from bench.score.answers import ScoredAnswer
 from bench.score.kind import kind_of
 from bench.score.predicted import Prediction
 from bench.task import Example, Task
 
 
 def prediction_table(
-    task: Task, examples: Sequence[Example], found: Sequence[Found], predictions: Sequence[Prediction]
+    task: Task, examples: Sequence[Example], answers: Sequence[ScoredAnswer], predictions: Sequence[Prediction]
 ) -> dict[str, list[Any]]:
     """The columns by name, a row per example (see bench.store.predictions)."""
     kind = kind_of(task)
@@ -23,7 +23,7 @@ def prediction_table(
         "query": list(rows.queries),
         "label": list(rows.labels),
         "predicted": list(rows.predicted),
-        "candidates": [list(answer.candidates) for answer in found],
-        "probabilities": [kind.kept_probabilities(task, answer) for answer in found],
-        "null_margin": [answer.null_margin for answer in found],
+        "candidates": [list(answer.candidates) for answer in answers],
+        "probabilities": [kind.kept_probabilities(task, answer) for answer in answers],
+        "null_margin": [answer.null_margin for answer in answers],
     }

@@ -50,11 +50,11 @@ def token_f1(text: str, golds: Sequence[str]) -> float:
     return max(_overlap(words, gold.split()) for gold in golds)
 
 
-def _overlap(found: list[str], gold: list[str]) -> float:
-    if not found or not gold:
-        return float(found == gold)
-    common = (Counter(found) & Counter(gold)).total()
-    return 2 * common / (len(found) + len(gold))
+def _overlap(predicted: list[str], gold: list[str]) -> float:
+    if not predicted or not gold:
+        return float(predicted == gold)
+    common = (Counter(predicted) & Counter(gold)).total()
+    return 2 * common / (len(predicted) + len(gold))
 
 
 def best_null_threshold(examples: Sequence[Example], texts: Sequence[str], null_margins: Sequence[float]) -> float:

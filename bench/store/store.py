@@ -203,8 +203,8 @@ class Store:
         if not paths:
             raise UsageError(f"no cell in {self.path} has an id starting with {cell_id!r}; bench run --plan lists them")
         if len(paths) > 1:
-            some = ", ".join(sorted(paths)[:5]) + (", …" if len(paths) > 5 else "")
-            raise UsageError(f"{len(paths)} cells in {self.path} have an id starting with {cell_id!r}: {some}")
+            shown = ", ".join(sorted(paths)[:5]) + (", …" if len(paths) > 5 else "")
+            raise UsageError(f"{len(paths)} cells in {self.path} have an id starting with {cell_id!r}: {shown}")
         (path,) = paths.values()
         return read_record(path)
 

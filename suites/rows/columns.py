@@ -23,10 +23,10 @@ _NONE = "-"  # in a column of lemmas or framesets
 
 def columns(row: Row) -> list[Column]:
     """The row's columns, each with a cell per word. ValueError when there are not at least two of one length."""
-    found: list[Column] = [texts({"columns": column}, "columns") for column in row["columns"]]
-    if len(found) < 2 or len({len(column) for column in found}) != 1:
-        raise ValueError(f"expected columns of one length, a word and a tag at least, found {len(found)}")
-    return found
+    sentence: list[Column] = [texts({"columns": column}, "columns") for column in row["columns"]]
+    if len(sentence) < 2 or len({len(column) for column in sentence}) != 1:
+        raise ValueError(f"expected columns of one length, a word and a tag at least, found {len(sentence)}")
+    return sentence
 
 
 def words_and_tags(row: Row) -> tuple[Column, Column]:
@@ -35,8 +35,8 @@ def words_and_tags(row: Row) -> tuple[Column, Column]:
     Tables name them: `words` or `tokens`, and `tags` or, as on the hub, `ner_tags`.
     """
     if "columns" in row:
-        found = columns(row)
-        words, tags = found[row.get("word_column", 0)], found[row.get("tag_column", -1)]
+        sentence = columns(row)
+        words, tags = sentence[row.get("word_column", 0)], sentence[row.get("tag_column", -1)]
     else:
         words = texts(row, "words" if "words" in row else "tokens")
         tags = texts(row, "tags" if "tags" in row else "ner_tags")
@@ -48,78 +48,78 @@ def words_and_tags(row: Row) -> tuple[Column, Column]:
     return words, tags
 
 
-def is_gold_conll(found: list[Column]) -> bool:
+def is_gold_conll(sentence: list[Column]) -> bool:
     """Whether the columns are those of CoNLL-2012, which numbers the words of a sentence from 0.
 
     ValueError where the numbers are others.
     """
-    if len(found) <= _ENTITIES + 1 or not all(map(str.isdecimal, found[_NUMBER])):
+    if len(sentence) <= _ENTITIES + 1 or not all(map(str.isdecimal, sentence[_NUMBER])):
         return False
-    if len(set(found[_DOCUMENT])) > 1:
+    if len(set(sentence[_DOCUMENT])) > 1:
         return False  # numbers of another kind
-    for at, number in enumerate(found[_NUMBER]):
+    for at, number in enumerate(sentence[_NUMBER]):
         if number != str(at):
             raise WordError(at, f"word {at} of its sentence, counted from 0, has the number {number}")
     return True
 
 
-def document(found: list[Column]) -> str:
+def document(sentence: list[Column]) -> str:
     """The document of a CoNLL-2012 sentence, such as `nw/wsj/00/wsj_0001`."""
-    return found[_DOCUMENT][0]
+    return sentence[_DOCUMENT][0]
 
 
-def gold_words(found: list[Column]) -> Column:
+def gold_words(sentence: list[Column]) -> Column:
     """The words of a CoNLL-2012 sentence. ValueError where the files still wait for the text of the treebank."""
-    words = found[_WORD]
+    words = sentence[_WORD]
     if set(words) == {"[WORD]"}:
         raise ValueError("the words are left out; run the shared task's skeleton2conll over the LDC's text")
     return words
 
 
-def gold_entities(found: list[Column]) -> list[str]:
+def gold_entities(sentence: list[Column]) -> list[str]:
     """BIO tags of a CoNLL-2012 sentence's entities."""
-    return bio_tags(found[_ENTITIES])
+    return bio_tags(sentence[_ENTITIES])
 
 
-def propositions(found: list[Column], word_column: int = 0) -> list[list[str]]:
+def propositions(sentence: list[Column], word_column: int = 0) -> list[list[str]]:
     """BIO tags of each predicate's arguments, of CoNLL-2012 and of CoNLL-2005 sentences.
 
     ValueError where a column has no predicate, where its brackets do not fit, and where there are not as many columns
     as predicates are marked.
     """
-    arguments, marks = _gold_arguments(found) if is_gold_conll(found) else _last_arguments(found, word_column)
+    arguments, marks = _gold_arguments(sentence) if is_gold_conll(sentence) else _last_arguments(sentence, word_column)
     marked = [at for at, mark in enumerate(marks) if mark != _NONE]
     if marks and len(marked) != len(arguments):
         at = marked[min(len(arguments), len(marked) - 1)] if marked else 0
         raise WordError(at, f"{len(marked)} predicates are marked, but there are {len(arguments)} columns of arguments")
     tags = [bio_tags(column) for column in arguments]
-    for number, own in enumerate(tags):
-        if "B-V" not in own:
+    for number, proposition in enumerate(tags):
+        if "B-V" not in proposition:
             at = marked[number] if marked else 0
             raise WordError(at, f"column {number + 1} of the arguments has no predicate, {_PREDICATE}…")
     return tags
 
 
-def _gold_arguments(found: list[Column]) -> tuple[list[Column], Column]:
+def _gold_arguments(sentence: list[Column]) -> tuple[list[Column], Column]:
     """The arguments' columns of a CoNLL-2012 sentence, and the column that marks predicates: those with a frameset.
 
     Lemmas stand beside some other words too; where there are as many of them as columns, they are the marks.
     """
-    arguments, lemmas = found[_ENTITIES + 1 : -1], found[_LEMMA]
+    arguments, lemmas = sentence[_ENTITIES + 1 : -1], sentence[_LEMMA]
     by_lemma = len(lemmas) - lemmas.count(_NONE) == len(arguments)
-    return arguments, lemmas if by_lemma else found[_FRAMESET]
+    return arguments, lemmas if by_lemma else sentence[_FRAMESET]
 
 
-def _last_arguments(found: list[Column], word_column: int) -> tuple[list[Column], Column]:
+def _last_arguments(sentence: list[Column], word_column: int) -> tuple[list[Column], Column]:
     """The columns of brackets that a CoNLL-2005 sentence ends with, and the column before, which marks predicates.
 
     Files that have no such column mark them by the arguments' columns alone.
     """
-    first = len(found)
-    while first > word_column + 1 and any(map(_BRACKETS.fullmatch, found[first - 1])):
+    first = len(sentence)
+    while first > word_column + 1 and any(map(_BRACKETS.fullmatch, sentence[first - 1])):
         first -= 1
-    arguments, marks = found[first:], found[first - 1]
-    before = found[first - 2] if first - 2 > word_column else []
+    arguments, marks = sentence[first:], sentence[first - 1]
+    before = sentence[first - 2] if first - 2 > word_column else []
     if set(marks) == {_NONE} and _NONE in before and set(before) != {_NONE}:
         at = next(at for at, mark in enumerate(before) if mark != _NONE)
         raise WordError(at, f"column {first} is neither the predicates' nor one of arguments: it has - alone")

@@ -25,10 +25,10 @@ def text(row: Mapping[str, Any], name: str) -> str:
 
 def number(row: Mapping[str, Any], name: str) -> int:
     """A field that must be a whole number. ValueError, or KeyError when it is missing."""
-    found = values.whole_number(row[name])
-    if found is None:
+    parsed = values.whole_number(row[name])
+    if parsed is None:
         raise ValueError(f"field {name!r} must be a whole number, found {_shown(row[name])}")
-    return found
+    return parsed
 
 
 def truth(row: Mapping[str, Any], name: str) -> bool | None:
@@ -36,19 +36,19 @@ def truth(row: Mapping[str, Any], name: str) -> bool | None:
     value = row.get(name)
     if values.name_of(value) is None:
         return None
-    found = values.truth(value)
-    if found is None:
+    parsed = values.truth(value)
+    if parsed is None:
         raise ValueError(f"field {name!r} must be true or false, found {_shown(value)}")
-    return found
+    return parsed
 
 
 def name_of(row: Mapping[str, Any], name: str) -> str:
     """A field that names its row, as text or number. ValueError when it says nothing, KeyError when it is missing."""
     value = row[name]
-    found = values.name_of(value)
-    if found is None or not isinstance(value, str | int | float) or isinstance(value, bool):
+    parsed = values.name_of(value)
+    if parsed is None or not isinstance(value, str | int | float) or isinstance(value, bool):
         raise ValueError(f"field {name!r} must be a text or a number, found {_shown(value)}")
-    return found
+    return parsed
 
 
 def _shown(value: Any) -> str:

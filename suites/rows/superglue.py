@@ -32,14 +32,14 @@ def rte(row: Row) -> Iterator[Row]:
 
 def copa(row: Row) -> Iterator[Row]:
     """Premise and connective to be continued by one of two sentences, which a cloze also offers as a question."""
-    asked = text(row, "question")
-    if asked not in CONNECTIVES:
-        raise ValueError(f"field 'question' must be 'cause' or 'effect', found {asked!r}")
+    question = text(row, "question")
+    if question not in CONNECTIVES:
+        raise ValueError(f"field 'question' must be 'cause' or 'effect', found {question!r}")
     offered = [text(row, "choice1"), text(row, "choice2")]
     yield {
         **_idx(row),
         "premise": _open_ended(text(row, "premise")),
-        "connective": CONNECTIVES[asked],
+        "connective": CONNECTIVES[question],
         "choice1": _open_ended(offered[0]),
         "choice2": _open_ended(offered[1]),
         "choices": [{"choice": choice} for choice in offered],
@@ -50,9 +50,9 @@ def copa(row: Row) -> Iterator[Row]:
 def multirc(row: Row) -> Iterator[Row]:
     """A row per answer; the answers to one question share a `query`, the questions about one passage a `group`."""
     if "paragraph" in row:
-        at = table(row, "idx")
-        found = (name_of(at, "paragraph"), name_of(at, "question"), name_of(at, "answer"))
-        yield _multirc_answer(text(row, "paragraph"), text(row, "question"), text(row, "answer"), row["label"], found)
+        fields = table(row, "idx")
+        idx = (name_of(fields, "paragraph"), name_of(fields, "question"), name_of(fields, "answer"))
+        yield _multirc_answer(text(row, "paragraph"), text(row, "question"), text(row, "answer"), row["label"], idx)
         return
     passage = table(row, "passage")
     questions = tables(passage, "questions")
@@ -63,9 +63,9 @@ def multirc(row: Row) -> Iterator[Row]:
         if not answers:
             yield {"no_example": "a question without answers"}
         for answer in answers:
-            found = (name_of(row, "idx"), name_of(question, "idx"), name_of(answer, "idx"))
-            asked, said = text(question, "question"), text(answer, "text")
-            yield _multirc_answer(text(passage, "text"), asked, said, answer["label"], found)
+            idx = (name_of(row, "idx"), name_of(question, "idx"), name_of(answer, "idx"))
+            question_text, answer_text = text(question, "question"), text(answer, "text")
+            yield _multirc_answer(text(passage, "text"), question_text, answer_text, answer["label"], idx)
 
 
 def _multirc_answer(passage: str, question: str, answer: str, label: Any, idx: tuple[str, str, str]) -> Row:
@@ -91,29 +91,29 @@ def record(row: Row) -> Iterator[Row]:
     """
     if "qas" not in row:
         spans = sorted(tables(row, "entity_spans"), key=lambda span: number(span, "start"))
-        idx = table(row, "idx")
-        found = (name_of(idx, "passage"), name_of(idx, "query"))
+        fields = table(row, "idx")
+        idx = (name_of(fields, "passage"), name_of(fields, "query"))
         yield _record_query(
-            text(row, "passage"), [text(span, "text") for span in spans], row, texts(row, "answers"), found
+            text(row, "passage"), [text(span, "text") for span in spans], row, texts(row, "answers"), idx
         )
         return
     passage = table(row, "passage")
-    read = text(passage, "text")
-    entities = [_slice(read, start, end) for start, end in sorted(map(_span, tables(passage, "entities")))]
+    passage_text = text(passage, "text")
+    entities = [_slice(passage_text, start, end) for start, end in sorted(map(_span, tables(passage, "entities")))]
     queries = tables(row, "qas")
     if not queries:
         yield {"no_example": "a passage without queries"}
-    for asked in queries:
-        golds = [text(answer, "text") for answer in tables(asked, "answers")]
-        yield _record_query(read, entities, asked, golds, (name_of(row, "idx"), name_of(asked, "idx")))
+    for query in queries:
+        golds = [text(answer, "text") for answer in tables(query, "answers")]
+        yield _record_query(passage_text, entities, query, golds, (name_of(row, "idx"), name_of(query, "idx")))
 
 
 def _span(entity: Row) -> tuple[int, int]:
     return number(entity, "start"), number(entity, "end") + 1  # the last character's place is published
 
 
-def _record_query(passage: str, entities: Sequence[str], asked: Row, golds: list[str], idx: tuple[str, str]) -> Row:
-    query = text(asked, "query")
+def _record_query(passage: str, entities: Sequence[str], fields: Row, golds: list[str], idx: tuple[str, str]) -> Row:
+    query = text(fields, "query")
     before, placeholder, rest = query.partition(PLACEHOLDER)
     if not placeholder:
         raise ValueError(f"the query has no {PLACEHOLDER}")
@@ -162,11 +162,11 @@ def wic(row: Row) -> Iterator[Row]:
 
 def _check_word(sentence: str, start: int, end: int, name: str) -> None:
     """ValueError where a word does not begin and end there; the end may be within one, as of "does" in "doesn't"."""
-    found = _slice(sentence, start, end)
-    if not found.strip():
+    stretch = _slice(sentence, start, end)
+    if not stretch.strip():
         raise ValueError(f"there is no word at characters {start} to {end} of {name!r}")
-    if found != found.strip() or (start and sentence[start - 1].isalnum() and found[0].isalnum()):
-        raise ValueError(f"what stands at characters {start} to {end} of {name!r} is no word: {found!r}")
+    if stretch != stretch.strip() or (start and sentence[start - 1].isalnum() and stretch[0].isalnum()):
+        raise ValueError(f"what stands at characters {start} to {end} of {name!r} is no word: {stretch!r}")
 
 
 def wsc(row: Row) -> Iterator[Row]:
@@ -199,9 +199,9 @@ def _place(whole: str, span: str, index: int) -> tuple[int, int]:
     if not wanted:
         raise ValueError("a span of the text is empty")
     pattern = r"(?<!\w)" + r"\s+".join(wanted) + r"(?!\w)"
-    found = [match.span() for match in re.finditer(pattern, whole, re.IGNORECASE)]
-    if found:
-        return min(found, key=lambda place: abs(sum(end <= place[0] for _, end in words) - index))
+    places = [match.span() for match in re.finditer(pattern, whole, re.IGNORECASE)]
+    if places:
+        return min(places, key=lambda place: abs(sum(end <= place[0] for _, end in words) - index))
     if not 0 <= index <= len(words) - len(wanted):
         raise ValueError(f"{span!r} is not in the text, and the text has no such word as number {index}")
     return words[index][0], words[index + len(wanted) - 1][1]

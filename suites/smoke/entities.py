@@ -100,9 +100,9 @@ def tagged_sentence(rng: random.Random) -> tuple[list[str], list[str]]:
     tags: list[str] = []
     for word in template.split():
         slot = re.fullmatch(r"<(\w+)>", word)
-        found = name(rng, slot[1]) if slot else [word]
-        words += found
-        tags += [f"B-{slot[1]}"] + [f"I-{slot[1]}"] * (len(found) - 1) if slot else ["O"]
+        filling = name(rng, slot[1]) if slot else [word]
+        words += filling
+        tags += [f"B-{slot[1]}"] + [f"I-{slot[1]}"] * (len(filling) - 1) if slot else ["O"]
     return [*words, "."], [*tags, "O"]
 
 

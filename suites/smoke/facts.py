@@ -42,8 +42,8 @@ def _did(subject: str, past: str, base: str, rest: str) -> Verb:
     return Verb(subject, "did", past, base, rest)
 
 
-def _be(helper: str, subject: str, what: str) -> Verb:
-    return Verb(subject, helper, f"{helper} {what}", what, "")
+def _be(helper: str, subject: str, predicate: str) -> Verb:
+    return Verb(subject, helper, f"{helper} {predicate}", predicate, "")
 
 
 def _transfer(give: tuple[str, str, str], take: tuple[str, str]) -> tuple[Verb, ...]:
@@ -100,8 +100,8 @@ def falsehood(rng: random.Random, true: Fact) -> Fact:
         return replace(true, x=true.y, y=true.x)
     has_thing = "{t}" in RELATIONS[true.relation][0].say()
     if has_thing and rng.random() < 0.5:
-        other = rng.choice([thing for thing in THINGS if thing not in true.thing])
-        return replace(true, thing=f"{true.thing.split()[0]} {other}")
+        noun = rng.choice([thing for thing in THINGS if thing not in true.thing])
+        return replace(true, thing=f"{true.thing.split()[0]} {noun}")
     stranger = rng.choice([name for name in PEOPLE if name not in (true.x, true.y)])
     return replace(true, x=stranger) if rng.random() < 0.5 else replace(true, y=stranger)
 
@@ -109,22 +109,22 @@ def falsehood(rng: random.Random, true: Fact) -> Fact:
 def claim(rng: random.Random, true: Fact, holds: bool) -> str:
     """A statement that follows from `true` exactly when `holds`; one in eight says so by denying."""
     denied = rng.random() < 0.125
-    said = true if holds != denied else falsehood(rng, true)
-    verb = said.verb(rng)
-    return said.words(verb.deny() if denied else verb.say())
+    claimed = true if holds != denied else falsehood(rng, true)
+    verb = claimed.verb(rng)
+    return claimed.words(verb.deny() if denied else verb.say())
 
 
 def report(rng: random.Random) -> Document:
     """A fact, and what people say or ask about it; its topic is the relation."""
     true = fact(rng)
-    said = true.words(true.verb(rng).say()) + " ."
+    statement = true.words(true.verb(rng).say()) + " ."
     topic = f"relation {true.relation}"
     if rng.random() < 0.4:
-        return Document((said, rng.choice(("", "so ", "that is , ")) + claim(rng, true, True) + " ."), topic)
+        return Document((statement, rng.choice(("", "so ", "that is , ")) + claim(rng, true, True) + " ."), topic)
     holds = rng.random() < 0.5
     asked = true if holds else falsehood(rng, true)
     question = asked.words(asked.verb(rng).ask())
-    return Document((said, f"{question} ? {'yes' if holds else 'no'} ."), topic)
+    return Document((statement, f"{question} ? {'yes' if holds else 'no'} ."), topic)
 
 
 def entailment_row(rng: random.Random) -> dict[str, str]:

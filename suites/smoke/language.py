@@ -34,14 +34,14 @@ def is_dev(sentence: str) -> bool:
 def rows(split: str, seed: int, draw: Callable[[random.Random], dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a split: distinct, on the split's side of the hash, numbered by `idx`."""
     rng = random.Random(seed)
-    found: dict[str, dict[str, Any]] = {}
-    while len(found) < SIZES[split]:
+    by_text: dict[str, dict[str, Any]] = {}
+    while len(by_text) < SIZES[split]:
         row = draw(rng)
         text = _told(row)
         parts = sentences(text) if "context" in row else (text,)
-        if text not in found and all(is_dev(part) == (split == "dev") for part in parts):
-            found[text] = row
-    return [{"idx": index, **row} for index, row in enumerate(found.values())]
+        if text not in by_text and all(is_dev(part) == (split == "dev") for part in parts):
+            by_text[text] = row
+    return [{"idx": index, **row} for index, row in enumerate(by_text.values())]
 
 
 def _told(row: dict[str, Any]) -> str:
@@ -85,11 +85,11 @@ def scene(rng: random.Random) -> Document:
     """One or two sentences about animals, where the verb agrees with the noun in number."""
     sentences = []
     for _ in range(rng.choice((1, 2))):
-        several = rng.random() < 0.5
-        subject = f"{rng.choice(('the', 'two', 'many') if several else ('the', 'a', 'one'))} {rng.choice(ANIMALS)}"
+        is_plural = rng.random() < 0.5
+        subject = f"{rng.choice(('the', 'two', 'many') if is_plural else ('the', 'a', 'one'))} {rng.choice(ANIMALS)}"
         verb = rng.choice(ACTIONS)
         sentences.append(
-            f"{subject}s {verb} {rng.choice(PLACES)} ." if several else f"{subject} {verb}s {rng.choice(PLACES)} ."
+            f"{subject}s {verb} {rng.choice(PLACES)} ." if is_plural else f"{subject} {verb}s {rng.choice(PLACES)} ."
         )
     return Document((" ".join(sentences),), "scene")
 

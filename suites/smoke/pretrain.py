@@ -139,8 +139,8 @@ def corpus(tokens: PreTrainedTokenizerFast, seed: int, size: int) -> list[list[R
         else:
             texts.append(" ".join(document.parts))
             follows.append(IGNORED)
-    found = tokens.backend_tokenizer.encode_batch(texts)
-    rows = [Row(one.ids, one.type_ids, next_one) for one, next_one in zip(found, follows, strict=True)]
+    encodings = tokens.backend_tokenizer.encode_batch(texts)
+    rows = [Row(encoding.ids, encoding.type_ids, label) for encoding, label in zip(encodings, follows, strict=True)]
     groups: list[list[Row]] = []
     for start in range(0, size, SORTED_TOGETHER):
         near = sorted(rows[start : start + SORTED_TOGETHER], key=lambda row: len(row.ids))
@@ -200,8 +200,8 @@ class Losses:
 
 def mean(history: list[Losses]) -> Losses:
     return Losses(
-        sum(one.words for one in history) / len(history),
-        sum(one.pairs for one in history) / len(history),
+        sum(losses.words for losses in history) / len(history),
+        sum(losses.pairs for losses in history) / len(history),
     )
 
 

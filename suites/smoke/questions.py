@@ -22,7 +22,7 @@ def question_row(rng: random.Random) -> dict[str, Any]:
     people = rng.sample(PEOPLE, 4)
     first, second = fact(rng), fact(rng)
     facts = (_between(first, *people[:2]), _between(second, *people[2:]))
-    context = " ".join(each.words(each.verb(rng).say()) + " ." for each in facts)
+    context = " ".join(known.words(known.verb(rng).say()) + " ." for known in facts)
     asked = rng.choice(facts)
     ways = [verb for verb in RELATIONS[asked.relation] if verb.subject in ("{x}", "{y}")]
     verb = rng.choice(ways)

@@ -47,13 +47,13 @@ def review(rng: random.Random, good: bool) -> str:
         return f"{clause(rng, good, first)} ."
     if kind < 0.45:
         return f"{clause(rng, good, first)} and {clause(rng, good, second)} ."
-    verdict, other = clause(rng, good, first), clause(rng, not good, second)
+    verdict, concession = clause(rng, good, first), clause(rng, not good, second)
     return rng.choice(
         (
-            f"{other} but {verdict} .",
-            f"although {other} , {verdict} .",
-            f"{verdict} although {other} .",
-            f"{other} , yet {verdict} .",
+            f"{concession} but {verdict} .",
+            f"although {concession} , {verdict} .",
+            f"{verdict} although {concession} .",
+            f"{concession} , yet {verdict} .",
         )
     )
 

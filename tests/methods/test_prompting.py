@@ -24,8 +24,8 @@ def fitted(workshop, **settings):
     backbone = workshop.backbone()
     lane = workshop.lane(cell, backbone)
     fit(backbone, [lane], 300)
-    (found,) = predict(backbone, [lane.scored()], 300)
-    return lane, found
+    (predictions,) = predict(backbone, [lane.scored()], 300)
+    return lane, predictions
 
 
 def sentence(example, answer):
@@ -37,11 +37,11 @@ def sentence(example, answer):
 def test_zero_shot_scores_are_the_models_own_at_the_mask(workshop):
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-    lane, found = fitted(workshop)
+    lane, predictions = fitted(workshop)
     model = AutoModelForMaskedLM.from_pretrained(workshop.model).eval()
     tokenizer = AutoTokenizer.from_pretrained(workshop.model)
     wanted = tokenizer.convert_tokens_to_ids(["yes", "no"])
-    for example, ours in zip(lane.data.scored_examples, found.found, strict=True):
+    for example, ours in zip(lane.data.scored_examples, predictions.scored_answers, strict=True):
         inputs = tokenizer(sentence(example, "[MASK]"), return_tensors="pt")
         at = int((inputs.input_ids[0] == tokenizer.mask_token_id).nonzero())
         expected = model(**inputs).logits[0, at, wanted].softmax(-1)
@@ -53,7 +53,7 @@ def test_a_decoder_tells_the_next_word_after_its_demonstrations(tmp_path, fixed_
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     workshop = Workshop(FAMILIES["llama"](tmp_path / "llama"), fixed_superglue)
-    lane, found = fitted(workshop, shots=1)
+    lane, predictions = fitted(workshop, shots=1)
     shown = lane.data.context
     assert (shown.laid, shown.cut, shown.dropped) == (1, 0, 0)
     model = AutoModelForCausalLM.from_pretrained(workshop.model).eval()
@@ -64,7 +64,7 @@ def test_a_decoder_tells_the_next_word_after_its_demonstrations(tmp_path, fixed_
     (shot,) = demonstrations(rte, lane.data.train_examples, 1, lane.cell.seed)
     before = sentence(shot, WORDS[rte.classes[shot.labels[0]]])
     wanted = tokenizer.convert_tokens_to_ids(["yes", "no"])
-    for example, ours in zip(lane.data.scored_examples, found.found, strict=True):
+    for example, ours in zip(lane.data.scored_examples, predictions.scored_answers, strict=True):
         inputs = tokenizer(f"{before} {sentence(example, '')}".removesuffix(" ."), return_tensors="pt")
         expected = model(input_ids=inputs.input_ids).logits[0, -1, wanted].softmax(-1)
         assert ours.probabilities == pytest.approx(expected.tolist(), abs=1e-5)

@@ -22,10 +22,10 @@ def trained(workshop, cells, fixed_shapes, precision="fp32", device="cpu", token
     lanes = [workshop.lane(cell, backbone) for cell in cells]
     fit(backbone, lanes, token_budget)
     assert [(lane.status, lane.reason) for lane in lanes] == [("done", None)] * len(lanes)
-    predictions = predict(backbone, [lane.scored() for lane in lanes], token_budget)
+    of_lanes = predict(backbone, [lane.scored() for lane in lanes], token_budget)
     return [
-        (lane.stored(), lane.ledger.curve, found.found, found.loss)
-        for lane, found in zip(lanes, predictions, strict=True)
+        (lane.stored(), lane.ledger.curve, predictions.scored_answers, predictions.loss)
+        for lane, predictions in zip(lanes, of_lanes, strict=True)
     ]
 
 

@@ -20,7 +20,7 @@ def trained(workshop, cells, token_budget=200):
 
 
 def assert_same(one, other):
-    for first, second in zip(one.found, other.found, strict=True):
+    for first, second in zip(one.scored_answers, other.scored_answers, strict=True):
         assert first.probabilities == pytest.approx(second.probabilities, abs=1e-5)
 
 
@@ -35,7 +35,7 @@ def test_micro_batches_give_the_gradient_of_the_undivided_batch(workshop, method
 def test_the_same_cell_twice_gives_the_same_numbers_bit_for_bit(workshop, method):
     (cell,) = workshop.cells(method)
     first, second = (trained(workshop, [cell])[1][0] for _ in range(2))
-    assert first.found == second.found
+    assert first.scored_answers == second.scored_answers
 
 
 def test_a_trained_prompt_lowers_the_loss(workshop):
@@ -55,7 +55,8 @@ def test_a_diverging_lane_leaves_and_its_neighbour_is_untouched(workshop):
     fit(backbone, lanes, 200)
     assert (lanes[1].status, lanes[1].reason) == ("diverged", "the loss was nan at step 1")
     assert lanes[0].status == "done"
-    assert predict(backbone, [lanes[0].scored()], 200)[0].found == trained(workshop, [good])[1][0].found
+    alone = trained(workshop, [good])[1][0]
+    assert predict(backbone, [lanes[0].scored()], 200)[0].scored_answers == alone.scored_answers
 
 
 def test_epochs_are_evaluated_one_by_one_and_steps_evenly(workshop):
@@ -80,8 +81,8 @@ def test_the_best_point_of_the_curve_is_what_dev_is_read_with(workshop):
     lane = workshop.lane(cell, backbone)
     fit(backbone, [lane], 200)
     best = max(point.scores["accuracy"] for point in lane.ledger.curve)
-    found = predict(backbone, [lane.selection()], 200)[0]
-    assert found.scores["accuracy"] == best
+    predictions = predict(backbone, [lane.selection()], 200)[0]
+    assert predictions.scores["accuracy"] == best
 
 
 def test_paper_protocol_selects_on_dev_and_trains_on_all_of_train(workshop):
