@@ -23,7 +23,7 @@ from typing import Any
 
 from bench.cell import Budget, Cell
 from bench.registry import find_suite
-from bench.report.files import IMAGES, PAGE, TEXTS
+from bench.report.files import DEFAULT
 from bench.score.metrics import score as measured
 from bench.store.examples import examples_key, write_examples
 from bench.store.predictions import write_predictions
@@ -125,7 +125,7 @@ def _child_seconds() -> float:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    formats = sys.argv[2] if len(sys.argv) > 2 else ",".join((*TEXTS, *IMAGES, PAGE))
+    formats = sys.argv[2] if len(sys.argv) > 2 else ",".join(DEFAULT.format)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "results"
         make(count, folder)
