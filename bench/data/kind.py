@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.data.fields import fields_of
 from bench.data.located import Located
+from bench.data.row_fields import fields_of
 from bench.data.slots import Slots
 from bench.data.tally import Tally
 from bench.kind import KindFacts

@@ -6,9 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.data.fields import blank, example_of, field, fields_of, sentence, text, unknown_value
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
+from bench.data.row_fields import blank, example_of, field, fields_of, sentence, text, unknown_value
 from bench.data.values import whole_number
 from bench.errors import UsageError
 from bench.kind import task_kind

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.data.fields import blank, example_of, field, fields_of, sentence, text, unknown_value
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
+from bench.data.row_fields import blank, example_of, field, fields_of, sentence, text, unknown_value
 from bench.data.values import label_text
 from bench.kind import task_kind
 from bench.score.kind import TaskKind

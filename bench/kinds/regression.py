@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
-from bench.data.fields import blank, example_of, field, sentence, text
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
+from bench.data.row_fields import blank, example_of, field, sentence, text
 from bench.data.tally import Tally
 from bench.data.values import finite_number
 from bench.errors import UsageError

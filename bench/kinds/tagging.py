@@ -8,10 +8,10 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from bench.data.fields import example_of, field, sentence, unknown_value
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.layout import with_layout
 from bench.data.located import Located
+from bench.data.row_fields import example_of, field, sentence, unknown_value
 from bench.data.tags import to_bio
 from bench.data.tally import Tally
 from bench.errors import UsageError
