@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 NOTHING = "nothing can be run: "  # how a plan says that it has no cell
 TOKENS = 300  # a micro-batch: small, so that a step has several
 BUDGET: dict[str, Any] = {
-    "steps": 4,
+    "steps": 3,
     "batch_size": 4,
     "max_length": 32,
-    "evaluations": 2,
+    "evaluations": 1,
     "train_rows": 24,
     "scored_rows": 8,
 }
