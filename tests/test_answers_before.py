@@ -17,7 +17,7 @@ HEAVY = {"torch", "transformers", "datasets", "pandas", "matplotlib"}
 SUPERGLUE = ("--suite", "superglue", "--tasks", "rte")
 RUN: dict[str, tuple[tuple[str, ...], str]] = {
     "method": (("--methods", "ptv3"), "unknown method 'ptv3'"),
-    "setting": (("--set", "ptv2.lenght=3"), "unknown setting of ptv2 'lenght'"),
+    "setting": (("--set", "ptv2.lengths=3"), "unknown setting of ptv2 'lengths'"),
     "value of a setting": (("--set", "ptv2.length=0"), "ptv2.length=0 is not possible"),
     "suite": (("--suite", "supergleu"), "unknown suite 'supergleu'"),
     "task": (("--tasks", "x"), "unknown task of suite 'smoke' 'x'"),

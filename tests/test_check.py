@@ -134,7 +134,7 @@ def test_a_method_whose_numbers_depend_on_a_neighbour_is_found(plugin, workshop:
     ("space", "words"),
     [
         ("{'learning_rate': (1e-1, 1e-2)}", "space['learning_rate'] must begin with the default 0.01"),
-        ("{'lenght': (1, 2)}", "space has 'lenght', which is no setting"),
+        ("{'lengths': (1, 2)}", "space has 'lengths', which is no setting"),
         ("{'learning_rate': (1e-2, -1.0)}", "broken.learning_rate=-1.0 is not possible"),
     ],
 )

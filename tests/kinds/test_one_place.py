@@ -76,8 +76,8 @@ def test_tasks_are_checked_and_listed_without_torch_and_numpy() -> None:
 
 
 def test_an_unknown_kind_is_named_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r"unknown kind of task 'regresion'; did you mean 'regression'\? known: "):
-        find_kind("regresion")
+    with pytest.raises(UsageError, match=r"unknown kind of task 'regressions'; did you mean 'regression'\? known: "):
+        find_kind("regressions")
 
 
 def test_a_name_is_given_once() -> None:

@@ -18,9 +18,9 @@ SPAN = {"kind": "span", "plain": "", "classes": (), "metrics": ("f1",)}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "clasification"}, "unknown kind of task 'clasification'; did you mean 'classification'?"),
+        ({"kind": "classifications"}, "unknown kind of task 'classifications'; did you mean 'classification'?"),
         ({"metrics": ()}, "task 't' needs at least one metric"),
-        ({"metrics": ("acuracy",)}, "unknown metric of a classification task 'acuracy'; did you mean 'accuracy'?"),
+        ({"metrics": ("accurac",)}, "unknown metric of a classification task 'accurac'; did you mean 'accuracy'?"),
         ({"metrics": ("accuracy", "pearson")}, "known: accuracy, em, f1a, macro_f1. Task 't' asks for it."),
         ({**SPAN, "metrics": ("accuracy",)}, "unknown metric of a span task 'accuracy'; known: em, f1."),
         ({"classes": ("a",)}, "task 't' needs at least two classes"),
@@ -46,8 +46,8 @@ TASK, OTHER = Task(**FIELDS), Task(**{**FIELDS, "name": "other"})
     ("changes", "message"),
     [
         (
-            {"average": ("othr",)},
-            "unknown task in the average of suite 's' 'othr'; did you mean 'other'? known: other",
+            {"average": ("others",)},
+            "unknown task in the average of suite 's' 'others'; did you mean 'other'? known: other",
         ),
         ({"tasks": (TASK, OTHER, TASK)}, "suite 's' has two tasks called 't'"),
         ({"methods": ("ptv2", " ")}, "suite 's': its methods name a method with an empty text"),
