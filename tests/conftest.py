@@ -151,14 +151,7 @@ class Workshop:
         return load_backbone(find_model(str(self.model)), torch.device(device), precision, frozen)
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
-        from bench.resolved import resolve
-        from bench.train.joint import first_stage
-        from bench.train.lane import Lane
-        from bench.train.run_data import RunData
-
-        resolved, data = resolve(cell), RunData()
-        start = first_stage(resolved, backbone, data, 300).start(resolved) if cell.joint else None
-        return Lane.alone(resolved, backbone, data.of(resolved, backbone), start)
+        return self.rig().lane(cell, backbone)
 
 
 SMALL = {

@@ -45,8 +45,7 @@ def trains_what_it_should(rig: Rig, method: str, task: str, head: HeadKind | Non
 
     Without a `head` with the one that the method has.
     """
-    (cell,) = rig.cells(method, task, head=head) if head else rig.cells(method, task)
-    rig.trained(cell)
+    _trained(rig, method, task, head)
 
 
 def repeats_to_the_bit(rig: Rig, method: str, task: str, head: HeadKind) -> None:
@@ -92,8 +91,8 @@ CHECKS: tuple[Callable[[Rig, str, str, HeadKind], None], ...] = (
 )
 
 
-def _trained(rig: Rig, method: str, task: str, head: HeadKind) -> Trained:
-    (cell,) = rig.cells(method, task, head=head)
+def _trained(rig: Rig, method: str, task: str, head: HeadKind | None) -> Trained:
+    (cell,) = rig.cells(method, task, head=head) if head else rig.cells(method, task)
     return rig.trained(cell)
 
 

@@ -60,7 +60,7 @@ class Rig:
         self.suite, self.model, self.data, self.settings = suite, model, data, settings or {}
         self._cells: dict[tuple[object, ...], tuple[Cell, ...] | Skipped] = {}
         self._run_data: RunData | None = None
-        self._last: tuple[tuple[object, ...], Trained] | None = None
+        self._last: Trained | None = None
 
     def cells(self, method: str, task: str, *, seeds: Sequence[int] = (0,), **settings: Any) -> tuple[Cell, ...]:
         """A cell per seed. Skipped when the plan leaves the combination out, with its reason."""
@@ -109,15 +109,13 @@ class Rig:
     def trained(self, cell: Cell, *, checkpointing: bool = False, beside: Cell | None = None) -> Trained:
         """The cell at the end of its budget, perhaps in one loop with another. Broken when it did not train right.
 
-        The last one is kept: several checks ask about one training.
+        The last one that was alone is kept: several checks ask about one training.
         """
-        key = (cell.id, checkpointing, beside and beside.id)
-        if self._last is None or self._last[0] != key:
-            trained = self._train(cell, checkpointing, beside)
-            if checkpointing or beside:
-                return trained
-            self._last = (key, trained)
-        return self._last[1]
+        if checkpointing or beside:
+            return self._train(cell, checkpointing, beside)
+        if self._last is None or self._last.lane.cell.id != cell.id:
+            self._last = self._train(cell, checkpointing, beside)
+        return self._last
 
     def _train(self, cell: Cell, checkpointing: bool, beside: Cell | None) -> Trained:
         from bench.train.loop import fit

@@ -7,7 +7,6 @@ import math
 import re
 import warnings
 from collections import Counter
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,7 @@ from bench.store.predictions import read_predictions
 from bench.store.store import Store
 from bench.task import Example, Source, Task
 from bench.train.options import Options
-from tests.conftest import Bench
+from tests.conftest import Bench, Quiet
 from tests.data.rows import Reader
 from tests.kinds.praise import SUITE
 
@@ -175,17 +174,6 @@ def test_a_number_is_near_and_not_right():
 
 
 # --- whole runs
-
-
-class Quiet:
-    def loop(self, cells):
-        return nullcontext()
-
-    def step(self, progress):
-        pass
-
-    def finished(self, record):
-        pass
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -25,20 +24,9 @@ from bench.train.joint import first_stage
 from bench.train.lane import Lane
 from bench.train.options import Options
 from bench.train.run_data import RunData
-from tests.conftest import Workshop, write_superglue
+from tests.conftest import Quiet, Workshop, write_superglue
 
 ALL_THREE = {"mpt2": {"tasks": "boolq,cb,rte"}}
-
-
-class Quiet:
-    def loop(self, cells):
-        return nullcontext()
-
-    def step(self, progress):
-        pass
-
-    def finished(self, record):
-        pass
 
 
 def by_task(workshop, **changes):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import pytest
 import torch
 
@@ -12,17 +10,7 @@ from bench.runner import Runner
 from bench.store.store import Store
 from bench.train.groups import groups
 from bench.train.options import Options
-
-
-class Quiet:
-    def loop(self, cells):
-        return nullcontext()
-
-    def step(self, progress):
-        pass
-
-    def finished(self, record):
-        pass
+from tests.conftest import Quiet
 
 
 def test_a_cell_is_resolved_into_what_its_names_stand_for(workshop) -> None:
