@@ -12,24 +12,19 @@ from bench.data.located import Located
 from bench.data.row_fields import blank, example_of, field, fields_of, sentence, text, unknown_value
 from bench.data.values import label_text
 from bench.kind import task_kind
-from bench.score.kind import TaskKind
+from bench.score.class_kind import ClassKind
 from bench.score.predicted import Prediction
 from bench.task import CANDIDATE, Example, Task
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from bench.data.rows import Item
-    from bench.score.answers import ScoredAnswer, Scores
     from bench.score.metric import Metric
 
 
 @task_kind("classification")
-class Classification(TaskKind):
+class Classification(ClassKind):
     """A row's fields: those of `plain` and `pattern`, and `label`: one of `classes`."""
 
     metric_names = ("accuracy", "macro_f1", "f1a", "em")
-    needs_classes = True
     cloze = "words"
 
     def reader(self, task: Task) -> ReadRow:
@@ -64,18 +59,6 @@ class Classification(TaskKind):
         fitting = (labels.class_accuracy, labels.macro_f1, labels.f1a, labels.question_em)
         return dict(zip(self.metric_names, fitting, strict=True))
 
-    def right(self, task: Task, example: Example) -> list[str]:
-        return [task.classes[at] for at in example.labels]
-
-    def named(self, task: Task, example: Example, prediction: Prediction) -> list[str]:
-        assert isinstance(prediction, Sequence)
-        return [task.classes[int(at)] for at in prediction]
-
-    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
-        from bench.score.answers import labels_at
-
-        return labels_at(task, example, items, scores)
-
     def trivial(
         self, task: Task, metric: Metric, train: Sequence[Example], scored: Sequence[Example]
     ) -> list[Prediction]:
@@ -83,11 +66,6 @@ class Classification(TaskKind):
             return metric.score(task, self.rows(task, train, [[label]] * len(train)))
 
         return [[max(range(len(task.classes)), key=value)]] * len(scored)
-
-    def item_losses(self, scores: Tensor, counts: list[int], items: Sequence[Item]) -> Tensor:
-        from bench.score.losses import class_losses
-
-        return class_losses(scores, counts, items)
 
 
 def _labels(classes: Sequence[str]) -> Callable[[str], int | None]:

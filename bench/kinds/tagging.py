@@ -16,20 +16,17 @@ from bench.data.tags import to_bio
 from bench.data.tally import Tally
 from bench.errors import UsageError
 from bench.kind import task_kind
-from bench.score.kind import TaskKind
+from bench.score.class_kind import ClassKind
 from bench.score.predicted import Prediction
 from bench.task import Example, Task
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from bench.data.rows import Item
-    from bench.score.answers import ScoredAnswer, Scores
+    from bench.score.answers import ScoredAnswer
     from bench.score.metric import Metric
 
 
 @task_kind("tagging")
-class Tagging(TaskKind):
+class Tagging(ClassKind):
     """A row's fields: `words`; `tags`: IOB1, IOB2, BIOES or BILOU, made BIO (IOB2) when read as conlleval reads them;
     `marks`: numbers of words to mark by position.
 
@@ -38,7 +35,6 @@ class Tagging(TaskKind):
     """
 
     metric_names = ("accuracy", "macro_f1", "entity_f1", "argument_f1", "argument_f1_with_v")
-    needs_classes = True
     has_forms = False
     reads = "the first token of each word"
     reads_tokens = True
@@ -101,21 +97,8 @@ class Tagging(TaskKind):
         )  # fmt: skip
         return dict(zip(self.metric_names, fitting, strict=True))
 
-    def right(self, task: Task, example: Example) -> list[str]:
-        return [task.classes[at] for at in example.labels]
-
-    def named(self, task: Task, example: Example, prediction: Prediction) -> list[str]:
-        assert isinstance(prediction, Sequence)
-        return [task.classes[int(at)] for at in prediction]
-
     def is_right(self, label: Sequence[str], predicted: Sequence[str]) -> bool | None:
         return list(label) == list(predicted)
-
-    def answer(self, task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
-        """The best class of each word; one that was not read is outside."""
-        from bench.score.answers import labels_at
-
-        return labels_at(task, example, items, scores)
 
     def kept_probabilities(self, task: Task, answer: ScoredAnswer) -> list[float]:
         """The best class's alone at each word that was read. All of them would be words x classes, gigabytes for a grid
@@ -131,11 +114,6 @@ class Tagging(TaskKind):
     ) -> list[Prediction]:
         """No entity."""
         return [[task.outside] * len(example.labels) for example in scored]
-
-    def item_losses(self, scores: Tensor, counts: list[int], items: Sequence[Item]) -> Tensor:
-        from bench.score.losses import class_losses
-
-        return class_losses(scores, counts, items)
 
 
 class _Places:
