@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -17,8 +16,11 @@ PACKAGE = Path(__file__).resolve().parent
 FOLDERS = ("methods", "suites")
 
 
-class RepositoryFolders(MetaPathFinder):
-    """Finds the two packages by their folders. Asked last, so that a folder inside the package goes before."""
+class RepositoryFolders:
+    """Finds the two packages by their folders. Asked last, so that a folder inside the package goes before.
+
+    A finder by what it does: importlib.abc, which has the class for it, would take part of every start.
+    """
 
     @classmethod
     def install(cls) -> None:

@@ -102,7 +102,6 @@ def _takes_bool(annotation: Any) -> bool:
 class Plugin:
     """What a file has brought: names of methods and of suites."""
 
-    path: Path
     methods: tuple[str, ...]
     suites: tuple[str, ...]
 
@@ -130,7 +129,7 @@ def load_plugin(path: Path) -> Plugin:
         where = f"{path}, line {line}" if line else path
         raise UsageError(f"--plugin {where}: {_said(error)}") from error
     brought = tuple(known for known, cls in methods().items() if cls.__module__ == name)
-    return Plugin(path, brought, tuple(known for known in suites() if _HOMES.get(known) == name))
+    return Plugin(brought, tuple(known for known in suites() if _HOMES.get(known) == name))
 
 
 def own_line(error: BaseException, path: Path) -> int | None:

@@ -88,7 +88,6 @@ def _measured(
             store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
             print_choice(console, choice)
         missing = store.missing(choice.cells)
-        prepare([resolve(cell) for cell in missing], data)  # what is chosen may be longer than what was read ahead
         with progress(console, len(missing)) as audience:
             records += Runner(store, options, audience, data).run(missing)
     return records, choice
