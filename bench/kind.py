@@ -30,6 +30,7 @@ class KindFacts:
     pairs_texts: ClassVar[bool] = False  # lays out two texts, whatever the form
     reads: ClassVar[str] = "{whole}"  # which states a linear head reads, `{whole}` or `{pooled}` being that of all text
     reads_tokens: ClassVar[bool] = False  # scores are of the text's own tokens, or of one thing for the whole text
+    scores_rows: ClassVar[bool] = False  # an item has several rows and a score of each, or one row and one per position
     positions_compete: ClassVar[bool] = False  # positions with one another in each column, or classes at each position
 
     def columns(self, num_classes: int) -> int:

@@ -1,136 +1,162 @@
-"""A micro-batch on the device: rows of tokens padded to one length, and what heads read of them.
+"""A micro-batch: rows of tokens padded to one length, whose they are, and what is read and wanted of them.
 
-Shape legend: B rows, T tokens (slots included), K positions read of a row, R positions that one lane's head reads, S
-slots in the whole micro-batch, D rows with a decoder, U tokens it is fed, H hidden size.
+Shape legend: B rows, T tokens (slots included), P slots, K positions read of a row, U tokens that a decoder is fed, I
+items, W rows of an item, V targets of an item.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data.cutting import Shape, Ticket, row_places
-from bench.data.rows import Row
-from bench.seeds import derive
+from bench.data.cutting import Cut, Shape, Tickets
+from bench.data.rows import Item
+from bench.data.table import NONE, ItemTable, item_table
 
-
-@dataclass(frozen=True)
-class ReadPositions:
-    """What one lane's head reads in a micro-batch: its tickets, and their positions one after another."""
-
-    tickets: list[Ticket]
-    rows: Tensor  # (R,) of the micro-batch
-    numbers: Tensor  # (R,) which of its row's positions
-    tokens: Tensor  # (R,) the token wanted at each position, 0 where none is asked for
-    per_row: list[int]  # how many of the R positions belong to each row
-    per_item: list[int]  # how many to each ticket
-
-    def of(self, values: Tensor) -> Tensor:
-        """Of values at every position read (B, K, …) the lane's own: (R, …)."""
-        return values[self.rows, self.numbers]
+_ROWS, _ITEMS = 3, 4  # lines of an index: of each row its number, owner and seed; of each item its number, …
+_STEP, _MIX = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9  # of SplitMix64
 
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Rows padded to one length, the tickets' one after another, then empty ones that belong to no lane.
+    """Rows of items one after another, then empty ones.
 
-    Row b belongs to lane `row_lanes[b]`; `rows`, `row_lanes` and `row_seeds` are of rows that are not empty.
+    `owners` are lanes by their numbers; the number after the last is nobody's, and the empty rows' and items'.
+    An item's loss goes to (`item_owners`, `item_places`), divided by `terms`.
     """
 
-    tickets: Sequence[Ticket]
-    rows: Sequence[Row]
-    row_lanes: Sequence[int]
-    row_seeds: Sequence[int]
     ids: Tensor  # (B, T)
     mask: Tensor  # (B, T), 1 at real tokens and slots; an empty row has one token, so that attention has something
     types: Tensor  # (B, T)
-    slot_rows: Tensor  # (S,)
-    slot_columns: Tensor  # (S,)
-    slot_numbers: Tensor  # (S,) which prompt vector of the row's lane
-    read_columns: Tensor  # (B, K) the positions that heads read, 0 where a row has fewer
-    decoder_rows: Tensor  # (D,) the rows that a decoder reads on
-    decoder_ids: Tensor  # (D, U) what it is fed, padded on the right, where it looks to the left alone
-
-    @cached_property
-    def rows_of(self) -> dict[int, list[int]]:
-        """By lane, in the order of their first rows, the numbers of its rows."""
-        by_lane: dict[int, list[int]] = {}
-        for at, lane in enumerate(self.row_lanes):
-            by_lane.setdefault(lane, []).append(at)
-        return by_lane
+    owners: Tensor  # (B,)
+    seeds: Tensor  # (B,) of each row's dropout
+    slots: Tensor  # (B, P) the column of each prompt vector; T where a row has fewer
+    read: Tensor  # (B, K) the columns that heads read, 0 where a row has fewer
+    is_read: Tensor  # (B, K)
+    tokens: Tensor  # (B, K) the token wanted at each position, 0 where none is asked for
+    fed: Tensor  # (B, U) what a decoder is fed; U is 0 where none reads the rows on
+    rows: Tensor  # (I, W) the rows of each item
+    has_row: Tensor  # (I, W)
+    targets: Tensor  # (I, V) float; V is W where items have several rows, else K
+    terms: Tensor  # (I,)
+    item_owners: Tensor  # (I,)
+    item_places: Tensor  # (I,)
+    all_slots: bool = True  # whether no row has fewer slots than P
+    masks: bool = False  # whether a row may read a position at which the mask token stands
 
     def gathered(self, hidden: Tensor) -> Tensor:
         """(B, T, H) -> (B, K, H), the states at the positions that heads read."""
         places = torch.arange(len(hidden), device=hidden.device)
-        return hidden[places[:, None], self.read_columns]
+        return hidden[places[:, None], self.read]
 
-    def read_by(self, lane: int) -> ReadPositions | None:
-        """What a lane's head reads; None when it has no row here."""
-        lane_rows = [(at, row) for at, row in enumerate(self.rows) if self.row_lanes[at] == lane]
-        if not lane_rows:
-            return None
-        device = self.ids.device
-        places = [(at, number) for at, row in lane_rows for number in range(len(row.read))]
-        tokens = [token for _, row in lane_rows for token in (row.tokens or [0] * len(row.read))]
-        tickets = [ticket for ticket in self.tickets if ticket.lane == lane]
-        where = torch.tensor(places, dtype=torch.long).view(-1, 2).to(device)
-        return ReadPositions(
-            tickets=tickets,
-            rows=where[:, 0],
-            numbers=where[:, 1],
-            tokens=torch.tensor(tokens, dtype=torch.long).to(device),
-            per_row=[len(row.read) for _, row in lane_rows],
-            per_item=[ticket.item.num_read for ticket in tickets],
-        )
+    def moved(self, move: Callable[[Tensor], Tensor]) -> MicroBatch:
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        moved: dict[str, Any] = {name: move(value) for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
 
-    @property
-    def num_tokens(self) -> int:
-        return sum(row.num_tokens for row in self.rows)
+    def to(self, device: torch.device) -> MicroBatch:
+        """On a GPU, without waiting for it."""
+        return self.moved(lambda tensor: tensor.pin_memory().to(device, non_blocking=True))
+
+    def copy_(self, other: MicroBatch) -> None:
+        """Take another's values, of the same shape, without waiting for the device."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Tensor):
+                value.copy_(getattr(other, each.name), non_blocking=True)
 
 
-def collate(tickets: Sequence[Ticket], pad_id: int, device: torch.device, shape: Shape | None = None) -> MicroBatch:
-    """Pad on the right, to the longest row or to a fixed shape, and move to the device."""
-    places = row_places(tickets)
-    rows = [row for _, _, row in places]
-    shape = shape or Shape(
-        rows=len(rows),
-        length=max(len(row.ids) for row in rows),
-        fed=max(len(row.decoder) for row in rows),
-        read=max(len(row.read) for row in rows),
-    )
-    slots = [(at, column, number) for at, row in enumerate(rows) for number, column in enumerate(row.slots)]
+def batch_index(table: ItemTable, tickets: Tickets, cut: Cut, terms: np.ndarray, nobody: int) -> Tensor:
+    """What tells a micro-batch apart from others of its shape: (3 B + (4 + W) I,) int64, on the host.
 
-    def tensor(values: Sequence[object]) -> Tensor:
-        return torch.tensor(values, dtype=torch.long).to(device, non_blocking=True)
+    `terms` (n,): by what each ticket's loss is divided. There are as many items as rows, the last ones empty.
+    """
+    shape, sizes = cut.shape, table.sizes
+    items = tickets.items[cut.chosen]
+    counts = sizes.rows[items]
+    owner_of_row = np.repeat(np.arange(len(items)), counts)
+    numbers = np.arange(len(owner_of_row)) - np.repeat(counts.cumsum() - counts, counts)
+    of_rows = np.full((_ROWS, shape.rows), [[table.empty], [nobody], [0]], np.int64)
+    count = len(owner_of_row)
+    of_rows[0, :count] = sizes.first[items][owner_of_row] + numbers
+    of_rows[1, :count] = tickets.owners[cut.chosen][owner_of_row]
+    of_rows[2, :count] = _row_seeds(tickets.seeds[cut.chosen][owner_of_row], numbers)
+    of_items = np.full((_ITEMS + shape.width, shape.rows), -1, np.int64)
+    of_items[:_ITEMS] = [[0], [nobody], [0], [1]]
+    of_items[:_ITEMS, : len(items)] = items, tickets.owners[cut.chosen], tickets.places[cut.chosen], terms[cut.chosen]
+    of_items[_ITEMS + numbers, owner_of_row] = np.arange(count)
+    return torch.from_numpy(np.concatenate([of_rows.ravel(), of_items.ravel()]))
 
-    def padded(parts: Sequence[list[int]], size: tuple[int, int], filler: int) -> Tensor:
-        """(rows, width): what `parts` lack in length is filler, and so are the empty rows."""
-        count, width = size
-        filled = tensor([part + [filler] * (width - len(part)) for part in parts]).view(len(parts), width)
-        return torch.cat([filled, filled.new_full((count - len(parts), width), filler)])
 
-    where = tensor(slots).view(-1, 3)
-    decoded = [at for at, row in enumerate(rows) if row.decoder]
-    empty = range(len(rows), shape.rows)
-    fed = [*decoded, *empty] if decoded else []
-    mask = padded([[1] * len(row.ids) for row in rows], (shape.rows, shape.length), 0)
-    mask[len(rows) :, 0] = 1
+def _row_seeds(seeds: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """A seed for every row of an item: the item's own for the first, and mixed with the row's number for others."""
+    with np.errstate(over="ignore"):
+        mixed = (seeds.astype(np.uint64) + numbers.astype(np.uint64) * np.uint64(_STEP)) * np.uint64(_MIX)
+    mixed ^= mixed >> np.uint64(31)
+    return np.where(numbers > 0, (mixed >> np.uint64(1)).astype(np.int64), seeds)
+
+
+def gather(table: ItemTable, index: Tensor, shape: Shape) -> MicroBatch:
+    """The micro-batch of an index, where the table's tensors and the index lie."""
+    count = shape.rows
+    row_numbers, owners, seeds = index[: _ROWS * count].view(_ROWS, count)
+    numbers, item_owners, item_places, terms, *of_items = index[_ROWS * count :].view(-1, count)
+    rows = torch.stack(of_items, dim=1)
+
+    def of_rows(values: Tensor, width: int, filler: int = 0) -> Tensor:
+        return _widened(values[:, :width].index_select(0, row_numbers), width, filler).long()
+
+    ids, read = of_rows(table.ids, shape.length, table.pad_id), shape.read
+    columns = torch.arange(shape.length, device=ids.device)
+    slots = of_rows(table.slots, table.slots.shape[1])
+    slots = slots.masked_fill(slots == NONE, shape.length - table.all_slots)  # an empty row then has some, of no effect
+    wanted = shape.width if shape.width > 1 else read
     return MicroBatch(
-        tickets=tickets,
-        rows=rows,
-        row_lanes=[ticket.lane for ticket, _, _ in places],
-        row_seeds=[derive(ticket.seed, "row", number) if number else ticket.seed for ticket, number, _ in places],
-        ids=padded([row.ids for row in rows], (shape.rows, shape.length), pad_id),
-        mask=mask,
-        types=padded([row.types for row in rows], (shape.rows, shape.length), 0),
-        slot_rows=where[:, 0],
-        slot_columns=where[:, 1],
-        slot_numbers=where[:, 2],
-        read_columns=padded([row.read for row in rows], (shape.rows, shape.read), 0),
-        decoder_rows=tensor(fed),
-        decoder_ids=padded([rows[at].decoder for at in decoded], (len(fed), shape.fed), pad_id),
+        ids=ids,
+        mask=(columns < table.lengths.index_select(0, row_numbers)[:, None]).long(),
+        types=of_rows(table.types, shape.length),
+        owners=owners,
+        seeds=seeds,
+        slots=slots,
+        read=of_rows(table.read, read),
+        is_read=torch.arange(read, device=ids.device) < table.num_read.index_select(0, row_numbers)[:, None],
+        tokens=of_rows(table.tokens, read if table.wants_tokens else 0),
+        fed=of_rows(table.fed, shape.fed, table.pad_id),
+        rows=rows.clamp(min=0),
+        has_row=rows >= 0,
+        targets=_widened(table.targets[:, :wanted].index_select(0, numbers), wanted, 0),
+        terms=terms,
+        item_owners=item_owners,
+        item_places=item_places,
+        all_slots=table.all_slots,
+        masks=table.masks,
     )
+
+
+def _widened(values: Tensor, width: int, filler: int) -> Tensor:
+    """(B, at most width) -> (B, width)."""
+    missing = width - values.shape[1]
+    return torch.nn.functional.pad(values, (0, missing), value=filler) if missing else values
+
+
+def collate(
+    items: Sequence[Item], pad_id: int, device: torch.device, owners: Sequence[int] = (), seeds: Sequence[int] = (),
+    shape: Shape | None = None, mask_id: int | None = None,
+) -> MicroBatch:  # fmt: skip
+    """A micro-batch of these items, padded to the longest or to a shape; all lane 0's unless `owners` are given."""
+    count = len(items)
+    table = item_table([items], [lambda item: len(item.targets)], pad_id, mask_id)
+    tickets = Tickets(
+        np.arange(count), np.array(owners or [0] * count), np.arange(count), np.array(seeds or [0] * count, np.int64)
+    )
+    sizes = table.sizes
+    exact = Shape(int(sizes.rows.sum()), *(int(of.max()) for of in (sizes.length, sizes.fed, sizes.read, sizes.rows)))
+    cut = Cut(np.arange(count), shape or exact)
+    index = batch_index(table, tickets, cut, np.ones(count, np.int64), int(tickets.owners.max()) + 1)
+    on_device = table.to(device, float("inf"))
+    return gather(on_device, index.to(device), cut.shape)

@@ -1,126 +1,210 @@
 """A step's items, from whichever lanes, cut into micro-batches so that a lane's numbers do not depend on its company.
 
-Floats are rounded, and how a matrix product rounds depends on its shape: on a processor in the last bits, in bf16 on a
-GPU visibly once training has blown it up. So a row must run in the same shape whoever shares the loop. There are two
-ways, by what a device is good at:
+Floats are rounded, and how a matrix product rounds may depend on its shape: on a processor in the last bits, in bf16 on
+a GPU visibly once training has blown it up. So what a row comes to must have the same bits whoever shares the loop.
+There are three ways, by what a device is good at and has been seen to do:
 
 - `own`: a micro-batch has rows of one lane, sorted by length and padded to the longest. Nothing is wasted; many small
   micro-batches cost little where arithmetic is slow (a CPU).
-- `fixed`: rows of many lanes share micro-batches of fixed shapes. A row is padded to the bucket of its own length, and
-  a bucket's micro-batches all have the same number of rows, empty ones filling the last. Large micro-batches keep a GPU
-  busy. Only lanes whose prompts and heads have one shape share. That a row's bits do not depend on its place in a
-  micro-batch, as they may on a processor, is tried out on a GPU in tests/train/test_company.py.
+- `fixed`: rows of lanes that are alike share micro-batches. A row is padded to the bucket of its own length, and a
+  bucket's micro-batches all have the same number of rows, empty ones filling the last.
+- `queued`: the same rows in the same order, in micro-batches of whatever shape costs least. For kernels that have been
+  seen to give a row the same bits in either shape (bench.model.passes tries every pair before it is used).
+
+Each way a lane's items go in an order that depends on nothing but the items.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
-from bench.data.rows import Item, Row
+import numpy as np
 
-MOST_ROWS = 64  # of a fixed micro-batch: a bucket of short rows would be mostly empty with more
+from bench.data.table import Integers, ItemSizes
+
+LADDER = (16, 32, 64, 128)  # rows of a micro-batch on a GPU
+FIXED_ROWS = 32  # of a fixed micro-batch, if its tokens allow
 FEW = 4  # positions or tokens that are not worth a bucket
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """An item on its way through the backbone: whose it is and which draw of dropout belongs to it."""
+@dataclass(frozen=True)
+class Tickets:
+    """Items on their way through the backbone: (n,) each, those of a lane one after another."""
 
-    lane: int  # index among the lanes of the loop
-    item: Item
-    seed: int = 0  # of this item's dropout in this step
+    items: Integers  # of the table
+    owners: Integers  # whose they are
+    places: Integers  # the number of each among its owner's
+    seeds: Integers  # of each one's dropout in this step
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def of(self, chosen: Integers) -> Tickets:
+        return Tickets(self.items[chosen], self.owners[chosen], self.places[chosen], self.seeds[chosen])
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the rows of a fixed micro-batch are padded to."""
+    """What the rows of a micro-batch are padded to."""
 
     rows: int
     length: int
     fed: int  # tokens that a decoder is fed; 0 without one
     read: int  # positions that heads read
+    width: int  # most rows of an item
+
+    @property
+    def tokens(self) -> int:
+        return self.rows * max(self.length, self.fed)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Tickets that go through the backbone together; without a shape they are padded to the largest of them."""
+    """Tickets that go through the backbone together, by their numbers, and the shape they are padded to."""
 
-    tickets: list[Ticket]
-    shape: Shape | None = None
+    chosen: Integers
+    shape: Shape
 
 
-def own(tickets: Sequence[Ticket], token_budget: int) -> Iterator[Cut]:
+def own(sizes: ItemSizes, tickets: Tickets, token_budget: int) -> Iterator[Cut]:
     """Micro-batches of one lane each, longest rows first, rows × longest within the budget; one item passes whole."""
-    for _, of_lane in groupby(sorted(tickets, key=lambda ticket: ticket.lane), key=lambda ticket: ticket.lane):
-        for batch in _divided(sorted(of_lane, key=lambda ticket: -ticket.item.longest), token_budget):
-            yield Cut(batch)
+    longest = sizes.longest[tickets.items]
+    order = np.lexsort((-longest, tickets.owners))
+    edges = np.flatnonzero(np.diff(tickets.owners[order])) + 1
+    for of_lane in np.split(order, edges):
+        start = 0
+        while start < len(of_lane):
+            rows = sizes.rows[tickets.items[of_lane[start:]]].cumsum()
+            count = max(1, int(np.searchsorted(rows * longest[of_lane[start]], token_budget, side="right")))
+            chosen = of_lane[start : start + count]
+            yield Cut(chosen, _exact(sizes, tickets.items[chosen]))
+            start += count
 
 
-def _divided(queue: Sequence[Ticket], token_budget: int) -> Iterator[list[Ticket]]:
-    batch: list[Ticket] = []
-    rows = 0
-    for ticket in queue:
-        more = len(ticket.item.rows)
-        if batch and (rows + more) * batch[0].item.longest > token_budget:
-            yield batch
-            batch, rows = [], 0
-        batch.append(ticket)
-        rows += more
-    if batch:
-        yield batch
+def _exact(sizes: ItemSizes, items: Integers) -> Shape:
+    of_items = [int(values[items].max()) for values in (sizes.length, sizes.fed, sizes.read, sizes.rows)]
+    return Shape(int(sizes.rows[items].sum()), *of_items)
 
 
-def fixed(tickets: Sequence[Ticket], token_budget: int, kinds: Sequence[Hashable], positions: int) -> Iterator[Cut]:
-    """Micro-batches of fixed shapes. Lanes of equal `kinds` share them; `positions` bounds lengths (0: no bound).
+@dataclass(frozen=True)
+class Buckets:
+    """How fixed and queued micro-batches are shaped on a backbone.
 
-    An item with more rows than a micro-batch goes alone. A lane's own items keep an order that depends on nothing else.
+    `positions` bounds lengths (0: no bound). `wants_tokens`: each position read costs the scores of a vocabulary.
+    `fixed_cost` is what a micro-batch costs besides its tokens, in tokens.
     """
-    buckets: dict[tuple[int, Hashable, Shape], list[Ticket]] = {}
-    for ticket in tickets:
-        shape = _shape(ticket.item, token_budget, positions)
-        buckets.setdefault((-shape.length, kinds[ticket.lane], shape), []).append(ticket)
-    for (_, _, shape), queue in sorted(buckets.items(), key=lambda entry: _by_size(entry[0][2])):
-        batch: list[Ticket] = []
-        rows = 0
-        for ticket in queue:
-            more = len(ticket.item.rows)
-            if batch and rows + more > shape.rows:
-                yield Cut(batch, shape)
-                batch, rows = [], 0
-            batch.append(ticket)
-            rows += more
-        if batch:
-            yield Cut(batch, shape)
+
+    token_budget: int
+    positions: int
+    wants_tokens: bool
+    fixed_cost: int
+
+    def fixed(self, sizes: ItemSizes, tickets: Tickets) -> Iterator[Cut]:
+        """An item with more rows than a micro-batch goes alone."""
+        order, shapes = self.ordered(sizes, tickets)
+        for run, shape in _runs(order, shapes):
+            yield from _filled(sizes, tickets, run, shape)
+
+    def queued(self, sizes: ItemSizes, tickets: Tickets) -> Iterator[Cut]:
+        """In the order of `fixed`; neighbouring buckets share micro-batches where that costs less."""
+        order, shapes = self.ordered(sizes, tickets)
+        runs = list(_runs(order, shapes))
+        for first, last in self._groups(sizes, tickets, runs):
+            chosen = np.concatenate([run for run, _ in runs[first:last]])
+            yield from self._chunks(sizes, tickets, chosen, _over(shape for _, shape in runs[first:last]))
+
+    def ordered(self, sizes: ItemSizes, tickets: Tickets) -> tuple[Integers, list[Shape]]:
+        """The tickets' numbers by the buckets of their items, the longest first; and each one's fixed shape."""
+        keys = np.stack([values[tickets.items] for values in (sizes.length, sizes.fed, sizes.read, sizes.rows)], axis=1)
+        different, kinds = np.unique(keys, axis=0, return_inverse=True)
+        shapes = [self.shape_of(*key) for key in different.tolist()]
+        ranks = np.array([(shape.length, shape.fed, shape.read, shape.width) for shape in shapes], np.int64)[kinds]
+        order = np.lexsort([tickets.places, tickets.owners, -keys[:, 0], *(-ranks.T[::-1])])
+        return order, [shapes[kind] for kind in kinds[order].tolist()]
+
+    def shape_of(self, length: int, fed: int, read: int, rows: int) -> Shape:
+        """The fixed shape of an item of these sizes."""
+        padded = max(length, min(bucket(length, 32), self.positions or length * 2))
+        padded_fed = max(fed, min(bucket(fed, 8), self.positions or fed * 2)) if fed > FEW else fed
+        width = rows if rows == 1 else bucket(rows, 2)
+        longest = max(padded, padded_fed)
+        count = next((rung for rung in (FIXED_ROWS, LADDER[0]) if rung * longest <= self.token_budget), 0)
+        return Shape(max(count or max(1, self.token_budget // longest), rows), padded, padded_fed,
+                     self._read(read, longest), width)  # fmt: skip
+
+    def _read(self, read: int, longest: int) -> int:
+        if read <= FEW:
+            return 1 if read == 1 else FEW
+        return bucket(read, 8) if self.wants_tokens else longest  # every token is read
+
+    def _groups(self, sizes: ItemSizes, tickets: Tickets, runs: list[tuple[Integers, Shape]]) -> list[tuple[int, int]]:
+        """Which neighbouring buckets go together: the division of the least cost, by dynamic programming."""
+        num_rows = [int(sizes.rows[tickets.items[run]].sum()) for run, _ in runs]
+        best: list[tuple[float, int]] = [(0.0, 0)]  # of the first so many buckets: cost, where the last group begins
+        for last in range(1, len(runs) + 1):
+            options = []
+            for first in range(last):
+                shape = _over(shape for _, shape in runs[first:last])
+                options.append((best[first][0] + self._cost(sum(num_rows[first:last]), shape), first))
+            best.append(min(options))
+        groups: list[tuple[int, int]] = []
+        last = len(runs)
+        while last:
+            groups.append((best[last][1], last))
+            last = best[last][1]
+        return groups[::-1]
+
+    def _cost(self, num_rows: int, shape: Shape) -> float:
+        longest, most = max(shape.length, shape.fed), self._most_rows(shape)
+        full, rest = divmod(num_rows, most)
+        tokens = full * most * longest + (_rung(rest, most) * longest if rest else 0)
+        return tokens + (full + bool(rest)) * self.fixed_cost
+
+    def _most_rows(self, shape: Shape) -> int:
+        longest = max(shape.length, shape.fed)
+        return max([rung for rung in LADDER if rung * longest <= self.token_budget], default=shape.rows)
+
+    def _chunks(self, sizes: ItemSizes, tickets: Tickets, chosen: Integers, over: Shape) -> Iterator[Cut]:
+        most = max(self._most_rows(over), int(sizes.rows[tickets.items[chosen]].max()))
+        for cut in _filled(sizes, tickets, chosen, Shape(most, over.length, over.fed, over.read, over.width)):
+            rows = int(sizes.rows[tickets.items[cut.chosen]].sum())
+            yield Cut(cut.chosen, Shape(_rung(rows, most), over.length, over.fed, over.read, over.width))
 
 
-def _by_size(shape: Shape) -> tuple[int, ...]:
-    return (-shape.length, -shape.fed, -shape.read, -shape.rows)
+def _runs(order: Integers, shapes: list[Shape]) -> Iterator[tuple[Integers, Shape]]:
+    start = 0
+    for at in range(1, len(shapes) + 1):
+        if at == len(shapes) or shapes[at] != shapes[start]:
+            yield order[start:at], shapes[start]
+            start = at
 
 
-def _shape(item: Item, token_budget: int, positions: int) -> Shape:
-    longest, fed, read = (
-        max(len(sequence) for sequence in of_rows)
-        for of_rows in zip(*((row.ids, row.decoder, row.read) for row in item.rows), strict=True)
-    )
-    length = max(longest, min(bucket(longest, 16), positions or longest * 2))
-    if fed > FEW:
-        fed = max(fed, min(bucket(fed, 8), positions or fed * 2))
-    if read > FEW:  # words to be said are few, and each costs the scores of a vocabulary; else every token is read
-        read = bucket(read, 8) if any(row.tokens for row in item.rows) else max(length, fed)
-    return Shape(max(1, min(MOST_ROWS, token_budget // length), len(item.rows)), length, fed, read)
+def _filled(sizes: ItemSizes, tickets: Tickets, run: Integers, shape: Shape) -> Iterator[Cut]:
+    """Micro-batches of one shape, each filled with as many items as it has rows for."""
+    start = 0
+    rows = sizes.rows[tickets.items[run]].cumsum()
+    while start < len(run):
+        before = rows[start - 1] if start else 0
+        end = max(start + 1, int(np.searchsorted(rows, before + shape.rows, side="right")))
+        yield Cut(run[start:end], shape)
+        start = end
+
+
+def _over(shapes: Iterator[Shape]) -> Shape:
+    """What holds rows of any of the shapes."""
+    each = [(shape.rows, shape.length, shape.fed, shape.read, shape.width) for shape in shapes]
+    return Shape(*map(max, zip(*each, strict=True)))
+
+
+def _rung(rows: int, most: int) -> int:
+    return min(next((rung for rung in LADDER if rung >= rows), rows), max(most, rows))
 
 
 def bucket(length: int, least: int) -> int:
-    """The length that a row is padded to: powers of two from `least` on, and above 64 the middles between them."""
+    """The length that a row is padded to: multiples of 32 up to 128, powers of two and the middles between them."""
     size = least
     while size < length:
         size *= 2
     middle = size * 3 // 4
     return middle if length <= middle and middle > 64 else size
-
-
-def row_places(tickets: Sequence[Ticket]) -> list[tuple[Ticket, int, Row]]:
-    """The rows of tickets one after another, each with its ticket and its number in the item."""
-    return [(ticket, number, row) for ticket in tickets for number, row in enumerate(ticket.item.rows)]

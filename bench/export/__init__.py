@@ -14,7 +14,6 @@ from torch import Tensor
 
 from bench.cell import Cell
 from bench.data.batches import collate
-from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.data.specials import Special, special
 from bench.errors import UsageError
@@ -24,6 +23,7 @@ from bench.model.heads import word_tokens
 from bench.model.injected import MISSING
 from bench.model.loading import load_backbone
 from bench.model.source import find_model
+from bench.model.stacked import Stacked
 from bench.resolved import resolve
 from bench.store.record import Record
 from bench.store.store import Store
@@ -159,8 +159,8 @@ def _difference(to: Path, tuned: Tuned) -> float:
     read_on = [] if tuned.resolved.task.reads_tokens else fed
     slots = [backbone.pad_id] * num_slots
     row = Row(slots + ids, [0] * (num_slots + len(ids)), list(range(num_slots)), [0], [], read_on)
-    batch = collate([Ticket(0, Item(0, (row,), [0], [0], False))], backbone.pad_id, backbone.device)
-    ours = backbone.hidden(batch, [tuned.attachment.prompts()], [0.0])
+    batch = collate([Item(0, (row,), [0], [0], False)], backbone.pad_id, backbone.device)
+    ours = backbone.hidden(batch, Stacked([tuned.attachment.prompts()]))
     if read_on:
         ours = ours[:, : len(fed)]
     states = getattr(theirs, "encoder_last_hidden_state" if fed and not read_on else "last_hidden_state", None)

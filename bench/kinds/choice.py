@@ -19,7 +19,6 @@ from bench.task import CANDIDATE, Answer, Example, Task
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.data.batches import ReadPositions
     from bench.data.rows import Item
     from bench.score.answers import ScoredAnswer, Scores
     from bench.score.metric import Metric
@@ -36,6 +35,7 @@ class Choice(TaskKind):
     metric_names = ("accuracy", "em", "f1")
     cloze = "candidates"
     reads = "{whole} of each candidate's row"
+    scores_rows = True
     positions_compete = True
 
     def columns(self, num_classes: int) -> int:
@@ -146,20 +146,17 @@ class Choice(TaskKind):
             totals[len(scores) :] += scores[-1]
         return int(totals.round(6).argmax())  # rounded: sums that differ by the order of adding alone are ties
 
-    def item_scores(self, read: ReadPositions, scores: Tensor) -> tuple[Tensor, list[int]]:
-        """One per row: the mean over the positions read in it, e.g. over a candidate's tokens."""
-        import torch
+    def row_scores(self, scores: Tensor, is_read: Tensor) -> Tensor:
+        """The mean over the positions read in a row, e.g. over a candidate's tokens."""
+        from bench.model.rows import summed
 
-        from bench.score.losses import added
+        counts = is_read.sum(dim=1).clamp(min=1)
+        return summed(scores.masked_fill(~is_read[..., None], 0.0)) / counts[:, None]
 
-        counts = torch.tensor(read.per_row, device=scores.device)
-        means = added(scores.float(), counts) / counts[:, None]
-        return means, [len(ticket.item.rows) for ticket in read.tickets]
-
-    def item_losses(self, scores: Tensor, counts: list[int], items: Sequence[Item]) -> Tensor:
+    def item_losses(self, scores: Tensor, given: Tensor, targets: Tensor) -> Tensor:
         from bench.score.losses import competing_losses
 
-        return competing_losses(scores, counts, items)
+        return competing_losses(scores, given, targets)
 
 
 def _right(task: Task, row: Located, num_choices: int) -> list[int]:

@@ -115,10 +115,10 @@ class Regression(TaskKind):
         """The mean of the train rows. A constant correlates with nothing: both metrics give it 0."""
         return [fsum(map(_value, train)) / len(train)] * len(scored)
 
-    def item_losses(self, scores: Tensor, counts: list[int], items: Sequence[Item]) -> Tensor:
+    def item_losses(self, scores: Tensor, given: Tensor, targets: Tensor) -> Tensor:
         from bench.score.losses import squared_losses
 
-        return squared_losses(scores, items)
+        return squared_losses(scores, targets)
 
 
 def _value(example: Example) -> float:

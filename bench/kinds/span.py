@@ -122,10 +122,10 @@ class Span(TaskKind):
         """No answer."""
         return [""] * len(scored)
 
-    def item_losses(self, scores: Tensor, counts: list[int], items: Sequence[Item]) -> Tensor:
+    def item_losses(self, scores: Tensor, given: Tensor, targets: Tensor) -> Tensor:
         from bench.score.losses import competing_losses
 
-        return competing_losses(scores, counts, items)
+        return competing_losses(scores, given, targets)
 
 
 def _answers(task: Task, row: Located) -> list[tuple[str, int]]:

@@ -1,12 +1,11 @@
 """A pretrained model with its tokenizer, whatever its family, behind one face.
 
-Shape legend: B rows, T tokens, U tokens a decoder is fed, L layers, A key/value heads, P prompt length, D head size,
-H hidden size, V vocabulary.
+Shape legend: B rows, T tokens, U tokens a decoder is fed, P prompt length, R positions, H hidden size, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -23,8 +22,8 @@ from bench.model.families.family import Family
 from bench.model.geometry import geometry_of
 from bench.model.prefixes import row_prefixes, slot_vectors
 from bench.model.pretrained import reader_for
-from bench.model.prompts import Prompts
 from bench.model.proof import Proof
+from bench.model.stacked import Stacked
 from bench.model.streams import queries
 from bench.task import Task
 
@@ -63,6 +62,7 @@ class Backbone:
         self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
+        self.same_bits: dict[Any, bool] = {}  # shapes in which rows were seen to come to the same (bench.model.passes)
         self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
         limit = most_positions(config)
         self.positions = limit - first_position(config) if limit else 0  # of the longest sequence; 0: no limit
@@ -88,12 +88,9 @@ class Backbone:
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return nullcontext()
 
-    def hidden(self, batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor:
-        """Last hidden states (B, T, H), each row with its own lane's prompts; the decoder's for rows that it reads on.
-
-        `prompts[i]` and `rates[i]` (dropout on prompt vectors) are lane i's; all rates 0 when not training.
-        """
-        if self.proof and not {layer for prompt in prompts for layer in prompt.layers} <= set(self.geometry.prefixed):
+    def hidden(self, batch: MicroBatch, stacked: Stacked) -> Tensor:
+        """Last hidden states (B, T, H), each row with its own lane's prompts; the decoder's where one reads on."""
+        if self.proof and not set(stacked.layers) <= set(self.geometry.prefixed):
             raise UsageError(
                 "the model takes no prefixes in some of these layers; a method that has any says that it `needs` them"
             )
@@ -102,10 +99,10 @@ class Backbone:
             inputs["token_type_ids"] = batch.types
         if self.causal:
             inputs["use_cache"] = False
-        positions = self._positions(batch, prompts) if any(prompts[lane].offset for lane in batch.rows_of) else None
+        positions = self._positions(batch, stacked.offset) if stacked.offset else None
         if positions is not None and self.family.positions == "argument":
             inputs["position_ids"] = positions
-        embedded = self._fill_slots(batch, prompts, rates)
+        embedded = self._fill_slots(batch, stacked)
         if self.family.mixes_neighbours:
             embedded = (self.embeddings(batch.ids) if embedded is None else embedded) * batch.mask[..., None]
         if embedded is None:
@@ -113,26 +110,22 @@ class Backbone:
         else:
             inputs["inputs_embeds"] = embedded
         word_queries = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
-        inputs |= word_queries.inputs(batch) if word_queries else {}
-        with attention.prefixes(row_prefixes(batch, prompts, rates)), self._placed(positions):
+        inputs |= word_queries.inputs() if word_queries else {}
+        with attention.prefixes(row_prefixes(batch, stacked)), self._placed(positions):
             answer = self.encoder(**inputs)
         states: Tensor = word_queries.states(answer) if word_queries else answer.last_hidden_state
-        return self._decoded(batch, states) if len(batch.decoder_rows) else states
+        return self._decoded(batch, states) if batch.fed.shape[1] else states
 
     def _decoded(self, batch: MicroBatch, states: Tensor) -> Tensor:
-        """The encoder's states with the decoder's in the place of those of the rows it reads on: (B, max(T, U), H).
-
-        No prefix is active here: they are the encoder's alone.
+        """The decoder's states in the place of the encoder's: (B, U, H). No prefix is active here: they are the
+        encoder's alone.
         """
         assert self.decoder is not None
-        rows = batch.decoder_rows
-        decoded: Tensor = self.decoder(
-            input_ids=batch.decoder_ids, encoder_hidden_states=states[rows], encoder_attention_mask=batch.mask[rows],
-            use_cache=False,
-        ).last_hidden_state  # fmt: skip
-        width = max(states.shape[1], decoded.shape[1])
-        states, decoded = (nn.functional.pad(part, (0, 0, 0, width - part.shape[1])) for part in (states, decoded))
-        return decoded if len(rows) == len(states) else states.index_put((rows,), decoded.to(states.dtype))
+        answer = self.decoder(
+            input_ids=batch.fed, encoder_hidden_states=states, encoder_attention_mask=batch.mask, use_cache=False
+        )
+        decoded: Tensor = answer.last_hidden_state
+        return decoded
 
     def lm_logits(self, hidden: Tensor) -> Tensor:
         """Scores over the vocabulary for single hidden states: (R, H) -> (R, V).
@@ -149,19 +142,17 @@ class Backbone:
             logits: Tensor = self.model(**inputs).logits
         return logits[:, 0]
 
-    def _positions(self, batch: MicroBatch, prompts: Sequence[Prompts]) -> Tensor | None:
-        """Absolute positions (B, T), each row's beginning at its lane's offset; padding stays inside the table.
+    def _positions(self, batch: MicroBatch, offset: int) -> Tensor | None:
+        """Absolute positions (B, T) that begin at the offset; padding stays inside the table.
 
         None where the family has none.
         """
         if self.family.positions == "relative":
             return None
         config: Any = self.model.config
-        offsets = [prompts[lane].offset for lane in batch.row_lanes] + [0] * (len(batch.ids) - len(batch.rows))
-        places = torch.arange(batch.ids.shape[1], device=self.device) + first_position(config.to_dict())
-        limit = most_positions(config.to_dict())
-        positions = places + torch.tensor(offsets, device=self.device)[:, None]
-        return positions.clamp(max=limit - 1 if limit else None)
+        first, limit = first_position(config.to_dict()), most_positions(config.to_dict())
+        places = torch.arange(batch.ids.shape[1], device=self.device) + (first + offset)
+        return places.clamp(max=limit - 1 if limit else None).expand(len(batch.ids), -1)
 
     def _placed(self, positions: Tensor | None) -> AbstractContextManager[object]:
         """Within the block the encoder takes these positions, where it counts them itself and takes no argument."""
@@ -170,19 +161,23 @@ class Backbone:
         table: Any = self.encoder.embed_positions
         return _answering(table, nn.functional.embedding(positions + getattr(table, "offset", 0), table.weight))
 
-    def _fill_slots(self, batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor | None:
-        """Word embeddings with the prompt vectors at their slots, or None when no row has any.
+    def _fill_slots(self, batch: MicroBatch, stacked: Stacked) -> Tensor | None:
+        """Word embeddings with the prompt vectors at their slots, or None when the lanes have none.
 
         They enter as word embeddings: position and type embeddings and the LayerNorm come on top, once.
         """
-        if not len(batch.slot_rows):
+        if not stacked.has("slots"):
             return None
-        vectors = slot_vectors(batch, prompts, rates)  # (S, H)
+        vectors = slot_vectors(batch, stacked)[:, : batch.slots.shape[1]]  # (B, P, H)
         vectors = vectors * getattr(self.embeddings, "embed_scale", 1.0)  # some tables scale what they give
         embedded: Tensor = self.embeddings(batch.ids)
         scale = getattr(self.encoder, "embed_scale", 1.0)  # and some encoders what they look up themselves
         vectors, embedded = vectors * scale, embedded * scale
-        return embedded.index_put((batch.slot_rows, batch.slot_columns), vectors.to(embedded.dtype))
+        length = embedded.shape[1]
+        if not batch.all_slots:  # what has no slot goes to a place beyond the last
+            embedded = nn.functional.pad(embedded, (0, 0, 0, 1))
+        rows = torch.arange(len(embedded), device=embedded.device)[:, None].expand_as(batch.slots)
+        return embedded.index_put((rows, batch.slots), vectors.to(embedded.dtype))[:, :length]
 
 
 @contextmanager

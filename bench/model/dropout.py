@@ -9,7 +9,7 @@ Shape legend: B rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
 import torch
 from torch import Tensor
@@ -17,20 +17,19 @@ from torch import Tensor
 from bench.seeds import derive
 
 _GAMMA, _FIRST, _SECOND = -7_046_029_254_386_353_131, -4_658_895_280_553_007_687, -7_723_592_293_110_705_685
+_PART = -3_335_678_366_873_096_957  # parts' keys lie far apart
+Rates = float | Tensor  # of all rows, or (B,) of each
 _LEVELS = 1 << 16  # a draw has 16 bits: four to a mixed number, and rates are rounded to 1 / 65,536
 
 
-def keep_mask(
-    seeds: Sequence[int], rates: Sequence[float], shape: tuple[int, ...], device: torch.device, stream: str = ""
-) -> Tensor:
-    """Multipliers (B, *shape) of rows with these seeds and rates: 0 with probability `rate`, else 1 / (1 - rate).
+def keep_mask(seeds: Tensor, rates: Rates, shape: tuple[int, ...], stream: str = "", part: int = 0) -> Tensor:
+    """Multipliers (B, *shape) of rows with these seeds (B,): 0 with probability `rate`, else 1 / (1 - rate).
 
-    Draws of one row under two names of a `stream` are independent.
+    Draws of one row under two names of a `stream`, or for two parts, are independent.
     """
-    count = 1
-    for size in shape:
-        count *= size
-    numbers = _mixed(row_keys(seeds, stream, device)[:, None] + _counters(-(-count // 4), device))  # (B, count / 4)
+    count = math.prod(shape)
+    keys = row_keys(seeds, stream) + wrapped(part * _PART)
+    numbers = _mixed(keys[:, None] + _counters(-(-count // 4), seeds.device))  # (B, count / 4)
     draws = numbers.view(torch.int16)[:, :count].view(len(seeds), *shape)  # -32,768 … 32,767
     return _kept(draws, rates)
 
@@ -46,26 +45,29 @@ def keep_places(keys: Tensor, rate: float, shape: tuple[int, ...]) -> Tensor:
         places = places + (indices << (20 * places.dim()))
     states = keys.view(-1, *[1] * places.dim()) + places * _GAMMA
     draws = _mixed(states).view(torch.int16)[..., : shape[-1]]
-    return _kept(draws, [rate] * len(keys))
+    return _kept(draws, rate)
 
 
-def row_keys(seeds: Sequence[int], stream: str, device: torch.device) -> Tensor:
-    """What the draws of rows with these seeds begin from: (B,)."""
-    return _mixed(torch.tensor(seeds, dtype=torch.int64, device=device) ^ derive("dropout stream", stream))
+def row_keys(seeds: Tensor, stream: str) -> Tensor:
+    """What the draws of rows with these seeds (B,) begin from: (B,)."""
+    return _mixed(seeds ^ derive("dropout stream", stream))
+
+
+def wrapped(number: int) -> int:
+    """The number as 64 bits with a sign hold it."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _counters(count: int, device: torch.device) -> Tensor:
     return torch.arange(1, count + 1, dtype=torch.int64, device=device) * _GAMMA
 
 
-def _kept(draws: Tensor, rates: Sequence[float]) -> Tensor:
-    levels = [round(rate * _LEVELS) for rate in rates]
-    if len(set(levels)) == 1:
-        return (draws >= levels[0] - _LEVELS // 2).float().mul_(_LEVELS / (_LEVELS - levels[0]))
-    by_row = (len(rates), *[1] * (draws.dim() - 1))
-    thresholds = torch.tensor([level - _LEVELS // 2 for level in levels], device=draws.device).view(by_row)
-    scales = torch.tensor([_LEVELS / (_LEVELS - level) for level in levels], device=draws.device).view(by_row)
-    return (draws >= thresholds).float() * scales
+def _kept(draws: Tensor, rates: Rates) -> Tensor:
+    if isinstance(rates, float):
+        level = round(rates * _LEVELS)
+        return (draws >= level - _LEVELS // 2).float().mul_(_LEVELS / (_LEVELS - level))
+    levels = (rates.double() * _LEVELS).round().view(-1, *[1] * (draws.dim() - 1))
+    return (draws >= levels - _LEVELS // 2).float() * (_LEVELS / (_LEVELS - levels)).float()
 
 
 def _mixed(state: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from bench.data.batches import MicroBatch
-from bench.model.dropout import keep_places, row_keys
+from bench.model.dropout import keep_places, row_keys, wrapped
 
 _STEP = -7_046_029_254_386_353_131  # 2^64 / the golden ratio: calls' keys lie far apart
 
@@ -32,9 +32,8 @@ class RowDropout(TorchFunctionMode):
 
     def __init__(self, batch: MicroBatch, time_first: bool) -> None:
         super().__init__()
-        count, self.width = batch.ids.shape
-        seeds = [*batch.row_seeds, *[0] * (count - len(batch.rows))]  # empty rows have no seed of their own
-        self.keys, self.time_first, self.calls = row_keys(seeds, "inside", batch.ids.device), time_first, 0
+        self.width = batch.ids.shape[1]
+        self.keys, self.time_first, self.calls = row_keys(batch.seeds, "inside"), time_first, 0
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, arguments: Sequence[Any] = (),
@@ -52,7 +51,7 @@ class RowDropout(TorchFunctionMode):
         self.calls += 1
         if states.dim() < 3 or (self.time_first and states.dim() == 3 and len(states) == 2 * self.width):
             return states
-        keys = self.keys + _STEP * torch.tensor(self.calls, device=self.keys.device)
+        keys = self.keys + wrapped(_STEP * self.calls)
         row_dim = 1 if self.time_first and states.dim() == 3 else 0
         if states.shape[row_dim] != len(keys):
             raise ValueError(f"dropout on a tensor of shape {tuple(states.shape)} says nothing of {len(keys)} rows")

@@ -1,16 +1,18 @@
 """Label words that are searched for: a set of words for each class, and what tells which words they are.
 
-Shape legend: R positions read, N examples, H width of the output embeddings, V vocabulary, C classes, W words of a
-class.
+Shape legend: B rows, K positions read of a row, R positions, N examples, H width of the output embeddings, V
+vocabulary, C classes, W words of a class.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bench.data.batches import MicroBatch
 from bench.errors import UsageError
 from bench.model.backbone import Backbone
 from bench.model.vocabulary import text_tokens
@@ -29,9 +31,14 @@ class LabelWords(WordHead):
         self.classes = classes
         self.words = nn.Parameter(torch.zeros(len(classes), num_words, dtype=torch.long), requires_grad=False)
 
-    def chosen(self, logits: Tensor, tokens: Tensor) -> Tensor:
-        """(R, V) -> (R, C): logs of the sums, but for what the classes share; `tokens` is not asked."""
-        word_logits = logits.float()[:, self.words]  # (R, C, W)
+    def tensors(self) -> Mapping[str, Tensor]:
+        return {"words": self.words}
+
+    def chosen(self, logits: Tensor, batch: MicroBatch, of_rows: Mapping[str, Tensor]) -> Tensor:
+        """Logs of the sums, but for what the classes share."""
+        words = of_rows["words"]  # (B, C, W)
+        index = words.flatten(1)[:, None].expand(-1, logits.shape[1], -1)
+        word_logits = logits.float().gather(2, index).view(*logits.shape[:2], *words.shape[1:])  # (B, K, C, W)
         # not logsumexp: a softmax takes a row as a row, in whatever company
         return word_logits[..., 0] - word_logits.log_softmax(dim=-1)[..., 0]
 

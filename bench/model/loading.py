@@ -33,7 +33,7 @@ def load_backbone(
         with loading(source):
             checkpoint_layers(model, family)
     backbone = Backbone(model.to(device), load_tokenizer(source), device, precision, family, proof)
-    backbone.fixed_shapes = frozen and device.type == "cuda"
+    backbone.fixed_shapes = device.type == "cuda"
     if frozen and precision == "bf16":
         for part in model.modules():
             if isinstance(part, nn.Linear):

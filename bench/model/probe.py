@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from bench.data.batches import MicroBatch, collate
-from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.data.specials import special
 from bench.errors import UsageError
 from bench.model.prompts import Prompts
+from bench.model.stacked import Stacked
 from bench.model.streams import queries
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Probe:
         """The rows' states (T, H) without padding, from one micro-batch; row i is lane i where prompts are many."""
         lane_prompts = list(prompts) or [Prompts()]
         batch = self._batch(rows, each_its_lane=len(lane_prompts) > 1)
-        padded = self.backbone.hidden(batch, lane_prompts, [0.0] * len(lane_prompts))
+        padded = self.backbone.hidden(batch, Stacked(lane_prompts))
         return [states[: len(row.decoder or row.ids)] for states, row in zip(padded, rows, strict=False)]
 
     def logits(self, row: Row) -> Tensor:
@@ -97,14 +97,15 @@ class Probe:
         if backbone.causal:
             inputs["use_cache"] = False
         if row.decoder:
-            inputs["decoder_input_ids"] = batch.decoder_ids[:1]
+            inputs["decoder_input_ids"] = batch.fed[:1]
         word_queries = queries(batch, backbone.tokenizer.mask_token_id) if backbone.family.query_stream else None
-        logits: Tensor = backbone.model(**inputs, **(word_queries.inputs(batch) if word_queries else {})).logits[0]
+        logits: Tensor = backbone.model(**inputs, **(word_queries.inputs() if word_queries else {})).logits[0]
         return logits if word_queries else logits[row.read]
 
     def _batch(self, rows: Sequence[Row], each_its_lane: bool) -> MicroBatch:
-        tickets = [Ticket(at if each_its_lane else 0, Item(at, (row,), [0], [0], False)) for at, row in enumerate(rows)]
-        return collate(tickets, self.backbone.pad_id, self.backbone.device)
+        items = [Item(at, (row,), [0], [0], False) for at, row in enumerate(rows)]
+        owners, backbone = range(len(rows)) if each_its_lane else (), self.backbone
+        return collate(items, backbone.pad_id, backbone.device, owners, mask_id=backbone.tokenizer.mask_token_id)
 
     def _some(self, count: int, start: int = 0) -> list[int]:
         """Tokens from all over the vocabulary."""

@@ -23,10 +23,7 @@ class Prompts:
     layers: tuple[int, ...] = ()  # the backbone layers, from 0, that prefixes[0], prefixes[1], ... belong to
     offset: int = 0  # added to the absolute positions of the real tokens
 
-    def leaves(self) -> Prompts:
-        """The same values cut off from their graph, so that many micro-batches can add up gradients in them."""
-
-        def leaf(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.detach().requires_grad_()
-
-        return Prompts(leaf(self.slots), leaf(self.prefixes), self.layers, self.offset)
+    def tensors(self) -> dict[str, Tensor]:
+        """By name what there is of them."""
+        tensors = {"slots": self.slots, "prefixes": self.prefixes}
+        return {name: tensor for name, tensor in tensors.items() if tensor is not None}

@@ -1,15 +1,14 @@
-"""A lane's tensor once for each of its rows, with gradients that are added up row by row.
+"""Stacked values of lanes once for each row of a micro-batch, with gradients that are added up row by row.
 
 A sum of floats depends on the order of its terms, and how a lane's rows are divided over micro-batches depends on who
-shares the loop. So gradients of rows are added to the lane's tensor one after the other, in the order in which the
-lane has its rows, across micro-batches.
+shares the loop. So gradients of rows are added to their lane's one after the other, in the order in which the lane has
+its rows, across micro-batches.
 
-Shape legend: B rows, N rows of one lane.
+Shape legend: B rows, S stacked lanes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,26 +17,13 @@ from torch import Tensor, nn
 WIDE = 64  # elements
 
 
-def repeated(tensor: Tensor, count: int) -> Tensor:
-    """The tensor `count` times (N, *shape). Of a leaf, `grad` grows by each row's gradient in turn."""
-    if not (torch.is_grad_enabled() and tensor.requires_grad):
-        return tensor.expand(count, *tensor.shape)
-    copies: Tensor = _Repeated.apply(tensor, count)  # type: ignore[no-untyped-call]
-    return copies
-
-
-def assembled(blocks: Sequence[Tensor], rows: Sequence[Sequence[int]], count: int) -> Tensor:
-    """(B, *shape): block i's rows at the places rows[i], zeros where no block has a row."""
-    places = [place for block_rows in rows for place in block_rows]
-    empty = [place for place in range(count) if place not in set(places)] if len(places) < count else []
-    if empty:
-        blocks = [*blocks, blocks[0].new_zeros(len(empty), *blocks[0].shape[1:])]
-        places += empty
-    stacked = torch.cat(list(blocks)) if len(blocks) > 1 else blocks[0]
-    if places == sorted(places):
-        return stacked
-    order = sorted(range(count), key=places.__getitem__)
-    return stacked.index_select(0, torch.tensor(order, device=stacked.device))
+def rows_of(values: Tensor, gradients: Tensor | None, owners: Tensor) -> Tensor:
+    """(S, *shape), (B,) -> (B, *shape), each row's owner's; with gradients on, rows' are added to `gradients`."""
+    if gradients is None or not torch.is_grad_enabled():
+        return values.index_select(0, owners)
+    anchor = torch.zeros((), device=values.device, requires_grad=True)  # so that autograd comes back here
+    gathered: Tensor = _RowsOf.apply(anchor, values, gradients, owners)  # type: ignore[no-untyped-call]
+    return gathered
 
 
 def add_in_order(totals: Tensor, owners: Tensor, values: Tensor) -> None:
@@ -56,20 +42,27 @@ def add_in_order(totals: Tensor, owners: Tensor, values: Tensor) -> None:
         totals.index_add_(0, owners, values)
 
 
-class _Repeated(torch.autograd.Function):
+def summed(values: Tensor, dim: int = 1) -> Tensor:
+    """The sum over a dimension by halves of a power of two: one order of adding on any device and in any company, in
+    which zeros beyond change no bit.
+    """
+    values = values.movedim(dim, 0)
+    size = 1 << max(0, len(values) - 1).bit_length()
+    if size != len(values):
+        values = torch.cat([values, values.new_zeros(size - len(values), *values.shape[1:])])
+    while len(values) > 1:
+        half = len(values) // 2
+        values = values[:half] + values[half:]
+    return values[0]
+
+
+class _RowsOf(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor, count: int) -> Tensor:
-        ctx.tensor = tensor
-        return tensor.expand(count, *tensor.shape).clone()
+    def forward(ctx: Any, anchor: Tensor, values: Tensor, gradients: Tensor, owners: Tensor) -> Tensor:
+        ctx.gradients, ctx.owners = gradients, owners
+        return values.index_select(0, owners)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None]:
-        tensor, rows = ctx.tensor, gradients[0]
-        if tensor.is_leaf and tensor.grad is not None:
-            total, gradient = tensor.grad, None
-        else:
-            total = torch.zeros_like(tensor)
-            gradient = total
-        owners = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
-        add_in_order(total[None], owners, rows.to(total.dtype))
-        return gradient, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None, None]:
+        add_in_order(ctx.gradients, ctx.owners, gradients[0].to(ctx.gradients.dtype))
+        return None, None, None, None

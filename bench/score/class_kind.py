@@ -34,8 +34,8 @@ class ClassKind(TaskKind):
 
         return labels_at(task, example, items, scores)
 
-    def item_losses(self, scores: Tensor, counts: list[int], items: Sequence[Item]) -> Tensor:
+    def item_losses(self, scores: Tensor, given: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy."""
         from bench.score.losses import class_losses
 
-        return class_losses(scores, counts, items)
+        return class_losses(scores, given, targets)

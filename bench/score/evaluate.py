@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
-from bench.data.batches import collate
-from bench.data.cutting import Ticket
+from bench.data.batches import MicroBatch
+from bench.data.cutting import Tickets
 from bench.data.rows import Item
 from bench.model.backbone import Backbone
-from bench.model.company import micro_batches
-from bench.model.heads import lane_scores
+from bench.model.head import Head
+from bench.model.heads import row_scores
+from bench.model.passes import Passes, Program
 from bench.model.prompts import Prompts
+from bench.model.stacked import Stacked, alike
 from bench.score.answers import ScoredAnswer, Scores
 from bench.score.kind import kind_of
 from bench.score.metrics import score
@@ -36,7 +39,7 @@ class Evaluation:
 
     task: Task
     prompts: Prompts
-    head: nn.Module
+    head: Head
     items: Sequence[Item]
     examples: Sequence[Example]
     null_threshold: float | None = None
@@ -53,39 +56,91 @@ class Predictions:
     null_threshold: float | None
 
 
-@torch.no_grad()
 def predict(backbone: Backbone, evaluations: Sequence[Evaluation], token_budget: int) -> list[Predictions]:
-    """The predictions of each. All their rows share the queue."""
-    prompts = [evaluation.prompts for evaluation in evaluations]
-    heads = [evaluation.head for evaluation in evaluations]
-    tickets = [Ticket(index, item) for index, evaluation in enumerate(evaluations) for item in evaluation.items]
-    scores: list[dict[int, Scores]] = [{} for _ in evaluations]  # by the item's id
-    losses: list[dict[int, float]] = [{} for _ in evaluations]
-    for cut in micro_batches(backbone, tickets, token_budget, prompts, heads):
-        batch = collate(cut.tickets, backbone.pad_id, backbone.device, cut.shape)
-        no_dropout = [0.0] * len(evaluations)
-        with backbone.autocast():
-            hidden = backbone.hidden(batch, prompts, no_dropout)
-            for index, (read, head_scores) in lane_scores(backbone, batch, hidden, heads, no_dropout).items():
-                items = [ticket.item for ticket in read.tickets]
-                of_items, counts = item_scores(evaluations[index].task, read, head_scores)
-                of_each = item_losses(evaluations[index].task, of_items, counts, items).tolist()
-                for item, part, loss in zip(items, torch.split(of_items.cpu(), counts), of_each, strict=True):
-                    scores[index][id(item)], losses[index][id(item)] = part.numpy(), loss
-    return [
-        _predictions(evaluation, scores[index], math.fsum(losses[index].values()))
-        for index, evaluation in enumerate(evaluations)
-    ]
+    """The predictions of each. Those of lanes that are alike share micro-batches."""
+    return Predictor(Passes(backbone, token_budget)).predict(evaluations)
 
 
-def _predictions(evaluation: Evaluation, scores: dict[int, Scores], loss: float) -> Predictions:
+class Predictor:
+    """Predictions again and again, as lanes go on: what their passes have in common is kept in between."""
+
+    def __init__(self, passes: Passes) -> None:
+        self.passes = passes
+        self._programs: dict[Hashable, Program] = {}
+
+    @torch.no_grad()
+    def predict(self, evaluations: Sequence[Evaluation]) -> list[Predictions]:
+        groups: dict[Hashable, list[int]] = {}
+        for at, evaluation in enumerate(evaluations):
+            groups.setdefault(_kind(evaluation), []).append(at)
+        predictions: dict[int, Predictions] = {}
+        with self.passes.running():
+            for kind, members in groups.items():
+                of_group = self._predicted(kind, [evaluations[at] for at in members])
+                predictions.update(zip(members, of_group, strict=True))
+        return [predictions[at] for at in range(len(evaluations))]
+
+    def _predicted(self, kind: Hashable, evaluations: list[Evaluation]) -> Iterator[Predictions]:
+        program, passes = self._program(kind, evaluations), self.passes
+        sets = {id(each.items): (each.items, kind_of(each.task).num_terms) for each in evaluations}
+        table = passes.table(list(sets.values()))
+        starts = dict(zip(sets, table.starts, strict=True))
+        items = [starts[id(each.items)] + np.arange(len(each.items)) for each in evaluations]
+        tickets = Tickets(
+            np.concatenate(items), np.repeat(np.arange(len(items)), [len(of_lane) for of_lane in items]),
+            np.concatenate([np.arange(len(of_lane)) for of_lane in items]), np.zeros(sum(map(len, items)), np.int64),
+        )  # fmt: skip
+        scores: list[Scores] = [np.zeros((0, 0), np.float32)] * len(tickets)
+        losses = np.zeros(len(tickets))
+        num_scores = table.sizes.rows if kind_of(evaluations[0].task).scores_rows else table.sizes.read
+        ones = np.ones(len(tickets), np.int64)
+        for cut, (of_items, of_losses) in passes.run(program, table, tickets, ones):
+            losses[cut.chosen] = of_losses.cpu().numpy()[: len(cut.chosen)]
+            for at, values in zip(cut.chosen.tolist(), of_items.cpu().numpy(), strict=False):
+                scores[at] = values[: num_scores[tickets.items[at]]]
+        edges = np.cumsum([0, *map(len, items)])
+        for evaluation, first, last in zip(evaluations, edges[:-1], edges[1:], strict=True):
+            yield _predictions(evaluation, scores[first:last], math.fsum(losses[first:last]))
+
+    def _program(self, kind: Hashable, evaluations: list[Evaluation]) -> Program:
+        """That of the last time, with the values of now."""
+        prompts, heads = [each.prompts for each in evaluations], [each.head for each in evaluations]
+        key = (kind, len(evaluations))
+        if key in self._programs:
+            self._programs[key].stacked.load(prompts, heads)
+            return self._programs[key]
+        stacked, backbone, task_kind = Stacked(prompts, heads), self.passes.backbone, kind_of(evaluations[0].task)
+
+        def body(batch: MicroBatch) -> tuple[Tensor, ...]:
+            with torch.no_grad(), backbone.autocast():
+                scores = row_scores(batch, backbone.hidden(batch, stacked), stacked, dropout=False)
+                of_items, given = item_scores(task_kind, batch, scores)
+                return of_items, item_losses(task_kind, batch, of_items, given)
+
+        program = Program(stacked, body, ("predict", kind))
+        self._programs[key] = program
+        return program
+
+
+def _kind(evaluation: Evaluation) -> Hashable:
+    """Evaluations of which this is equal may share micro-batches."""
+    return (alike(evaluation.prompts, evaluation.head), evaluation.task.kind, _laid(evaluation.items))
+
+
+def _laid(items: Sequence[Item]) -> tuple[bool, ...]:
+    """How rows are laid out, as far as the passes of a micro-batch depend on it."""
+    first = items[0].rows[0] if items else None
+    return (bool(first and first.decoder), bool(first and first.tokens))
+
+
+def _predictions(evaluation: Evaluation, scores: Sequence[Scores], loss: float) -> Predictions:
     task, kind, examples = evaluation.task, kind_of(evaluation.task), evaluation.examples
-    items: dict[int, list[Item]] = defaultdict(list)  # by the example's number
-    for item in evaluation.items:
-        items[item.example].append(item)
+    numbers: dict[int, list[int]] = defaultdict(list)  # of items, by the example's number
+    for number, item in enumerate(evaluation.items):
+        numbers[item.example].append(number)
     scored_answers = [
-        kind.answer(task, example, items[number], [scores[id(item)] for item in items[number]])
-        for number, example in enumerate(examples)
+        kind.answer(task, example, [evaluation.items[at] for at in of_example], [scores[at] for at in of_example])
+        for example, of_example in ((example, numbers[number]) for number, example in enumerate(examples))
     ]
     threshold = evaluation.null_threshold
     if threshold is None and task.answerless and math.isfinite(loss):

@@ -1,6 +1,6 @@
 """What a kind of task is as a whole: from a head's scores to answers, losses and metrics. Loads no torch, no numpy.
 
-Shape legend: R positions read, C columns of the head, N items.
+Shape legend: B rows, K positions read of a row, C columns of the head, I items, V scores of an item.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from bench.task import Example, Task
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.data.batches import ReadPositions
     from bench.data.rows import Item
     from bench.score.answers import ScoredAnswer, Scores
     from bench.score.metric import Metric
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 class TaskKind(KindData):
     """A kind of task. Beside the facts (bench.kind) and the reading of rows (bench.data.kind) it is:
 
-    - its objective: `item_scores`, `item_losses` and `num_terms`, each over a whole batch, in fp32, on the device;
+    - its objective: `row_scores`, `item_losses` and `num_terms`, the first two over a whole micro-batch;
     - its answer: `answer` and `prediction`;
     - its predictions as texts, as records and pages have them: `right`, `named`, `is_right`;
     - its metrics, and the `trivial` answer that has learned nothing.
@@ -78,13 +77,18 @@ class TaskKind(KindData):
         """How many losses an item brings to the mean of a batch: one, or one per position where classes compete."""
         return 1 if self.positions_compete else len(item.targets)
 
-    def item_scores(self, read: ReadPositions, scores: Tensor) -> tuple[Tensor, list[int]]:
-        """From a head's scores (R, C) to those in fp32 that targets are about, and how many belong to each item."""
-        return scores.float(), read.per_item
+    def row_scores(self, scores: Tensor, is_read: Tensor) -> Tensor:
+        """Where an item `scores_rows`: from a head's scores (B, K, C) in fp32 to those of each row, (B, C)."""
+        raise NotImplementedError
 
     @abstractmethod
-    def item_losses(self, scores: Tensor, counts: list[int], items: Sequence[Item]) -> Tensor:
-        """The loss of each item, summed over its terms: (N,); `scores` and `counts` are item_scores'."""
+    def item_losses(self, scores: Tensor, given: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each item, summed over its terms: (I,), on the device, without waiting for it.
+
+        `scores` (I, V, C) are in fp32, V being the rows of an item that `scores_rows`, else the positions read of its
+        one row; `given` (I, V) tells which are there, `targets` (I, V) what is wanted. The items' losses are added up
+        by the caller; an item with nothing given is padding, whose loss must be finite and without a gradient.
+        """
 
 
 def kind_of(task: Task) -> TaskKind:

@@ -1,6 +1,6 @@
 """From a head's scores to a loss and to what is kept of them, as the task's kind has it.
 
-Shape legend: R positions read, C columns of the head, N items.
+Shape legend: B rows, K positions read of a row, I items, V scores of an item, C columns of the head.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.data.rows import Item
-from bench.score.kind import kind_of
+from bench.score.kind import TaskKind, kind_of
 from bench.task import Task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.data.batches import ReadPositions
+    from bench.data.batches import MicroBatch
 
 
 def num_terms(task: Task, item: Item) -> int:
@@ -22,11 +22,14 @@ def num_terms(task: Task, item: Item) -> int:
     return kind_of(task).num_terms(item)
 
 
-def item_scores(task: Task, read: ReadPositions, scores: Tensor) -> tuple[Tensor, list[int]]:
-    """From a head's scores (R, C) to those in fp32 that targets are about, and how many belong to each item."""
-    return kind_of(task).item_scores(read, scores)
+def item_scores(kind: TaskKind, batch: MicroBatch, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """From a head's scores (B, K, C) to those that targets are about, (I, V, C) in fp32, and which are there (I, V)."""
+    scores = scores.float()
+    if kind.scores_rows:
+        return kind.row_scores(scores, batch.is_read)[batch.rows], batch.has_row
+    return scores, batch.is_read  # every item is a row
 
 
-def item_losses(task: Task, scores: Tensor, counts: list[int], items: list[Item]) -> Tensor:
-    """The loss of each item, summed over its terms (see num_terms): (N,); `scores`, `counts` are item_scores'."""
-    return kind_of(task).item_losses(scores, counts, items)
+def item_losses(kind: TaskKind, batch: MicroBatch, scores: Tensor, given: Tensor) -> Tensor:
+    """The loss of each item, summed over its terms (see num_terms): (I,); `scores`, `given` are item_scores'."""
+    return kind.item_losses(scores, given, batch.targets)

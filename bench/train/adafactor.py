@@ -7,12 +7,17 @@ prompt of 100 vectors keeps a second moment for each number. transformers' Adafa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
+
+from bench.model.rows import summed
+from bench.train.adamw import sent
+
+if TYPE_CHECKING:
+    from bench.train.optim import Segment
 
 SMALLEST_FACTORED = 128  # entries of a side; t5x: min_dim_size_to_factor
 DECAY_EXPONENT = 0.8  # the second moment's decay at step t is 1 - t^-0.8
@@ -20,35 +25,31 @@ EPSILON = 1e-30  # added to squared gradients
 LARGEST_RMS = 1.0  # of an update before it is multiplied by the learning rate
 
 
-class Adafactor(Optimizer):
+class Adafactor:
     """Steps of lr · g / √v, v the decaying mean of g² or its factors, cut to a root mean square of at most lr.
 
-    `weight_decay` is the share of a parameter lost in each step, whatever the learning rate, as in t5x.
+    Every lane has its own learning rate and decay, and of each of its tensors a root mean square of its own. A weight
+    decay is the share of a parameter lost in each step, whatever the learning rate, as in t5x.
     """
 
-    def __init__(
-        self, params: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float, weight_decay: float = 0.0
-    ) -> None:
-        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+    def __init__(self, segments: Sequence[Segment], values: Tensor, gradients: Tensor) -> None:
+        self._segments, self._values, self._gradients = segments, values, gradients
+        self._moments = [_empty(segment.of(gradients)) for segment in segments]
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._move(parameter, group["lr"], group["weight_decay"])
-
-    def _move(self, parameter: nn.Parameter, learning_rate: float, weight_decay: float) -> None:
-        gradient = parameter.grad.float()  # type: ignore[union-attr]
-        state = self.state[parameter]
-        if not state:
-            state |= _empty(gradient)
-        state["step"] += 1
-        decay = 1 - state["step"] ** -DECAY_EXPONENT
-        update = gradient * _inverse_root(state, gradient.square().add_(EPSILON), decay)
-        update /= (_rms(update) / LARGEST_RMS).clamp(min=1.0)
-        value = parameter.float() * (1 - weight_decay) - learning_rate * update
-        parameter.copy_(value)
+    def move(self, step: int, factors: Sequence[float], decays: Sequence[float]) -> None:
+        """Take a step, the first being 1, at each lane's learning rate times its factor."""
+        decay = 1 - step**-DECAY_EXPONENT
+        rates = [
+            [rate * factor for rate, factor in zip(segment.rates, factors, strict=True)] for segment in self._segments
+        ]
+        scales = sent([[1 - share for share in decays], *rates], self._values.device)
+        for segment, moments, of_segment in zip(self._segments, self._moments, scales[1:], strict=True):
+            gradients, values = segment.of(self._gradients), segment.of(self._values)
+            update = gradients * _inverse_root(moments, gradients.square().add_(EPSILON), decay)
+            by_lane = (-1, *[1] * len(segment.shape))
+            rms = (summed(update.square().flatten(1)) / segment.shape.numel()).sqrt()
+            update /= (rms / LARGEST_RMS).clamp(min=1.0).view(by_lane)
+            values.mul_(scales[0].view(by_lane)).sub_(update * of_segment.view(by_lane))
 
 
 def is_factored(shape: torch.Size) -> bool:
@@ -56,21 +57,21 @@ def is_factored(shape: torch.Size) -> bool:
     return len(shape) >= 2 and min(shape[-2:]) >= SMALLEST_FACTORED
 
 
-def _empty(gradient: Tensor) -> dict[str, Any]:
-    if not is_factored(gradient.shape):
-        return {"step": 0, "square": torch.zeros_like(gradient)}
-    return {"step": 0, "rows": torch.zeros_like(gradient[..., :1]), "columns": torch.zeros_like(gradient[..., :1, :])}
+def _empty(gradients: Tensor) -> dict[str, Tensor]:
+    if not is_factored(gradients.shape[1:]):
+        return {"square": torch.zeros_like(gradients)}
+    return {"rows": torch.zeros_like(gradients[..., :1]), "columns": torch.zeros_like(gradients[..., :1, :])}
 
 
-def _inverse_root(state: dict[str, Any], squares: Tensor, decay: float) -> Tensor:
-    """1/√v after this step's squared gradients have come into the state."""
-    if "square" in state:
-        return state["square"].lerp_(squares, 1 - decay).rsqrt()  # type: ignore[no-any-return]
-    rows = state["rows"].lerp_(squares.mean(dim=-1, keepdim=True), 1 - decay)
-    columns = state["columns"].lerp_(squares.mean(dim=-2, keepdim=True), 1 - decay)
-    inverse: Tensor = (rows / rows.mean(dim=-2, keepdim=True)).rsqrt() * columns.rsqrt()
+def _inverse_root(moments: dict[str, Tensor], squares: Tensor, decay: float) -> Tensor:
+    """1/√v after this step's squared gradients have come into the moments."""
+    if "square" in moments:
+        return moments["square"].lerp_(squares, 1 - decay).rsqrt()
+    rows = moments["rows"].lerp_(_mean(squares, -1), 1 - decay)
+    columns = moments["columns"].lerp_(_mean(squares, -2), 1 - decay)
+    inverse: Tensor = (rows / _mean(rows, -2)).rsqrt() * columns.rsqrt()
     return inverse
 
 
-def _rms(tensor: Tensor) -> Tensor:
-    return tensor.square().mean().sqrt()
+def _mean(values: Tensor, dim: int) -> Tensor:
+    return (summed(values, dim) / values.shape[dim]).unsqueeze(dim)

@@ -20,12 +20,14 @@ from bench.resolved import ResolvedCell
 from bench.seeds import derive
 from bench.train.audience import Audience
 from bench.train.lane import Lane
-from bench.train.loop import CHECK_AFTER, Progress, Watches, take_step
-from bench.train.optim import Optimization
+from bench.train.loop import Progress
+from bench.train.optim import Moved, Optimization
 from bench.train.options import Options
 from bench.train.run_data import LaneData, RunData
 from bench.train.start import Start, Trouble
 from bench.train.trainable import Trainable, attach, draw_head
+from bench.train.training import Training
+from bench.train.watches import CHECK_AFTER
 
 
 @dataclass(frozen=True)
@@ -74,20 +76,22 @@ def first_stage(
 ) -> FirstStage:
     """Train a cell's attachment on all data sets of its first stage together."""
     started = time.perf_counter()
-    lanes, sequence = _lanes(resolved, backbone, data)
-    watches = Watches(backbone, lanes)
+    lanes, sequence, optimization = _lanes(resolved, backbone, data)
+    training = Training(backbone, lanes, token_budget, optimization)
     trouble: Trouble | None = None
-    for index in sequence:
+    for number, index in enumerate(sequence, start=1):
         lane = lanes[index]
         begun = time.perf_counter()
-        (tokens,) = take_step(backbone, [lane], token_budget, watches)
-        lane.ledger.tokens += tokens
+        tokens = training.step([lane])
+        if training.due([lane]) or number == len(sequence):
+            training.read()
         if lane.num_steps >= CHECK_AFTER:
-            watches.check([lane])
+            training.watches.check([lane])
         tell(Progress([lane], [lane.last_loss], tokens, time.perf_counter() - begun))
-        if not lane.running:
-            reason = f"in the first stage, on {lane.task.name}: {lane.reason}"
-            trouble = ("diverged" if lane.status == "diverged" else "failed", reason)
+        ended = next((each for each in lanes if not each.running), None)
+        if ended is not None:
+            reason = f"in the first stage, on {ended.task.name}: {ended.reason}"
+            trouble = ("diverged" if ended.status == "diverged" else "failed", reason)
             break
     return FirstStage(
         attachment=_copied(lanes[0].attachment),
@@ -99,7 +103,7 @@ def first_stage(
     )
 
 
-def _lanes(resolved: ResolvedCell, backbone: Backbone, data: RunData) -> tuple[list[Lane], list[int]]:
+def _lanes(resolved: ResolvedCell, backbone: Backbone, data: RunData) -> tuple[list[Lane], list[int], Optimization]:
     """A lane per data set, over one attachment and one optimizer; and which lane each step's batch comes from."""
     method = resolved.method
     assert not method.changes_weights, "what a first stage does to the backbone would stay in it"
@@ -108,12 +112,12 @@ def _lanes(resolved: ResolvedCell, backbone: Backbone, data: RunData) -> tuple[l
     sequence = _sequence(parts[0].cell.seed, data_sets, num_steps(resolved, data_sets))
     attachment, heads = attach(parts[0], backbone), [draw_head(part, backbone) for part in parts]
     attachment.begin(len(sequence))
-    optimization = Optimization(method, attachment, nn.ModuleList(heads), len(sequence))
+    optimization = Optimization([Moved(method, attachment, heads, len(sequence))])
     lanes = [
-        Lane(part, data_set, Trainable(attachment, head, sequence.count(index), optimization))
+        Lane(part, data_set, Trainable(attachment, head, sequence.count(index)))
         for index, (part, data_set, head) in enumerate(zip(parts, data_sets, heads, strict=True))
     ]
-    return lanes, sequence
+    return lanes, sequence, optimization
 
 
 def num_steps(resolved: ResolvedCell, data_sets: Sequence[LaneData]) -> int:

@@ -11,11 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.cell import Budget, Cell
-from bench.data.cutting import Ticket
 from bench.data.rows import Item
 from bench.model.backbone import Backbone
 from bench.model.label_words import LabelWords
-from bench.model.prompts import Prompts
 from bench.model.searched import Searched
 from bench.resolved import ResolvedCell
 from bench.score.evaluate import Evaluation, Predictions
@@ -59,7 +57,7 @@ class Lane:
         cell = resolved.cell
         self.cell, self.method, self.task, self.data = cell, resolved.method, resolved.task, data
         self.attachment, self.head, self.num_steps = trained.attachment, trained.head, trained.num_steps
-        self.optimization, self.start = trained.optimization, start
+        self.start = start
         self.status: Literal["running", "done", "failed", "diverged"] = "running"
         self.reason: str | None = None
         self.step = 0
@@ -71,8 +69,6 @@ class Lane:
         self._queue: list[int] = []
         self.last_loss = math.nan
         self._losses: list[float] = []
-        self._leaves = Prompts()
-        self._graph = Prompts()
         self._evaluate_at = _evaluation_steps(self.num_steps, self.steps_per_epoch, cell)
         if start is not None and start.trouble is not None:
             self.fail(*start.trouble)
@@ -106,47 +102,18 @@ class Lane:
         weights = {f"backbone.{name}": value for name, value in self.attachment.weights().items()}
         return {**added, **head, **weights}
 
-    def next_tickets(self, lane_index: int) -> list[Ticket]:
-        """The items of the next step, each with the seed of its dropout. The last batch of an epoch may be short."""
+    def next_batch(self) -> tuple[list[int], int]:
+        """The numbers of the next step's items, and the seed of their dropout; an epoch's last batch may be short."""
         if not self._queue:
             self._queue = torch.randperm(len(self.data.train), generator=self._order).tolist()
         size = self.cell.budget.batch_size
         batch, self._queue = self._queue[:size], self._queue[size:]
-        seed = derive("dropout", self.cell.stream_seed("dropout"), self.cell.task, self.step)
-        return [Ticket(lane_index, self.data.train[at], seed + place) for place, at in enumerate(batch)]
+        return batch, derive("dropout", self.cell.stream_seed("dropout"), self.cell.task, self.step)
 
-    def open_step(self) -> Prompts:
-        """Make this step's prompts; micro-batches add up gradients in the leaves that are returned."""
-        if self.optimization is not None:
-            self.optimization.clear()
-        self._graph = self.attachment.prompts()
-        self._leaves = self._graph.leaves()
-        return self._leaves
-
-    def close_step(self, loss: float) -> None:
-        """Carry the prompts' gradients to the parameters. The optimizer's step is separate (`apply`)."""
-        for tensor, leaf in ((self._graph.slots, self._leaves.slots), (self._graph.prefixes, self._leaves.prefixes)):
-            if tensor is not None and leaf is not None and leaf.grad is not None and tensor.requires_grad:
-                tensor.backward(leaf.grad)  # type: ignore[no-untyped-call]
-        self._graph = Prompts()
+    def saw_loss(self, loss: float) -> None:
+        """Keep the loss of a step for the curve."""
         self._losses.append(loss)
         self.last_loss = loss
-
-    @property
-    def slot_gradient(self) -> Tensor | None:
-        """(P, H) the gradient at the slots of the step that was closed last; None without slots."""
-        return self._leaves.slots.grad if self._leaves.slots is not None else None
-
-    def apply(self) -> None:
-        """The optimizer's step."""
-        assert self.optimization is not None, "a search takes its steps itself"
-        self.optimization.apply(self.training_tensors().values())
-        self.step += 1
-
-    def after_step(self) -> None:
-        """Let the attachment know of the optimizer's step, once what has moved was noted."""
-        assert self.optimization is not None
-        self.attachment.after_step(self.optimization.step)
 
     @property
     def due(self) -> bool:

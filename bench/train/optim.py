@@ -1,65 +1,131 @@
-"""What moves an attachment and its head: optimizer and schedule."""
+"""What moves attachments and their heads: optimizer, schedule and clipping, for many lanes in the same few kernels.
+
+Every lane's parameters, gradients and moments are one row of a matrix, and each lane's own tensors are views into it.
+A lane's numbers are those of its row alone: sums over a row have one order, whatever stands beside it.
+
+Shape legend: S lanes, N parameters of a lane (each tensor's followed by zeros up to a multiple of ALIGNED).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-from transformers.optimization import get_constant_schedule_with_warmup, get_linear_schedule_with_warmup
 
 from bench.model.attachment import Attachment
+from bench.model.rows import summed
 from bench.train.adafactor import Adafactor
+from bench.train.adamw import AdamW, FusedAdamW
 from bench.tuning import Method
+
+ALIGNED = 4  # numbers; a GPU reads as many at once
+TINY = 1e-6  # added to a norm before it divides, as torch's clip_grad_norm_ does
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What one lane has that moves: the method whose settings say how, and the modules."""
+
+    method: Method
+    attachment: Attachment
+    heads: Sequence[nn.Module]
+    num_steps: int
+
+    def groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Parameters with the learning rate they begin to be moved by; the backbone's own weights come last."""
+        parts = [self.attachment, *self.heads]
+        parameters = [parameter for part in parts for parameter in part.parameters() if parameter.requires_grad]
+        ungrouped = {id(parameter): parameter for parameter in [*parameters, *self.attachment.weights().values()]}
+        groups = []
+        for members, rate in self.attachment.learning_rates():
+            groups.append(([ungrouped.pop(id(member)) for member in members], rate))
+        groups.insert(0, (list(ungrouped.values()), self.method.learning_rate))
+        return [group for group in groups if group[0]]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One tensor of every lane: where it stands in a row, its shape, and each lane's learning rate for it."""
+
+    start: int
+    shape: torch.Size
+    rates: tuple[float, ...]
+
+    @property
+    def end(self) -> int:
+        return self.start + self.shape.numel()
+
+    def of(self, rows: Tensor) -> Tensor:
+        """(S, N) -> (S, *shape)."""
+        return rows[:, self.start : self.end].view(len(rows), *self.shape)
 
 
 class Optimization:
-    """An optimizer with its schedule, and the steps both have taken. Lanes that train one attachment share it."""
+    """Optimizer and schedules of lanes that are alike, and the steps they have taken."""
 
-    def __init__(self, method: Method, attachment: Attachment, head: nn.Module, num_steps: int) -> None:
-        self.optimizer = build_optimizer(method, attachment, head)
-        self.schedule = build_schedule(method, self.optimizer, num_steps)
-        self.step = 0
-        self._clip = method.clip
+    def __init__(self, lanes: Sequence[Moved]) -> None:
+        self.lanes, self.step = list(lanes), 0
+        self.segments, self.values, self.gradients = _laid(self.lanes)
+        self._alone = bool(self.lanes[0].attachment.weights())
+        adamw = FusedAdamW if self._alone else AdamW
+        kind = Adafactor if self.lanes[0].method.optimizer == "adafactor" else adamw
+        self._optimizer = kind(self.segments, self.values, self.gradients)
+        device = self.values.device
+        self._clips = torch.tensor([lane.method.clip for lane in self.lanes], device=device)
+        self._decays = [lane.method.weight_decay for lane in self.lanes]
 
     def clear(self) -> None:
-        """Forget the last step's gradients."""
-        self.optimizer.zero_grad(set_to_none=True)
+        """Forget the last step's gradients, which stay where they are."""
+        self.gradients.zero_()
 
-    def apply(self, tensors: Iterable[Tensor]) -> None:
-        """Clip the gradients of these tensors, and step."""
-        torch.nn.utils.clip_grad_norm_(tensors, self._clip)
-        self.optimizer.step()
-        self.schedule.step()
+    @torch.no_grad()
+    def apply(self, active: Sequence[bool] | None = None) -> None:
+        """Clip the gradients, each lane's together, and step; lanes that are not active stay as they are."""
+        if self._alone:  # no company, and much memory
+            norms = torch.linalg.vector_norm(self.gradients, dim=1)
+        else:
+            norms = summed(self.gradients.square()).sqrt()
+        self.gradients *= (self._clips / (norms + TINY)).clamp(max=1.0)[:, None]
+        moving = [True] * len(self.lanes) if active is None else list(active)
+        factors = [
+            schedule_factor(lane.method, self.step, lane.num_steps) if moves else 0.0
+            for lane, moves in zip(self.lanes, moving, strict=True)
+        ]
+        decays = [decay if moves else 0.0 for decay, moves in zip(self._decays, moving, strict=True)]
         self.step += 1
+        self._optimizer.move(self.step, factors, decays)
 
 
-def build_optimizer(method: Method, attachment: Attachment, head: nn.Module) -> Optimizer:
-    """AdamW (betas 0.9 / 0.999, eps 1e-8), or Adafactor as in Lester et al. 2021."""
-    parts = [parameter for part in (attachment, head) for parameter in part.parameters() if parameter.requires_grad]
-    weights = list(attachment.weights().values())
-    groups: list[dict[str, Any]] = [
-        {"params": list(parameters), "lr": rate} for parameters, rate in attachment.learning_rates()
-    ]
-    grouped = {id(parameter) for group in groups for parameter in group["params"]}
-    for parameters in (weights, parts):  # in front, so that parts come first
-        ungrouped = [parameter for parameter in parameters if id(parameter) not in grouped]
-        groups.insert(0, {"params": ungrouped, "lr": method.learning_rate})
-        grouped.update(map(id, ungrouped))
-    groups = [group for group in groups if group["params"]]
-    if method.optimizer == "adafactor":
-        return Adafactor(groups, lr=method.learning_rate, weight_decay=method.weight_decay)
-    return AdamW(groups, lr=method.learning_rate, weight_decay=method.weight_decay)
-
-
-def build_schedule(method: Method, optimizer: Optimizer, num_steps: int) -> LRScheduler:
-    """Linear warm-up over the method's share of the steps, then linear decay to 0 or a constant rate."""
+def schedule_factor(method: Method, step: int, num_steps: int) -> float:
+    """By what the learning rate of a step, the first being 0, is multiplied: linear warm-up over the method's share of
+    the steps, then linear decay to 0 or a constant rate.
+    """
     warmup = round(method.warmup * num_steps)
-    if method.schedule == "linear":
-        schedule: LRScheduler = get_linear_schedule_with_warmup(optimizer, warmup, num_steps)
-    else:
-        schedule = get_constant_schedule_with_warmup(optimizer, warmup)
-    return schedule
+    if step < warmup:
+        return step / max(1, warmup)
+    if method.schedule == "constant":
+        return 1.0
+    return max(0.0, (num_steps - step) / max(1, num_steps - warmup))
+
+
+def _laid(lanes: Sequence[Moved]) -> tuple[list[Segment], Tensor, Tensor]:
+    """Segments, values (S, N) and gradients (S, N); from now on the lanes' parameters are views into these."""
+    rows = [[(parameter, rate) for members, rate in lane.groups() for parameter in members] for lane in lanes]
+    segments, start = [], 0
+    for tensors in zip(*rows, strict=True):
+        shape = tensors[0][0].shape
+        segments.append(Segment(start, shape, tuple(rate for _, rate in tensors)))
+        start += -(-shape.numel() // ALIGNED) * ALIGNED
+    device = rows[0][0][0].device
+    values = torch.zeros(len(lanes), start, device=device)
+    gradients = torch.zeros_like(values)
+    with torch.no_grad():
+        for at, of_lane in enumerate(rows):
+            for segment, (parameter, _) in zip(segments, of_lane, strict=True):
+                place = values[at, segment.start : segment.end].view(segment.shape)
+                place.copy_(parameter)
+                parameter.data = place
+                parameter.grad = gradients[at, segment.start : segment.end].view(segment.shape)
+    return segments, values, gradients

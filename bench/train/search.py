@@ -8,33 +8,39 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data.batches import MicroBatch, collate
-from bench.data.cutting import Ticket
+from bench.data.batches import MicroBatch
+from bench.data.cutting import Tickets
 from bench.data.rows import Item
+from bench.data.table import Integers
 from bench.errors import UsageError
-from bench.model.backbone import Backbone
-from bench.model.company import micro_batches
-from bench.model.heads import lane_scores
+from bench.model.heads import row_scores
 from bench.model.label_words import LabelWords
+from bench.model.passes import Passes, Program
 from bench.model.prompts import Prompts
+from bench.model.rows import summed
 from bench.model.searched import Searched
-from bench.score.objective import item_losses, item_scores, num_terms
+from bench.model.stacked import Stacked
+from bench.score.kind import kind_of
+from bench.score.objective import item_losses, item_scores
 from bench.seeds import derive
 from bench.train.lane import Lane
 
 
-def search_step(lane: Lane, backbone: Backbone, token_budget: int) -> int:
+def search_step(lane: Lane, gradient: Tensor | None, passes: Passes) -> int:
     """Take the best of the prompts that a lane's attachment proposes, where it is better than what it has.
 
-    They are compared by their loss on as many train rows as a step has, drawn anew. Returns the tokens that went
-    through the backbone. The lane fails when its first step's loss has no gradient at the slots: nothing would guide
-    the search.
+    They are compared by their loss on as many train rows as a step has, drawn anew; `gradient` (P, H) is the step's at
+    the slots. Returns the tokens that went through the backbone. The lane fails when its first step's loss has no
+    gradient at the slots: nothing would guide the search.
     """
-    attachment, gradient = lane.attachment, lane.slot_gradient
+    attachment = lane.attachment
     assert isinstance(attachment, Searched)
+    if not lane.running:
+        return 0
     if gradient is None or (lane.step == 0 and not bool(gradient.any())):
         lane.fail("failed", f"the prompts should be searched for by a gradient but had none in step {lane.step + 1}")
         return 0
@@ -43,31 +49,36 @@ def search_step(lane: Lane, backbone: Backbone, token_budget: int) -> int:
     indices = torch.randperm(len(lane.data.train), generator=generator)[: lane.cell.budget.batch_size]
     items = [lane.data.train[at] for at in indices.tolist()]
     prompts = [attachment.prompts(), *attachment.propose(gradient, generator)]
-    losses = prompt_losses(lane, backbone, prompts, items, token_budget)
+    losses = prompt_losses(lane, prompts, items, passes)
     best = int(losses.nan_to_num(nan=torch.inf).argmin())  # of equal ones the first: what the lane has
     if best:
         attachment.take(best - 1)
     lane.step += 1
-    return _counted(lane, items, len(prompts))
+    tokens = _counted(lane, items, len(prompts))
+    lane.ledger.tokens += tokens
+    return tokens
 
 
 @torch.no_grad()
-def prompt_losses(
-    lane: Lane, backbone: Backbone, prompts: Sequence[Prompts], items: Sequence[Item], token_budget: int
-) -> Tensor:
+def prompt_losses(lane: Lane, prompts: Sequence[Prompts], items: Sequence[Item], passes: Passes) -> Tensor:
     """The lane's mean loss on the items with each of these prompts in place of its own: (number of prompts,)."""
-    by_prompt: list[list[Tensor]] = [[] for _ in prompts]
-    for batch, hidden in _passes(lane, backbone, prompts, items, token_budget):
-        with backbone.autocast():
-            of_prompts = lane_scores(backbone, batch, hidden, [lane.head] * len(prompts), [0.0] * len(prompts))
-            for index, (read, scores) in of_prompts.items():
-                read_items = [ticket.item for ticket in read.tickets]
-                by_prompt[index].append(item_losses(lane.task, *item_scores(lane.task, read, scores), read_items))
-    sums = torch.stack([torch.cat(losses).sum() for losses in by_prompt])  # of the items in one order
-    return sums / max(1, sum(num_terms(lane.task, item) for item in items))
+    kind, backbone = kind_of(lane.task), passes.backbone
+    stacked = Stacked(prompts, [lane.head] * len(prompts))
+
+    def body(batch: MicroBatch) -> tuple[Tensor, ...]:
+        with torch.no_grad(), backbone.autocast():
+            scores = row_scores(batch, backbone.hidden(batch, stacked), stacked, dropout=False)
+            return (item_losses(kind, batch, *item_scores(kind, batch, scores)),)
+
+    program = Program(stacked, body, ("search", stacked.kind, lane.task.kind))
+    losses = torch.zeros(len(prompts) * len(items), device=backbone.device)
+    for chosen, (of_items,) in _passes(lane, program, items, passes):
+        losses[torch.from_numpy(chosen).to(losses.device)] = of_items[: len(chosen)]
+    sums = summed(losses.view(len(prompts), len(items)))
+    return sums / max(1, sum(kind.num_terms(item) for item in items))
 
 
-def find_label_words(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> None:
+def find_label_words(lanes: Sequence[Lane], passes: Passes) -> None:
     """Choose the words of the heads that wait for them, on the lanes' train rows with the prompts they begin with.
 
     One forward pass over the rows, on top of the lane's steps and counted among its costs. A lane whose words cannot be
@@ -77,7 +88,7 @@ def find_label_words(lanes: Sequence[Lane], backbone: Backbone, token_budget: in
         if isinstance(lane.head, LabelWords) and lane.running:
             started = time.perf_counter()
             try:
-                _choose_words(lane, lane.head, backbone, token_budget)
+                _choose_words(lane, lane.head, passes)
             except UsageError as error:
                 lane.fail("failed", str(error))
             lane.ledger.tokens += _counted(lane, lane.data.train, 1)
@@ -85,30 +96,42 @@ def find_label_words(lanes: Sequence[Lane], backbone: Backbone, token_budget: in
 
 
 @torch.no_grad()
-def _choose_words(lane: Lane, head: LabelWords, backbone: Backbone, token_budget: int) -> None:
-    states, labels = [], []
-    prompts = [lane.attachment.prompts()]
-    for batch, hidden in _passes(lane, backbone, prompts, lane.data.train, token_budget):
-        read = batch.read_by(0)
-        if read is not None:
-            with backbone.autocast():
-                states.append(head.states(read.of(batch.gathered(hidden))))
-            labels += [ticket.item.targets[0] for ticket in read.tickets]
-    head.choose(torch.cat(states), torch.tensor(labels))
+def _choose_words(lane: Lane, head: LabelWords, passes: Passes) -> None:
+    backbone, items = passes.backbone, lane.data.train
+    stacked = Stacked([lane.attachment.prompts()])
+
+    def body(batch: MicroBatch) -> tuple[Tensor, ...]:
+        with torch.no_grad(), backbone.autocast():
+            read = batch.gathered(backbone.hidden(batch, stacked))[:, 0]  # every row reads one position
+            return (head.states(read),)
+
+    states: dict[int, Tensor] = {}
+    program = Program(stacked, body, ("states", stacked.kind))
+    for chosen, (of_items,) in _passes(lane, program, items, passes):
+        states.update(zip(chosen.tolist(), of_items, strict=False))
+    labels = torch.tensor([item.targets[0] for item in items])
+    head.choose(torch.stack([states[at] for at in range(len(items))]), labels)
     if isinstance(lane.attachment, Searched):
         lane.attachment.leave_out(head.words)
 
 
 def _passes(
-    lane: Lane, backbone: Backbone, prompts: Sequence[Prompts], items: Sequence[Item], token_budget: int
-) -> Iterator[tuple[MicroBatch, Tensor]]:
-    """Micro-batches of the items with each of the prompts, a ticket's `lane` being the prompt's number; the states."""
-    tickets = [Ticket(index, item) for index in range(len(prompts)) for item in items]
-    for cut in micro_batches(backbone, tickets, token_budget, prompts, [lane.head] * len(prompts)):
-        batch = collate(cut.tickets, backbone.pad_id, backbone.device, cut.shape)
-        with backbone.autocast():
-            hidden = backbone.hidden(batch, prompts, [0.0] * len(prompts))
-        yield batch, hidden
+    lane: Lane, program: Program, items: Sequence[Item], passes: Passes
+) -> Iterator[tuple[Integers, tuple[Tensor, ...]]]:
+    """The program's outputs for the items with each of its prompts, and which tickets they are of: those of the first
+    prompt come first.
+    """
+    table = passes.table([(lane.data.train, kind_of(lane.task).num_terms)])
+    places = {id(item): at for at, item in enumerate(lane.data.train)}
+    numbers = np.array([places[id(item)] for item in items])
+    prompts, count = program.stacked.count, len(items)
+    tickets = Tickets(
+        np.tile(numbers, prompts), np.repeat(np.arange(prompts), count), np.tile(np.arange(count), prompts),
+        np.zeros(prompts * count, np.int64),
+    )  # fmt: skip
+    with passes.running():
+        for cut, outputs in passes.run(program, table, tickets, np.ones(len(tickets), np.int64)):
+            yield cut.chosen, outputs
 
 
 def _counted(lane: Lane, items: Sequence[Item], num_passes: int) -> int:

@@ -1,4 +1,4 @@
-"""What trains in a lane: attachment and head with their initial values, and what moves them."""
+"""What trains in a lane: attachment and head with their initial values."""
 
 from __future__ import annotations
 
@@ -10,26 +10,21 @@ from torch import nn
 from bench.errors import NothingToTrain, UsageError
 from bench.model.attachment import Attachment
 from bench.model.backbone import Backbone
+from bench.model.head import Head
 from bench.model.heads import build_head
-from bench.model.searched import Searched
 from bench.resolved import ResolvedCell
 from bench.seeds import derive
-from bench.train.optim import Optimization
 from bench.train.start import Start
 from bench.tuning import Method
 
 
 @dataclass(frozen=True, eq=False)
 class Trainable:
-    """An attachment and a head, the steps they are to train for, and what moves them.
-
-    There is no `optimization` where nothing trains, or where prompts are searched for (bench.train.search).
-    """
+    """An attachment and a head, and the steps they are to train for."""
 
     attachment: Attachment
-    head: nn.Module
+    head: Head
     num_steps: int
-    optimization: Optimization | None
 
 
 def trainable(resolved: ResolvedCell, backbone: Backbone, num_steps: int, start: Start | None) -> Trainable:
@@ -41,13 +36,10 @@ def trainable(resolved: ResolvedCell, backbone: Backbone, num_steps: int, start:
         attachment.load_state_dict(start.attachment)
         if start.head is not None:
             head.load_state_dict(start.head)
-    optimization = None
     if resolved.method.trains:
         _check_parameters(resolved.method, attachment, head)
         attachment.begin(num_steps)
-        if not isinstance(attachment, Searched):
-            optimization = Optimization(resolved.method, attachment, head, num_steps)
-    return Trainable(attachment, head, num_steps, optimization)
+    return Trainable(attachment, head, num_steps)
 
 
 def attach(resolved: ResolvedCell, backbone: Backbone) -> Attachment:
@@ -62,7 +54,7 @@ def attach(resolved: ResolvedCell, backbone: Backbone) -> Attachment:
     return attachment
 
 
-def draw_head(resolved: ResolvedCell, backbone: Backbone) -> nn.Module:
+def draw_head(resolved: ResolvedCell, backbone: Backbone) -> Head:
     """The head of a cell; it has a seed of its own, so that every method starts from the same one."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive("init", resolved.cell.stream_seed("init"), "head"))

@@ -1,0 +1,169 @@
+"""Micro-batches through the backbone: cut, gathered where the items lie, and on a GPU captured once and replayed.
+
+A GPU of today runs a small micro-batch's kernels faster than Python can start them, so that the whole of a forward and
+backward pass is captured as a CUDA graph when its shape comes a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.data.batches import MicroBatch, batch_index
+from bench.data.cutting import Buckets, Cut, Shape, Tickets, own
+from bench.data.rows import Item
+from bench.data.table import ItemTable, item_table
+from bench.model.backbone import Backbone
+from bench.model.captured import Captured, Replays
+from bench.model.determinism import deterministic, lacks_kernel
+from bench.model.free_memory import available_bytes
+from bench.model.stacked import Stacked
+
+TRIED = 8  # rows that are compared in two shapes
+TABLE_SHARE = 0.1  # of the free memory of a device that items may take
+START = 1_100_000  # a micro-batch costs about as many tokens, over the hidden size, before its first one (H200)
+Set = tuple[Sequence[Item], Callable[[Item], int]]  # items, and how many losses one brings to the mean of a batch
+
+
+@dataclass(eq=False)
+class Program:
+    """What is done with a micro-batch of lanes that are stacked: its outputs are new tensors, one entry an item.
+
+    With gradients `body` runs backward too, which adds to what `clear` empties. Programs of equal `kind` run the same
+    kernels. `alone`: no other lane will ever share the backbone.
+    """
+
+    stacked: Stacked
+    body: Callable[[MicroBatch], tuple[Tensor, ...]]
+    kind: Hashable
+    trains: bool = False
+    alone: bool = False
+    clear: Callable[[], None] = lambda: None
+    replays: dict[tuple[int, Shape], Captured] = field(default_factory=dict)
+
+
+class Passes:
+    """The passes of one loop. `token_budget` is halved when a micro-batch does not fit the device's memory."""
+
+    def __init__(self, backbone: Backbone, token_budget: int) -> None:
+        self.backbone, self.token_budget, self.halvings = backbone, token_budget, 0
+        self._tables: list[tuple[list[int], list[Set], ItemTable]] = []
+        self._replays = Replays(backbone.device)
+
+    def table(self, sets: Sequence[Set]) -> ItemTable:
+        """The items of some sets, on the device if they fit; made once for the same sets."""
+        names = [id(items) for items, _ in sets]
+        for known, _, table in self._tables:
+            if known == names:
+                return table
+        backbone = self.backbone
+        mask_id = backbone.tokenizer.mask_token_id if backbone.family.query_stream else None
+        table = item_table([items for items, _ in sets], [terms for _, terms in sets], backbone.pad_id, mask_id)
+        on_device = table.to(backbone.device, available_bytes(backbone.device) * TABLE_SHARE)
+        self._tables.append((names, list(sets), on_device))  # the sets too: an id is one as long as its object lives
+        return on_device
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Around everything that runs passes: they have a stream of their own on a GPU, which can be captured."""
+        with self._replays.stream():
+            yield
+
+    def run(
+        self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray
+    ) -> list[tuple[Cut, tuple[Tensor, ...]]]:
+        """Every ticket through the backbone; `terms` (n,): by what each one's loss is divided.
+
+        Begins again with smaller micro-batches when one does not fit the memory, and without deterministic kernels
+        when the model has an operation without one.
+        """
+        while True:
+            program.clear()
+            try:
+                cuts = self._cuts(program, table, tickets, terms)
+                return [(cut, self._pass(program, table, tickets, terms, cut)) for cut in cuts]
+            except RuntimeError as error:  # an OutOfMemoryError is one
+                if _out_of_memory(error) and self.token_budget > int(table.sizes.longest.max()):
+                    self._halve(program)
+                elif self.backbone.deterministic and lacks_kernel(error):
+                    self.backbone.deterministic = False
+                    program.replays.clear()
+                else:
+                    raise
+
+    def _halve(self, program: Program) -> None:
+        self.token_budget //= 2
+        self.halvings += 1
+        program.replays.clear()
+        self._replays.forget()
+
+    def _cuts(self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray) -> list[Cut]:
+        if not self.backbone.fixed_shapes:
+            return list(own(table.sizes, tickets, self.token_budget))
+        hidden = self.backbone.geometry.hidden
+        buckets = Buckets(self.token_budget, self.backbone.positions, table.wants_tokens, START // hidden)
+        if program.alone:
+            return list(buckets.queued(table.sizes, tickets))
+        if self.backbone.device.type != "cuda":
+            return list(buckets.fixed(table.sizes, tickets))
+        cuts: list[Cut] = []
+        for cut in buckets.queued(table.sizes, tickets):
+            if self._same_bits(program, table, tickets, terms, buckets, cut):
+                cuts.append(cut)
+            else:
+                fixed = buckets.fixed(table.sizes, tickets.of(cut.chosen))
+                cuts += [Cut(cut.chosen[part.chosen], part.shape) for part in fixed]
+        program.clear()  # of what was tried
+        return cuts
+
+    def _same_bits(
+        self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray, buckets: Buckets, cut: Cut
+    ) -> bool:
+        """Whether rows come to the same bits in a shape as in their fixed ones; tried once for each two shapes."""
+        known = self.backbone.same_bits
+        order, shapes = buckets.ordered(table.sizes, tickets.of(cut.chosen))
+        for fixed_shape in dict.fromkeys(shapes):
+            key = (program.kind, cut.shape, fixed_shape)
+            if key not in known:
+                chosen = [at for at, shape in zip(order.tolist(), shapes, strict=True) if shape == fixed_shape]
+                few = cut.chosen[np.array(chosen[: max(1, TRIED // fixed_shape.width)])]
+                first, second = (
+                    self._tried(program, table, tickets, terms, Cut(few, shape)) for shape in (fixed_shape, cut.shape)
+                )
+                known[key] = all(_equal(*pair) for pair in zip(first, second, strict=True))
+            if not known[key]:
+                return False
+        return True
+
+    def _tried(self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray, cut: Cut) -> list[Tensor]:
+        """What a micro-batch comes to: the outputs of its items, and gradients."""
+        program.clear()
+        outputs = self._pass(replace(program, replays={}), table, tickets, terms, cut)
+        gradients = [gradients.clone() for gradients in program.stacked.gradients.values()]
+        return [output[: len(cut.chosen)] for output in outputs] + gradients
+
+    def _index(self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray, cut: Cut) -> Tensor:
+        index = batch_index(table, tickets, cut, terms, program.stacked.count)
+        return index if table.ids.device.type == "cpu" else self._replays.sent(index)
+
+    def _pass(
+        self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray, cut: Cut
+    ) -> tuple[Tensor, ...]:
+        index = self._index(program, table, tickets, terms, cut)
+        with deterministic(self.backbone.device, self.backbone.deterministic):
+            return self._replays.run(program.replays, cut.shape, table, index, program.body)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same bits where both have a place: the rest is padding."""
+    common = tuple(slice(min(sizes)) for sizes in zip(one.shape, other.shape, strict=True))
+    return torch.equal(one[common], other[common])
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,119 @@
+"""What lanes of one shape put into the backbone and read off it, stacked, so that a micro-batch's rows gather theirs.
+
+Shape legend: S lanes and nobody (the last, all zeros: the owner of empty rows), B rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from bench.model.head import Head
+from bench.model.prompts import Prompts
+from bench.model.rows import rows_of
+
+HEAD = "head."
+
+
+def alike(prompts: Prompts, head: Head | None) -> Hashable:
+    """Lanes of which this is equal may be stacked."""
+    shapes = tuple((name, tuple(tensor.shape)) for name, tensor in prompts.tensors().items())
+    return (shapes, prompts.layers, prompts.offset, head.kind if head is not None else None)
+
+
+class Stacked:
+    """Values of lanes, and with `trains` the gradients that micro-batches add up.
+
+    `rates` are of dropout on prompt vectors and on a linear head's input, by lane. All tensors stay where they are from
+    the beginning to the end, so that what was captured once goes on with new values.
+    """
+
+    def __init__(
+        self,
+        prompts: Sequence[Prompts],
+        heads: Sequence[Head] = (),
+        rates: Sequence[float] = (),
+        *,
+        trains: bool = False,
+    ) -> None:
+        self.count, self.layers, self.offset = len(prompts), prompts[0].layers, prompts[0].offset
+        self.head = heads[0] if heads else None
+        self.kind = alike(prompts[0], self.head)
+        lanes = zip(prompts, heads or [None] * len(prompts), strict=True)  # type: ignore[list-item]
+        if any(alike(*lane) != self.kind for lane in lanes):
+            raise ValueError("what is stacked must be of one shape")
+        sources = self._sources(prompts, heads)
+        self._rates = list(rates) or [0.0] * self.count
+        self.values = {name: _with_nobody(tensors) for name, tensors in sources.items()}
+        self.gradients: dict[str, Tensor] = {}
+        if trains:
+            self.gradients = {
+                name: torch.zeros_like(values, dtype=torch.float32)
+                for name, values in self.values.items()
+                if values.is_floating_point()
+            }
+        device = next((tensor.device for tensor in self.values.values()), torch.device("cpu"))
+        uneven = len(set(self._rates)) > 1
+        self._row_rates = torch.tensor([*self._rates, 0.0], dtype=torch.float64, device=device) if uneven else None
+
+    def _sources(self, prompts: Sequence[Prompts], heads: Sequence[Head]) -> dict[str, list[Tensor]]:
+        """By name each lane's tensor, as the lane has it."""
+        names = {name: [lane.tensors()[name] for lane in prompts] for name in prompts[0].tensors()}
+        for name in heads[0].tensors() if heads else ():
+            names[HEAD + name] = [head.tensors()[name] for head in heads]
+        return names
+
+    @torch.no_grad()
+    def load(self, prompts: Sequence[Prompts], heads: Sequence[Head] = ()) -> None:
+        """Take the lanes' values as they are now."""
+        sources = self._sources(prompts, heads)
+        targets = [row for name in sources for row in self.values[name].unbind()[: self.count]]
+        if targets:
+            torch._foreach_copy_(targets, [tensor for tensors in sources.values() for tensor in tensors])
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        if self.gradients:
+            torch._foreach_zero_(list(self.gradients.values()))
+
+    def carry(self, prompts: Sequence[Prompts], heads: Sequence[Head], lanes: Sequence[int]) -> None:
+        """Take the gradients on to what these values were made of, of the lanes of these numbers alone."""
+        sources = self._sources(prompts, heads)
+        pairs = [
+            (sources[name][lane], gradients[lane].to(sources[name][lane].dtype))
+            for name, gradients in self.gradients.items()
+            for lane in lanes
+            if sources[name][lane].requires_grad
+        ]
+        if pairs:
+            tensors, gradients = (list(part) for part in zip(*pairs, strict=True))
+            torch.autograd.backward(tensors, gradients)
+
+    def has(self, name: str) -> bool:
+        return name in self.values
+
+    def by_row(self, name: str, owners: Tensor, part: int | None = None) -> Tensor:
+        """(B, *shape) of each row's owner; of a `part` that part of the first dimension."""
+        values, gradients = self.values[name], self.gradients.get(name)
+        if part is not None:
+            values, gradients = values[:, part], None if gradients is None else gradients[:, part]
+        return rows_of(values, gradients, owners)
+
+    def head_by_row(self, owners: Tensor) -> Mapping[str, Tensor]:
+        names = [name for name in self.values if name.startswith(HEAD)]
+        return {name.removeprefix(HEAD): self.by_row(name, owners) for name in names}
+
+    @property
+    def drops(self) -> bool:
+        return any(self._rates)
+
+    def rates(self, owners: Tensor) -> float | Tensor:
+        """Dropout of each row: one for all, or (B,)."""
+        return self._rates[0] if self._row_rates is None else self._row_rates.index_select(0, owners)
+
+
+def _with_nobody(tensors: Sequence[Tensor]) -> Tensor:
+    stacked = torch.stack([tensor.detach() for tensor in tensors])
+    return torch.cat([stacked, torch.zeros_like(stacked[:1])])

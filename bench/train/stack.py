@@ -1,0 +1,155 @@
+"""Lanes of one shape as one: their steps are taken together, by the same kernels.
+
+Shape legend: S lanes, I items of a micro-batch, N items of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.data.batches import MicroBatch
+from bench.data.cutting import Tickets
+from bench.model.heads import row_scores
+from bench.model.inner_dropout import RowDropout, row_dropout
+from bench.model.passes import Passes, Program
+from bench.model.prompts import Prompts
+from bench.model.rows import summed
+from bench.model.stacked import Stacked, alike
+from bench.score.kind import kind_of
+from bench.score.objective import item_losses, item_scores
+from bench.train.lane import Lane
+from bench.train.optim import Moved, Optimization
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A step that was taken, and what is known of it before its losses are read."""
+
+    lanes: list[Lane]
+    losses: Tensor  # (lanes,), on the device
+    tokens: list[int]
+    passes: list[int]  # sequences
+
+
+def stack_kind(lane: Lane) -> Hashable:
+    """Lanes of which this is equal may be one stack."""
+    if lane.attachment.weights() or lane.searches:
+        return id(lane)  # alone
+    budget, method = lane.cell.budget, lane.method
+    with torch.no_grad():
+        shapes = alike(lane.attachment.prompts(), lane.head)
+    groups = Moved(method, lane.attachment, [lane.head], lane.num_steps).groups()
+    parameters = tuple(tuple(parameter.shape for parameter in members) for members, _ in groups)
+    first = lane.data.train[0].rows[0] if lane.data.train else None
+    laid = (bool(first and first.decoder), bool(first and first.tokens))
+    return (
+        shapes, parameters, method.optimizer, lane.task.kind, laid, budget.batch_size, budget.backbone_dropout,
+        lane.attachment.drops_inside,
+    )  # fmt: skip
+
+
+class Stack:
+    """Lanes that are alike while they train. `optimization` is given where lanes of other stacks share it."""
+
+    def __init__(self, passes: Passes, lanes: Sequence[Lane], optimization: Optimization | None = None) -> None:
+        self.passes, self.lanes = passes, list(lanes)
+        first = self.lanes[0]
+        self.optimization = optimization
+        if optimization is None and not first.searches:
+            self.optimization = Optimization(
+                [Moved(lane.method, lane.attachment, [lane.head], lane.num_steps) for lane in self.lanes]
+            )
+        self._heads = [lane.head for lane in self.lanes]
+        self._kind = kind_of(first.task)
+        self._drops_inside = first.cell.budget.backbone_dropout or first.attachment.drops_inside
+        self.stacked = Stacked(self._prompts(), self._heads, [lane.method.dropout for lane in self.lanes], trains=True)
+        sets = {id(lane.data.train): (lane.data.train, kind_of(lane.task).num_terms) for lane in self.lanes}
+        self.table = passes.table(list(sets.values()))
+        self._starts = dict(zip(sets, self.table.starts, strict=True))
+        self._losses = torch.zeros(
+            len(self.lanes) + 1, first.cell.budget.batch_size, device=passes.backbone.device
+        )  # of each lane's items, in the batch's order
+        kind = ("train", self.stacked.kind, first.task.kind, self._drops_inside, self.stacked.drops)
+        self._program = Program(
+            self.stacked, self._body, kind, trains=True, alone=bool(first.attachment.weights()), clear=self._clear
+        )
+
+    def _prompts(self) -> list[Prompts]:
+        return [lane.attachment.prompts() for lane in self.lanes]
+
+    def step(self, active: Sequence[Lane]) -> Taken:
+        """The gradients of these lanes' next batches, where their tensors' `grad` is; `apply` moves the tensors."""
+        numbers = [at for at, lane in enumerate(self.lanes) if any(lane is each for each in active)]
+        batches = {at: self.lanes[at].next_batch() for at in numbers}
+        tickets, terms = self._tickets(batches)
+        prompts = self._prompts()
+        self.stacked.load(prompts, self._heads)
+        model = self.passes.backbone.model
+        model.train(self.lanes[0].cell.budget.backbone_dropout)
+        self.passes.run(self._program, self.table, tickets, terms)
+        model.eval()
+        losses = summed(self._losses[numbers])
+        self.stacked.carry(prompts, self._heads, numbers)
+        for place, at in enumerate(numbers):
+            penalty = self.lanes[at].attachment.penalty()
+            if penalty is not None:
+                penalty.backward()  # type: ignore[no-untyped-call]
+                losses[place] += penalty.detach()
+        sizes = self.table.sizes
+        lanes_items = [tickets.items[tickets.owners == at] for at in numbers]
+        return Taken(
+            [self.lanes[at] for at in numbers], losses,
+            [int(sizes.tokens[items].sum()) for items in lanes_items],
+            [int(sizes.rows[items].sum()) for items in lanes_items],
+        )  # fmt: skip
+
+    def apply(self, active: Sequence[Lane]) -> None:
+        """The optimizer's step of these lanes."""
+        assert self.optimization is not None, "a search takes its steps itself"
+        moves = [any(lane is each for each in active) for lane in self.lanes]
+        self.optimization.apply(moves if len(self.optimization.lanes) == len(self.lanes) else None)
+
+    @property
+    def slot_gradient(self) -> Tensor | None:
+        """(P, H) the gradient at the slots of the first lane's last step; None without slots."""
+        gradients = self.stacked.gradients.get("slots")
+        return None if gradients is None else gradients[0]
+
+    def _clear(self) -> None:
+        self.stacked.clear()
+        self._losses.zero_()
+        if self.optimization is not None:
+            self.optimization.clear()
+
+    def _tickets(self, batches: dict[int, tuple[list[int], int]]) -> tuple[Tickets, np.ndarray]:
+        """The batches' items in one row of tickets, and the terms that each one's lane has in this step."""
+        items, owners, places, seeds, terms = [], [], [], [], []
+        for at, (batch, seed) in batches.items():
+            numbers = np.array(batch, np.int64) + self._starts[id(self.lanes[at].data.train)]
+            count = len(numbers)
+            items.append(numbers)
+            owners.append(np.full(count, at))
+            places.append(np.arange(count))
+            seeds.append(seed + np.arange(count))
+            terms.append(np.full(count, max(1, int(self.table.sizes.terms[numbers].sum()))))
+        parts = [np.concatenate(part).astype(np.int64) for part in (items, owners, places, seeds, terms)]
+        return Tickets(*parts[:4]), parts[4]
+
+    def _body(self, batch: MicroBatch) -> tuple[Tensor, ...]:
+        """Forward and backward: each item's share of its lane's mean loss."""
+        backbone = self.passes.backbone
+        with backbone.autocast():
+            draws = RowDropout(batch, backbone.family.query_stream) if self._drops_inside else None
+            with row_dropout(draws):
+                hidden = backbone.hidden(batch, self.stacked)
+            scores = row_scores(batch, hidden, self.stacked, dropout=True)
+            losses = item_losses(self._kind, batch, *item_scores(self._kind, batch, scores)) / batch.terms
+        shares = torch.where(batch.item_owners < len(self.lanes), losses, 0.0)
+        shares.sum().backward()  # type: ignore[no-untyped-call]
+        self._losses[batch.item_owners, batch.item_places] = shares.detach()
+        return (shares.detach(),)
