@@ -113,7 +113,7 @@ class Predictor:
 
         def body(batch: MicroBatch) -> tuple[Tensor, ...]:
             with torch.no_grad(), backbone.autocast():
-                scores = row_scores(batch, backbone.hidden(batch, stacked), stacked, dropout=False)
+                scores = row_scores(batch, backbone.hidden(batch, stacked), stacked)
                 of_items, given = item_scores(task_kind, batch, scores)
                 return of_items, item_losses(task_kind, batch, of_items, given)
 
