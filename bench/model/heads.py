@@ -81,12 +81,12 @@ class CandidateHead(WordHead):
         return logits.float().log_softmax(dim=2).gather(2, batch.tokens[..., None])
 
 
-def row_scores(batch: MicroBatch, hidden: Tensor, stacked: Stacked) -> Tensor:
-    """(B, T, H) -> (B, K, C), each row's states through its own lane's head.
+def row_scores(batch: MicroBatch, states: Tensor, stacked: Stacked) -> Tensor:
+    """(B, K, H) -> (B, K, C), each row's states at the positions that are read through its own lane's head.
 
     With gradients on, what a linear head reads is dropped out by the rows' seeds.
     """
-    head, states = stacked.head, batch.gathered(hidden)
+    head = stacked.head
     assert head is not None, "these lanes have no heads"
     draws = stacked.draws(batch, "head") if head.takes_dropout else None
     if draws is not None:

@@ -34,8 +34,8 @@ Set = tuple[Sequence[Item], Callable[[Item], int]]  # items, and how many losses
 class Program:
     """What is done with a micro-batch of lanes that are stacked: its outputs are new tensors, one entry an item.
 
-    With gradients `body` runs backward too, which adds to what `clear` empties; it is empty when a run begins. Programs of equal `kind` run the same
-    kernels. `alone`: no other lane will ever share the backbone.
+    With gradients `body` runs backward too, which adds to what `clear` empties; it is empty when a run begins. Programs
+    of equal `kind` run the same kernels. `alone`: no other lane will ever share the backbone.
     """
 
     stacked: Stacked
@@ -51,6 +51,7 @@ class Passes:
 
     def __init__(self, backbone: Backbone, token_budget: int) -> None:
         self.backbone, self.token_budget, self.halvings = backbone, token_budget, 0
+        self.kept: dict[int, Tensor | None] = {}  # by the id of a table (bench.model.kept)
         self._tables: list[tuple[list[int], list[Set], ItemTable]] = []
         self.graphs = Graphs(backbone.device)
 

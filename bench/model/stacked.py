@@ -107,6 +107,11 @@ class Stacked:
         return {name.removeprefix(HEAD): self.by_row(name, owners) for name in names}
 
     @property
+    def keeps_states(self) -> bool:
+        """Whether the states that heads read are the same at every pass: nothing is put in, and nothing else asked."""
+        return self.head is not None and self.head.takes_dropout and all(name.startswith(HEAD) for name in self.values)
+
+    @property
     def drops(self) -> bool:
         return any(self._rates)
 

@@ -14,10 +14,12 @@ from torch import Tensor
 
 from bench.data.batches import MicroBatch
 from bench.data.cutting import Tickets
+from bench.data.table import Integers
 from bench.model.attachment import Attachment
 from bench.model.captured import Recorded
 from bench.model.heads import row_scores
 from bench.model.inner_dropout import RowDropout, row_dropout
+from bench.model.kept import states_read
 from bench.model.passes import Passes, Program
 from bench.model.prompts import Prompts
 from bench.model.rows import summed
@@ -35,7 +37,7 @@ class Taken:
     lanes: list[Lane]
     numbers: list[int]  # in the stack
     tokens: list[int]
-    passes: list[int]  # sequences
+    read: list[tuple[int, int]]  # tokens and sequences that went through the backbone for it
 
 
 def stack_kind(lane: Lane) -> Hashable:
@@ -76,6 +78,9 @@ class Stack:
         self._losses = torch.zeros(
             len(self.lanes) + 1, first.cell.budget.batch_size, device=passes.backbone.device
         )  # of each lane's items, in the batch's order
+        fixed = not self._drops_inside and not first.attachment.weights()
+        self._states = states_read(passes, self.stacked, self.table, fixed=fixed)
+        self._keeps = fixed and self.stacked.keeps_states and passes.kept[id(self.table)] is not None
         self._ready = False
         self._turning = Recorded(passes.graphs, self._turn)
         kind = ("train", self.stacked.kind, first.task.kind, self._drops_inside, self.stacked.drops)
@@ -105,8 +110,16 @@ class Stack:
             [self.lanes[at] for at in numbers],
             numbers,
             [int(sizes.tokens[items].sum()) for items in lanes_items],
-            [int(sizes.rows[items].sum()) for items in lanes_items],
+            [self._through(at, items) for at, items in zip(numbers, lanes_items, strict=True)],
         )
+
+    def _through(self, at: int, items: Integers) -> tuple[int, int]:
+        """Tokens and sequences through the backbone for a lane's step; where states are kept, its whole set at first."""
+        lane, sizes = self.lanes[at], self.table.sizes
+        if self._keeps:
+            start = self._starts[id(lane.data.train)]
+            items = np.arange(start, start + (0 if lane.step else len(lane.data.train)))
+        return int(sizes.tokens[items].sum()), int(sizes.rows[items].sum())
 
     def settle(self) -> Tensor:
         """Take the gradients on to the lanes' tensors (their `grad`); returns each lane's loss (S,)."""
@@ -189,8 +202,8 @@ class Stack:
         with backbone.autocast():
             draws = RowDropout(batch, backbone.family.query_stream) if self._drops_inside else None
             with row_dropout(draws):
-                hidden = backbone.hidden(batch, self.stacked)
-            scores = row_scores(batch, hidden, self.stacked)
+                states = self._states(batch)
+            scores = row_scores(batch, states, self.stacked)
             losses = item_losses(self._kind, batch, *item_scores(self._kind, batch, scores)) / batch.terms
         shares = torch.where(batch.item_owners < len(self.lanes), losses, 0.0)
         shares.sum().backward()  # type: ignore[no-untyped-call]

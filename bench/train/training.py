@@ -105,14 +105,14 @@ class Training:
         lost: dict[int, int] = {}  # by the id of a lane that diverged, the steps it took from then on
         for taken, losses in self._unread:
             of_stack, all_losses = all_losses[: len(losses)], all_losses[len(losses) :]
-            for lane, number, tokens, passes in zip(
-                taken.lanes, taken.numbers, taken.tokens, taken.passes, strict=True
+            for lane, number, tokens, (through, passes) in zip(
+                taken.lanes, taken.numbers, taken.tokens, taken.read, strict=True
             ):
                 lane.ledger.train_seconds += seconds * tokens / max(1, all_tokens)
                 if id(lane) in lost:
                     lost[id(lane)] += 1
                     continue
-                lane.ledger.tokens += tokens
+                lane.ledger.tokens += through
                 lane.ledger.forward_passes += passes
                 lane.saw_loss(of_stack[number])
                 if not math.isfinite(of_stack[number]):
