@@ -114,7 +114,7 @@ class Stack:
         )
 
     def _through(self, at: int, items: Integers) -> tuple[int, int]:
-        """Tokens and sequences through the backbone for a lane's step; where states are kept, its whole set at first."""
+        """Tokens and sequences through the backbone for a lane's step; of states that are kept all at first."""
         lane, sizes = self.lanes[at], self.table.sizes
         if self._keeps:
             start = self._starts[id(lane.data.train)]
