@@ -20,17 +20,25 @@ from bench.data.tokens import TokenStore
 from bench.model.backbone import Backbone
 from bench.registry import build, find_method
 from bench.resolved import ResolvedCell
-from bench.task import Suite
+from bench.task import Source, Suite, Task
 from bench.train.backbones import Backbones
 from bench.train.lane import Lane
 from bench.train.loop import Progress, fit
 from bench.train.options import Options
 from bench.train.run_data import LaneData
 from bench.tuning import Method
-from tests.perf.rte_rows import RTE
+from tests.perf.rte_rows import CLASSES
 from tests.perf.step_clock import StepClock
 
 RATES = (1.0, 0.5, 2.0, 0.25)  # of a method's learning rate; none may make a lane diverge, which would leave the loop
+RTE = Task(
+    name="rte",
+    kind="classification",
+    source=Source(local=("{split}.jsonl",)),
+    plain="{premise}[SEP]{hypothesis}",
+    classes=CLASSES,
+    metrics=("accuracy",),
+)
 SUITE = Suite(name="perf", tasks=(RTE,))
 
 

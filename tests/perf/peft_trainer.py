@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PrefixTuningConfig, TaskType, get_peft_model
 from transformers import (
+    AutoModelForSequenceClassification,
     DataCollatorWithPadding,
     PrinterCallback,
     Trainer,
@@ -128,6 +129,4 @@ def time_steps(
 
 def fp32_classifier(folder: str) -> Any:
     """transformers' classifier with two classes, weights in fp32 on the CPU."""
-    from transformers import AutoModelForSequenceClassification
-
     return AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2, dtype=torch.float32)

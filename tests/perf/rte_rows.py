@@ -1,4 +1,4 @@
-"""RTE's training rows as both sides take them, from a folder with its train.jsonl (premise, hypothesis, label)."""
+"""RTE's rows as a user of the Trainer makes them, from lines of JSON with premise, hypothesis and label."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.task import Source, Task
-
-RTE = Task(
-    name="rte",
-    kind="classification",
-    source=Source(local=("{split}.jsonl",)),
-    plain="{premise}[SEP]{hypothesis}",
-    classes=("entailment", "not_entailment"),
-    metrics=("accuracy",),
-)
+CLASSES = ("entailment", "not_entailment")
 
 
 def token_rows(tokenizer: Any, file: Path, max_length: int) -> list[dict[str, Any]]:
-    """What a user of the Trainer makes of a file: token ids, cut at `max_length`, and the label's number."""
+    """Token ids, cut at `max_length`, and the label's number."""
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     encoded = []
     for row in rows:
         ids = tokenizer(row["premise"], row["hypothesis"], truncation=True, max_length=max_length)
-        encoded.append({**ids, "labels": RTE.classes.index(row["label"])})
+        encoded.append({**ids, "labels": CLASSES.index(row["label"])})
     return encoded
