@@ -26,7 +26,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from transformers.utils import logging
 
 from bench.cell import Budget, Precision
 from bench.model.device import choose_precision, device_name
+from bench.resolved import ResolvedCell
 from bench.train.meter import peak_bytes, reset_peak
 from bench.train.options import Options
 from tests.perf.own_lanes import RATES, Bench, taken
@@ -65,16 +66,16 @@ class Session:
     scratch: Path
     figures: list[Figure] = field(default_factory=list)
 
-    def measure(self, arm: Arm, work: Work, train: Callable[[StepClock], None]) -> Figure:
-        """Run an arm; where it fails its figure says why, and the others go on."""
+    def measure(self, arm: Arm, work: Work, train: Callable[[StepClock], str]) -> Figure:
+        """Run an arm, which returns a note on its setting; where it fails its figure says why, and the others go on."""
         args = self.args
         random.seed(args.seed)
         torch.manual_seed(args.seed)
         _free(self.device)
         try:
             clock = StepClock(self.device, args.warmup, args.steps, args.seconds_per_arm)
-            train(clock)
-            figure = self._figure(arm, work, clock)
+            note = train(clock)
+            figure = replace(self._figure(arm, work, clock), note=note)
         except Exception as error:  # out of memory, or a library that cannot do it
             figure = Figure(arm, reason=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
         _free(self.device)
@@ -116,10 +117,10 @@ def trainer_arms(session: Session, model: str, folder: Path, work: Work, methods
             setting = f"weights fp32{', autocast bf16' if session.precision == 'bf16' else ''}, the model's dropout on"
             arm = Arm(model, method, "trainer", f"Trainer, {batching.name}", setting)
 
-            def train(clock: StepClock, method: str = method, batching: Batching = batching) -> None:
+            def train(clock: StepClock, method: str = method, batching: Batching = batching) -> str:
                 tuned = adapted(copy.deepcopy(untouched), method, {"length": args.length, "r": args.rank})
                 reset_peak(session.device)
-                time_steps(
+                return time_steps(
                     tuned, session.rows, tokenizer, batching, clock, per_device_train_batch_size=args.batch_size,
                     learning_rate=LEARNING_RATES[method], bf16=session.precision == "bf16",
                     use_cpu=session.device.type == "cpu", seed=args.seed,
@@ -131,7 +132,7 @@ def trainer_arms(session: Session, model: str, folder: Path, work: Work, methods
 def own_arms(
     session: Session, model: str, folder: Path, work: Work, plan: Sequence[tuple[str, int]]
 ) -> Iterator[Figure]:
-    """Our arms of a model: of each method so many lanes. A frozen backbone is kept from one to the next."""
+    """Our arms of a model: of each method so many lanes."""
     args = session.args
     options = Options(session.device, args.cells, args.token_budget, **taken(Options, compile=args.compile))
     budget = Budget(
@@ -139,33 +140,29 @@ def own_arms(
         evaluations=1, backbone_dropout=args.backbone_dropout,
     )  # fmt: skip
     bench = Bench(folder, args.data, options, session.precision, budget)
-    torch.compiler.reset()  # another model's layers have the same code, and there is a limit to what it is compiled for
     for method, lanes in plan:
         settings = {"ptv2": {"length": args.length}, "lora": {"r": args.rank}}.get(method, {})
         cells = bench.cells(method, settings, lanes, args.seed)
         name = "ours alone" if lanes == 1 else f"ours, {lanes} lanes"
-        arm = Arm(
-            model, method, "alone" if lanes == 1 else "together", name, _own_setting(session, options, lanes), lanes
-        )
+        arm = Arm(model, method, "alone" if lanes == 1 else "together", name, _own_setting(session, lanes), lanes)
 
-        def train(clock: StepClock, cells: Sequence[Any] = cells) -> None:
+        def train(clock: StepClock, cells: Sequence[ResolvedCell] = cells) -> str:
             if len(cells) > 1 and cells[0].method.changes_weights:
                 raise ValueError("its cells change the backbone's weights and cannot share it")
-            backbone = bench.backbones.of(cells[0])
+            torch.compiler.reset()  # every arm pays for what it compiles
+            backbone = bench.load(cells)
             reset_peak(session.device)
             bench.time_steps(cells, backbone, clock)
+            compiled = "compiled" if getattr(backbone, "compiled", None) else "not compiled"
+            return f"layers {compiled}, micro-batches of {options.tokens_for(backbone)} tokens"
 
-        figure = session.measure(arm, work, train)
-        if figure.reason:
-            bench.backbones.drop()  # whatever broke may have left its marks
-        yield figure
+        yield session.measure(arm, work, train)
 
 
-def _own_setting(session: Session, options: Options, lanes: int) -> str:
-    budget, dropout = options.token_budget or "default", "on" if session.args.backbone_dropout else "off"
+def _own_setting(session: Session, lanes: int) -> str:
+    dropout = "on" if session.args.backbone_dropout else "off"
     of_lanes = "" if lanes == 1 else f", seeds × {len(RATES)} learning rates"
-    compiling = getattr(options, "compile", "not known")
-    return f"{session.precision}, token budget {budget}, compile {compiling}, the model's dropout {dropout}{of_lanes}"
+    return f"{session.precision}, compile {session.args.compile}, the model's dropout {dropout}{of_lanes}"
 
 
 def compare(session: Session, model: str) -> None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from bench.data.kind import LayoutSpec
 from bench.data.specials import special
 from bench.data.tokens import TokenStore
 from bench.model.backbone import Backbone
+from bench.model.loading import load_backbone
+from bench.model.source import find_model
 from bench.registry import build, find_method
 from bench.resolved import ResolvedCell
 from bench.task import Source, Suite, Task
-from bench.train.backbones import Backbones
 from bench.train.lane import Lane
 from bench.train.loop import Progress, fit
 from bench.train.options import Options
@@ -51,11 +53,7 @@ class Bench:
     options: Options
     precision: Precision
     budget: Budget
-    backbones: Backbones = field(init=False)
     _encoded: dict[tuple[object, ...], LaneData] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "backbones", Backbones(self.options))
 
     def cells(self, name: str, settings: dict[str, Any], count: int, first_seed: int = 0) -> list[ResolvedCell]:
         """`count` cells of a method that differ in seed and learning rate, four rates to a seed, the default first."""
@@ -82,9 +80,19 @@ class Bench:
             precision=self.precision,
         )
 
+    def load(self, cells: Sequence[ResolvedCell]) -> Backbone:
+        """A backbone for cells of one method, as the runner would load it for them."""
+        frozen = not cells[0].method.changes_weights
+        backbone = load_backbone(find_model(str(self.model)), self.options.device, self.precision, frozen)
+        if find_spec("bench.train.compiling"):
+            from bench.train.compiling import decide
+
+            decide(backbone, self.options, cells, self)
+        return backbone
+
     def time_steps(self, cells: Sequence[ResolvedCell], backbone: Backbone, clock: StepClock) -> None:
         """Train cells of one method together until the clock has enough. RuntimeError where a lane ended before."""
-        data = self._data(backbone, cells[0].method)
+        data = self.of(cells[0], backbone)
         clock.start()
         lanes = [Lane.alone(cell, backbone, data) for cell in cells]
 
@@ -98,7 +106,9 @@ class Bench:
         if ended is not None:
             raise RuntimeError(f"a lane ended as {ended.status} at step {ended.step}: {ended.reason}")
 
-    def _data(self, backbone: Backbone, method: Method) -> LaneData:
+    def of(self, resolved: ResolvedCell, backbone: Backbone) -> LaneData:
+        """The items of a cell, encoded once for its method."""
+        method = resolved.method
         key = (method.slots(), method.head)
         if key not in self._encoded:
             self._encoded[key] = self._read(backbone, method)

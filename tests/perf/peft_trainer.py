@@ -19,6 +19,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.training_args import OptimizerNames
 
 from tests.perf.step_clock import StepClock
 
@@ -95,8 +96,8 @@ def collator(tokenizer: Any, pad_to: int | None = None) -> DataCollatorWithPaddi
 
 def time_steps(
     model: Any, rows: list[dict[str, Any]], tokenizer: Any, batching: Batching, clock: StepClock, **arguments: Any
-) -> None:
-    """Train until the clock has enough; `arguments` are more of TrainingArguments. Weights in fp32, bf16 by autocast.
+) -> str:
+    """Train until the clock has enough; returns the optimizer's name. `arguments` are more of TrainingArguments.
 
     Batches are spread evenly over an epoch, so that long and short ones come in their true proportion in few steps (a
     length-grouped epoch starts with its longest).
@@ -125,6 +126,7 @@ def time_steps(
         trainer.train()
     if not clock.complete:
         raise RuntimeError("the Trainer ended before the clock had enough steps")
+    return str(OptimizerNames(settings.optim).value)
 
 
 def fp32_classifier(folder: str) -> Any:

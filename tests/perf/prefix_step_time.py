@@ -61,7 +61,7 @@ def seconds_per_step_ours(args: argparse.Namespace, precision: Precision) -> flo
     bench = Bench(Path(args.model), args.data, Options(CPU), precision, budget)
     cells = bench.cells("ptv2", {"length": args.length}, 1, args.seed)
     clock = StepClock(CPU, WARMUP, args.steps)
-    bench.time_steps(cells, bench.backbones.of(cells[0]), clock)
+    bench.time_steps(cells, bench.load(cells), clock)
     return clock.seconds_per_step
 
 

@@ -49,6 +49,7 @@ class Figure:
     peak_share: float = 0.0
     peak_bytes: int = 0
     reserved_bytes: int | None = None  # None on a CPU
+    note: str = ""  # what was found out about its setting
     reason: str = ""
 
 
@@ -103,16 +104,16 @@ def header() -> str:
 
 def line(figure: Figure, reference: float | None) -> str:
     """A row of a model's table; `reference` is the best Trainer's seconds."""
-    arm = figure.arm
+    arm, setting = figure.arm, ", ".join(filter(None, (figure.arm.setting, figure.note)))
     if figure.reason:
-        return _row(arm.method, arm.name, "–", *[""] * (len(COLUMNS) - 5), figure.reason, arm.setting)
+        return _row(arm.method, arm.name, "–", *[""] * (len(COLUMNS) - 5), figure.reason, setting)
     low, high = min(figure.seconds_by_block), max(figure.seconds_by_block)
     reserved = "" if figure.reserved_bytes is None else f"{figure.reserved_bytes / 1e9:.2f}"
     return _row(
         arm.method, arm.name, f"{figure.seconds * 1e3:.2f}", f"{low * 1e3:.2f}–{high * 1e3:.2f}",
         f"{reference / figure.seconds:.2f}" if reference else "", f"{figure.tokens_per_second:,.0f}",
         f"{figure.peak_share:.1%}", f"{figure.peak_bytes / 1e9:.2f}", reserved, f"{figure.seconds_before:.1f}",
-        str(figure.steps), arm.setting,
+        str(figure.steps), setting,
     )  # fmt: skip
 
 
