@@ -154,7 +154,7 @@ def own_arms(
             reset_peak(session.device)
             bench.time_steps(cells, backbone, clock)
             compiled = "compiled" if getattr(backbone, "compiled", None) else "not compiled"
-            return f"layers {compiled}, micro-batches of {options.tokens_for(backbone)} tokens"
+            return f"layers {compiled}, micro-batches of {options.tokens_for(cells[0])} tokens"
 
         yield session.measure(arm, work, train)
 

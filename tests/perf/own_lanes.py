@@ -101,7 +101,7 @@ class Bench:
                 raise _Enough
 
         with suppress(_Enough):
-            fit(backbone, lanes, self.options.tokens_for(backbone), tell)
+            fit(backbone, lanes, self.options.tokens_for(cells[0]), tell)
         ended = next((lane for lane in lanes if not lane.running), None)
         if ended is not None:
             raise RuntimeError(f"a lane ended as {ended.status} at step {ended.step}: {ended.reason}")
