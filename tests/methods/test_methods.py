@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from bench.errors import UsageError
 from bench.model.source import find_model
 from bench.registry import build, find_method, find_suite
+from bench.train.optim import Moved
 
 RTE = find_suite("superglue").task("rte")
 HIDDEN, LAYERS, VOCABULARY = 32, 2, 74  # of the tiny BERT
@@ -194,7 +195,8 @@ def test_ptuning_v1_encodes_with_a_two_layer_bilstm_or_an_mlp(backbone):
 def test_ptuning_v1_may_tune_the_backbone_at_its_own_rate(workshop):
     (cell,) = workshop.cells("ptuning_v1", settings={"ptuning_v1": {"tune_backbone": True}})
     lane = workshop.lane(cell, workshop.backbone(frozen=False))
-    assert [group["lr"] for group in lane.optimization.optimizer.param_groups] == [1e-4, 1e-5]
+    groups = Moved(lane.method, lane.attachment, [lane.head], lane.num_steps).groups()
+    assert [rate for _, rate in groups] == [1e-4, 1e-5]
     names = set(lane.training_tensors())
     assert {"attachment.slots.vectors", "backbone.bert.embeddings.word_embeddings.weight"} <= names
     assert any(name.startswith("backbone.cls") for name in names)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from bench.data.batches import collate
-from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.model.prompts import Prompts
+from bench.model.stacked import Stacked
 
 EXACT = {"atol": 1e-5, "rtol": 0}
 
@@ -20,10 +20,9 @@ def row(ids: list[int], slots: tuple[int, ...] = ()) -> Item:
 def hidden(backbone, rows, prompts=None, lanes=None, rates=None, seeds=None):
     lanes = lanes or [0] * len(rows)
     prompts = prompts or [Prompts()]
-    tickets = [Ticket(lane, one, seed) for lane, one, seed in zip(lanes, rows, seeds or [0] * len(rows), strict=True)]
-    batch = collate(tickets, backbone.pad_id, backbone.device)
+    batch = collate(rows, backbone.pad_id, backbone.device, lanes, seeds or ())
     with torch.no_grad():
-        return backbone.hidden(batch, prompts, rates or [0.0] * len(prompts))
+        return backbone.hidden(batch, Stacked(prompts, rates=rates or ()))
 
 
 def prefix(backbone, length: int, seed: int = 0, layers: tuple[int, ...] = (0, 1)) -> Prompts:
