@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bench.errors import UsageError
 from bench.model.source import find_model
+from bench.model.stacked import Stacked
 from bench.registry import build, find_method, find_suite
 from bench.train.optim import Moved
 
@@ -57,7 +58,7 @@ def test_ptv2_lays_keys_and_values_as_the_reference_view_does(backbone):
 
 def test_ptv2_offsets_positions_by_its_length_only_when_asked(backbone):
     plain, offset = (attach(backbone, "ptv2", length=5, offset_positions=on) for on in (False, True))
-    assert (plain.prompts().offset, offset.prompts().offset, offset.prompts().leaves().offset) == (0, 5, 5)
+    assert (plain.prompts().offset, offset.prompts().offset, Stacked([offset.prompts()]).offset) == (0, 5, 5)
     torch.testing.assert_close(plain.prompts().prefixes, offset.prompts().prefixes)
     offset.restore(offset.stored())
     assert offset.prompts().offset == 5
