@@ -15,7 +15,7 @@ from bench.data.display import example_table
 from bench.errors import DiskError
 from bench.model.backbone import Backbone
 from bench.resolved import ResolvedCell, resolve
-from bench.score.evaluate import Predictions, predict
+from bench.score.evaluate import Predictions, Predictor
 from bench.score.table import prediction_table
 from bench.store.examples import examples_key, write_examples
 from bench.store.predictions import write_predictions
@@ -101,15 +101,16 @@ class Runner:
             Lane.alone(resolved, backbone, self.data.of(resolved, backbone), start)
             for resolved, start in zip(group.cells, starts, strict=True)
         ]
-        token_budget = self.options.tokens_for(backbone)
+        token_budget = self.options.tokens_for(group.cells[0])
         reset_peak(self.options.device)
         with self.audience.loop([lane.cell for lane in lanes]):
-            fit(backbone, lanes, token_budget, self.audience.step)
+            training = fit(backbone, lanes, token_budget, self.audience.step)
         _check_shared(lanes)
         peak = peak_bytes(self.options.device)
-        predictions = _scored(lanes, backbone, token_budget)
+        predictions = _scored(lanes, training.predictor)
         overhead = (time.perf_counter() - begun - sum(lane.ledger.seconds for lane in lanes)) / len(lanes)
-        loop = Loop(started, len(lanes), token_budget, peak, overhead)
+        passes = training.passes
+        loop = Loop(started, len(lanes), passes.token_budget, passes.halvings, peak, overhead)
         for lane in lanes:
             of_lane = predictions.get(id(lane))
             yield self._write(outcome(lane, of_lane, backbone, loop), lane, of_lane)
@@ -144,11 +145,11 @@ def _check_shared(lanes: Sequence[Lane]) -> None:
         raise NotTrained(failed[0].reason)
 
 
-def _scored(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> dict[int, Predictions]:
+def _scored(lanes: Sequence[Lane], predictor: Predictor) -> dict[int, Predictions]:
     """By the lane's id the predictions of those that are done; a trial ends without a look at the scored split."""
     begun = time.perf_counter()
     scored = [lane for lane in lanes if lane.status == "done" and lane.cell.stage == "score"]
-    predictions = predict(backbone, [lane.scored() for lane in scored], token_budget)
+    predictions = predictor.predict([lane.scored() for lane in scored])
     seconds = time.perf_counter() - begun
     for lane in scored:
         lane.ledger.evaluate_seconds += seconds / len(scored)

@@ -33,6 +33,7 @@ class MicroBatch:
     ids: Tensor  # (B, T)
     mask: Tensor  # (B, T), 1 at real tokens and slots; an empty row has one token, so that attention has something
     types: Tensor  # (B, T)
+    numbers: Tensor  # (B,) of the table's rows
     owners: Tensor  # (B,)
     seeds: Tensor  # (B,) of each row's dropout
     slots: Tensor  # (B, P) the column of each prompt vector; T where a row has fewer
@@ -105,7 +106,7 @@ def gather(table: ItemTable, index: Tensor, shape: Shape) -> MicroBatch:
     """The micro-batch of an index, where the table's tensors and the index lie."""
     count = shape.rows
     row_numbers, owners, seeds = index[: _ROWS * count].view(_ROWS, count)
-    numbers, item_owners, item_places, terms, *of_items = index[_ROWS * count :].view(-1, count)
+    item_numbers, item_owners, item_places, terms, *of_items = index[_ROWS * count :].view(-1, count)
     rows = torch.stack(of_items, dim=1)
 
     def of_rows(values: Tensor, width: int, filler: int = 0) -> Tensor:
@@ -120,6 +121,7 @@ def gather(table: ItemTable, index: Tensor, shape: Shape) -> MicroBatch:
         ids=ids,
         mask=(columns < table.lengths.index_select(0, row_numbers)[:, None]).long(),
         types=of_rows(table.types, shape.length),
+        numbers=row_numbers,
         owners=owners,
         seeds=seeds,
         slots=slots,
@@ -129,7 +131,7 @@ def gather(table: ItemTable, index: Tensor, shape: Shape) -> MicroBatch:
         fed=of_rows(table.fed, shape.fed, table.pad_id),
         rows=rows.clamp(min=0),
         has_row=rows >= 0,
-        targets=_widened(table.targets[:, :wanted].index_select(0, numbers), wanted, 0),
+        targets=_widened(table.targets[:, :wanted].index_select(0, item_numbers), wanted, 0),
         terms=terms,
         item_owners=item_owners,
         item_places=item_places,

@@ -1,4 +1,8 @@
-"""A micro-batch's passes captured as a CUDA graph: one launch instead of hundreds, with new rows each time."""
+"""Work that comes again and again, captured as a CUDA graph: one launch instead of hundreds.
+
+A graph reads and writes the same memory each time. What changes from time to time must be put where it was when the
+graph was captured, and what it has made must be taken away before the next one runs.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +17,11 @@ from bench.data.batches import MicroBatch, gather
 from bench.data.cutting import Shape
 from bench.data.table import ItemTable
 
-Body = Callable[[MicroBatch], tuple[Tensor, ...]]
+Outputs = tuple[Tensor, ...]
 
 
-class Captured:
-    """What runs for one shape: the body itself the first time, from then on its graph, if it can be captured."""
-
-    def __init__(self) -> None:
-        self.graph: Any = None
-        self.table: ItemTable | None = None
-        self.index: Tensor | None = None
-        self.batch: MicroBatch | None = None
-        self.outputs: tuple[Tensor, ...] = ()
-        self.uses = 0
-
-
-class Replays:
-    """The graphs of one loop; they share one pool of memory, since no two run at a time."""
+class Graphs:
+    """The graphs of one loop: they share a stream, and a pool of memory, since no two run at a time."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -39,6 +31,7 @@ class Replays:
 
     @contextmanager
     def stream(self) -> Iterator[None]:
+        """Within the block what runs on the device runs where it can be captured."""
         if self._stream is None or torch.cuda.current_stream(self.device) == self._stream:
             yield
             return
@@ -47,57 +40,85 @@ class Replays:
             yield
         torch.cuda.current_stream(self.device).wait_stream(self._stream)
 
-    def sent(self, index: Tensor) -> Tensor:
+    def sent(self, values: Tensor) -> Tensor:
         """On the device, without waiting for it."""
-        return index.pin_memory().to(self.device, non_blocking=True)
+        return values.pin_memory().to(self.device, non_blocking=True) if self.captures else values
 
     def forget(self) -> None:
         """Give back the memory of graphs that are gone."""
         self._pool = None
         torch.cuda.empty_cache()
 
-    def run(
-        self, known: dict[tuple[int, Shape], Captured], shape: Shape, table: ItemTable, index: Tensor, body: Body
-    ) -> tuple[Tensor, ...]:
-        """The body's outputs for the rows of an index."""
-        if not self.captures:
-            return body(gather(table, index, shape))
-        captured = known.setdefault((id(table), shape), Captured())
-        captured.uses += 1
-        if captured.uses <= 1:
-            return body(self._gathered(table, index, shape))
-        if captured.graph is None:
-            self._capture(captured, shape, table, index, body)
-        if captured.graph is None:
-            return body(self._gathered(table, index, shape))
-        if captured.index is not None:
-            captured.index.copy_(index)
-        else:
-            assert captured.batch is not None
-            captured.batch.copy_(gather(table, index, shape).moved(lambda tensor: tensor.pin_memory()))
-        captured.graph.replay()
-        return tuple(output.clone() for output in captured.outputs)
-
-    def _gathered(self, table: ItemTable, index: Tensor, shape: Shape) -> MicroBatch:
-        batch = gather(table, index, shape)
-        return batch if batch.ids.device == self.device else batch.to(self.device)
-
-    def _capture(self, captured: Captured, shape: Shape, table: ItemTable, index: Tensor, body: Body) -> None:
-        captured.table = table  # its tensors are read by the graph
-        on_device = table.ids.device == self.device
-        captured.index = index.clone() if on_device else None
-        captured.batch = None if on_device else self._gathered(table, index, shape)
+    def capture(self, body: Callable[[], Outputs]) -> tuple[Any, Outputs] | None:
+        """The graph of a body that has run before, and its outputs; None where it waits for the device within."""
         graph = torch.cuda.CUDAGraph()
         self._pool = self._pool or torch.cuda.graph_pool_handle()
         try:
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-                batch = gather(table, captured.index, shape) if captured.index is not None else captured.batch
-                assert batch is not None
-                captured.outputs = body(batch)
+                outputs = body()
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError:  # a model that waits for the device in its forward pass cannot be captured
+        except RuntimeError:
             torch.cuda.synchronize(self.device)
-            captured.uses = -(1 << 60)
-            return
-        captured.graph = graph
+            return None
+        return graph, outputs
+
+
+class Recorded:
+    """A body that is run the first time, captured the second, and replayed from then on; on a processor it just runs.
+
+    The outputs are those of the last call, and the next one overwrites them.
+    """
+
+    def __init__(self, graphs: Graphs, body: Callable[[], Outputs]) -> None:
+        self._graphs, self._body = graphs, body
+        self._known: tuple[Any, Outputs] | None = None
+        self._uses = 0
+
+    @property
+    def captured(self) -> bool:
+        return self._known is not None
+
+    def __call__(self) -> Outputs:
+        self._uses += 1
+        if self._graphs.captures and self._uses == 2:
+            self._known = self._graphs.capture(self._body)
+        if self._known is None:
+            return self._body()
+        self._known[0].replay()
+        return self._known[1]
+
+
+class RecordedPass:
+    """What is done with micro-batches of one shape and table."""
+
+    def __init__(self, graphs: Graphs, table: ItemTable, shape: Shape, body: Callable[[MicroBatch], Outputs]) -> None:
+        self._graphs, self._table, self._shape = graphs, table, shape
+        self._here = table.ids.device.type == graphs.device.type
+        self._index: Tensor | None = None
+        self._batch: MicroBatch | None = None
+        self._run = Recorded(graphs, lambda: body(self._rows()))
+
+    @property
+    def captured(self) -> bool:
+        return self._run.captured
+
+    def __call__(self, index: Tensor) -> Outputs:
+        """The outputs for the rows of an index (bench.data.batches.batch_index), which lies on the host."""
+        if self._here:
+            sent = self._graphs.sent(index)
+            self._index = sent if self._index is None else self._index.copy_(sent)
+        else:
+            batch = gather(self._table, index, self._shape)
+            if self._batch is None:
+                self._batch = batch.to(self._graphs.device)
+            else:
+                self._batch.copy_(batch.moved(lambda tensor: tensor.pin_memory()))
+        outputs = self._run()
+        return tuple(output.clone() for output in outputs) if self.captured else outputs
+
+    def _rows(self) -> MicroBatch:
+        if self._index is not None:
+            return gather(self._table, self._index, self._shape)
+        assert self._batch is not None
+        return self._batch

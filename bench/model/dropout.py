@@ -10,6 +10,7 @@ Shape legend: B rows.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,20 +19,36 @@ from bench.seeds import derive
 
 _GAMMA, _FIRST, _SECOND = -7_046_029_254_386_353_131, -4_658_895_280_553_007_687, -7_723_592_293_110_705_685
 _PART = -3_335_678_366_873_096_957  # parts' keys lie far apart
-Rates = float | Tensor  # of all rows, or (B,) of each
 _LEVELS = 1 << 16  # a draw has 16 bits: four to a mixed number, and rates are rounded to 1 / 65,536
 
 
-def keep_mask(seeds: Tensor, rates: Rates, shape: tuple[int, ...], stream: str = "", part: int = 0) -> Tensor:
-    """Multipliers (B, *shape) of rows with these seeds (B,): 0 with probability `rate`, else 1 / (1 - rate).
+@dataclass(frozen=True)
+class RowDraws:
+    """What rows draw from: (B,) each."""
 
-    Draws of one row under two names of a `stream`, or for two parts, are independent.
-    """
-    count = math.prod(shape)
-    keys = row_keys(seeds, stream) + wrapped(part * _PART)
-    numbers = _mixed(keys[:, None] + _counters(-(-count // 4), seeds.device))  # (B, count / 4)
-    draws = numbers.view(torch.int16)[:, :count].view(len(seeds), *shape)  # -32,768 … 32,767
-    return _kept(draws, rates)
+    keys: Tensor
+    levels: Tensor  # int32: what is drawn below them is dropped
+    scales: Tensor  # what is kept is multiplied by
+
+    def multipliers(self, shape: tuple[int, ...], part: int = 0) -> Tensor:
+        """(B, *shape): 0 with probability `rate`, else 1 / (1 - rate). Draws for two parts are independent."""
+        count = math.prod(shape)
+        keys = self.keys + part_key(part)
+        numbers = _mixed(keys[:, None] + _counters(-(-count // 4), keys.device))  # (B, count / 4)
+        draws = numbers.view(torch.int16)[:, :count].view(len(keys), *shape)  # -32,768 … 32,767
+        by_row = (-1, *[1] * len(shape))
+        return (draws >= (self.levels - _LEVELS // 2).view(by_row)).float() * self.scales.view(by_row)
+
+
+def row_draws(seeds: Tensor, rates: Tensor, stream: str) -> RowDraws:
+    """Of rows with these seeds and rates, (B,) each; those of two names of a `stream` are independent."""
+    levels = (rates.double() * _LEVELS).round()
+    return RowDraws(row_keys(seeds, stream), levels.int(), (_LEVELS / (_LEVELS - levels)).float())
+
+
+def part_key(part: int) -> int:
+    """What is added to a row's key for a part of what is drawn."""
+    return wrapped(part * _PART)
 
 
 def keep_places(keys: Tensor, rate: float, shape: tuple[int, ...]) -> Tensor:
@@ -45,7 +62,8 @@ def keep_places(keys: Tensor, rate: float, shape: tuple[int, ...]) -> Tensor:
         places = places + (indices << (20 * places.dim()))
     states = keys.view(-1, *[1] * places.dim()) + places * _GAMMA
     draws = _mixed(states).view(torch.int16)[..., : shape[-1]]
-    return _kept(draws, rate)
+    level = round(rate * _LEVELS)
+    return (draws >= level - _LEVELS // 2).float().mul_(_LEVELS / (_LEVELS - level))
 
 
 def row_keys(seeds: Tensor, stream: str) -> Tensor:
@@ -60,14 +78,6 @@ def wrapped(number: int) -> int:
 
 def _counters(count: int, device: torch.device) -> Tensor:
     return torch.arange(1, count + 1, dtype=torch.int64, device=device) * _GAMMA
-
-
-def _kept(draws: Tensor, rates: Rates) -> Tensor:
-    if isinstance(rates, float):
-        level = round(rates * _LEVELS)
-        return (draws >= level - _LEVELS // 2).float().mul_(_LEVELS / (_LEVELS - level))
-    levels = (rates.double() * _LEVELS).round().view(-1, *[1] * (draws.dim() - 1))
-    return (draws >= levels - _LEVELS // 2).float() * (_LEVELS / (_LEVELS - levels)).float()
 
 
 def _mixed(state: Tensor) -> Tensor:

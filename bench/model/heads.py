@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from bench.data.batches import MicroBatch
 from bench.errors import UsageError
 from bench.model.backbone import Backbone
-from bench.model.dropout import keep_mask
 from bench.model.head import Head
 from bench.model.label_words import LabelWords
 from bench.model.needs import HeadKind
@@ -82,15 +81,16 @@ class CandidateHead(WordHead):
         return logits.float().log_softmax(dim=2).gather(2, batch.tokens[..., None])
 
 
-def row_scores(batch: MicroBatch, hidden: Tensor, stacked: Stacked, dropout: bool) -> Tensor:
-    """(B, T, H) -> (B, K, C), each row's states through its own lane's head.
+def row_scores(batch: MicroBatch, states: Tensor, stacked: Stacked) -> Tensor:
+    """(B, K, H) -> (B, K, C), each row's states at the positions that are read through its own lane's head.
 
-    With `dropout` what a linear head reads is dropped out by the rows' seeds and rates.
+    With gradients on, what a linear head reads is dropped out by the rows' seeds.
     """
-    head, states = stacked.head, batch.gathered(hidden)
+    head = stacked.head
     assert head is not None, "these lanes have no heads"
-    if dropout and head.takes_dropout and stacked.drops:
-        states = states * keep_mask(batch.seeds, stacked.rates(batch.owners), tuple(states.shape[1:]), "head")
+    draws = stacked.draws(batch, "head") if head.takes_dropout else None
+    if draws is not None:
+        states = states * draws.multipliers(tuple(states.shape[1:]))
     return head.scores(states, batch, stacked.head_by_row(batch.owners))
 
 

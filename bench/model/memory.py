@@ -77,11 +77,7 @@ def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
 
 
 def default_token_budget(hidden: int, device: torch.device) -> int:
-    """Tokens per micro-batch: on a CPU what keeps activations near the caches, on a GPU what keeps it busy.
-
-    A GPU's micro-batches have fixed shapes (bench.data.cutting), and what fills them up is paid for: a lane alone has
-    few rows of a length. So larger models, whose arithmetic fills the device sooner, have smaller ones.
-    """
+    """Tokens per micro-batch: on a CPU what keeps activations near the caches, on a GPU what keeps it busy."""
     if device.type == "cuda":
-        return min(8192, max(1024, 1 << (6_300_000 // max(1, hidden)).bit_length() - 1))
+        return 16_384
     return max(512, 600_000 // max(1, hidden))

@@ -19,7 +19,7 @@ from bench.data.cutting import Buckets, Cut, Shape, Tickets, own
 from bench.data.rows import Item
 from bench.data.table import ItemTable, item_table
 from bench.model.backbone import Backbone
-from bench.model.captured import Captured, Replays
+from bench.model.captured import Graphs, RecordedPass
 from bench.model.determinism import deterministic, lacks_kernel
 from bench.model.free_memory import available_bytes
 from bench.model.stacked import Stacked
@@ -34,17 +34,16 @@ Set = tuple[Sequence[Item], Callable[[Item], int]]  # items, and how many losses
 class Program:
     """What is done with a micro-batch of lanes that are stacked: its outputs are new tensors, one entry an item.
 
-    With gradients `body` runs backward too, which adds to what `clear` empties. Programs of equal `kind` run the same
-    kernels. `alone`: no other lane will ever share the backbone.
+    With gradients `body` runs backward too, which adds to what `clear` empties; it is empty when a run begins. Programs
+    of equal `kind` run the same kernels. `alone`: no other lane will ever share the backbone.
     """
 
     stacked: Stacked
     body: Callable[[MicroBatch], tuple[Tensor, ...]]
     kind: Hashable
-    trains: bool = False
     alone: bool = False
     clear: Callable[[], None] = lambda: None
-    replays: dict[tuple[int, Shape], Captured] = field(default_factory=dict)
+    recorded: dict[tuple[int, Shape], RecordedPass] = field(default_factory=dict)
 
 
 class Passes:
@@ -52,8 +51,9 @@ class Passes:
 
     def __init__(self, backbone: Backbone, token_budget: int) -> None:
         self.backbone, self.token_budget, self.halvings = backbone, token_budget, 0
+        self.kept: dict[int, Tensor | None] = {}  # by the id of a table (bench.model.kept)
         self._tables: list[tuple[list[int], list[Set], ItemTable]] = []
-        self._replays = Replays(backbone.device)
+        self.graphs = Graphs(backbone.device)
 
     def table(self, sets: Sequence[Set]) -> ItemTable:
         """The items of some sets, on the device if they fit; made once for the same sets."""
@@ -71,7 +71,7 @@ class Passes:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Around everything that runs passes: they have a stream of their own on a GPU, which can be captured."""
-        with self._replays.stream():
+        with self.graphs.stream():
             yield
 
     def run(
@@ -83,7 +83,6 @@ class Passes:
         when the model has an operation without one.
         """
         while True:
-            program.clear()
             try:
                 cuts = self._cuts(program, table, tickets, terms)
                 return [(cut, self._pass(program, table, tickets, terms, cut)) for cut in cuts]
@@ -92,15 +91,16 @@ class Passes:
                     self._halve(program)
                 elif self.backbone.deterministic and lacks_kernel(error):
                     self.backbone.deterministic = False
-                    program.replays.clear()
+                    program.recorded.clear()
                 else:
                     raise
+                program.clear()
 
     def _halve(self, program: Program) -> None:
         self.token_budget //= 2
         self.halvings += 1
-        program.replays.clear()
-        self._replays.forget()
+        program.recorded.clear()
+        self.graphs.forget()
 
     def _cuts(self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray) -> list[Cut]:
         if not self.backbone.fixed_shapes:
@@ -118,7 +118,6 @@ class Passes:
             else:
                 fixed = buckets.fixed(table.sizes, tickets.of(cut.chosen))
                 cuts += [Cut(cut.chosen[part.chosen], part.shape) for part in fixed]
-        program.clear()  # of what was tried
         return cuts
 
     def _same_bits(
@@ -135,6 +134,7 @@ class Passes:
                 first, second = (
                     self._tried(program, table, tickets, terms, Cut(few, shape)) for shape in (fixed_shape, cut.shape)
                 )
+                program.clear()
                 known[key] = all(_equal(*pair) for pair in zip(first, second, strict=True))
             if not known[key]:
                 return False
@@ -143,20 +143,21 @@ class Passes:
     def _tried(self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray, cut: Cut) -> list[Tensor]:
         """What a micro-batch comes to: the outputs of its items, and gradients."""
         program.clear()
-        outputs = self._pass(replace(program, replays={}), table, tickets, terms, cut)
+        outputs = self._pass(replace(program, recorded={}), table, tickets, terms, cut)
         gradients = [gradients.clone() for gradients in program.stacked.gradients.values()]
         return [output[: len(cut.chosen)] for output in outputs] + gradients
-
-    def _index(self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray, cut: Cut) -> Tensor:
-        index = batch_index(table, tickets, cut, terms, program.stacked.count)
-        return index if table.ids.device.type == "cpu" else self._replays.sent(index)
 
     def _pass(
         self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray, cut: Cut
     ) -> tuple[Tensor, ...]:
-        index = self._index(program, table, tickets, terms, cut)
+        index = batch_index(table, tickets, cut, terms, program.stacked.count)
+        recorded = program.recorded.get((id(table), cut.shape))
+        if recorded is None:
+            recorded = RecordedPass(self.graphs, table, cut.shape, program.body)
+            if self.graphs.captures:  # elsewhere nothing is kept, and shapes are many
+                program.recorded[id(table), cut.shape] = recorded
         with deterministic(self.backbone.device, self.backbone.deterministic):
-            return self._replays.run(program.replays, cut.shape, table, index, program.body)
+            return recorded(index)
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from bench.data.batches import MicroBatch
 from bench.model.attention import RowPrefixes
-from bench.model.dropout import keep_mask
 from bench.model.stacked import Stacked
 
 
@@ -17,20 +16,13 @@ def row_prefixes(batch: MicroBatch, stacked: Stacked) -> RowPrefixes | None:
     """Each row's prefixes by layer, dropped out by its own seed; None when no row has any."""
     if not stacked.has("prefixes"):
         return None
-    keys, values = {}, {}
+    draws, keys, values = stacked.draws(batch, "prompt"), {}, {}
     for at, layer in enumerate(stacked.layers):
-        keys[layer], values[layer] = _dropped(batch, stacked, "prefixes", at).unbind(1)  # (B, A, P, D) each
+        by_row = stacked.by_row("prefixes", batch.owners, at, draws)  # (B, 2, A, P, D)
+        keys[layer], values[layer] = by_row.unbind(1)
     return RowPrefixes(keys, values)
 
 
 def slot_vectors(batch: MicroBatch, stacked: Stacked) -> Tensor:
-    """The vector of every slot of every row: (B, P, H)."""
-    return _dropped(batch, stacked, "slots")
-
-
-def _dropped(batch: MicroBatch, stacked: Stacked, name: str, part: int | None = None) -> Tensor:
-    values = stacked.by_row(name, batch.owners, part)
-    if not stacked.drops:
-        return values
-    rates = stacked.rates(batch.owners)
-    return values * keep_mask(batch.seeds, rates, tuple(values.shape[1:]), "prompt", part or 0)
+    """The vector of every slot of every row, dropped out by the row's seed: (B, P, H)."""
+    return stacked.by_row("slots", batch.owners, draws=stacked.draws(batch, "prompt"))

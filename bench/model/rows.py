@@ -14,16 +14,43 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.model.dropout import RowDraws
+
+try:
+    from bench.model import kernels
+except ImportError:  # no Triton: on a processor, and where torch came without it
+    kernels = None  # type: ignore[assignment]
+
 WIDE = 64  # elements
 
 
-def rows_of(values: Tensor, gradients: Tensor | None, owners: Tensor) -> Tensor:
-    """(S, *shape), (B,) -> (B, *shape), each row's owner's; with gradients on, rows' are added to `gradients`."""
+def rows_of(
+    values: Tensor, gradients: Tensor | None, owners: Tensor, draws: RowDraws | None = None, part: int = 0
+) -> Tensor:
+    """(S, *shape), (B,) -> (B, *shape), each row's owner's; with gradients on, rows' are added to `gradients`.
+
+    With `draws` they are dropped out.
+    """
     if gradients is None or not torch.is_grad_enabled():
-        return values.index_select(0, owners)
+        return _gathered(values, owners, draws, part)
     anchor = torch.zeros((), device=values.device, requires_grad=True)  # so that autograd comes back here
-    gathered: Tensor = _RowsOf.apply(anchor, values, gradients, owners)  # type: ignore[no-untyped-call]
+    gathered: Tensor = _RowsOf.apply(anchor, values, gradients, owners, draws, part)  # type: ignore[no-untyped-call]
     return gathered
+
+
+def _gathered(values: Tensor, owners: Tensor, draws: RowDraws | None, part: int) -> Tensor:
+    if kernels is not None and values.is_cuda and values.dtype == torch.float32:
+        return kernels.gather_rows(values, owners, draws, part, values.dtype)
+    rows = values.index_select(0, owners)
+    return rows if draws is None else rows * draws.multipliers(tuple(rows.shape[1:]), part)
+
+
+def _add(gradients: Tensor, owners: Tensor, rows: Tensor, draws: RowDraws | None, part: int) -> None:
+    if kernels is not None and gradients.is_cuda:
+        kernels.add_rows(gradients, owners, rows, draws, part)
+        return
+    rows = rows.to(gradients.dtype)
+    add_in_order(gradients, owners, rows if draws is None else rows * draws.multipliers(tuple(rows.shape[1:]), part))
 
 
 def add_in_order(totals: Tensor, owners: Tensor, values: Tensor) -> None:
@@ -58,11 +85,13 @@ def summed(values: Tensor, dim: int = 1) -> Tensor:
 
 class _RowsOf(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, anchor: Tensor, values: Tensor, gradients: Tensor, owners: Tensor) -> Tensor:
-        ctx.gradients, ctx.owners = gradients, owners
-        return values.index_select(0, owners)
+    def forward(
+        ctx: Any, anchor: Tensor, values: Tensor, gradients: Tensor, owners: Tensor, draws: RowDraws | None, part: int
+    ) -> Tensor:
+        ctx.gradients, ctx.owners, ctx.draws, ctx.part = gradients, owners, draws, part
+        return _gathered(values, owners, draws, part)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None, None]:
-        add_in_order(ctx.gradients, ctx.owners, gradients[0].to(ctx.gradients.dtype))
-        return None, None, None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, ...]:
+        _add(ctx.gradients, ctx.owners, gradients[0], ctx.draws, ctx.part)
+        return (None,) * 6

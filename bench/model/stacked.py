@@ -10,6 +10,8 @@ from collections.abc import Hashable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from bench.data.batches import MicroBatch
+from bench.model.dropout import RowDraws, row_draws
 from bench.model.head import Head
 from bench.model.prompts import Prompts
 from bench.model.rows import rows_of
@@ -55,8 +57,7 @@ class Stacked:
                 if values.is_floating_point()
             }
         device = next((tensor.device for tensor in self.values.values()), torch.device("cpu"))
-        uneven = len(set(self._rates)) > 1
-        self._row_rates = torch.tensor([*self._rates, 0.0], dtype=torch.float64, device=device) if uneven else None
+        self._row_rates = torch.tensor([*self._rates, 0.0], dtype=torch.float64, device=device)
 
     def _sources(self, prompts: Sequence[Prompts], heads: Sequence[Head]) -> dict[str, list[Tensor]]:
         """By name each lane's tensor, as the lane has it."""
@@ -78,40 +79,47 @@ class Stacked:
         if self.gradients:
             torch._foreach_zero_(list(self.gradients.values()))
 
-    def carry(self, prompts: Sequence[Prompts], heads: Sequence[Head], lanes: Sequence[int]) -> None:
-        """Take the gradients on to what these values were made of, of the lanes of these numbers alone."""
+    def carry(self, prompts: Sequence[Prompts], heads: Sequence[Head]) -> None:
+        """Take the gradients on to what these values were made of."""
         sources = self._sources(prompts, heads)
         pairs = [
-            (sources[name][lane], gradients[lane].to(sources[name][lane].dtype))
+            (tensor, gradients[lane].to(tensor.dtype))
             for name, gradients in self.gradients.items()
-            for lane in lanes
-            if sources[name][lane].requires_grad
+            for lane, tensor in enumerate(sources[name])
+            if tensor.requires_grad
         ]
         if pairs:
-            tensors, gradients = (list(part) for part in zip(*pairs, strict=True))
-            torch.autograd.backward(tensors, gradients)
+            tensors, of_tensors = (list(part) for part in zip(*pairs, strict=True))
+            torch.autograd.backward(tensors, of_tensors)
 
     def has(self, name: str) -> bool:
         return name in self.values
 
-    def by_row(self, name: str, owners: Tensor, part: int | None = None) -> Tensor:
-        """(B, *shape) of each row's owner; of a `part` that part of the first dimension."""
+    def by_row(self, name: str, owners: Tensor, part: int | None = None, draws: RowDraws | None = None) -> Tensor:
+        """(B, *shape) of each row's owner, perhaps dropped out; of a `part` that part of the first dimension."""
         values, gradients = self.values[name], self.gradients.get(name)
         if part is not None:
             values, gradients = values[:, part], None if gradients is None else gradients[:, part]
-        return rows_of(values, gradients, owners)
+        return rows_of(values, gradients, owners, draws, part or 0)
 
     def head_by_row(self, owners: Tensor) -> Mapping[str, Tensor]:
         names = [name for name in self.values if name.startswith(HEAD)]
         return {name.removeprefix(HEAD): self.by_row(name, owners) for name in names}
 
     @property
+    def keeps_states(self) -> bool:
+        """Whether the states that heads read are the same at every pass: nothing is put in, and nothing else asked."""
+        return self.head is not None and self.head.takes_dropout and all(name.startswith(HEAD) for name in self.values)
+
+    @property
     def drops(self) -> bool:
         return any(self._rates)
 
-    def rates(self, owners: Tensor) -> float | Tensor:
-        """Dropout of each row: one for all, or (B,)."""
-        return self._rates[0] if self._row_rates is None else self._row_rates.index_select(0, owners)
+    def draws(self, batch: MicroBatch, stream: str) -> RowDraws | None:
+        """What a micro-batch's rows are dropped out by; None where no lane drops out."""
+        if not self.drops or not torch.is_grad_enabled():
+            return None
+        return row_draws(batch.seeds, self._row_rates.index_select(0, batch.owners), stream)
 
 
 def _with_nobody(tensors: Sequence[Tensor]) -> Tensor:

@@ -14,9 +14,11 @@ from torch import Tensor
 from bench.data.batches import MicroBatch
 from bench.data.cutting import Tickets
 from bench.data.rows import Item
+from bench.data.table import ItemTable
 from bench.model.backbone import Backbone
 from bench.model.head import Head
 from bench.model.heads import row_scores
+from bench.model.kept import states_read
 from bench.model.passes import Passes, Program
 from bench.model.prompts import Prompts
 from bench.model.stacked import Stacked, alike
@@ -34,7 +36,7 @@ class Evaluation:
     """What is asked, and what answers it: the items of some examples, and a lane's prompts and head as they are now.
 
     Without a `null_threshold` the best one for these examples is taken; it is one of the things that are chosen on the
-    selection slice.
+    selection slice. `fixed`: the backbone has the weights that it had before, so that states may be kept.
     """
 
     task: Task
@@ -43,6 +45,7 @@ class Evaluation:
     items: Sequence[Item]
     examples: Sequence[Example]
     null_threshold: float | None = None
+    fixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,10 @@ class Predictor:
         return [predictions[at] for at in range(len(evaluations))]
 
     def _predicted(self, kind: Hashable, evaluations: list[Evaluation]) -> Iterator[Predictions]:
-        program, passes = self._program(kind, evaluations), self.passes
+        passes = self.passes
         sets = {id(each.items): (each.items, kind_of(each.task).num_terms) for each in evaluations}
         table = passes.table(list(sets.values()))
+        program = self._program(kind, evaluations, table)
         starts = dict(zip(sets, table.starts, strict=True))
         items = [starts[id(each.items)] + np.arange(len(each.items)) for each in evaluations]
         tickets = Tickets(
@@ -102,18 +106,19 @@ class Predictor:
         for evaluation, first, last in zip(evaluations, edges[:-1], edges[1:], strict=True):
             yield _predictions(evaluation, scores[first:last], math.fsum(losses[first:last]))
 
-    def _program(self, kind: Hashable, evaluations: list[Evaluation]) -> Program:
+    def _program(self, kind: Hashable, evaluations: list[Evaluation], table: ItemTable) -> Program:
         """That of the last time, with the values of now."""
         prompts, heads = [each.prompts for each in evaluations], [each.head for each in evaluations]
-        key = (kind, len(evaluations))
+        key = (kind, len(evaluations), id(table))
         if key in self._programs:
             self._programs[key].stacked.load(prompts, heads)
             return self._programs[key]
         stacked, backbone, task_kind = Stacked(prompts, heads), self.passes.backbone, kind_of(evaluations[0].task)
+        states = states_read(self.passes, stacked, table, fixed=evaluations[0].fixed)
 
         def body(batch: MicroBatch) -> tuple[Tensor, ...]:
             with torch.no_grad(), backbone.autocast():
-                scores = row_scores(batch, backbone.hidden(batch, stacked), stacked, dropout=False)
+                scores = row_scores(batch, states(batch), stacked)
                 of_items, given = item_scores(task_kind, batch, scores)
                 return of_items, item_losses(task_kind, batch, of_items, given)
 
@@ -124,7 +129,7 @@ class Predictor:
 
 def _kind(evaluation: Evaluation) -> Hashable:
     """Evaluations of which this is equal may share micro-batches."""
-    return (alike(evaluation.prompts, evaluation.head), evaluation.task.kind, _laid(evaluation.items))
+    return (alike(evaluation.prompts, evaluation.head), evaluation.task.kind, _laid(evaluation.items), evaluation.fixed)
 
 
 def _laid(items: Sequence[Item]) -> tuple[bool, ...]:

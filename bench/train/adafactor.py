@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from bench.model.rows import summed
-from bench.train.adamw import sent
+from bench.train.adamw import Scales
 
 if TYPE_CHECKING:
     from bench.train.optim import Segment
@@ -35,21 +35,25 @@ class Adafactor:
     def __init__(self, segments: Sequence[Segment], values: Tensor, gradients: Tensor) -> None:
         self._segments, self._values, self._gradients = segments, values, gradients
         self._moments = [_empty(segment.of(gradients)) for segment in segments]
+        self._scales = Scales(2 + len(segments), len(values), values.device)
 
-    def move(self, step: int, factors: Sequence[float], decays: Sequence[float]) -> None:
-        """Take a step, the first being 1, at each lane's learning rate times its factor."""
-        decay = 1 - step**-DECAY_EXPONENT
+    def prepare(self, step: int, factors: Sequence[float], decays: Sequence[float]) -> None:
+        """For a step, the first being 1, at each lane's learning rate times its factor."""
         rates = [
             [rate * factor for rate, factor in zip(segment.rates, factors, strict=True)] for segment in self._segments
         ]
-        scales = sent([[1 - share for share in decays], *rates], self._values.device)
-        for segment, moments, of_segment in zip(self._segments, self._moments, scales[1:], strict=True):
+        self._scales.send([[step**-DECAY_EXPONENT] * len(factors), [1 - decay for decay in decays], *rates])
+
+    def move(self) -> None:
+        """Take the step that was prepared."""
+        news, kept, *rates = self._scales.values
+        for segment, moments, of_segment in zip(self._segments, self._moments, rates, strict=True):
             gradients, values = segment.of(self._gradients), segment.of(self._values)
-            update = gradients * _inverse_root(moments, gradients.square().add_(EPSILON), decay)
             by_lane = (-1, *[1] * len(segment.shape))
+            update = gradients * _inverse_root(moments, gradients.square().add_(EPSILON), news.view(by_lane))
             rms = (summed(update.square().flatten(1)) / segment.shape.numel()).sqrt()
             update /= (rms / LARGEST_RMS).clamp(min=1.0).view(by_lane)
-            values.mul_(scales[0].view(by_lane)).sub_(update * of_segment.view(by_lane))
+            values.mul_(kept.view(by_lane)).sub_(update * of_segment.view(by_lane))
 
 
 def is_factored(shape: torch.Size) -> bool:
@@ -63,12 +67,12 @@ def _empty(gradients: Tensor) -> dict[str, Tensor]:
     return {"rows": torch.zeros_like(gradients[..., :1]), "columns": torch.zeros_like(gradients[..., :1, :])}
 
 
-def _inverse_root(moments: dict[str, Tensor], squares: Tensor, decay: float) -> Tensor:
-    """1/√v after this step's squared gradients have come into the moments."""
+def _inverse_root(moments: dict[str, Tensor], squares: Tensor, news: Tensor) -> Tensor:
+    """1/√v after this step's squared gradients have come into the moments, of which they are then the share `news`."""
     if "square" in moments:
-        return moments["square"].lerp_(squares, 1 - decay).rsqrt()
-    rows = moments["rows"].lerp_(_mean(squares, -1), 1 - decay)
-    columns = moments["columns"].lerp_(_mean(squares, -2), 1 - decay)
+        return moments["square"].lerp_(squares, news).rsqrt()
+    rows = moments["rows"].lerp_(_mean(squares, -1), news)
+    columns = moments["columns"].lerp_(_mean(squares, -2), news)
     inverse: Tensor = (rows / _mean(rows, -2)).rsqrt() * columns.rsqrt()
     return inverse
 

@@ -22,20 +22,25 @@ class AdamW:
         self._values, self._gradients = values, gradients
         self._mean, self._square = torch.zeros_like(values), torch.zeros_like(values)
         self._spans = _spans(segments, values.shape[1])
+        self._scales = Scales(1 + 2 * len(self._spans), len(values), values.device)
 
-    def move(self, step: int, factors: Sequence[float], decays: Sequence[float]) -> None:
-        """Take a step, the first being 1, at each lane's learning rate times its factor."""
+    def prepare(self, step: int, factors: Sequence[float], decays: Sequence[float]) -> None:
+        """For a step, the first being 1, at each lane's learning rate times its factor."""
+        scales = [[math.sqrt(1 - BETAS[1] ** step)] * len(factors)]
+        for _, _, base in self._spans:
+            rates = [rate * factor for rate, factor in zip(base, factors, strict=True)]
+            scales.append([1 - rate * decay for rate, decay in zip(rates, decays, strict=True)])
+            scales.append([-rate / (1 - BETAS[0] ** step) for rate in rates])
+        self._scales.send(scales)
+
+    def move(self) -> None:
+        """Take the step that was prepared."""
+        scales = self._scales.values[..., None]
         self._mean.lerp_(self._gradients, 1 - BETAS[0])
         self._square.mul_(BETAS[1]).addcmul_(self._gradients, self._gradients, value=1 - BETAS[1])
-        roots = self._square.sqrt().div_(math.sqrt(1 - BETAS[1] ** step)).add_(EPSILON)
-        for first, last, base in self._spans:
-            rates = [rate * factor for rate, factor in zip(base, factors, strict=True)]
-            kept = [1 - rate * decay for rate, decay in zip(rates, decays, strict=True)]
-            sizes = [-rate / (1 - BETAS[0] ** step) for rate in rates]
-            scales = sent([kept, sizes], self._values.device)
-            part = self._values[:, first:last]
-            part.mul_(scales[0][:, None])
-            part.add_(self._mean[:, first:last] / roots[:, first:last] * scales[1][:, None])
+        updates = self._mean / self._square.sqrt().div_(scales[0]).add_(EPSILON)
+        for at, (first, last, _) in enumerate(self._spans):
+            self._values[:, first:last].mul_(scales[1 + 2 * at]).add_(updates[:, first:last] * scales[2 + 2 * at])
 
 
 class FusedAdamW:
@@ -43,24 +48,42 @@ class FusedAdamW:
 
     def __init__(self, segments: Sequence[Segment], values: Tensor, gradients: Tensor) -> None:
         self._spans = _spans(segments, values.shape[1])
+        self._scales = Scales(len(self._spans), 1, values.device)
         groups = []
         for first, last, _ in self._spans:
             parameter = torch.nn.Parameter(values[0, first:last])
             parameter.grad = gradients[0, first:last]
             groups.append({"params": [parameter]})
-        self._optimizer = torch.optim.AdamW(groups, betas=BETAS, eps=EPSILON, fused=True)
+        self._on_gpu = values.device.type == "cuda"
+        self._optimizer = torch.optim.AdamW(groups, betas=BETAS, eps=EPSILON, fused=True, capturable=self._on_gpu)
+        for at, group in enumerate(self._optimizer.param_groups):
+            group["lr"] = self._scales.values[at, 0] if self._on_gpu else 0.0
 
-    def move(self, step: int, factors: Sequence[float], decays: Sequence[float]) -> None:
-        """Take a step, the first being 1, at the lane's learning rate times its factor."""
-        for group, (_, _, rates) in zip(self._optimizer.param_groups, self._spans, strict=True):
-            group["lr"], group["weight_decay"] = rates[0] * factors[0], decays[0]
+    def prepare(self, step: int, factors: Sequence[float], decays: Sequence[float]) -> None:
+        """For a step, the first being 1, at the lane's learning rate times its factor."""
+        rates = [[rates[0] * factors[0]] for _, _, rates in self._spans]
+        self._scales.send(rates)
+        for group, (rate,) in zip(self._optimizer.param_groups, rates, strict=True):
+            group["weight_decay"] = decays[0]
+            if not self._on_gpu:
+                group["lr"] = rate
+
+    def move(self) -> None:
+        """Take the step that was prepared."""
         self._optimizer.step()
 
 
-def sent(numbers: Sequence[Sequence[float]], device: torch.device) -> Tensor:
-    """A small matrix on the device, without waiting for it."""
-    matrix = torch.tensor(numbers)
-    return matrix.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else matrix.to(device)
+class Scales:
+    """Numbers of a step, (rows, lanes), on the device, where they stay from step to step."""
+
+    def __init__(self, rows: int, lanes: int, device: torch.device) -> None:
+        self.values = torch.zeros(rows, lanes, device=device)
+
+    def send(self, numbers: Sequence[Sequence[float]]) -> None:
+        """Without waiting for the device."""
+        matrix = torch.tensor(numbers)
+        on_gpu = self.values.device.type == "cuda"
+        self.values.copy_(matrix.pin_memory() if on_gpu else matrix, non_blocking=on_gpu)
 
 
 def _spans(segments: Sequence[Segment], width: int) -> list[tuple[int, int, tuple[float, ...]]]:

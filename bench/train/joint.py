@@ -61,7 +61,7 @@ class FirstStages:
             return None
         key = stage_key(resolved)
         if key not in self._known:
-            token_budget = self._options.tokens_for(backbone)
+            token_budget = self._options.tokens_for(resolved)
             with self._audience.loop([part.cell for part in stage_cells(resolved)]):
                 self._known[key] = first_stage(resolved, backbone, self._data, token_budget, self._audience.step)
         return self._known[key].start(resolved)

@@ -131,7 +131,8 @@ class Lane:
     def _evaluation(self, items: Sequence[Item], examples: Sequence[Example]) -> Evaluation:
         with torch.no_grad():
             prompts = self.attachment.prompts()
-        return Evaluation(self.task, prompts, self.head, items, examples, self.null_threshold)
+        fixed = not self.attachment.weights()
+        return Evaluation(self.task, prompts, self.head, items, examples, self.null_threshold, fixed)
 
     def note(self, predictions: Predictions) -> None:
         """Add a point to the curve; keep the weights when it is the best so far (the loss decides between equals)."""

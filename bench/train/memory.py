@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -35,10 +35,12 @@ def check_memory(
         if sizes is None:
             continue
         num_lanes = 1 if method.changes_weights else min(max_lanes, len(alike))
-        num_tokens = token_budget or default_token_budget(sizes.hidden, device)
-        work = work_of(
-            cell, method, _tokens(cell, method, model.positions, num_lanes, num_tokens, device), checkpointing, device
-        )
+        row_length = _row_length(cell, method, model.positions)
+        most = token_budget or default_token_budget(sizes.hidden, device)
+        most = _tokens(most, row_length, num_lanes * cell.budget.batch_size, device)
+        work = work_of(cell, method, most, checkpointing, device)
+        if token_budget is None:  # then micro-batches may be as small as one row
+            work = _halved(sizes, work, row_length, lambda need: need.total <= usable)
         if estimate(sizes, work).total > usable:
             raise UsageError(_refusal(model, cell, sizes, work, usable))
         if device.type != "cpu" and sizes.parameters * FLOAT > host:
@@ -67,18 +69,42 @@ def work_of(cell: Cell, method: Method, tokens: int, checkpointing: bool, device
     )  # fmt: skip
 
 
-def _tokens(
-    cell: Cell, method: Method, positions: int, num_lanes: int, token_budget: int, device: torch.device
-) -> int:  # fmt: skip
+def fitting_tokens(resolved: ResolvedCell, device: torch.device, checkpointing: bool) -> int:
+    """Tokens of a micro-batch where none were asked for, the model being loaded: the default, halved until activations
+    and what training takes fit the memory that is free.
+    """
+    cell, method = resolved.cell, resolved.method
+    model = find_model(cell.model_path)
+    sizes = model_sizes(model)
+    if sizes is None:
+        return default_token_budget(0, device)
+    free = available_bytes(device) * (1 - MARGIN)
+    work = work_of(cell, method, default_token_budget(sizes.hidden, device), checkpointing, device)
+    row_length = _row_length(cell, method, model.positions)
+    return _halved(sizes, work, row_length, lambda need: need.training + need.activations <= free).tokens
+
+
+def _halved(sizes: Sizes, work: Work, least: int, fits: Callable[[MemoryNeed], bool]) -> Work:
+    """The work in micro-batches that are halved until it fits, or a row is left."""
+    while work.tokens > least and not fits(estimate(sizes, work)):
+        work = replace(work, tokens=max(least, work.tokens // 2))
+    return work
+
+
+def _row_length(cell: Cell, method: Method, positions: int) -> int:
+    """Tokens of the longest row."""
+    length = cell.budget.max_length * (1 + method.demonstrations()) + method.slots().count
+    return min(length, positions or length)
+
+
+def _tokens(token_budget: int, row_length: int, num_rows: int, device: torch.device) -> int:
     """Tokens of the largest micro-batch: the token budget, or all the rows of a step if that is less.
 
-    Where cells share a GPU, micro-batches are filled up with empty rows (bench.data.cutting).
+    On a GPU micro-batches are filled up with empty rows (bench.data.cutting).
     """
-    row_length = cell.budget.max_length * (1 + method.demonstrations()) + method.slots().count
-    row_length = min(row_length, positions or row_length)
-    if device.type == "cuda" and not method.changes_weights:
+    if device.type == "cuda":
         return max(row_length, token_budget)
-    return max(row_length, min(token_budget, num_lanes * cell.budget.batch_size * row_length))
+    return max(row_length, min(token_budget, num_rows * row_length))
 
 
 def _refusal(model: ModelSource, cell: Cell, sizes: Sizes, work: Work, usable: int) -> str:

@@ -80,14 +80,8 @@ class Optimization:
         """Forget the last step's gradients, which stay where they are."""
         self.gradients.zero_()
 
-    @torch.no_grad()
-    def apply(self, active: Sequence[bool] | None = None) -> None:
-        """Clip the gradients, each lane's together, and step; lanes that are not active stay as they are."""
-        if self._alone:  # no company, and much memory
-            norms = torch.linalg.vector_norm(self.gradients, dim=1)
-        else:
-            norms = summed(self.gradients.square()).sqrt()
-        self.gradients *= (self._clips / (norms + TINY)).clamp(max=1.0)[:, None]
+    def prepare(self, active: Sequence[bool] | None = None) -> None:
+        """Before a step: how far it moves each lane; one that is not active stays as it is."""
         moving = [True] * len(self.lanes) if active is None else list(active)
         factors = [
             schedule_factor(lane.method, self.step, lane.num_steps) if moves else 0.0
@@ -95,7 +89,17 @@ class Optimization:
         ]
         decays = [decay if moves else 0.0 for decay, moves in zip(self._decays, moving, strict=True)]
         self.step += 1
-        self._optimizer.move(self.step, factors, decays)
+        self._optimizer.prepare(self.step, factors, decays)
+
+    @torch.no_grad()
+    def move(self) -> None:
+        """Clip the gradients, each lane's together, and take the step. Nothing here is of one step alone."""
+        if self._alone:  # no company, and much memory
+            norms = torch.linalg.vector_norm(self.gradients, dim=1)
+        else:
+            norms = summed(self.gradients.square()).sqrt()
+        self.gradients *= (self._clips / (norms + TINY)).clamp(max=1.0)[:, None]
+        self._optimizer.move()
 
 
 def schedule_factor(method: Method, step: int, num_steps: int) -> float:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.model.backbone import Backbone
-from bench.model.memory import default_token_budget
+from bench.resolved import ResolvedCell
+from bench.train.memory import fitting_tokens
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,6 @@ class Options:
     save_tuned: bool = True
     checkpointing: bool = False  # make activations again in the backward pass: less memory, more time
 
-    def tokens_for(self, backbone: Backbone) -> int:
-        """Tokens of a micro-batch."""
-        return self.token_budget or default_token_budget(backbone.geometry.hidden, backbone.device)
+    def tokens_for(self, resolved: ResolvedCell) -> int:
+        """Tokens of a micro-batch of cells like this one, their model being loaded."""
+        return self.token_budget or fitting_tokens(resolved, self.device, self.checkpointing)

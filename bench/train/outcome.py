@@ -27,6 +27,7 @@ class Loop:
     started: datetime
     num_lanes: int
     token_budget: int
+    halvings: int  # times that a micro-batch did not fit the memory
     peak_bytes: int
     overhead_seconds: float
 
@@ -55,7 +56,7 @@ def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loo
             backbone=backbone.geometry.parameters,
         ),
         costs=_costs(lane, loop),
-        provenance=provenance(device_name(backbone.device)) | _of_backbone(backbone, loop.token_budget),
+        provenance=provenance(device_name(backbone.device)) | _of_backbone(backbone, loop),
         started=loop.started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -96,13 +97,14 @@ def _costs(lane: Lane, loop: Loop) -> Costs:
     )
 
 
-def _of_backbone(backbone: Backbone, token_budget: int) -> dict[str, Any]:
+def _of_backbone(backbone: Backbone, loop: Loop) -> dict[str, Any]:
     """What the model is and has shown, and how its rows were cut, which changes how a number is rounded."""
     shown = {"proof": backbone.proof.record()} if backbone.proof else {}
     return {
         "layers": backbone.geometry.layers,
         "micro_batches": "fixed" if backbone.fixed_shapes else "own",
-        "token_budget": token_budget,
+        "token_budget": loop.token_budget,
+        "halvings": loop.halvings,
         "deterministic": backbone.deterministic,
         **shown,
     }

@@ -67,7 +67,7 @@ def prompt_losses(lane: Lane, prompts: Sequence[Prompts], items: Sequence[Item],
 
     def body(batch: MicroBatch) -> tuple[Tensor, ...]:
         with torch.no_grad(), backbone.autocast():
-            scores = row_scores(batch, backbone.hidden(batch, stacked), stacked, dropout=False)
+            scores = row_scores(batch, batch.gathered(backbone.hidden(batch, stacked)), stacked)
             return (item_losses(kind, batch, *item_scores(kind, batch, scores)),)
 
     program = Program(stacked, body, ("search", stacked.kind, lane.task.kind))

@@ -14,8 +14,12 @@ from torch import Tensor
 
 from bench.data.batches import MicroBatch
 from bench.data.cutting import Tickets
+from bench.data.table import Integers
+from bench.model.attachment import Attachment
+from bench.model.captured import Recorded
 from bench.model.heads import row_scores
 from bench.model.inner_dropout import RowDropout, row_dropout
+from bench.model.kept import states_read
 from bench.model.passes import Passes, Program
 from bench.model.prompts import Prompts
 from bench.model.rows import summed
@@ -28,12 +32,12 @@ from bench.train.optim import Moved, Optimization
 
 @dataclass(frozen=True)
 class Taken:
-    """A step that was taken, and what is known of it before its losses are read."""
+    """A step that was taken: all but its losses."""
 
     lanes: list[Lane]
-    losses: Tensor  # (lanes,), on the device
+    numbers: list[int]  # in the stack
     tokens: list[int]
-    passes: list[int]  # sequences
+    read: list[tuple[int, int]]  # tokens and sequences that went through the backbone for it
 
 
 def stack_kind(lane: Lane) -> Hashable:
@@ -74,45 +78,97 @@ class Stack:
         self._losses = torch.zeros(
             len(self.lanes) + 1, first.cell.budget.batch_size, device=passes.backbone.device
         )  # of each lane's items, in the batch's order
+        fixed = not self._drops_inside and not first.attachment.weights()
+        self._states = states_read(passes, self.stacked, self.table, fixed=fixed)
+        self._keeps = fixed and self.stacked.keeps_states and passes.kept[id(self.table)] is not None
+        self._ready = False
+        self._turning = Recorded(passes.graphs, self._turn)
         kind = ("train", self.stacked.kind, first.task.kind, self._drops_inside, self.stacked.drops)
         self._program = Program(
-            self.stacked, self._body, kind, trains=True, alone=bool(first.attachment.weights()), clear=self._clear
+            self.stacked, self._body, kind, alone=bool(first.attachment.weights()), clear=self._clear
         )
 
     def _prompts(self) -> list[Prompts]:
         return [lane.attachment.prompts() for lane in self.lanes]
 
     def step(self, active: Sequence[Lane]) -> Taken:
-        """The gradients of these lanes' next batches, where their tensors' `grad` is; `apply` moves the tensors."""
+        """The gradients of these lanes' next batches; `settle` and `apply`, or `turn` for both, are to follow."""
         numbers = [at for at, lane in enumerate(self.lanes) if any(lane is each for each in active)]
-        batches = {at: self.lanes[at].next_batch() for at in numbers}
-        tickets, terms = self._tickets(batches)
-        prompts = self._prompts()
-        self.stacked.load(prompts, self._heads)
-        model = self.passes.backbone.model
-        model.train(self.lanes[0].cell.budget.backbone_dropout)
+        tickets, terms = self._tickets({at: self.lanes[at].next_batch() for at in numbers})
+        if not self._ready:
+            self._begin()
+        model, drops = self.passes.backbone.model, self.lanes[0].cell.budget.backbone_dropout
+        if drops:
+            model.train()
         self.passes.run(self._program, self.table, tickets, terms)
-        model.eval()
-        losses = summed(self._losses[numbers])
-        self.stacked.carry(prompts, self._heads, numbers)
-        for place, at in enumerate(numbers):
-            penalty = self.lanes[at].attachment.penalty()
-            if penalty is not None:
-                penalty.backward()  # type: ignore[no-untyped-call]
-                losses[place] += penalty.detach()
+        if drops:
+            model.eval()
+        self._ready = False
         sizes = self.table.sizes
         lanes_items = [tickets.items[tickets.owners == at] for at in numbers]
         return Taken(
-            [self.lanes[at] for at in numbers], losses,
+            [self.lanes[at] for at in numbers],
+            numbers,
             [int(sizes.tokens[items].sum()) for items in lanes_items],
-            [int(sizes.rows[items].sum()) for items in lanes_items],
-        )  # fmt: skip
+            [self._through(at, items) for at, items in zip(numbers, lanes_items, strict=True)],
+        )
+
+    def _through(self, at: int, items: Integers) -> tuple[int, int]:
+        """Tokens and sequences through the backbone for a lane's step; of states that are kept all at first."""
+        lane, sizes = self.lanes[at], self.table.sizes
+        if self._keeps:
+            start = self._starts[id(lane.data.train)]
+            items = np.arange(start, start + (0 if lane.step else len(lane.data.train)))
+        return int(sizes.tokens[items].sum()), int(sizes.rows[items].sum())
+
+    def settle(self) -> Tensor:
+        """Take the gradients on to the lanes' tensors (their `grad`); returns each lane's loss (S,)."""
+        losses = summed(self._losses[:-1])
+        self.stacked.carry(self._prompts(), self._heads)
+        penalties = [lane.attachment.penalty() for lane in self.lanes]
+        for at, penalty in enumerate(penalties):
+            if penalty is not None:
+                penalty.backward()  # type: ignore[no-untyped-call]
+                losses[at] += penalty.detach()
+        return losses
 
     def apply(self, active: Sequence[Lane]) -> None:
         """The optimizer's step of these lanes."""
+        self._prepare(active)
+        assert self.optimization is not None, "a search takes its steps itself"
+        self.optimization.move()
+
+    def turn(self, active: Sequence[Lane]) -> Tensor:
+        """`settle` and `apply`, and the beginning of the next step, as one piece of work; returns the losses (S,)."""
+        self._prepare(active)
+        (losses,) = self._turning()
+        self._ready = True
+        return losses.clone()
+
+    @property
+    def turns(self) -> bool:
+        """Whether steps of these lanes are alike to the last: nobody looks in between, nor changes anything."""
+        alike = all(type(lane.attachment).after_step is Attachment.after_step for lane in self.lanes)
+        return alike and self.optimization is not None and len(self.optimization.lanes) == len(self.lanes)
+
+    def _prepare(self, active: Sequence[Lane]) -> None:
         assert self.optimization is not None, "a search takes its steps itself"
         moves = [any(lane is each for each in active) for lane in self.lanes]
-        self.optimization.apply(moves if len(self.optimization.lanes) == len(self.lanes) else None)
+        self.optimization.prepare(moves if len(self.optimization.lanes) == len(self.lanes) else None)
+
+    def _turn(self) -> tuple[Tensor]:
+        assert self.optimization is not None
+        losses = self.settle()
+        self.optimization.move()
+        self._begin()
+        return (losses,)
+
+    def _begin(self) -> None:
+        """What the micro-batches of a step find: the lanes' values as they are, and no gradients."""
+        with torch.no_grad():
+            self.stacked.load(self._prompts(), self._heads)
+        self._clear()
+        self._ready = True
 
     @property
     def slot_gradient(self) -> Tensor | None:
@@ -146,8 +202,8 @@ class Stack:
         with backbone.autocast():
             draws = RowDropout(batch, backbone.family.query_stream) if self._drops_inside else None
             with row_dropout(draws):
-                hidden = backbone.hidden(batch, self.stacked)
-            scores = row_scores(batch, hidden, self.stacked, dropout=True)
+                states = self._states(batch)
+            scores = row_scores(batch, states, self.stacked)
             losses = item_losses(self._kind, batch, *item_scores(self._kind, batch, scores)) / batch.terms
         shares = torch.where(batch.item_owners < len(self.lanes), losses, 0.0)
         shares.sum().backward()  # type: ignore[no-untyped-call]

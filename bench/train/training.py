@@ -11,6 +11,7 @@ import time
 from collections.abc import Hashable, Sequence
 
 import torch
+from torch import Tensor
 
 from bench.model.backbone import Backbone
 from bench.model.passes import Passes
@@ -36,7 +37,7 @@ class Training:
         self._optimization = optimization
         self._stacks: list[Stack] | None = None
         self.watches = Watches(backbone, lanes)
-        self._unread: list[Taken] = []
+        self._unread: list[tuple[Taken, Tensor]] = []
         self._since = time.perf_counter()
 
     def step(self, active: Sequence[Lane]) -> int:
@@ -69,10 +70,16 @@ class Training:
 
     def _step(self, stack: Stack, lanes: Sequence[Lane]) -> int:
         taken = stack.step(lanes)
-        self._unread.append(taken)
+        tokens = sum(taken.tokens)
+        if stack.turns and min(lane.step for lane in lanes) >= CHECK_AFTER:
+            self._unread.append((taken, stack.turn(lanes)))
+            for lane in lanes:
+                lane.step += 1
+            return tokens
+        self._unread.append((taken, stack.settle()))
         if lanes[0].searches:
             self.read()
-            return sum(taken.tokens) + search_step(lanes[0], stack.slot_gradient, self.passes)
+            return tokens + search_step(lanes[0], stack.slot_gradient, self.passes)
         for lane in lanes:
             self.watches.saw_gradients(lane)
         stack.apply(lanes)
@@ -80,7 +87,7 @@ class Training:
             lane.step += 1
             self.watches.saw_moves(lane)
             lane.attachment.after_step(stack.optimization.step if stack.optimization else lane.step)
-        return sum(taken.tokens)
+        return tokens
 
     def due(self, active: Sequence[Lane]) -> bool:
         """Whether the steps that were taken are to be read now."""
@@ -92,26 +99,27 @@ class Training:
         """Wait for the device, and tell the lanes of their steps since the last time."""
         if not self._unread:
             return
-        losses = torch.cat([taken.losses for taken in self._unread]).tolist()
+        all_losses = torch.cat([losses for _, losses in self._unread]).tolist()
         seconds = time.perf_counter() - self._since
-        all_tokens = sum(sum(taken.tokens) for taken in self._unread)
-        diverged: dict[int, int] = {}
-        for taken in self._unread:
-            of_step, losses = losses[: len(taken.lanes)], losses[len(taken.lanes) :]
-            for lane, loss, tokens, passes in zip(taken.lanes, of_step, taken.tokens, taken.passes, strict=True):
+        all_tokens = sum(sum(taken.tokens) for taken, _ in self._unread)
+        lost: dict[int, int] = {}  # by the id of a lane that diverged, the steps it took from then on
+        for taken, losses in self._unread:
+            of_stack, all_losses = all_losses[: len(losses)], all_losses[len(losses) :]
+            for lane, number, tokens, (through, passes) in zip(
+                taken.lanes, taken.numbers, taken.tokens, taken.read, strict=True
+            ):
                 lane.ledger.train_seconds += seconds * tokens / max(1, all_tokens)
-                if id(lane) in diverged:
-                    diverged[id(lane)] += 1
+                if id(lane) in lost:
+                    lost[id(lane)] += 1
                     continue
-                lane.ledger.tokens += tokens
+                lane.ledger.tokens += through
                 lane.ledger.forward_passes += passes
-                lane.saw_loss(loss)
-                if not math.isfinite(loss):
-                    diverged[id(lane)] = 1
+                lane.saw_loss(of_stack[number])
+                if not math.isfinite(of_stack[number]):
+                    lost[id(lane)] = 1
         for lane in self.lanes:
-            if id(lane) in diverged:
-                if not lane.searches:
-                    lane.step -= diverged[id(lane)]
+            if id(lane) in lost:
+                lane.step -= 0 if lane.searches else lost[id(lane)]
                 lane.fail("diverged", f"the loss was {lane.last_loss} at step {lane.step + 1}")
         self._unread.clear()
         self._since = time.perf_counter()
