@@ -157,6 +157,7 @@ def test_prompt_based_fine_tuning_trains_every_weight_through_the_language_model
     lane, twin = workshop.lane(cell, own), workshop.lane(cell, own)
     (stack,) = Training(own, [lane], 10_000).stacks
     stack.step([lane])
+    stack.settle()
     model = AutoModelForMaskedLM.from_pretrained(workshop.model).eval()
     items = [twin.data.train[number] for number in twin.next_batch()[0]]
     batch = collate(items, own.pad_id, own.device)

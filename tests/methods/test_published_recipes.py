@@ -86,7 +86,8 @@ def test_adamw_has_the_usual_betas_and_decays_every_tensor_that_trains():
         for mine, theirs in zip(own.parameters(), other.parameters(), strict=True):
             mine.grad.fill_(scale)
             theirs.grad = torch.full_like(theirs, scale)
-        optimization.apply()
+        optimization.prepare()
+        optimization.move()
         optimizer.step()
         for mine, theirs in zip(own.parameters(), other.parameters(), strict=True):
             torch.testing.assert_close(mine, theirs, atol=0, rtol=1e-7)
@@ -101,7 +102,8 @@ def test_the_gradients_of_all_that_trains_are_clipped_together_at_norm_1(worksho
     optimization = Optimization([Moved(lane.method, lane.attachment, [lane.head], lane.num_steps)])
     for tensor in tensors:
         tensor.grad.fill_(3.0)
-    optimization.apply()
+    optimization.prepare()
+    optimization.move()
     norm = torch.stack([tensor.grad.norm() for tensor in tensors]).norm()
     assert norm.item() == pytest.approx(1.0, abs=1e-4)
 

@@ -6,10 +6,15 @@ import pytest
 import torch
 from scipy.stats import binomtest, chisquare
 
-from bench.model.dropout import keep_mask, keep_places, row_keys
+from bench.model.dropout import keep_places, row_draws, row_keys
 from bench.seeds import derive
 
 ALL = (1 << 64) - 1
+
+
+def keep_mask(seeds: torch.Tensor, rate: float | torch.Tensor, shape: tuple[int, ...], stream: str = "", part: int = 0):
+    rates = rate if isinstance(rate, torch.Tensor) else torch.full((len(seeds),), rate, dtype=torch.float64)
+    return row_draws(seeds, rates, stream).multipliers(shape, part)
 
 
 def finalized(state: int) -> int:

@@ -51,7 +51,8 @@ def ours(start, found, rate, decay):
     optimizer = Adafactor([segment], values, gradients)
     for number, gradient in enumerate(found, start=1):
         segment.of(gradients)[1] = torch.tensor(gradient)
-        optimizer.move(number, [1.0, 1.0, 0.5], [0.5, decay, 0.0])
+        optimizer.prepare(number, [1.0, 1.0, 0.5], [0.5, decay, 0.0])
+        optimizer.move()
         yield segment.of(values)[1].double().numpy().copy()
 
 
@@ -108,7 +109,8 @@ def test_a_lane_moves_by_the_same_bits_alone_and_beside_others(shape):
         optimizer = Adafactor([segment], own, gradients)
         for number, found in enumerate(steps, start=1):
             gradients.copy_(found[lanes])
-            optimizer.move(number, [1.0 / (at + number) for at in lanes], [decays[at] for at in lanes])
+            optimizer.prepare(number, [1.0 / (at + number) for at in lanes], [decays[at] for at in lanes])
+            optimizer.move()
         return own
 
     together, turned = after([0, 1, 2]), after([2, 1, 0])

@@ -54,13 +54,13 @@ def test_a_tensor_the_optimizer_forgot_fails_by_name(workshop, forget):
 def test_a_frozen_weight_that_moves_fails_by_name(workshop, monkeypatch):
     def leak(_, backbone):
         weight = backbone.encoder.embeddings.LayerNorm.weight
-        apply = Optimization.apply
+        move = Optimization.move
 
-        def apply_and_leak(*given):
-            apply(*given)
+        def move_and_leak(optimization):
+            move(optimization)
             weight.data.mul_(1.0001)
 
-        monkeypatch.setattr(Optimization, "apply", apply_and_leak)
+        monkeypatch.setattr(Optimization, "move", move_and_leak)
 
     lane = lane_after(workshop, leak)
     assert lane.status == "failed"
