@@ -11,7 +11,7 @@ import torch
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.seeds import VARIED
-from bench.train.loop import Watches, take_step
+from bench.train.training import Training
 
 
 def seeds_of(cells: tuple[Cell, ...]) -> list[tuple[int, dict[str, int]]]:
@@ -55,11 +55,11 @@ def drawn(workshop: Any) -> Callable[[Cell], dict[str, Any]]:
 
     def of(cell: Cell) -> dict[str, Any]:
         lane = workshop.lane(cell, workshop.backbone())
-        tickets = lane.next_tickets(0)
+        numbers, seed = lane.next_batch()
         return {
             "init": torch.cat([value.detach().flatten() for value in lane.training_tensors().values()]).tolist(),
-            "order": [ticket.item.example for ticket in tickets],
-            "dropout": [ticket.seed for ticket in tickets],
+            "order": numbers,
+            "dropout": seed,
             "split": sorted(example.id for example in lane.data.selection_examples),
         }
 
@@ -96,13 +96,12 @@ def test_an_adapters_own_dropout_is_of_the_dropout_stream(workshop: Any) -> None
     for cell in (base, base.changed(streams={"order": 0}), dropout):
         backbone = workshop.backbone(frozen=False)
         lane = workshop.lane(cell, backbone)
-        take_step(backbone, [lane], 10_000, Watches(backbone, [lane]))
+        training = Training(backbone, [lane], 10_000)
+        training.step([lane])
+        training.read()
         losses.append(lane.last_loss)
     assert losses[0] == losses[1] != losses[2]
-    seeds = [
-        [ticket.seed for ticket in workshop.lane(cell, workshop.backbone(frozen=False)).next_tickets(0)]
-        for cell in (base, init, dropout)
-    ]
+    seeds = [workshop.lane(cell, workshop.backbone(frozen=False)).next_batch()[1] for cell in (base, init, dropout)]
     assert seeds[0] == seeds[1] != seeds[2]
 
 

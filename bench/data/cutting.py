@@ -125,13 +125,17 @@ class Buckets:
 
     def shape_of(self, length: int, fed: int, read: int, rows: int) -> Shape:
         """The fixed shape of an item of these sizes."""
-        padded = max(length, min(bucket(length, 32), self.positions or length * 2))
-        padded_fed = max(fed, min(bucket(fed, 8), self.positions or fed * 2)) if fed > FEW else fed
+        padded = self._padded(length, 32)
+        padded_fed = self._padded(fed, 8) if fed > FEW else fed
         width = rows if rows == 1 else bucket(rows, 2)
         longest = max(padded, padded_fed)
         count = next((rung for rung in (FIXED_ROWS, LADDER[0]) if rung * longest <= self.token_budget), 0)
         return Shape(max(count or max(1, self.token_budget // longest), rows), padded, padded_fed,
                      self._read(read, longest), width)  # fmt: skip
+
+    def _padded(self, length: int, least: int) -> int:
+        size = bucket(length, least)
+        return max(length, min(size, self.positions)) if self.positions else size
 
     def _read(self, read: int, longest: int) -> int:
         if read <= FEW:
@@ -163,10 +167,11 @@ class Buckets:
 
     def _most_rows(self, shape: Shape) -> int:
         longest = max(shape.length, shape.fed)
-        return max([rung for rung in LADDER if rung * longest <= self.token_budget], default=shape.rows)
+        rungs = [rung for rung in LADDER if rung * longest <= self.token_budget]
+        return max(rungs, default=max(1, self.token_budget // longest))
 
     def _chunks(self, sizes: ItemSizes, tickets: Tickets, chosen: Integers, over: Shape) -> Iterator[Cut]:
-        most = max(self._most_rows(over), int(sizes.rows[tickets.items[chosen]].max()))
+        most = self._most_rows(over)
         for cut in _filled(sizes, tickets, chosen, Shape(most, over.length, over.fed, over.read, over.width)):
             rows = int(sizes.rows[tickets.items[cut.chosen]].sum())
             yield Cut(cut.chosen, Shape(_rung(rows, most), over.length, over.fed, over.read, over.width))

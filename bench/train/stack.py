@@ -63,7 +63,7 @@ class Stack:
     def __init__(self, passes: Passes, lanes: Sequence[Lane], optimization: Optimization | None = None) -> None:
         self.passes, self.lanes = passes, list(lanes)
         first = self.lanes[0]
-        self.optimization = optimization
+        self.optimization, self._shares = optimization, optimization is not None
         if optimization is None and not first.searches:
             self.optimization = Optimization(
                 [Moved(lane.method, lane.attachment, [lane.head], lane.num_steps) for lane in self.lanes]
@@ -149,12 +149,12 @@ class Stack:
     def turns(self) -> bool:
         """Whether steps of these lanes are alike to the last: nobody looks in between, nor changes anything."""
         alike = all(type(lane.attachment).after_step is Attachment.after_step for lane in self.lanes)
-        return alike and self.optimization is not None and len(self.optimization.lanes) == len(self.lanes)
+        return alike and self.optimization is not None and not self._shares
 
     def _prepare(self, active: Sequence[Lane]) -> None:
         assert self.optimization is not None, "a search takes its steps itself"
         moves = [any(lane is each for each in active) for lane in self.lanes]
-        self.optimization.prepare(moves if len(self.optimization.lanes) == len(self.lanes) else None)
+        self.optimization.prepare(None if self._shares else moves)
 
     def _turn(self) -> tuple[Tensor]:
         assert self.optimization is not None

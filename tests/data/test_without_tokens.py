@@ -6,8 +6,7 @@ import pytest
 import torch
 from tokenizers import normalizers
 
-from bench.data.batches import ReadPositions
-from bench.data.cutting import Ticket
+from bench.data.batches import collate
 from bench.data.slots import Slots
 from bench.data.specials import Reader
 from bench.score.kind import kind_of
@@ -66,30 +65,28 @@ def test_every_row_has_a_position_and_reads_within_it(name, task, example, form,
 
 
 def scored(task, example, name="encoder"):
-    """The loss of an item that is alone in its micro-batch, with its gradient, and the answer."""
+    """The loss of an item that is alone in its micro-batch, with the gradients of its scores (B, K, C), and the answer."""
     known, reader = MODELS[name]
     (item,) = encoder(known, task, "plain", Slots(), 16, reader=reader)([example])
-    read = [len(row.read) for row in item.rows]
-    given = torch.randn(sum(read), task.columns, requires_grad=True)
-    none = torch.zeros(sum(read), dtype=torch.long)
-    reading = ReadPositions([Ticket(0, item)], none, none, none, read, [sum(read)])
-    scores, counts = item_scores(task, reading, given)
-    loss = item_losses(task, scores, counts, [item]).sum()
+    kind, batch = kind_of(task), collate([item], known.pad_token_id, torch.device("cpu"))
+    scored = torch.randn(*batch.read.shape, task.columns, requires_grad=True)
+    scores, given = item_scores(kind, batch, scored)
+    loss = item_losses(kind, batch, scores, given).sum()
     loss.backward()
-    return item, loss.item(), given.grad, kind_of(task).answer(task, example, [item], [scores.detach().numpy()])
+    return item, loss.item(), scored.grad, kind.answer(task, example, [item], [scores[given].detach().numpy()])
 
 
 @pytest.mark.parametrize("name", ["encoder", "decoder"])
 def test_a_sentence_without_tokens_costs_nothing_and_is_outside(name):
     item, loss, gradient, found = scored(TAGS, SENTENCE, name)
-    assert (loss, gradient.tolist(), num_terms(TAGS, item)) == (0.0, [], 0)
+    assert (loss, gradient.tolist(), num_terms(TAGS, item)) == (0.0, [[]], 0)
     assert (found.labels, found.probabilities) == ((1, 1), ())  # O
 
 
 def test_a_context_without_tokens_costs_nothing_and_is_answered_with_nothing():
     for task in (SPANS, ANSWERLESS):
         _, loss, gradient, found = scored(task, SPAN)
-        assert (loss, gradient.tolist(), found.text) == (0.0, [[0.0, 0.0]], "")
+        assert (loss, gradient.tolist(), found.text) == (0.0, [[[0.0, 0.0]]], "")
 
 
 def test_a_candidate_without_tokens_is_one_masked_filler():

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from bench.data.cutting import Ticket
+from bench.data.batches import collate
 from bench.data.examples import read_examples
 from bench.data.rows import Item, Row
 from bench.data.split import held_out
@@ -123,21 +123,22 @@ def test_equal_numbers_are_one_stratum_and_few_rows_are_enough():
 # --- the objective and the answer
 
 
+def losses_of(items, scores):
+    kind, batch = kind_of(STARS), collate(items, 0, torch.device("cpu"))
+    return item_losses(kind, batch, *item_scores(kind, batch, scores))
+
+
 def test_the_loss_of_an_item_is_the_squared_difference_in_the_label_s_unit():
-    scores = torch.tensor([[1.0], [2.5], [-1.0]])
-    losses = item_losses(STARS, scores, [1, 1, 1], [item(3.0), item(2.5), item(0.5)])
+    scores = torch.tensor([[[1.0]], [[2.5]], [[-1.0]]])
+    losses = losses_of([item(3.0), item(2.5), item(0.5)], scores)
     assert losses.tolist() == [4.0, 0.0, 2.25]
     assert losses.dtype == torch.float32
     assert num_terms(STARS, item(3.0)) == 1
 
 
 def test_the_loss_is_in_fp32_whatever_the_head_gives():
-    class Read:
-        per_item = (1,)
-        tickets = (Ticket(0, item(3.0)),)
-
-    scores, counts = item_scores(STARS, Read(), torch.tensor([[1.0]], dtype=torch.bfloat16))
-    assert (scores.dtype, [*counts]) == (torch.float32, [1])
+    (loss,) = losses_of([item(3.1)], torch.tensor([[[1.0]]], dtype=torch.bfloat16))
+    assert (loss.dtype, loss.item()) == (torch.float32, pytest.approx(4.41, rel=1e-6))
 
 
 def test_the_head_has_one_column_and_a_bias():

@@ -12,6 +12,7 @@ from torch import nn
 from bench.errors import UsageError
 from bench.registry import build, find_method
 from bench.train.loop import fit
+from bench.train.optim import Moved, schedule_factor
 
 SETTINGS = {"init_r": 4, "target_r": 2, "initial": 0.2, "final": 0.2}
 MODULES = 4  # PEFT's targets of a BERT, query and value, in each of 2 layers
@@ -65,24 +66,27 @@ def test_a_step_is_that_of_pefts_own_loop(workshop):
     other, other_backbone = lane_of(workshop, steps=3, dropout=0.0, initial=0.0, final=0.0)
     fit(backbone, [lane], 10_000)
     from bench.data.batches import collate
-    from bench.score.objective import item_losses, item_scores
 
     tuner = other.attachment._tuner[0]
+    groups = Moved(other.method, other.attachment, [other.head], 3).groups()
+    optimizer = torch.optim.AdamW([{"params": members, "lr": rate} for members, rate in groups],
+                                  weight_decay=other.method.weight_decay)  # fmt: skip
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule_factor(other.method, step, 3))
     for step in range(1, 4):
-        other.optimization.optimizer.zero_grad()
-        batch = collate(other.next_tickets(0), other_backbone.pad_id, other_backbone.device)
-        other.step += 1
-        reading = batch.read_by(0)
-        states = reading.of(batch.gathered(other_backbone.hidden(batch, [other.attachment.prompts()], [0.0])))
-        scores, counts = item_scores(other.task, reading, other.head(states, reading.tokens))
-        items = [ticket.item for ticket in reading.tickets]
-        loss = item_losses(other.task, scores, counts, items).sum() / len(batch.tickets)
+        optimizer.zero_grad()
+        items = [other.data.train[number] for number in other.next_batch()[0]]
+        batch = collate(items, other_backbone.pad_id, other_backbone.device)
+        states = other_backbone.encoder(
+            input_ids=batch.ids, attention_mask=batch.mask, token_type_ids=batch.types
+        ).last_hidden_state
+        scores = other.head.linear(states[:, 0])
+        loss = nn.functional.cross_entropy(scores, torch.tensor([item.targets[0] for item in items]))
         tuner.model.forward = lambda loss=loss: SimpleNamespace(loss=loss)
         tuner.forward().loss.backward()
         del tuner.model.forward
         nn.utils.clip_grad_norm_(other.training_tensors().values(), 1.0)
-        other.optimization.optimizer.step()
-        other.optimization.schedule.step()
+        optimizer.step()
+        schedule.step()
         tuner.update_and_allocate(step)
     for name, value in lane.training_tensors().items():
         torch.testing.assert_close(value, other.training_tensors()[name], msg=name)

@@ -12,14 +12,16 @@ from torch.nn.functional import cross_entropy
 
 from bench.errors import UsageError
 from bench.model.loading import load_backbone
+from bench.model.passes import Passes
 from bench.model.prompts import Prompts
 from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.registry import build, find_method
 from bench.request import RunRequest
 from bench.train import search
-from bench.train.loop import Watches, fit, take_step
+from bench.train.loop import fit
 from bench.train.search import prompt_losses
+from bench.train.training import Training
 from tests.conftest import WORDS, Workshop
 from tests.model.families import FAMILIES
 from tests.suites.layouts import LAYOUTS
@@ -67,16 +69,14 @@ def test_candidates_are_those_of_the_lowest_first_order_loss_of_a_plain_model(wo
     monkeypatch.setattr(
         lane.attachment, "propose", lambda gradient, generator: seen.append(gradient) or propose(gradient, generator)
     )
-    next_tickets = lane.next_tickets
-    batch = []
-    monkeypatch.setattr(lane, "next_tickets", lambda index: batch.extend(next_tickets(index)) or batch)
-    before = lane.attachment.ids.clone()
-    take_step(backbone, [lane], 300, Watches(backbone, [lane]))
+    (twin, _), before = lane_of(workshop, length=4, candidates=20), lane.attachment.ids.clone()
+    batch = [lane.data.train[number] for number in twin.next_batch()[0]]
+    Training(backbone, [lane], 300).step([lane])
 
     model = plain(workshop)
     table = model.get_input_embeddings().weight.detach()
     vectors = table[before].clone().requires_grad_()
-    plain_loss(model, [ticket.item for ticket in batch], before, vectors).backward()
+    plain_loss(model, batch, before, vectors).backward()
     torch.testing.assert_close(seen[0], vectors.grad, atol=1e-6, rtol=1e-4)
     for place in range(4):
         estimates = {
@@ -99,7 +99,8 @@ def test_a_candidates_loss_is_that_of_a_plain_model_which_reads_it_as_tokens(fam
     lane, backbone = lane_of(workshop)
     items, table = lane.data.train[:6], lane.attachment.table
     triggers = torch.tensor([[20, 30, 40], [21, 31, 41], [22, 22, 8]])
-    found = prompt_losses(lane, backbone, [Prompts(slots=table[ids]) for ids in triggers], items, 300)
+    prompts = [Prompts(slots=table[ids]) for ids in triggers]
+    found = prompt_losses(lane, prompts, items, Passes(backbone, 300))
     model = plain(workshop, words)
     expected = torch.stack([plain_loss(model, items, ids) for ids in triggers])
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
@@ -131,9 +132,9 @@ def test_a_step_over_all_rows_and_tokens_takes_the_best_token_there_is(workshop)
 def test_the_loss_over_all_rows_falls_and_never_rises(workshop):
     lane, backbone = lane_of(workshop, {"steps": 12, "batch_size": WHOLE, "evaluations": 1}, length=3, candidates=5)
     losses = []
-    watches = Watches(backbone, [lane])
+    training = Training(backbone, [lane], 4000)
     for _ in range(12):
-        take_step(backbone, [lane], 4000, watches)
+        training.step([lane])
         losses.append(lane.last_loss)
     assert all(later <= earlier + 1e-6 for earlier, later in pairwise(losses))
     assert losses[-1] < losses[0]
@@ -190,7 +191,7 @@ def test_every_pass_is_counted_for_a_search_and_for_others(workshop):
 def test_a_search_that_no_gradient_guides_fails(workshop):
     lane, backbone = lane_of(workshop)
     chosen = lane.head.chosen
-    lane.head.chosen = lambda logits, tokens: chosen(logits, tokens) * 0
+    lane.head.chosen = lambda *given: chosen(*given) * 0
     fit(backbone, [lane], 300)
     assert lane.status == "failed"
     assert lane.reason == "the prompts should be searched for by a gradient but had none in step 1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from bench.data.batches import collate
 from bench.errors import UsageError
 from bench.methods.parts.trigger_tokens import capitalised_tokens
 from bench.train.loop import fit
@@ -48,7 +49,8 @@ def test_searched_label_words_score_by_the_sum_of_their_probabilities(workshop):
     hidden = model.bert(ids).last_hidden_state[0, row.read]
     probabilities = model(ids).logits[0, row.read].softmax(-1)[0]
     expected = torch.stack([probabilities[each].sum() for each in words])
-    found = lane.head(hidden, torch.zeros(1))[0]
+    batch = collate([item], backbone.pad_id, backbone.device)
+    found = lane.head.scores(hidden[None], batch, {"words": words[None]})[0, 0]
     torch.testing.assert_close(found.softmax(-1), expected / expected.sum(), atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(lane.head.states(hidden), model.cls.predictions.transform(hidden))
 

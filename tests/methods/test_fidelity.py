@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from bench.data.batches import collate
-from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.model.loading import load_backbone
 from bench.model.prompts import Prompts
 from bench.model.source import find_model
+from bench.model.stacked import Stacked
 from bench.registry import build, find_method, find_suite
 from tests.model.families import FAMILIES
 
@@ -34,7 +34,7 @@ def backbone(folder):
 
 def batch_of(backbone):
     items = [Item(0, (Row(ids, [0] * len(ids), [], [0]),), [0], [0], False) for ids in ROWS]
-    return collate([Ticket(0, item) for item in items], backbone.pad_id, backbone.device)
+    return collate(items, backbone.pad_id, backbone.device)
 
 
 @torch.no_grad()
@@ -44,7 +44,7 @@ def ours(backbone, method, **settings):
     attachment = build(find_method(method), {"length": LENGTH, **settings}).attach(backbone, RTE)
     nn.init.normal_(attachment.vectors)  # larger than trained from the start, so that it weighs in attention
     batch = batch_of(backbone)
-    hidden = backbone.hidden(batch, [attachment.prompts()], [0.0])
+    hidden = backbone.hidden(batch, Stacked([attachment.prompts()]))
     return attachment, hidden[batch.mask.bool()]
 
 
@@ -150,21 +150,23 @@ def test_prompt_based_fine_tuning_trains_every_weight_through_the_language_model
     """A step's gradients are those of the cross-entropy over label words at [MASK], by the model class itself."""
     from transformers import AutoModelForMaskedLM
 
-    from bench.train.loop import Watches, take_step
+    from bench.train.training import Training
 
-    settings = {"finetune": {"head": "verbalizer", "clip": 1e9}}
-    (cell,) = workshop.cells("finetune", settings=settings)
+    (cell,) = workshop.cells("finetune", settings={"finetune": {"head": "verbalizer"}})
     own = workshop.backbone(frozen=False)
     lane, twin = workshop.lane(cell, own), workshop.lane(cell, own)
-    take_step(own, [lane], 10_000, Watches(own, [lane]))
+    (stack,) = Training(own, [lane], 10_000).stacks
+    stack.step([lane])
+    stack.settle()
     model = AutoModelForMaskedLM.from_pretrained(workshop.model).eval()
-    batch = collate(twin.next_tickets(0), own.pad_id, own.device)
+    items = [twin.data.train[number] for number in twin.next_batch()[0]]
+    batch = collate(items, own.pad_id, own.device)
     logits = model(input_ids=batch.ids, attention_mask=batch.mask, token_type_ids=batch.types).logits
-    rows = range(len(batch.rows))
+    rows = [item.rows[0] for item in items]
     words = own.tokenizer.convert_tokens_to_ids([RTE.words[name] for name in RTE.classes])
-    scores = logits[rows, [row.read[0] for row in batch.rows]][:, words]
-    assert all(row.ids[row.read[0]] == own.tokenizer.mask_token_id for row in batch.rows)
-    labels = torch.tensor([ticket.item.targets[0] for ticket in batch.tickets])
+    scores = logits[range(len(rows)), [row.read[0] for row in rows]][:, words]
+    assert all(row.ids[row.read[0]] == own.tokenizer.mask_token_id for row in rows)
+    labels = torch.tensor([item.targets[0] for item in items])
     nn.functional.cross_entropy(scores, labels).backward()
     trained = lane.training_tensors()
     assert {f"backbone.{name}" for name, _ in model.named_parameters()} == set(trained)
@@ -179,7 +181,7 @@ def test_no_prompts_is_the_plain_model(backbone, folder):
     model = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
     with torch.no_grad():
         plain = model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
-        found = backbone.hidden(batch, [Prompts()], [0.0])
+        found = backbone.hidden(batch, Stacked([Prompts()]))
     torch.testing.assert_close(found[batch.mask.bool()], plain[batch.mask.bool()], atol=1e-5, rtol=0)
 
 
@@ -216,6 +218,6 @@ def test_prompt_tuning_on_t5_equals_pefts_in_the_encoder_and_at_the_first_decode
 def _with_slots(backbone, attachment, texts, fed, scale=1.0):
     slots = list(range(LENGTH))
     rows = [Row([0] * LENGTH + ids, [0] * (LENGTH + len(ids)), slots, [0], [], fed) for ids in texts]
-    tickets = [Ticket(0, Item(0, (row,), [0], [0], False)) for row in rows]
+    items = [Item(0, (row,), [0], [0], False) for row in rows]
     prompts = Prompts(slots=attachment.prompts().slots * scale)
-    return backbone.hidden(collate(tickets, backbone.pad_id, backbone.device), [prompts], [0.0])
+    return backbone.hidden(collate(items, backbone.pad_id, backbone.device), Stacked([prompts]))

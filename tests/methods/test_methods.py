@@ -8,7 +8,9 @@ from pydantic import ValidationError
 
 from bench.errors import UsageError
 from bench.model.source import find_model
+from bench.model.stacked import Stacked
 from bench.registry import build, find_method, find_suite
+from bench.train.optim import Moved
 
 RTE = find_suite("superglue").task("rte")
 HIDDEN, LAYERS, VOCABULARY = 32, 2, 74  # of the tiny BERT
@@ -56,7 +58,7 @@ def test_ptv2_lays_keys_and_values_as_the_reference_view_does(backbone):
 
 def test_ptv2_offsets_positions_by_its_length_only_when_asked(backbone):
     plain, offset = (attach(backbone, "ptv2", length=5, offset_positions=on) for on in (False, True))
-    assert (plain.prompts().offset, offset.prompts().offset, offset.prompts().leaves().offset) == (0, 5, 5)
+    assert (plain.prompts().offset, offset.prompts().offset, Stacked([offset.prompts()]).offset) == (0, 5, 5)
     torch.testing.assert_close(plain.prompts().prefixes, offset.prompts().prefixes)
     offset.restore(offset.stored())
     assert offset.prompts().offset == 5
@@ -194,7 +196,8 @@ def test_ptuning_v1_encodes_with_a_two_layer_bilstm_or_an_mlp(backbone):
 def test_ptuning_v1_may_tune_the_backbone_at_its_own_rate(workshop):
     (cell,) = workshop.cells("ptuning_v1", settings={"ptuning_v1": {"tune_backbone": True}})
     lane = workshop.lane(cell, workshop.backbone(frozen=False))
-    assert [group["lr"] for group in lane.optimization.optimizer.param_groups] == [1e-4, 1e-5]
+    groups = Moved(lane.method, lane.attachment, [lane.head], lane.num_steps).groups()
+    assert [rate for _, rate in groups] == [1e-4, 1e-5]
     names = set(lane.training_tensors())
     assert {"attachment.slots.vectors", "backbone.bert.embeddings.word_embeddings.weight"} <= names
     assert any(name.startswith("backbone.cls") for name in names)

@@ -133,22 +133,15 @@ def test_a_run_trains_a_shared_stage_once_and_cells_come_to_the_same_as_alone(wo
 
 def test_every_batch_is_of_one_data_set_drawn_in_proportion_to_its_rows(workshop, monkeypatch):
     seen = []
-    next_tickets = Lane.next_tickets
 
-    def noted(lane, index):
-        tickets = next_tickets(lane, index)
-        seen.append((lane.task.name, len(tickets)))
-        return tickets
-
-    monkeypatch.setattr(Lane, "next_tickets", noted)
-    monkeypatch.setattr("bench.train.joint.take_step", lambda backbone, lanes, *_: counted(lanes[0]))
-
-    def counted(lane):
-        lane.next_tickets(0)
+    def counted(_, lanes):
+        (lane,) = lanes
+        seen.append((lane.task.name, len(lane.next_batch()[0])))
         lane.step += 1
-        return [0]
+        return 0
 
-    monkeypatch.setattr("bench.train.joint.Watches.check", lambda *_: None)
+    monkeypatch.setattr("bench.train.joint.Training.step", counted)
+    monkeypatch.setattr("bench.train.watches.Watches.check", lambda *_: None)
     settings = {"mpt2": {"tasks": "cb,rte", "joint_steps": 400}}
     (cell,) = workshop.cells("mpt2", settings=settings, budget={"batch_size": 4})
     start = trained_stage(cell, workshop.backbone())

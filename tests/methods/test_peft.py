@@ -10,9 +10,9 @@ import torch
 from pydantic import ValidationError
 
 from bench.data.batches import collate
-from bench.data.cutting import Ticket
 from bench.errors import UsageError
 from bench.model.prompts import Prompts
+from bench.model.stacked import Stacked
 from bench.plan.cells import plan
 from bench.registry import build, find_method, find_suite
 from bench.request import RunRequest
@@ -42,7 +42,7 @@ def test_lora_gives_the_logits_of_pefts_own_model_with_the_same_weights(workshop
     lane = workshop.lane(cell, backbone)
     for weight in lane.attachment.weights().values():
         torch.nn.init.normal_(weight, std=0.3)
-    batch = collate([Ticket(0, item) for item in lane.data.scored], backbone.pad_id, backbone.device)
+    batch = collate(lane.data.scored, backbone.pad_id, backbone.device)
     model = AutoModelForMaskedLM.from_pretrained(workshop.model)
     inputs = {"input_ids": batch.ids, "attention_mask": batch.mask.long(), "token_type_ids": batch.types}
     plain = model.eval()(**inputs).logits
@@ -51,7 +51,7 @@ def test_lora_gives_the_logits_of_pefts_own_model_with_the_same_weights(workshop
     assert theirs.load_state_dict(given, strict=False).unexpected_keys == []
     with torch.no_grad():
         expected = theirs(**inputs).logits[batch.mask.bool()]
-        found = backbone.lm_logits(backbone.hidden(batch, [Prompts()], [0.0])[batch.mask.bool()])
+        found = backbone.lm_logits(backbone.hidden(batch, Stacked([Prompts()]))[batch.mask.bool()])
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
     assert (expected - plain[batch.mask.bool()]).abs().max() > 0.01
 
@@ -120,9 +120,9 @@ def test_other_types_train_and_are_restored_bit_for_bit(workshop, config):
     fresh = workshop.backbone(frozen=False)
     again = workshop.lane(cell.model_copy(update={"seed": 9}), fresh)
     again.attachment.restore(lane.stored())
-    batch = collate([Ticket(0, item) for item in lane.data.scored], backbone.pad_id, backbone.device)
+    batch = collate(lane.data.scored, backbone.pad_id, backbone.device)
     with torch.no_grad():
-        found = [each.hidden(batch, [Prompts()], [0.0]) for each in (backbone, fresh)]
+        found = [each.hidden(batch, Stacked([Prompts()])) for each in (backbone, fresh)]
     assert torch.equal(*found)
 
 
@@ -135,10 +135,10 @@ def test_an_adapters_dropout_acts_in_training_only_and_equal_cells_stay_equal(wo
         fit(backbone, [lane], 10_000)
         torch.rand(3)  # whatever else draws from torch's generator must not matter
         kept.append(lane.stored())
-        batch = collate([Ticket(0, item) for item in lane.data.scored], backbone.pad_id, backbone.device)
+        batch = collate(lane.data.scored, backbone.pad_id, backbone.device)
         with torch.no_grad():
             lane.attachment.prompts()
-            first, second = (backbone.hidden(batch, [Prompts()], [0.0]) for _ in range(2))
+            first, second = (backbone.hidden(batch, Stacked([Prompts()])) for _ in range(2))
         assert torch.equal(first, second)
     assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
     assert any(not torch.equal(kept[0][name], kept[2][name]) for name in kept[0])

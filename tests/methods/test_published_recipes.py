@@ -12,16 +12,17 @@ import torch
 from torch import nn
 
 from bench.data.batches import collate
-from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.model.attachment import Attachment
 from bench.model.heads import LinearHead
 from bench.model.loading import load_backbone
 from bench.model.prompts import Prompts
 from bench.model.source import find_model
+from bench.model.stacked import Stacked
 from bench.registry import build, find_method, find_suite, methods
-from bench.train.loop import Watches, take_step
-from bench.train.optim import build_optimizer, build_schedule
+from bench.train.adamw import AdamW
+from bench.train.optim import Moved, Optimization, schedule_factor
+from bench.train.training import Training
 from tests.model.families import FAMILIES
 
 ROOT = Path(__file__).parents[2]
@@ -65,34 +66,44 @@ def test_trials_try_the_rates_of_the_recipe(name):
 
 @pytest.mark.parametrize("warmup", [0.0, 0.1])
 def test_the_rate_rises_over_the_warm_up_and_falls_in_a_line_to_nothing(warmup):
-    method = build(find_method("ptv2"), {"warmup": warmup, "learning_rate": 1.0})
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule, rates = build_schedule(method, optimizer, 20), []
-    for _ in range(20):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
+    method = build(find_method("ptv2"), {"warmup": warmup})
+    rates = [schedule_factor(method, step, 20) for step in range(20)]
     rising = round(20 * warmup)
     expected = [at / rising for at in range(rising)] + [(20 - at) / (20 - rising) for at in range(rising, 20)]
     assert rates == pytest.approx(expected)
 
 
 def test_adamw_has_the_usual_betas_and_decays_every_tensor_that_trains():
-    own = nn.LayerNorm(3)
-    optimizer = build_optimizer(build(find_method("finetune"), {}), Attachment(), own)
-    assert isinstance(optimizer, torch.optim.AdamW)
-    (group,) = optimizer.param_groups
-    assert (group["betas"], group["eps"], group["weight_decay"]) == ((0.9, 0.999), 1e-8, 0.01)
-    assert {id(each) for each in group["params"]} == {id(own.weight), id(own.bias)}
+    """Of gradients that are 0 a step leaves the decay alone: the rate times a hundredth of every tensor."""
+    own, other = nn.LayerNorm(3), nn.LayerNorm(3)
+    nn.init.constant_(own.bias, 2.0)
+    other.load_state_dict(own.state_dict())
+    optimizer = torch.optim.AdamW(other.parameters(), lr=2e-5, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
+    method = build(find_method("finetune"), {"warmup": 0.0, "schedule": "constant"})
+    optimization = Optimization([Moved(method, Attachment(), [own], 10)])
+    assert isinstance(optimization._optimizer, AdamW)
+    for scale in (0.0, 1e-3, 2e-8):
+        for mine, theirs in zip(own.parameters(), other.parameters(), strict=True):
+            mine.grad.fill_(scale)
+            theirs.grad = torch.full_like(theirs, scale)
+        optimization.prepare()
+        optimization.move()
+        optimizer.step()
+        for mine, theirs in zip(own.parameters(), other.parameters(), strict=True):
+            torch.testing.assert_close(mine, theirs, atol=0, rtol=1e-7)
+        if not scale:
+            assert own.bias.tolist() == pytest.approx([2.0 * (1 - 2e-5 * 0.01)] * 3, rel=1e-7)
 
 
 def test_the_gradients_of_all_that_trains_are_clipped_together_at_norm_1(workshop):
     (cell,) = workshop.cells("ptv2")
     lane = workshop.lane(cell, workshop.backbone())
     tensors = list(lane.training_tensors().values())
+    optimization = Optimization([Moved(lane.method, lane.attachment, [lane.head], lane.num_steps)])
     for tensor in tensors:
-        tensor.grad = torch.full_like(tensor, 3.0)
-    lane.apply()
+        tensor.grad.fill_(3.0)
+    optimization.prepare()
+    optimization.move()
     norm = torch.stack([tensor.grad.norm() for tensor in tensors]).norm()
     assert norm.item() == pytest.approx(1.0, abs=1e-4)
 
@@ -130,7 +141,9 @@ def first_loss(workshop, method, dropout, backbone_dropout):
     )
     backbone = workshop.backbone()
     lane = workshop.lane(cell, backbone)
-    take_step(backbone, [lane], 10_000, Watches(backbone, [lane]))
+    training = Training(backbone, [lane], 10_000)
+    training.step([lane])
+    training.read()
     return lane.last_loss
 
 
@@ -140,14 +153,15 @@ def test_the_backbones_own_dropout_is_off_unless_the_budget_turns_it_on(workshop
     (cell,) = workshop.cells("linear_probe", settings={"linear_probe": {"dropout": 0.0}})
     backbone = workshop.backbone()
     lane = workshop.lane(cell, backbone)
-    batch = collate(lane.next_tickets(0), backbone.pad_id, backbone.device)
+    items = [lane.data.train[number] for number in lane.next_batch()[0]]
+    batch = collate(items, backbone.pad_id, backbone.device)
     with torch.no_grad():
         states = (
             backbone.model.eval()
             .bert(input_ids=batch.ids, attention_mask=batch.mask.long(), token_type_ids=batch.types)
             .last_hidden_state[:, 0]
         )
-        targets = torch.tensor([ticket.item.targets[0] for ticket in batch.tickets])
+        targets = torch.tensor([item.targets[0] for item in items])
         expected = nn.functional.cross_entropy(lane.head.linear(states), targets)
     assert plain == pytest.approx(float(expected), abs=1e-5)
     assert abs(first_loss(workshop, "linear_probe", 0.0, True) - plain) > 1e-4
@@ -172,7 +186,7 @@ def test_a_prefix_stays_visible_beyond_a_sliding_window(tmp_path):
     @torch.no_grad()
     def states(ids, prompts):
         item = Item(0, (Row(ids, [0] * len(ids), [], [0]),), [0], [0], False)
-        return backbone.hidden(collate([Ticket(0, item)], backbone.pad_id, backbone.device), [prompts], [0.0])[0]
+        return backbone.hidden(collate([item], backbone.pad_id, backbone.device), Stacked([prompts]))[0]
 
     ids = list(range(20, 50))
     vectors = torch.randn(1, 2, shape.kv_heads, 3, shape.head_size, generator=torch.Generator().manual_seed(0))

@@ -16,7 +16,7 @@ from bench.check.methods import CHECKS, settings_are_possible
 from bench.check.rig import Rig
 from bench.errors import UsageError
 from bench.registry import build, find_method, load_plugin
-from bench.train.optim import build_optimizer
+from bench.train.optim import Moved
 
 PLUGIN = Path(__file__).parent.parent / "plugins/residual_prompts.py"
 NAME = "residual_prompts"
@@ -74,12 +74,12 @@ def test_what_is_stored_are_vectors_plus_the_mlp_of_them(workshop):
 )
 def test_each_part_has_its_learning_rate_and_is_moved_once(workshop, settings, rates):
     method, attachment, head = attached(workshop, **settings)
-    optimizer = build_optimizer(method, attachment, head)
-    rate_of = {id(tensor): group["lr"] for group in optimizer.param_groups for tensor in group["params"]}
+    groups = Moved(method, attachment, [head], 6).groups()
+    rate_of = {id(tensor): rate for members, rate in groups for tensor in members}
     assert {name: rate_of[id(tensor)] for name, tensor in attachment.named_parameters()} == {
         name: rates[name.partition(".")[0]] for name, _ in attachment.named_parameters()
     }
-    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(attachment.parameters()))
+    assert sum(len(members) for members, _ in groups) == len(list(attachment.parameters()))
 
 
 def test_prompts_beside_weights_keep_a_learning_rate_of_their_own(workshop):
@@ -90,8 +90,7 @@ def test_prompts_beside_weights_keep_a_learning_rate_of_their_own(workshop):
     lane = workshop.lane(cell, backbone)
     prompts = SlotPrompts(torch.randn(4, 32), nn.Linear(32, 32), 0.5)
     both = Weights(backbone, lane.task, True, slots=prompts, learning_rate=0.25)
-    groups = build_optimizer(lane.method, both, nn.Identity()).param_groups
-    counts = {group["lr"]: len(group["params"]) for group in groups}
+    counts = {rate: len(members) for members, rate in Moved(lane.method, both, [nn.Identity()], 6).groups()}
     assert counts == {lane.method.learning_rate: 1, 0.5: 2, 0.25: len(both.weights())}
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from bench.data.batches import collate
-from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.model.prompts import Prompts
+from bench.model.stacked import Stacked
 
 EXACT = {"atol": 1e-5, "rtol": 0}
 
@@ -20,10 +20,9 @@ def row(ids: list[int], slots: tuple[int, ...] = ()) -> Item:
 def hidden(backbone, rows, prompts=None, lanes=None, rates=None, seeds=None):
     lanes = lanes or [0] * len(rows)
     prompts = prompts or [Prompts()]
-    tickets = [Ticket(lane, one, seed) for lane, one, seed in zip(lanes, rows, seeds or [0] * len(rows), strict=True)]
-    batch = collate(tickets, backbone.pad_id, backbone.device)
-    with torch.no_grad():
-        return backbone.hidden(batch, prompts, rates or [0.0] * len(prompts))
+    batch = collate(rows, backbone.pad_id, backbone.device, lanes, seeds or ())
+    with torch.set_grad_enabled(rates is not None):  # in training alone something is dropped out
+        return backbone.hidden(batch, Stacked(prompts, rates=rates or ())).detach()
 
 
 def prefix(backbone, length: int, seed: int = 0, layers: tuple[int, ...] = (0, 1)) -> Prompts:
@@ -104,13 +103,14 @@ def test_lanes_with_prefixes_of_one_shape_change_nothing(backbone):
         torch.testing.assert_close(together[place : place + 1, : alone.shape[1]], alone, **EXACT)
 
 
-def test_lanes_with_and_without_slots_change_nothing(backbone):
-    prompts = [Prompts(slots=torch.randn(2, backbone.geometry.hidden)), Prompts()]
-    rows = [row([0, 0, 2, 20, 21, 3], (0, 1)), row([2, 20, 21, 3])]
-    together = hidden(backbone, rows, prompts, lanes=[0, 1])
-    for place, lane in enumerate((0, 1)):
-        alone = hidden(backbone, [rows[lane]], [prompts[lane]])
+def test_lanes_with_slots_change_nothing_and_rows_without_any_beside_them(backbone):
+    prompts = [Prompts(slots=torch.randn(2, backbone.geometry.hidden)) for _ in range(2)]
+    rows = [row([0, 0, 2, 20, 21, 3], (0, 1)), row([2, 20, 0, 21, 3, 0, 7], (5, 2)), row([2, 20, 21, 3])]
+    together = hidden(backbone, rows, prompts, lanes=[0, 1, 1])
+    for place, lane in enumerate((0, 1, 1)):
+        alone = hidden(backbone, [rows[place]], [prompts[lane]])
         torch.testing.assert_close(together[place : place + 1, : alone.shape[1]], alone, **EXACT)
+    assert torch.equal(hidden(backbone, rows[2:], [prompts[0]]), hidden(backbone, rows[2:]))
 
 
 @pytest.mark.parametrize(("length", "layers"), [(4, (0, 1)), (3, (1,)), (0, ())])
@@ -118,6 +118,12 @@ def test_rows_with_prefixes_of_other_shapes_do_not_meet(backbone, length, layers
     other = prefix(backbone, length, layers=layers) if length else Prompts()
     with pytest.raises(ValueError, match="one shape"):
         hidden(backbone, [row([2, 20, 3])] * 2, [prefix(backbone, 3), other], lanes=[0, 1])
+
+
+def test_lanes_with_and_without_slots_do_not_meet(backbone):
+    prompts = [Prompts(slots=torch.randn(2, backbone.geometry.hidden)), Prompts()]
+    with pytest.raises(ValueError, match="one shape"):
+        hidden(backbone, [row([0, 0, 2, 3], (0, 1)), row([2, 20, 3])], prompts, lanes=[0, 1])
 
 
 def test_dropout_of_a_row_depends_on_its_seed_alone(backbone):

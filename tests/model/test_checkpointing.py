@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 
 from bench.model.loading import load_backbone
 from bench.model.source import find_model
-from bench.train.loop import Watches, fit, take_step
+from bench.train.loop import fit
+from bench.train.training import Training
 from tests.model.families import FAMILIES
 
 CPU = torch.device("cpu")
@@ -45,9 +46,10 @@ def gradients(workshop, method, checkpointing, precision="fp32", **grid):
     backbone = load(workshop, method != "finetune", checkpointing, precision)
     lane = workshop.lane(cell, backbone)
     kept = Kept(backbone)
-    lane.apply = lambda: None
+    (stack,) = Training(backbone, [lane], 10_000).stacks
     with torch.autograd.graph.saved_tensors_hooks(kept.pack, lambda tensor: tensor):
-        take_step(backbone, [lane], 10_000, Watches(backbone, [lane]))
+        stack.step([lane])
+        stack.settle()
     return {name: tensor.grad for name, tensor in lane.training_tensors().items()}, kept
 
 
@@ -87,9 +89,9 @@ def test_whole_runs_end_in_the_same_weights(workshop):
 def test_every_family_has_its_gradients(family, tmp_path):
     """The prefixes' own gradients, which reach the layers through a context that is gone in the backward pass."""
     from bench.data.batches import collate
-    from bench.data.cutting import Ticket
     from bench.data.rows import Item, Row
     from bench.model.prompts import Prompts
+    from bench.model.stacked import Stacked
 
     found, runs = [], []
     folder = FAMILIES[family](tmp_path / family)
@@ -106,9 +108,10 @@ def test_every_family_has_its_gradients(family, tmp_path):
         fed = [] if backbone.decoder is None else [0, 20]
         texts = ([2, 20, 3], [2, 20, 21, 3])
         items = [Item(0, (Row(ids, [0] * len(ids), [], [0], [], fed),), [0], [0], False) for ids in texts]
-        batch = collate([Ticket(0, item, 0) for item in items], backbone.pad_id, CPU)
-        hidden = backbone.hidden(batch, [Prompts(prefixes=values, layers=tuple(range(g.layers)))], [0.0])
-        hidden.square().sum().backward()
+        prompts = [Prompts(prefixes=values, layers=tuple(range(g.layers)))]
+        stacked = Stacked(prompts, trains=True)
+        backbone.hidden(collate(items, backbone.pad_id, CPU), stacked).square().sum().backward()
+        stacked.carry(prompts, [])
         found.append(values.grad)
         runs.append(len(calls))
     assert torch.equal(*found)

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from bench.data.batches import collate
-from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.errors import UsageError
 from bench.model import attention
@@ -15,6 +14,7 @@ from bench.model.loading import load_backbone
 from bench.model.prefixes import row_prefixes
 from bench.model.prompts import Prompts
 from bench.model.source import find_model
+from bench.model.stacked import Stacked
 from bench.plan.cells import plan
 from bench.request import RunRequest
 from tests.model.families import DECODERS, ENCODER_DECODERS, FAMILIES, POSITIONS
@@ -35,12 +35,12 @@ def fed(backbone: Backbone, length: int = 3) -> tuple[int, ...]:
 
 
 def batch_of(backbone: Backbone, *rows: Item):
-    return collate([Ticket(0, each) for each in rows], backbone.pad_id, backbone.device)
+    return collate(rows, backbone.pad_id, backbone.device)
 
 
 @torch.no_grad()
 def hidden(backbone: Backbone, *rows: Item, prompts: Prompts | None = None) -> torch.Tensor:
-    return backbone.hidden(batch_of(backbone, *rows), [prompts or Prompts()], [0.0])
+    return backbone.hidden(batch_of(backbone, *rows), Stacked([prompts or Prompts()]))
 
 
 def prefix(backbone: Backbone, length: int = 3, offset: int = 0) -> Prompts:
@@ -71,7 +71,7 @@ def test_a_decoder_padded_on_the_left_gives_what_it_gives_padded_on_the_right(fa
     ids = torch.tensor([[backbone.pad_id] * gap + IDS, LONGER])
     mask = torch.tensor([[0] * gap + [1] * len(IDS), [1] * len(LONGER)])
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    with attention.prefixes(row_prefixes(batch_of(backbone, row(IDS), row(LONGER)), [prompts], [0.0])):
+    with attention.prefixes(row_prefixes(batch_of(backbone, row(IDS), row(LONGER)), Stacked([prompts]))):
         left = backbone.encoder(
             input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
         ).last_hidden_state

@@ -7,27 +7,30 @@ import torch
 from torch.nn.functional import dropout
 
 from bench.data.batches import collate
-from bench.data.cutting import Shape, Ticket
+from bench.data.cutting import Shape
 from bench.data.rows import Item, Row
 from bench.model.inner_dropout import RowDropout, row_dropout
 from bench.model.prompts import Prompts
+from bench.model.stacked import Stacked
 from tests.model.families import FAMILIES
 
 CPU = torch.device("cpu")
 SHORT, LONG = [2, 20, 21, 22, 3], [2, *range(20, 30), 3]
 
 
-def ticket(ids: list[int], seed: int) -> Ticket:
-    return Ticket(0, Item(0, (Row(ids, [0] * len(ids), [], [0]),), [0], [0], False), seed)
+def batch_of(*rows, pad_id=0, shape=None):
+    """A micro-batch of rows: the tokens and the seed of each."""
+    items = [Item(0, (Row(ids, [0] * len(ids), [], [0]),), [0], [0], False) for ids, _ in rows]
+    return collate(items, pad_id, CPU, seeds=[seed for _, seed in rows], shape=shape)
 
 
-def hidden(backbone, *tickets, shape=None):
+def hidden(backbone, *rows, shape=None):
     """States in training mode, and how many calls have drawn."""
-    batch = collate(tickets, backbone.pad_id, CPU, shape)
+    batch = batch_of(*rows, pad_id=backbone.pad_id, shape=shape)
     draws = RowDropout(batch, backbone.family.query_stream)
     backbone.model.train()
     with torch.no_grad(), row_dropout(draws):
-        return backbone.hidden(batch, [Prompts()], [0.0]), draws.calls
+        return backbone.hidden(batch, Stacked([Prompts()])), draws.calls
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -36,25 +39,25 @@ def test_a_row_loses_the_same_alone_and_beside_longer_and_empty_rows(family, loa
     for module in backbone.model.modules():  # some configs drop nothing out
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.3
-    alone, calls = hidden(backbone, ticket(SHORT, 7))
-    beside, _ = hidden(backbone, ticket(LONG, 5), ticket(SHORT, 7))
-    filled, _ = hidden(backbone, ticket(SHORT, 7), shape=Shape(rows=3, length=9, fed=0, read=1))
+    alone, calls = hidden(backbone, (SHORT, 7))
+    beside, _ = hidden(backbone, (LONG, 5), (SHORT, 7))
+    filled, _ = hidden(backbone, (SHORT, 7), shape=Shape(rows=3, length=9, fed=0, read=1, width=1))
     for other in (beside[1:, : len(SHORT)], filled[:1, : len(SHORT)]):
         torch.testing.assert_close(other, alone, atol=2e-5, rtol=0)
     if calls:
-        assert not torch.allclose(hidden(backbone, ticket(SHORT, 8))[0], alone, atol=1e-3)
-        assert torch.equal(hidden(backbone, ticket(SHORT, 7))[0], alone)
+        assert not torch.allclose(hidden(backbone, (SHORT, 8))[0], alone, atol=1e-3)
+        assert torch.equal(hidden(backbone, (SHORT, 7))[0], alone)
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2", "t5", "xlnet", "bart", "deberta-v2", "mpnet"])
 def test_families_with_dropout_in_modules_in_functions_and_in_attention_draw(family, load):
     backbone = load(family)
     backbone.model.eval()
-    assert hidden(backbone, ticket(SHORT, 7))[1] >= backbone.geometry.layers
+    assert hidden(backbone, (SHORT, 7))[1] >= backbone.geometry.layers
 
 
 def test_each_call_draws_anew_and_a_share_of_rate_is_lost():
-    draws = RowDropout(collate([ticket(SHORT, 1), ticket(SHORT, 2)], 0, CPU), False)
+    draws = RowDropout(batch_of((SHORT, 1), (SHORT, 2)), False)
     states = torch.ones(2, 100, 64)
     with row_dropout(draws):
         first, second = dropout(states, 0.25), dropout(states, 0.25)
@@ -69,6 +72,6 @@ def test_each_call_draws_anew_and_a_share_of_rate_is_lost():
 
 
 def test_a_tensor_without_rows_is_named():
-    draws = RowDropout(collate([ticket(SHORT, 1), ticket(SHORT, 2)], 0, CPU), False)
+    draws = RowDropout(batch_of((SHORT, 1), (SHORT, 2)), False)
     with row_dropout(draws), pytest.raises(ValueError, match="says nothing of 2 rows"):
         dropout(torch.ones(3, 4, 5), 0.5)

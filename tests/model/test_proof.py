@@ -12,7 +12,6 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.bert import modeling_bert
 
 from bench.data.batches import collate
-from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.errors import UnfitModel, UsageError
 from bench.model import attention, proof
@@ -22,6 +21,7 @@ from bench.model.proof import Proof
 from bench.model.proofs import prove
 from bench.model.proving import TOLERANCE, examine
 from bench.model.source import find_model
+from bench.model.stacked import Stacked
 from bench.plan.cells import plan
 from bench.request import RunRequest
 from tests.conftest import write_tiny_bert
@@ -42,7 +42,7 @@ def proved(folder: Path) -> Proof:
 def states(backbone, *rows: list[int]) -> torch.Tensor:
     items = [Item(0, (Row(ids, [0] * len(ids), [], [0]),), [0], [0], False) for ids in rows]
     with torch.no_grad():
-        return backbone.hidden(collate([Ticket(0, each) for each in items], 0, CPU), [Prompts()], [0.0])
+        return backbone.hidden(collate(items, 0, CPU), Stacked([Prompts()]))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -227,7 +227,7 @@ def test_attention_of_the_family_is_right_with_activations_made_again_and_in_bf1
             for ids in ([2, 20, 3], [2, *range(20, 30), 3])
         ]
         with backbone.autocast():
-            hidden = backbone.hidden(collate([Ticket(0, each) for each in rows], 0, CPU), [Prompts()], [0.0])
+            hidden = backbone.hidden(collate(rows, 0, CPU), Stacked([Prompts()]))
         hidden[0, :3].float().square().sum().backward()
         gradients = [each.grad for each in backbone.encoder.parameters() if each.grad is not None]
         found[checkpointing] = (hidden[0, :3].float().detach(), torch.stack([each.norm() for each in gradients]))
@@ -241,4 +241,4 @@ def test_a_prefix_where_the_model_takes_none_is_an_error_and_not_ignored(animals
     item = Item(0, (Row([2, 20, 3], [0, 0, 0], [], [0]),), [0], [0], False)
     prompts = Prompts(prefixes=torch.zeros(1, 2, 4, 3, 8), layers=(0,))
     with pytest.raises(UsageError, match="the model takes no prefixes in some of these layers"):
-        backbone.hidden(collate([Ticket(0, item)], 0, CPU), [prompts], [0.0])
+        backbone.hidden(collate([item], 0, CPU), Stacked([prompts]))

@@ -15,6 +15,7 @@ from bench.model.families.written.softmax import attended
 from bench.model.loading import load_backbone
 from bench.model.prompts import Prompts
 from bench.model.source import find_model, read_config
+from bench.model.stacked import Stacked
 from tests.model.families import FAMILIES, HEADS, HIDDEN
 from tests.model.test_families import batch_of, hidden, prefix, row
 
@@ -45,7 +46,7 @@ def difference(folder):
     reader = model.encoder if backbone.decoder is not None else getattr(model, "language_model", model)
     with torch.no_grad():
         expected = reader(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
-        found = backbone.hidden(batch, [Prompts()], [0.0])
+        found = backbone.hidden(batch, Stacked([Prompts()]))
     real = batch.mask.bool()
     return float((found - expected)[real].abs().max())
 

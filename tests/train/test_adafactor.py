@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.registry import build, find_method
 from bench.train.adafactor import Adafactor
-from bench.train.optim import build_optimizer
+from bench.train.optim import Moved, Optimization, Segment
 
 RATE, DECAY, STEPS = 0.3, 1e-5, 30
 PROMPT = (100, 384)  # published length; one side is below 128
@@ -42,9 +42,23 @@ def published(start, found, rate, decay, factored):
         yield value.copy()
 
 
-def ours(start, found, rate, decay, kind=Adafactor, **more):
+def ours(start, found, rate, decay):
+    """The same in a row of three lanes, the others with other values, gradients, rates and decays."""
+    shape = torch.Size(start.shape)
+    segment = Segment(4, shape, (2 * rate, rate, rate))
+    values, gradients = torch.randn(3, shape.numel() + 12), torch.randn(3, shape.numel() + 12)
+    segment.of(values)[1] = torch.tensor(start)
+    optimizer = Adafactor([segment], values, gradients)
+    for number, gradient in enumerate(found, start=1):
+        segment.of(gradients)[1] = torch.tensor(gradient)
+        optimizer.prepare(number, [1.0, 1.0, 0.5], [0.5, decay, 0.0])
+        optimizer.move()
+        yield segment.of(values)[1].double().numpy().copy()
+
+
+def theirs(kind, start, found, rate, **more):
     parameter = nn.Parameter(torch.tensor(start, dtype=torch.float32))
-    optimizer = kind([parameter], lr=rate, weight_decay=decay, **more)
+    optimizer = kind([parameter], lr=rate, **more)
     for gradient in found:
         parameter.grad = torch.tensor(gradient, dtype=torch.float32)
         optimizer.step()
@@ -58,8 +72,8 @@ def ours(start, found, rate, decay, kind=Adafactor, **more):
 def test_every_step_is_that_of_the_published_rule(shape, factored):
     start, found = np.random.default_rng(1).normal(size=shape), gradients(shape)
     pairs = zip(ours(start, found, RATE, DECAY), published(start, found, RATE, DECAY, factored), strict=True)
-    for mine, theirs in pairs:
-        np.testing.assert_allclose(mine, theirs, atol=3e-5, rtol=3e-5)
+    for mine, wanted in pairs:
+        np.testing.assert_allclose(mine, wanted, atol=3e-5, rtol=3e-5)
 
 
 @pytest.mark.parametrize("shape", [(9,), (128, 160)])
@@ -68,8 +82,8 @@ def test_vectors_and_large_matrices_move_as_with_transformers(shape):
 
     fixed = {"scale_parameter": False, "relative_step": False, "warmup_init": False}
     start, found = np.random.default_rng(2).normal(size=shape), gradients(shape)
-    (*_, mine), (*_, theirs) = ours(start, found, RATE, 0.0), ours(start, found, RATE, 0.0, Factored, **fixed)
-    np.testing.assert_allclose(mine, theirs, atol=3e-5, rtol=3e-5)
+    (*_, mine), (*_, others) = ours(start, found, RATE, 0.0), theirs(Factored, start, found, RATE, **fixed)
+    np.testing.assert_allclose(mine, others, atol=3e-5, rtol=3e-5)
 
 
 def test_a_first_step_is_the_rate_in_the_gradients_direction_for_every_number_of_a_prompt():
@@ -84,20 +98,32 @@ def test_a_gradient_of_zero_moves_nothing_but_by_weight_decay():
     np.testing.assert_allclose(value, np.full((3, 4), 0.75**2))
 
 
-def test_a_half_precision_parameter_keeps_its_type_and_a_moment_in_full_precision():
-    parameter = nn.Parameter(torch.ones(4, dtype=torch.bfloat16))
-    optimizer = Adafactor([parameter], lr=0.5)
-    parameter.grad = torch.full((4,), 2.0, dtype=torch.bfloat16)
-    optimizer.step()
-    assert (parameter.dtype, parameter.tolist()) == (torch.bfloat16, [0.5] * 4)
-    assert optimizer.state[parameter]["square"].dtype == torch.float32
+@pytest.mark.parametrize("shape", [PROMPT, (128, 160), (3, 130, 140), (5,)])
+def test_a_lane_moves_by_the_same_bits_alone_and_beside_others(shape):
+    values, steps = torch.randn(3, *shape).flatten(1), [torch.randn(3, *shape).flatten(1) for _ in range(5)]
+    rates, decays = (0.3, 0.01, 2.0), [0.0, 1e-3, 0.5]
+
+    def after(lanes):
+        segment = Segment(0, torch.Size(shape), tuple(rates[at] for at in lanes))
+        own, gradients = values[lanes].clone(), torch.zeros(len(lanes), values.shape[1])
+        optimizer = Adafactor([segment], own, gradients)
+        for number, found in enumerate(steps, start=1):
+            gradients.copy_(found[lanes])
+            optimizer.prepare(number, [1.0 / (at + number) for at in lanes], [decays[at] for at in lanes])
+            optimizer.move()
+        return own
+
+    together, turned = after([0, 1, 2]), after([2, 1, 0])
+    assert torch.equal(together, turned.flip(0))
+    for at in range(3):
+        assert torch.equal(after([at])[0], together[at])
 
 
 def test_prompt_tuning_takes_it_with_the_published_rate_and_decay():
     from bench.model.attachment import SlotPrompts
 
     method = build(find_method("prompt_tuning"), {})
-    optimizer = build_optimizer(method, SlotPrompts(torch.zeros(*PROMPT)), nn.Identity())
-    assert isinstance(optimizer, Adafactor)
-    (group,) = optimizer.param_groups
-    assert (group["lr"], group["weight_decay"], method.schedule, method.warmup) == (0.3, 1e-5, "constant", 0.0)
+    moved = Moved(method, SlotPrompts(torch.zeros(*PROMPT)), [nn.Identity()], 10)
+    assert isinstance(Optimization([moved])._optimizer, Adafactor)
+    assert [rate for _, rate in moved.groups()] == [0.3]
+    assert (method.weight_decay, method.schedule, method.warmup) == (1e-5, "constant", 0.0)

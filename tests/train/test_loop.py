@@ -71,7 +71,7 @@ def test_epochs_are_evaluated_one_by_one_and_steps_evenly(workshop):
 def test_every_epoch_goes_through_every_row_once(workshop):
     (cell,) = workshop.cells("ptv2")
     lane = workshop.lane(cell, workshop.backbone())
-    seen = [ticket.item.example for _ in range(5) for ticket in lane.next_tickets(0)]
+    seen = [lane.data.train[number].example for _ in range(5) for number in lane.next_batch()[0]]
     assert sorted(seen) == list(range(36))
 
 

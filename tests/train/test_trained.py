@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from bench.train.loop import fit
+from bench.train.optim import Moved, Optimization
 from bench.train.trained import NotTrained, Watch, checksum
 
 
@@ -29,36 +30,44 @@ def test_a_prompt_cut_off_from_its_graph_fails_by_name(workshop):
     assert lane.reason == "attachment.vectors should train but had no gradient in the first 3 steps"
 
 
-def test_a_tensor_the_optimizer_forgot_fails_by_name(workshop):
-    def forget(lane, _):
-        group = lane.optimization.optimizer.param_groups[0]
-        group["params"] = [parameter for parameter in group["params"] if parameter is not lane.head.linear.bias]
+@pytest.fixture
+def forget(monkeypatch):
+    """An optimizer that knows nothing of the head's bias."""
 
+    def forget(lane, _):
+        groups = Moved.groups
+
+        def others(moved):
+            return [([each for each in members if each is not lane.head.linear.bias], rate)
+                    for members, rate in groups(moved)]  # fmt: skip
+
+        monkeypatch.setattr(Moved, "groups", others)
+
+    return forget
+
+
+def test_a_tensor_the_optimizer_forgot_fails_by_name(workshop, forget):
     lane = lane_after(workshop, forget)
     assert lane.reason == "head.linear.bias should train but did not move in the first 3 steps"
 
 
-def test_a_frozen_weight_that_moves_fails_by_name(workshop):
-    def leak(lane, backbone):
+def test_a_frozen_weight_that_moves_fails_by_name(workshop, monkeypatch):
+    def leak(_, backbone):
         weight = backbone.encoder.embeddings.LayerNorm.weight
-        step = lane.optimization.optimizer.step
+        move = Optimization.move
 
-        def step_and_leak():
-            step()
+        def move_and_leak(optimization):
+            move(optimization)
             weight.data.mul_(1.0001)
 
-        lane.optimization.optimizer.step = step_and_leak
+        monkeypatch.setattr(Optimization, "move", move_and_leak)
 
     lane = lane_after(workshop, leak)
     assert lane.status == "failed"
     assert lane.reason == "backbone.bert.embeddings.LayerNorm.weight should stay frozen but has moved"
 
 
-def test_a_run_shorter_than_the_check_is_checked_at_its_end(workshop):
-    def forget(lane, _):
-        group = lane.optimization.optimizer.param_groups[0]
-        group["params"] = [parameter for parameter in group["params"] if parameter is not lane.head.linear.bias]
-
+def test_a_run_shorter_than_the_check_is_checked_at_its_end(workshop, forget):
     assert "in the first 2 steps" in lane_after(workshop, forget, budget={"steps": 2}).reason
 
 
