@@ -30,7 +30,7 @@ from bench.train.lane import Lane
 from bench.train.loop import fit
 from bench.train.meter import peak_bytes, reset_peak
 from bench.train.options import Options
-from bench.train.outcome import Loop, outcome
+from bench.train.outcome import Before, Loop, outcome
 from bench.train.prepare import prepare
 from bench.train.run_data import RunData
 from bench.train.trained import NotTrained
@@ -39,13 +39,21 @@ from bench.train.trained import NotTrained
 class Runner:
     """Measures cells and writes their records to a store, which one writer holds (`Store.writing`).
 
-    `data` is what has been read and encoded before; what lacks there is added.
+    `data` is what has been read and encoded before; what lacks there is added. `backbones`, of the same options, may
+    have loaded the one that comes first.
     """
 
-    def __init__(self, store: Store, options: Options, audience: Audience, data: RunData | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: Options,
+        audience: Audience,
+        data: RunData | None = None,
+        backbones: Backbones | None = None,
+    ) -> None:
         self.store, self.options, self.audience = store, options, audience
         self.data = RunData() if data is None else data
-        self._backbones = Backbones(options)
+        self._backbones = Backbones(options) if backbones is None else backbones
         self._first_stages = FirstStages(self.data, options, audience)
 
     def run(self, cells: Iterable[Cell]) -> list[Record]:
@@ -56,6 +64,7 @@ class Runner:
         """
         resolved, written = [resolve(cell) for cell in cells], []
         prepare(resolved, self.data)
+        self._backbones.expect(resolved)
         with _data_set_aside():
             for group in groups(resolved, self.options.max_lanes):
                 for record in self.measure(group):
@@ -111,11 +120,13 @@ class Runner:
         overhead = (time.perf_counter() - begun - sum(lane.ledger.seconds for lane in lanes)) / len(lanes)
         loop = Loop(started, len(lanes), token_budget, peak, overhead)
         for lane in lanes:
-            of_lane = predictions.get(id(lane))
-            yield self._write(outcome(lane, of_lane, backbone, loop), lane, of_lane)
+            of_lane, cell_id = predictions.get(id(lane)), lane.cell.id
+            before = Before(self._backbones.seconds(cell_id), self.data.seconds.of(cell_id))
+            yield self._write(outcome(lane, of_lane, backbone, loop, before), lane, of_lane)
 
     def _write(self, record: Record, lane: Lane, predictions: Predictions | None) -> Record:
         files: dict[str, Writer] = {}
+        begun = time.perf_counter()
         if predictions is not None:
             task, examples = lane.task, lane.data.scored_examples
             self.store.write_examples(
@@ -128,6 +139,7 @@ class Runner:
             if self.options.save_tuned and tensors:
                 metadata = {"cell": record.id}  # one entry: several would be written in another order each time
                 files["tuned.safetensors"] = lambda path: save_file(tensors, path, metadata=metadata)
+        record.costs.add_storing(time.perf_counter() - begun)
         self.store.write(record, files)
         return record
 

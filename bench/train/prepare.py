@@ -35,13 +35,19 @@ def prepare(cells: Sequence[ResolvedCell], data: RunData) -> None:
     new = {_place(resolved.cell): resolved for resolved in cells if _place(resolved.cell) not in data.prepared}
     paths = dict.fromkeys(resolved.cell.model_path for resolved in new.values())
     models = {path: _unloaded(find_model(path)) for path in paths}
+    for resolved in new.values():
+        for thing in (_rows(resolved.cell), _encoded(resolved.cell)):
+            data.seconds.use(thing, [resolved.cell.id])
     for place, resolved in new.items():
         task, method = resolved.task, resolved.method
         method.check()
         model = models[resolved.cell.model_path]
-        data.of(resolved, model)
-        for part in stage_cells(resolved):
-            data.train_alone(part, model)
+        with data.seconds.timed(_rows(resolved.cell)):
+            data.parts(resolved.cell, task)
+        with data.seconds.timed(_encoded(resolved.cell)):
+            data.of(resolved, model)
+            for part in stage_cells(resolved):
+                data.train_alone(part, model)
         if method.head == "verbalizer" and not method.num_label_words:
             for name in task.classes:
                 word_tokens(model.tokenizer, task.words[name])
@@ -51,6 +57,16 @@ def prepare(cells: Sequence[ResolvedCell], data: RunData) -> None:
 def _place(cell: Cell) -> tuple[str | None, ...]:
     """What was read for a cell, and where from."""
     return (cell.id, cell.suite, cell.model_path, cell.data_path)
+
+
+def _rows(cell: Cell) -> tuple[str | None, ...]:
+    """What cells share whose task is read from one place: the task's rows."""
+    return (cell.suite, cell.task, cell.data_path)
+
+
+def _encoded(cell: Cell) -> tuple[str | None, ...]:
+    """What those of them share that are encoded for one model, in whatever forms their methods ask for."""
+    return (*_rows(cell), cell.model_path)
 
 
 def _unloaded(model: ModelSource) -> UnloadedModel:

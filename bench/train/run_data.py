@@ -20,6 +20,7 @@ from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.resolved import ResolvedCell
 from bench.task import Example, Split, Task
+from bench.train.shares import Shares
 
 PartName = Literal["train", "selection", "scored"]
 
@@ -76,6 +77,7 @@ class RunData:
 
     tokens: TokenStore = field(default_factory=TokenStore)
     prepared: set[tuple[str | None, ...]] = field(default_factory=set)  # by bench.train.prepare
+    seconds: Shares = field(default_factory=Shares)  # of reading and encoding, filled by bench.train.prepare
     _splits: dict[tuple[str, str, Split, str | None], SplitExamples] = field(default_factory=dict)
     _parts: dict[tuple[object, ...], Parts] = field(default_factory=dict)
     _items: dict[tuple[object, ...], list[Item]] = field(default_factory=dict)
