@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from safetensors.torch import save_file
 
 from bench.cell import Cell
+from bench.collecting import set_aside
 from bench.data.display import example_table
 from bench.errors import DiskError
 from bench.model.backbone import Backbone
@@ -65,7 +64,7 @@ class Runner:
         resolved, written = [resolve(cell) for cell in cells], []
         prepare(resolved, self.data)
         self._backbones.expect(resolved)
-        with _data_set_aside():
+        with set_aside():
             for group in groups(resolved, self.options.max_lanes):
                 for record in self.measure(group):
                     self.audience.finished(record)
@@ -165,17 +164,3 @@ def _scored(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> dic
     for lane in scored:
         lane.ledger.evaluate_seconds += seconds / len(scored)
     return dict(zip(map(id, scored), predictions, strict=True))
-
-
-@contextmanager
-def _data_set_aside() -> Iterator[None]:
-    """Within the block the garbage collector passes over what is there now: millions of items, which stay to the end.
-
-    Every loop collects before its memory is measured, and would go through all of them each time.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

@@ -13,7 +13,6 @@ from bench.model.device import device_name
 from bench.model.flops import model_flops, network_of
 from bench.model.peak import peak_flops
 from bench.score.evaluate import Predictions
-from bench.score.trivial import trivial
 from bench.store.provenance import provenance
 from bench.store.record import Costs, Counts, Parameters, Record
 from bench.train.lane import Lane
@@ -56,7 +55,7 @@ def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loo
         reason=lane.reason,
         main_metric=lane.task.main_metric,
         scores=predictions.scores if predictions else {},
-        trivial=trivial(lane.task, data.train_examples, data.scored_examples) if data.scored_examples else {},
+        trivial=data.trivial,
         selected_step=lane.best.step if lane.best else None,
         selection_score=lane.best.rank[0] if lane.best else None,
         null_threshold=lane.null_threshold,
