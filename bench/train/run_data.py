@@ -51,9 +51,7 @@ class Parts:
     train_left_out: int = 0  # rows of the whole split
     train_repaired: int = 0  # repairs in the whole split
     scored_repaired: int = 0
-    trivial: dict[str, float] = field(
-        default_factory=dict
-    )  # of a constant answer, where anything is scored
+    trivial: dict[str, float] = field(default_factory=dict)  # of a constant answer, where anything is scored
 
 
 @dataclass(frozen=True)
