@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from safetensors.torch import save_file
 
 from bench.cell import Cell
+from bench.collecting import set_aside
 from bench.data.display import example_table
 from bench.errors import DiskError
 from bench.model.backbone import Backbone
@@ -30,7 +29,7 @@ from bench.train.lane import Lane
 from bench.train.loop import fit
 from bench.train.meter import peak_bytes, reset_peak
 from bench.train.options import Options
-from bench.train.outcome import Loop, outcome
+from bench.train.outcome import Before, Loop, outcome
 from bench.train.prepare import prepare
 from bench.train.run_data import RunData
 from bench.train.trained import NotTrained
@@ -39,13 +38,21 @@ from bench.train.trained import NotTrained
 class Runner:
     """Measures cells and writes their records to a store, which one writer holds (`Store.writing`).
 
-    `data` is what has been read and encoded before; what lacks there is added.
+    `data` is what has been read and encoded before; what lacks there is added. `backbones`, of the same options, may
+    have loaded the one that comes first.
     """
 
-    def __init__(self, store: Store, options: Options, audience: Audience, data: RunData | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: Options,
+        audience: Audience,
+        data: RunData | None = None,
+        backbones: Backbones | None = None,
+    ) -> None:
         self.store, self.options, self.audience = store, options, audience
         self.data = RunData() if data is None else data
-        self._backbones = Backbones(options)
+        self._backbones = Backbones(options) if backbones is None else backbones
         self._first_stages = FirstStages(self.data, options, audience)
 
     def run(self, cells: Iterable[Cell]) -> list[Record]:
@@ -56,7 +63,8 @@ class Runner:
         """
         resolved, written = [resolve(cell) for cell in cells], []
         prepare(resolved, self.data)
-        with _data_set_aside():
+        self._backbones.expect(resolved)
+        with set_aside():
             for group in groups(resolved, self.options.max_lanes):
                 for record in self.measure(group):
                     self.audience.finished(record)
@@ -112,11 +120,13 @@ class Runner:
         passes = training.passes
         loop = Loop(started, len(lanes), passes.token_budget, passes.halvings, peak, overhead)
         for lane in lanes:
-            of_lane = predictions.get(id(lane))
-            yield self._write(outcome(lane, of_lane, backbone, loop), lane, of_lane)
+            of_lane, cell_id = predictions.get(id(lane)), lane.cell.id
+            before = Before(self._backbones.seconds(cell_id), self.data.seconds.of(cell_id))
+            yield self._write(outcome(lane, of_lane, backbone, loop, before), lane, of_lane)
 
     def _write(self, record: Record, lane: Lane, predictions: Predictions | None) -> Record:
         files: dict[str, Writer] = {}
+        begun = time.perf_counter()
         if predictions is not None:
             task, examples = lane.task, lane.data.scored_examples
             self.store.write_examples(
@@ -129,6 +139,7 @@ class Runner:
             if self.options.save_tuned and tensors:
                 metadata = {"cell": record.id}  # one entry: several would be written in another order each time
                 files["tuned.safetensors"] = lambda path: save_file(tensors, path, metadata=metadata)
+        record.costs.add_storing(time.perf_counter() - begun)
         self.store.write(record, files)
         return record
 
@@ -154,17 +165,3 @@ def _scored(lanes: Sequence[Lane], predictor: Predictor) -> dict[int, Prediction
     for lane in scored:
         lane.ledger.evaluate_seconds += seconds / len(scored)
     return dict(zip(map(id, scored), predictions, strict=True))
-
-
-@contextmanager
-def _data_set_aside() -> Iterator[None]:
-    """Within the block the garbage collector passes over what is there now: millions of items, which stay to the end.
-
-    Every loop collects before its memory is measured, and would go through all of them each time.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

@@ -185,6 +185,17 @@ def test_auto_is_planned_with_the_precision_of_the_device(bench: Bench, monkeypa
         assert planned(bench, *bench.base, "--precision", "auto", "--trials", "2") == known[precision]
 
 
+def test_a_precision_that_the_processor_lacks_is_said_before_the_run_and_not_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.model.device.has_bf16", lambda device: False)
+    said = {name: bench.run("--plan", "--precision", name) for name in ("bf16", "fp32", "auto")}
+    assert [code for code, _, _ in said.values()] == [0, 0, 0]
+    assert {name: "350 times slower than fp32" in out for name, (_, out, _) in said.items()} == {
+        "bf16": True, "fp32": False, "auto": False
+    }  # fmt: skip
+
+
 # --- progress
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.cell import Plan
 from bench.commands.preview import print_cells, print_choice, print_plan
 from bench.commands.progress import progress
-from bench.model.device import choose_device, choose_precision
+from bench.model.device import choose_device, choose_precision, precision_notes
 from bench.model.proofs import proofs_of
 from bench.model.source import find_model
 from bench.plan.cells import plan
@@ -24,6 +24,7 @@ from bench.runner import Runner
 from bench.store.declarations import keep_suite
 from bench.store.record import Record
 from bench.store.store import Store
+from bench.train.backbones import Backbones
 from bench.train.memory import check_memory
 from bench.train.options import Options
 from bench.train.prepare import prepare
@@ -63,7 +64,8 @@ def _proved(request: RunRequest, whole: Plan, options: Options, store: Store | N
     proofs = proofs_of(models, options.device, fetch)
     if any(proof.limits for proof in proofs.values()):
         whole = plan(request, precision, proofs)
-    return replace(whole, notes=(*whole.notes, *unproved_notes(models, proofs)))
+    notes = (*whole.notes, *unproved_notes(models, proofs), *precision_notes(precision, options.device))
+    return replace(whole, notes=notes)
 
 
 def _measured(
@@ -75,7 +77,7 @@ def _measured(
     # before anything is written: bad input leaves no folder behind
     prepare([resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)], data)
     _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
-    store, choice = Store.create(path), left.choice
+    store, choice, backbones = Store.create(path), left.choice, Backbones(options)
     with store.writing():
         for suite in dict.fromkeys(cell.suite for cell in whole.cells):
             keep_suite(path, find_suite(suite))
@@ -83,13 +85,13 @@ def _measured(
         records: list[Record] = []
         if left.trials:
             with progress(console, len(left.trials)) as audience:
-                records = Runner(store, options, audience, data).run(left.trials)
+                records = Runner(store, options, audience, data, backbones).run(left.trials)
             choice = choose(whole, store, {record.id for record in records})
             store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
             print_choice(console, choice)
         missing = store.missing(choice.cells)
         with progress(console, len(missing)) as audience:
-            records += Runner(store, options, audience, data).run(missing)
+            records += Runner(store, options, audience, data, backbones).run(missing)
     return records, choice
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+
+from bench.collecting import not_collecting
 from bench.commands.folders import RESULTS
 from bench.plan.cells import plan
 from bench.registry import load_plugin
@@ -20,6 +23,8 @@ def run_grid(request: RunRequest, only_plan: bool) -> int:
     from bench.store.store import Store
 
     store = Store.find(folder)
-    from bench.commands.measure import finish_run  # torch comes in here
+    with not_collecting():
+        from bench.commands.measure import finish_run  # torch comes in here
+    gc.freeze()  # modules stay to the end
 
     return finish_run(request, whole, folder, store, only_plan)

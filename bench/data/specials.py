@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from bench.errors import UsageError
@@ -41,6 +41,11 @@ class Special:
     opening: tuple[int, ...] = ()  # what a decoder is fed before a word when no text comes before it; empty without one
     repeats: bool = False  # a decoder is fed the text before the mask too
     start: int = 0  # its first token, where it repeats
+
+    @property
+    def layout(self) -> str:
+        """All of it but the tokenizer, as one text: where it is equal, equal tokens are laid out alike."""
+        return repr([(field.name, getattr(self, field.name)) for field in fields(self) if field.name != "tokenizer"])
 
     def whole(self, start: int, length: int) -> int:
         """The position to read for a sequence of `length` positions whose text begins at `start`."""

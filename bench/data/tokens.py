@@ -1,7 +1,8 @@
 """Token ids of texts: each distinct text is tokenised once per tokenizer, and never again on this machine.
 
 What is found goes to a cache folder (`TUNING_BENCH_CACHE`, by default `~/.cache/tuning-bench`), which may be deleted
-at any time. A file's name is the hash of the tokenizer and of every text in it.
+at any time; of few texts it is kept in the process alone. A file's name is the hash of the tokenizer and of every text
+in it. Tokenizers that say the same are the same one, whatever model they came with.
 """
 
 from __future__ import annotations
@@ -59,15 +60,27 @@ class TokenStore:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or cache_folder() / "tokens"
         self.num_tokenised = 0
+        self._few: dict[str, Arrays] = {}  # tokens of text sets that are not worth a file, by the name it would have
+        self._tokenizers: dict[int, tuple[Any, str]] = {}  # with each one, so that its id stays its own
+
+    def key(self, tokenizer: Any) -> str:
+        """A hash of all that a tokenizer makes tokens by; it must not change afterwards."""
+        if id(tokenizer) not in self._tokenizers:
+            text = tokenizer.backend_tokenizer.to_str()  # tens of milliseconds for a large vocabulary
+            self._tokenizers[id(tokenizer)] = (tokenizer, hashlib.sha256(text.encode()).hexdigest())
+        return self._tokenizers[id(tokenizer)][1]
 
     def tokens(self, tokenizer: Any, texts: Sequence[Text]) -> Tokens:
         """Tokens of each text, without special tokens; of sentences when the texts are tuples of words."""
         places: dict[Text, int] = {}
         index = [places.setdefault(text, len(places)) for text in texts]
         distinct = list(places)
+        key = _key(self.key(tokenizer), distinct)
         if sum(len(part) for text in distinct for part in _parts(text)) < WORTH_KEEPING:
-            return Tokens(index, *self._tokenised(tokenizer, distinct))
-        path = self.folder / f"{_key(tokenizer, distinct)}.safetensors"
+            if key not in self._few:
+                self._few[key] = self._tokenised(tokenizer, distinct)
+            return Tokens(index, *self._few[key])
+        path = self.folder / f"{key}.safetensors"
         arrays = _read(path)
         if arrays is None:
             arrays = self._tokenised(tokenizer, distinct)
@@ -108,8 +121,8 @@ def _encodings(tokenizer: Any, texts: Sequence[Text]) -> Iterator[Any]:
         yield from tokenizer(chunk, is_split_into_words=split, add_special_tokens=False).encodings
 
 
-def _key(tokenizer: Any, texts: Sequence[Text]) -> str:
-    digest = hashlib.sha256(f"{VERSION}\n{tokenizer.backend_tokenizer.to_str()}".encode())
+def _key(tokenizer_key: str, texts: Sequence[Text]) -> str:
+    digest = hashlib.sha256(f"{VERSION}\n{tokenizer_key}".encode())
     update: Callable[[bytes], None] = digest.update
     for text in texts:
         parts = _parts(text)

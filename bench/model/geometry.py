@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.model.families.config import num_kv_heads
+from torch import nn
+
+from bench.model.families.config import expert_share, num_kv_heads, runs_of_a_layer
 from bench.model.proof import Proof
 
 
@@ -40,3 +43,16 @@ def geometry_of(model: Any, config: Any, proof: Proof | None) -> Geometry:
         embedding=model.base_model.get_input_embeddings().weight.shape[1],
         parameters=sum(parameter.numel() for parameter in model.parameters()),
     )
+
+
+def token_weights(part: nn.Module, config: Any) -> Iterator[tuple[nn.Parameter, float]]:
+    """The parameters that a token is multiplied with in a part of a model, each with how often that happens.
+
+    Embedding tables are looked up, and left out. A layer that serves several depths is run as often, and of a mixture's
+    experts a token takes a few.
+    """
+    runs, taken = runs_of_a_layer(config), expert_share(config)
+    tables = {id(module.weight) for module in part.modules() if isinstance(module, nn.Embedding)}
+    for name, weight in part.named_parameters():
+        if id(weight) not in tables:
+            yield weight, runs * (taken if ".experts." in name else 1.0)

@@ -60,6 +60,7 @@ class Proof:
 
 
 _MADE: dict[tuple[str, str], Proof] = {}  # in this process, or read by it
+_NEW: set[tuple[str, str]] = set()  # those made in this process
 
 
 def known_proof(fingerprint: str, device: str) -> Proof | None:
@@ -78,6 +79,11 @@ def proof_in_use(fingerprint: str) -> Proof | None:
     return next((proof for (known, _), proof in _MADE.items() if known == fingerprint), None)
 
 
+def proving_seconds(fingerprint: str) -> float:
+    """What the proofs of a model took in this process, on whatever device; nothing where they were kept from before."""
+    return sum(_MADE[key].seconds for key in _NEW if key[0] == fingerprint and key in _MADE)
+
+
 def _read(fingerprint: str, device: str) -> Proof | None:
     try:
         values = json.loads(_path(fingerprint, device).read_text(encoding="utf-8"))
@@ -90,6 +96,7 @@ def _read(fingerprint: str, device: str) -> Proof | None:
 def keep_proof(fingerprint: str, device: str, proof: Proof) -> None:
     """Keep a proof, whole or not at all; a folder that cannot be written costs time, not results."""
     _MADE[fingerprint, device] = proof
+    _NEW.add((fingerprint, device))
     path = _path(fingerprint, device)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -68,11 +68,11 @@ def write(
 ) -> list[Path]:
     """Write table-SUITE, verdicts-SUITE (.md, .csv, .tex), paper-SUITE.tex, figures (.png, .svg), report.html.
 
-    Chosen settings and seeds taken apart stand under the table in Markdown, and in chosen-SUITE and variance-SUITE .csv
-    and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, ablation-SUITE-SETTING per swept setting, and
-    budget-SUITE-FIELD per swept field of the budget. All go to the folder `to`, by default report/ in the first results
-    folder. With `published` the papers' numbers are laid over the scale figures. The page shows at most `samples`
-    predictions of a cell. UsageError for a folder that cannot be written to, or when the published
+    Chosen settings, seeds taken apart and costs stand under the table in Markdown, and in chosen-SUITE, variance-SUITE
+    and costs-SUITE .csv and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, ablation-SUITE-SETTING per
+    swept setting, and budget-SUITE-FIELD per swept field of the budget. All go to the folder `to`, by default report/
+    in the first results folder. With `published` the papers' numbers are laid over the scale figures. The page shows at
+    most `samples` predictions of a cell. UsageError for a folder that cannot be written to, or when the published
     numbers are not there.
     """
     folder = to or report.folders[0] / "report"

@@ -38,8 +38,7 @@ def labels_at(task: Task, example: Example, items: Sequence[Item], scores: Seque
     labels = [task.outside] * len(example.labels)
     for place, label in zip(item.places, by_position.argmax(axis=1).tolist(), strict=True):
         labels[place] = label
-    shares = tuple(share for classes in by_position for share in softmax(classes))
-    return ScoredAnswer(tuple(labels), probabilities=shares)
+    return ScoredAnswer(tuple(labels), probabilities=softmax(by_position))
 
 
 def best_span(task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
@@ -73,19 +72,18 @@ def _spans(starts: Scores, ends: Scores) -> list[tuple[float, int, int]]:
         return []
     best_starts = np.argsort(-starts, kind="stable")[:N_BEST]
     best_ends = np.argsort(-ends, kind="stable")[:N_BEST]
-    pairs = [
-        (float(starts[first] + ends[last]), int(first), int(last))
-        for first in best_starts
-        for last in best_ends
-        if first <= last < first + LONGEST_ANSWER
-    ]
-    return pairs or [(float(starts[at] + ends[at]), int(at), int(at)) for at in best_starts]
+    length = best_ends[None, :] - best_starts[:, None]
+    at_start, at_end = np.nonzero((length >= 0) & (length < LONGEST_ANSWER))
+    first, last = best_starts[at_start], best_ends[at_end]
+    if not len(first):
+        first = last = best_starts
+    return list(zip((starts[first] + ends[last]).tolist(), first.tolist(), last.tolist(), strict=True))
 
 
 def softmax(scores: Scores) -> tuple[float, ...]:
-    """The probabilities of scores (C,)."""
-    shares = np.exp(scores - scores.max())
-    return tuple((shares / shares.sum()).tolist())
+    """The probabilities of scores (C,), or of rows of them (R, C), one row after the other."""
+    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return tuple((shares / shares.sum(axis=-1, keepdims=True)).ravel().tolist())
 
 
 def with_threshold(answer: ScoredAnswer, threshold: float) -> str:

@@ -53,20 +53,34 @@ class Parameters(Part):
 
 
 class Costs(Part):
-    """Seconds are wall time; of a loop that several lanes shared, this cell's part by tokens."""
+    """Seconds are wall time; of a loop that several lanes shared, this cell's part by tokens.
+
+    None stands where a record is older than the measurement, and where there was nothing to measure.
+    """
 
     seconds: float = 0.0
+    load_seconds: float | None = None  # its part of loading and proving a backbone that other cells use too
+    encode_seconds: float | None = None  # its part of reading and encoding data that other cells use too
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
+    compile_seconds: float | None = None  # of compiling layers and capturing graphs; not in `train_seconds`
+    store_seconds: float | None = None  # of all files but the record itself, which could not know its own
     steps: int = 0
     tokens: int = 0  # real tokens and prompt slots through the backbone while training, padding not counted
     tokens_per_second: float = 0.0
+    model_flops: float | None = None  # what the model's arithmetic needs for `tokens` (bench.model.flops)
+    utilization: float | None = None  # of the device's peak, by `model_flops` in `train_seconds`: 0 to 1
     forward_passes: int = 0  # sequences through the backbone while training, each time they went through
     peak_bytes: int = 0  # of the process (CPU) or of the allocator (GPU) during the loop
     lanes: int = 1  # cells that shared the loop
     joint_steps: int = 0  # of a first stage over several data sets, on top of the budget; not in the numbers above
     joint_tokens: int = 0
     joint_seconds: float = 0.0  # a run trains it once for all cells that share it, and notes it in each
+
+    def add_storing(self, seconds: float) -> None:
+        """Note what writing took."""
+        self.store_seconds = (self.store_seconds or 0.0) + seconds
+        self.seconds += seconds
 
 
 class Record(Part):

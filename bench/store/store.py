@@ -17,6 +17,7 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,7 +113,10 @@ class Store:
         return self.path / "cells" / cell_id
 
     def write(self, record: Record, files: dict[str, Writer] | None = None) -> None:
-        """Add a finished cell with its files, or note a failure; a full disk is a UsageError and leaves no trace."""
+        """Add a finished cell with its files, or note a failure; a full disk is a UsageError and leaves no trace.
+
+        What writing the files took is added to the record before it is written itself.
+        """
         with on_disk(self.path):
             if record.status != "done":
                 write_text(self.path / "failed" / f"{record.id}.json", record_text(record))
@@ -120,9 +124,12 @@ class Store:
             aside = self.path / ".partial" / record.id
             try:
                 aside.mkdir(parents=True)
+                begun = time.perf_counter()
                 for name, writer in (files or {}).items():
                     writer(aside / name)
                     flush(aside / name)
+                if files:
+                    record.costs.add_storing(time.perf_counter() - begun)
                 write_text(aside / "record.json", record_text(record))
                 target = self.cell_folder(record.id)
                 target.parent.mkdir(exist_ok=True)

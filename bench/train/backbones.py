@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
+
 from bench.model.backbone import Backbone
 from bench.model.loading import load_backbone
+from bench.model.proof import proving_seconds
 from bench.model.source import find_model
 from bench.resolved import ResolvedCell
 from bench.train.memory import check_memory
 from bench.train.options import Options
+from bench.train.shares import Shares
 
 
 class Backbones:
@@ -16,6 +21,18 @@ class Backbones:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._frozen: tuple[tuple[str, str], Backbone] | None = None
+        self._shares = Shares()
+        self._proved: set[str] = set()  # models whose proof has been divided
+
+    def expect(self, cells: Iterable[ResolvedCell]) -> None:
+        """Note the cells that will come: what loading takes is divided among those that share it."""
+        for resolved in cells:
+            for thing in (resolved.cell.model_fingerprint, _loaded(resolved)):
+                self._shares.use(thing, [resolved.cell.id])
+
+    def seconds(self, cell_id: str) -> float:
+        """A cell's part of what loading its backbone, and in this process proving its model, has taken."""
+        return self._shares.of(cell_id)
 
     def of(self, resolved: ResolvedCell) -> Backbone:
         """The backbone that a cell trains on. UsageError when it does not fit the device, or cannot be loaded."""
@@ -24,14 +41,28 @@ class Backbones:
         if self._frozen and self._frozen[0] == key and frozen:
             return self._frozen[1]
         self.drop()  # two copies of a large model would not fit everywhere
-        options = self._options
+        self.expect([resolved])
+        begun = time.perf_counter()
+        options, proved_before = self._options, proving_seconds(cell.model_fingerprint)
         check_memory([resolved], options.device, 1, options.token_budget, options.checkpointing)
         model = find_model(cell.model_path)
         backbone = load_backbone(model, options.device, cell.precision, frozen, options.checkpointing)
         if frozen:
             self._frozen = (key, backbone)
+        proving = proving_seconds(cell.model_fingerprint)
+        self._shares.spend(_loaded(resolved), time.perf_counter() - begun - (proving - proved_before))
+        if cell.model_fingerprint not in self._proved:
+            self._proved.add(cell.model_fingerprint)
+            self._shares.spend(cell.model_fingerprint, proving)
         return backbone
 
     def drop(self) -> None:
         """Forget it, so that the next cell gets a fresh one."""
         self._frozen = None
+
+
+def _loaded(resolved: ResolvedCell) -> tuple[str, ...]:
+    """What is loaded for a cell: a frozen backbone that cells share, or one of its own."""
+    cell = resolved.cell
+    own = (cell.id,) if resolved.method.changes_weights else ()
+    return (cell.model_path, cell.precision, *own)

@@ -10,8 +10,9 @@ from typing import Any
 from bench.data.rows import Item
 from bench.model.backbone import Backbone
 from bench.model.device import device_name
+from bench.model.flops import model_flops, network_of
+from bench.model.peak import peak_flops
 from bench.score.evaluate import Predictions
-from bench.score.trivial import trivial
 from bench.store.provenance import provenance
 from bench.store.record import Costs, Counts, Parameters, Record
 from bench.train.lane import Lane
@@ -22,6 +23,9 @@ from bench.train.run_data import LaneData
 class Loop:
     """What the lanes of a loop share: when it began, how rows were cut, the peak of memory, and of the time that
     belongs to no lane each one's part.
+
+    `compile_seconds` is of that time (so within `overhead_seconds`, and in no lane's `train_seconds`) what compiling
+    layers and capturing graphs took.
     """
 
     started: datetime
@@ -30,11 +34,21 @@ class Loop:
     halvings: int  # times that a micro-batch did not fit the memory
     peak_bytes: int
     overhead_seconds: float
+    compile_seconds: float = 0.0
 
 
-def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loop: Loop) -> Record:
+@dataclass(frozen=True)
+class Before:
+    """Seconds that went before a cell's loop: its parts of loading a backbone and of encoding data."""
+
+    load_seconds: float
+    encode_seconds: float
+
+
+def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loop: Loop, before: Before) -> Record:
     """The record of a lane that has left its loop; without `predictions` there are no scores."""
     data, cell = lane.data, lane.cell
+    peak = peak_flops(backbone.device, cell.precision)
     return Record(
         id=cell.id,
         cell=cell,
@@ -42,7 +56,7 @@ def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loo
         reason=lane.reason,
         main_metric=lane.task.main_metric,
         scores=predictions.scores if predictions else {},
-        trivial=trivial(lane.task, data.train_examples, data.scored_examples) if data.scored_examples else {},
+        trivial=data.trivial,
         selected_step=lane.best.step if lane.best else None,
         selection_score=lane.best.rank[0] if lane.best else None,
         null_threshold=lane.null_threshold,
@@ -55,8 +69,8 @@ def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loo
             head=sum(tensor.numel() for tensor in lane.head.parameters()),
             backbone=backbone.geometry.parameters,
         ),
-        costs=_costs(lane, loop),
-        provenance=provenance(device_name(backbone.device)) | _of_backbone(backbone, loop),
+        costs=_costs(lane, loop, before, _flops(lane, backbone), peak),
+        provenance=provenance(device_name(backbone.device)) | _of_backbone(backbone, loop, peak),
         started=loop.started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -79,16 +93,25 @@ def _counts(data: LaneData, trains: bool) -> Counts:
     )
 
 
-def _costs(lane: Lane, loop: Loop) -> Costs:
+def _costs(lane: Lane, loop: Loop, before: Before, flops: float, peak: float) -> Costs:
+    """A cell's costs. Its utilisation is that of its own share of the loop's time, which lanes share by their tokens,
+    so that lanes of like methods have like ones: it says how busy the device was, not what the cell alone would reach.
+    """
     ledger, start = lane.ledger, lane.start
+    seconds = ledger.train_seconds
     return Costs(
-        seconds=ledger.seconds + loop.overhead_seconds,
-        train_seconds=ledger.train_seconds,
+        seconds=before.load_seconds + before.encode_seconds + ledger.seconds + loop.overhead_seconds,
+        load_seconds=before.load_seconds,
+        encode_seconds=before.encode_seconds,
+        train_seconds=seconds,
         evaluate_seconds=ledger.evaluate_seconds,
+        compile_seconds=loop.compile_seconds,
         steps=lane.step,
         tokens=ledger.tokens,
         forward_passes=ledger.forward_passes,
-        tokens_per_second=ledger.tokens / ledger.train_seconds if ledger.train_seconds else 0.0,
+        tokens_per_second=ledger.tokens / seconds if seconds else 0.0,
+        model_flops=flops,
+        utilization=flops / seconds / peak if seconds and peak else None,
         peak_bytes=loop.peak_bytes,
         lanes=loop.num_lanes,
         joint_steps=start.steps if start else 0,
@@ -97,8 +120,21 @@ def _costs(lane: Lane, loop: Loop) -> Costs:
     )
 
 
-def _of_backbone(backbone: Backbone, loop: Loop) -> dict[str, Any]:
-    """What the model is and has shown, and how its rows were cut, which changes how a number is rounded."""
+def _flops(lane: Lane, backbone: Backbone) -> float:
+    """Model FLOPs of a lane's training. One batch of a step goes back through the backbone, where anything that trains
+    stands before its last state: not for a head alone. What a search puts through besides goes forward.
+    """
+    weights = lane.attachment.weights().values()
+    reached = bool(list(weights)) or any(True for _ in lane.attachment.parameters()) or lane.searches
+    share = 1 / lane.method.passes_per_step if reached else 0.0
+    network = network_of(backbone, lane.task, weights)
+    return model_flops(network, lane.ledger.tokens, lane.ledger.forward_passes, share)
+
+
+def _of_backbone(backbone: Backbone, loop: Loop, peak: float) -> dict[str, Any]:
+    """What the model is and has shown, how its rows were cut, which changes how a number is rounded, and the rate of
+    matrix products that its use of the device is measured by.
+    """
     shown = {"proof": backbone.proof.record()} if backbone.proof else {}
     return {
         "layers": backbone.geometry.layers,
@@ -106,6 +142,7 @@ def _of_backbone(backbone: Backbone, loop: Loop) -> dict[str, Any]:
         "token_budget": loop.token_budget,
         "halvings": loop.halvings,
         "deterministic": backbone.deterministic,
+        "peak_tflops": float(f"{peak / 1e12:.4g}"),
         **shown,
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from bench.cell import Cell
+from bench.collecting import not_collecting
 from bench.data.specials import Reader
 from bench.errors import UnfitModel
 from bench.joint import stage_cells
@@ -35,22 +36,42 @@ def prepare(cells: Sequence[ResolvedCell], data: RunData) -> None:
     new = {_place(resolved.cell): resolved for resolved in cells if _place(resolved.cell) not in data.prepared}
     paths = dict.fromkeys(resolved.cell.model_path for resolved in new.values())
     models = {path: _unloaded(find_model(path)) for path in paths}
+    encoded = {
+        place: (*_rows(resolved.cell), data.tokens.key(models[resolved.cell.model_path].tokenizer))
+        for place, resolved in new.items()
+    }
     for place, resolved in new.items():
-        task, method = resolved.task, resolved.method
-        method.check()
-        model = models[resolved.cell.model_path]
+        for thing in (_rows(resolved.cell), encoded[place]):
+            data.seconds.use(thing, [resolved.cell.id])
+    with not_collecting():
+        for place, resolved in new.items():
+            _read(resolved, models[resolved.cell.model_path], data, encoded[place])
+            data.prepared.add(place)
+
+
+def _read(resolved: ResolvedCell, model: UnloadedModel, data: RunData, encoded: tuple[str | None, ...]) -> None:
+    """What a cell needs that is not there yet. UsageError: what cannot be used."""
+    task, method = resolved.task, resolved.method
+    method.check()
+    with data.seconds.timed(_rows(resolved.cell)):
+        data.parts(resolved.cell, task)
+    with data.seconds.timed(encoded):
         data.of(resolved, model)
         for part in stage_cells(resolved):
             data.train_alone(part, model)
-        if method.head == "verbalizer" and not method.num_label_words:
-            for name in task.classes:
-                word_tokens(model.tokenizer, task.words[name])
-        data.prepared.add(place)
+    if method.head == "verbalizer" and not method.num_label_words:
+        for name in task.classes:
+            word_tokens(model.tokenizer, task.words[name])
 
 
 def _place(cell: Cell) -> tuple[str | None, ...]:
     """What was read for a cell, and where from."""
     return (cell.id, cell.suite, cell.model_path, cell.data_path)
+
+
+def _rows(cell: Cell) -> tuple[str | None, ...]:
+    """What cells share whose task is read from one place: the task's rows."""
+    return (cell.suite, cell.task, cell.data_path)
 
 
 def _unloaded(model: ModelSource) -> UnloadedModel:

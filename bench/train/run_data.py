@@ -14,12 +14,14 @@ from bench.data.encode import encode
 from bench.data.examples import SplitExamples, read_examples
 from bench.data.kind import LayoutSpec
 from bench.data.rows import Item
-from bench.data.specials import Reader, special
+from bench.data.specials import Reader, Special, special
 from bench.data.split import first_rows, held_out
 from bench.data.tokens import TokenStore
 from bench.errors import UsageError
 from bench.resolved import ResolvedCell
+from bench.score.trivial import trivial
 from bench.task import Example, Split, Task
+from bench.train.shares import Shares
 
 PartName = Literal["train", "selection", "scored"]
 
@@ -49,6 +51,7 @@ class Parts:
     train_left_out: int = 0  # rows of the whole split
     train_repaired: int = 0  # repairs in the whole split
     scored_repaired: int = 0
+    trivial: dict[str, float] = field(default_factory=dict)  # of a constant answer, where anything is scored
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class LaneData:
     train_repaired: int = 0
     scored_repaired: int = 0
     context: Context = field(default_factory=Context)
+    trivial: dict[str, float] = field(default_factory=dict)  # see bench.score.trivial, on the scored examples
 
 
 @dataclass
@@ -76,10 +80,12 @@ class RunData:
 
     tokens: TokenStore = field(default_factory=TokenStore)
     prepared: set[tuple[str | None, ...]] = field(default_factory=set)  # by bench.train.prepare
+    seconds: Shares = field(default_factory=Shares)  # of reading and encoding, filled by bench.train.prepare
     _splits: dict[tuple[str, str, Split, str | None], SplitExamples] = field(default_factory=dict)
     _parts: dict[tuple[object, ...], Parts] = field(default_factory=dict)
     _items: dict[tuple[object, ...], list[Item]] = field(default_factory=dict)
     _contexts: dict[tuple[object, ...], Context] = field(default_factory=dict)
+    _specials: dict[tuple[int, Reader], Special] = field(default_factory=dict)
 
     @property
     def num_items(self) -> int:
@@ -93,14 +99,14 @@ class RunData:
         return self._parts[key]
 
     def of(self, resolved: ResolvedCell, model: TextModel) -> LaneData:
-        """Items of a cell; cells of the same form, slots and length share them. UsageError when the data are unfit."""
+        """Items of a cell; cells of one tokenizer, form, slots and length share them. UsageError: data are unfit."""
         parts, context = self.parts(resolved.cell, resolved.task), self._context(resolved, model)
         train = self._encoded(resolved, "train", parts.train, model, context) if resolved.method.trains else []
         selection = self._encoded(resolved, "selection", parts.selection, model, context)
         scored = self._encoded(resolved, "scored", parts.scored, model, context)
         return LaneData(
             train, selection, scored, parts.train, parts.selection, parts.scored,
-            parts.train_left_out, parts.train_repaired, parts.scored_repaired, context,
+            parts.train_left_out, parts.train_repaired, parts.scored_repaired, context, parts.trivial,
         )  # fmt: skip
 
     def train_alone(self, resolved: ResolvedCell, model: TextModel) -> LaneData:
@@ -116,7 +122,8 @@ class RunData:
             selection = self._first(cell, task, "dev")
         repaired = self._repaired(cell, task, "train")
         scored_repaired = self._repaired(cell, task, task.scored) if cell.stage == "score" else 0
-        return Parts(train, selection, scored, left_out, repaired, scored_repaired)
+        constant = trivial(task, train, scored) if scored else {}
+        return Parts(train, selection, scored, left_out, repaired, scored_repaired, constant)
 
     def _train(self, cell: Cell, task: Task) -> tuple[list[Example], list[Example], int]:
         """The train rows of a cell, what is held out of them (under `paper` nothing), and how many were left out."""
@@ -146,14 +153,21 @@ class RunData:
         cloze = method.head == "verbalizer"
         # a trial trains and is evaluated on what its method's other cells are; only the scored examples differ
         alike = cell.changed(stage="score") if name != "scored" else cell.changed(streams={})
-        key = (cell.model_fingerprint, cloze, method.slots(), name, *_parts_key(alike), context)
+        around = self._special(model)
+        # models of one tokenizer share their items
+        tokenizer = (self.tokens.key(model.tokenizer), around.layout)
+        key = (tokenizer, cloze, method.slots(), name, *_parts_key(alike), context)
         if key not in self._items:
-            spec = LayoutSpec(
-                special(model.tokenizer, model.reader), self.tokens, method.slots(), cloze, cell.budget.max_length,
-                context.ids,
-            )  # fmt: skip
+            spec = LayoutSpec(around, self.tokens, method.slots(), cloze, cell.budget.max_length, context.ids)
             self._items[key] = encode(resolved.task, spec, examples)
         return self._items[key]
+
+    def _special(self, model: TextModel) -> Special:
+        """What a model's tokenizer puts around texts, learned once."""
+        key = (id(model.tokenizer), model.reader)  # its own as long as what was learned holds it
+        if key not in self._specials:
+            self._specials[key] = special(model.tokenizer, model.reader)
+        return self._specials[key]
 
     def _context(self, resolved: ResolvedCell, model: TextModel) -> Context:
         """The demonstrations before every example of a cell, drawn from its train rows; told once if some are lacking.
@@ -172,9 +186,7 @@ class RunData:
         room = max(0, model.positions - cell.budget.max_length) if model.positions else None
         examples = demonstrations(task, self.parts(cell, task).train, count, cell.seed)
         try:
-            context = lay_context(
-                special(model.tokenizer, model.reader), self.tokens, task, examples, cell.budget.max_length, room
-            )
+            context = lay_context(self._special(model), self.tokens, task, examples, cell.budget.max_length, room)
         except UsageError as error:
             raise UsageError(f"{cell.label} on {task.name}, model {cell.model!r}: {error}") from None
         context = replace(context, dropped=count - context.laid)

@@ -93,3 +93,12 @@ def test_the_cache_goes_where_the_user_says(monkeypatch, tmp_path):
     monkeypatch.delenv("TUNING_BENCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "tuning-bench"
+
+
+def test_few_texts_are_tokenised_once_for_all_tokenizers_that_are_alike(tokenizer, tiny_bert, tmp_path):
+    store, alike, other = TokenStore(tmp_path), *(AutoTokenizer.from_pretrained(tiny_bert) for _ in range(2))
+    other.add_tokens(["word1 word2"])
+    asked = [store.tokens(each, ["word1 word2", "word3"]) for each in (tokenizer, alike, tokenizer, other)]
+    assert store.num_tokenised == 4
+    assert told(asked[0], 2) == told(asked[1], 2) == told(asked[2], 2) != told(asked[3], 2)
+    assert list(tmp_path.iterdir()) == []

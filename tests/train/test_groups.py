@@ -61,7 +61,9 @@ def test_the_seconds_of_a_loops_cells_are_no_more_than_the_loop_took(workshop, t
     from bench.score.evaluate import predict
 
     monkeypatch.setattr(runner, "time", Clock)
-    monkeypatch.setattr("bench.train.loop.time", Clock)
+    for place in ("train.loop", "train.backbones", "train.shares", "store.store"):
+        monkeypatch.setattr(f"bench.{place}.time", Clock)
+    monkeypatch.setattr("bench.train.backbones.proving_seconds", lambda fingerprint: 0.0)
     monkeypatch.setattr(runner, "predict", scored)
     cells = workshop.cells("ptv2", seeds=(0, 1))
     records = Runner(Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet()).run(cells)

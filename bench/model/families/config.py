@@ -69,6 +69,20 @@ def num_kv_heads(config: Any) -> int:
     return int(getattr(config, "num_key_value_heads", None) or 0)
 
 
+def runs_of_a_layer(config: Any) -> int:
+    """How many depths a layer's weights serve, from transformers' config; 1 but for families that share layers."""
+    groups = getattr(config, "num_hidden_groups", None)
+    return int(config.num_hidden_layers) // int(groups) if groups else 1
+
+
+def expert_share(config: Any) -> float:
+    """The share of a layer's experts that a token goes through, from transformers' config; 1.0 where there are none."""
+    names = ("num_local_experts", "num_experts", "n_routed_experts")
+    experts = next((int(number) for name in names if (number := getattr(config, name, None))), 0)
+    taken = int(getattr(config, "num_experts_per_tok", None) or 0)
+    return taken / experts if experts and taken else 1.0
+
+
 def refuse(config: Mapping[str, Any]) -> None:
     """ValueError with the reason when a family is known not to work."""
     name = str(config.get("model_type"))

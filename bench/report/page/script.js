@@ -400,7 +400,11 @@ function tagged(example, list, at) {
 
 /* costs, sizes, counts, and where it was measured */
 
-const SHOWN = { train_seconds: seconds, evaluate_seconds: seconds, seconds, peak_bytes: bytes, tokens_per_second: (value) => whole(Math.round(value)) };
+const SHOWN = {
+  ...Object.fromEntries(["load_", "encode_", "train_", "evaluate_", "compile_", "store_", ""].map((part) => [`${part}seconds`, seconds])),
+  peak_bytes: bytes, tokens_per_second: (value) => whole(Math.round(value)),
+  utilization: (value) => (known(value) ? `${(100 * value).toPrecision(2)} %` : NONE),
+};
 
 function costs(list) {
   if (!list.length) return null;

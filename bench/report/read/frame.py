@@ -21,10 +21,15 @@ FRAME_COLUMNS = (
     "id", "suite", "task", "model", "method", "label", "head", "seed", "protocol", "budget", "max_length", "precision",
     "metric", "main", "score", "trivial", "status", "reason",
     "backbone_parameters", "backbone_layers", "trained_parameters", "stored_parameters",
-    "train_seconds", "tokens_per_second", "peak_bytes", "steps", "forward_passes", "joint_steps", "scored_rows",
-    "scored_cut", "results", "trials", "settings", "given",
+    "seconds", "load_seconds", "encode_seconds", "compile_seconds", "train_seconds", "evaluate_seconds",
+    "store_seconds", "tokens_per_second", "utilization", "peak_bytes", "steps", "forward_passes", "joint_steps",
+    "scored_rows", "scored_cut", "results", "trials", "settings", "given",
 )  # fmt: skip
 NAN = math.nan
+MEASURED = (
+    "seconds", "load_seconds", "encode_seconds", "compile_seconds", "train_seconds", "evaluate_seconds",
+    "store_seconds", "tokens_per_second", "utilization",
+)  # of a record's costs  # fmt: skip
 
 
 def frame(stores: Iterable[Store], problems: list[str] | None = None) -> pd.DataFrame:
@@ -141,8 +146,7 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "backbone_parameters": backbone_parameters,
         "trained_parameters": float(done.parameters.trained) if done else NAN,
         "stored_parameters": float(done.parameters.stored) if done else NAN,
-        "train_seconds": done.costs.train_seconds if done else NAN,
-        "tokens_per_second": done.costs.tokens_per_second if done else NAN,
+        **{name: _cost(done, name) for name in MEASURED},
         "peak_bytes": float(done.costs.peak_bytes) if done else NAN,
         "steps": float(done.costs.steps) if done else NAN,
         "forward_passes": float(done.costs.forward_passes or NAN) if done else NAN,
@@ -154,6 +158,12 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "settings": dict(cell.settings),
         "given": dict(cell.given),
     }
+
+
+def _cost(done: Record | None, name: str) -> float:
+    """A cost of a finished record; NaN where it was not measured."""
+    value = getattr(done.costs, name) if done else None
+    return NAN if value is None else float(value)
 
 
 def _measured(record: Record | None, known: dict[str, bool]) -> list[dict[str, Any]]:

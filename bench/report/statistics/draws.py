@@ -6,8 +6,7 @@ import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
 from bench.report.read.declared import Suites
@@ -16,6 +15,9 @@ from bench.score.metrics import metrics_of
 from bench.score.predicted import PredictedRows
 from bench.store.predictions import read_predictions
 from bench.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd  # a plan says what seeds can show, and need not wait for it
 
 SAME = 1e-6  # scores nearer than this are equal but for rounding
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench.report.statistics.draws import CellDraws
+
+if TYPE_CHECKING:
+    import pandas as pd  # a plan says what seeds can show, and need not wait for it
 
 AVERAGE = "average"  # the task's name in the rows of averages
 MAIN = "main"  # the metric's name there

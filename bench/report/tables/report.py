@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.report.statistics.findings import Findings
+from bench.report.tables.costs import costs_table
 from bench.report.tables.scores import nothing, scores_table
 from bench.report.tables.table import Table
 from bench.report.tables.trials import chosen_table
@@ -40,4 +41,8 @@ def with_tables(findings: Findings, folders: Sequence[Path]) -> Report:
 
 
 def _further(findings: Findings, suite: str) -> tuple[Table | None, ...]:
-    return chosen_table(findings.outcomes, findings.frame, suite), variance_table(findings.variance, suite)
+    return (
+        chosen_table(findings.outcomes, findings.frame, suite),
+        variance_table(findings.variance, suite),
+        costs_table(findings.frame, suite),
+    )

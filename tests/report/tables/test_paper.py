@@ -138,7 +138,8 @@ def test_the_caption_names_suite_protocol_budget_and_seeds_and_is_escaped(cell: 
 def test_a_file_per_suite_is_written_beside_the_plain_table(cell: Any, record: Any, store: Any) -> None:
     made = store([record(cell(), 60.0), record(cell("ner", suite="tagging"), 60.0)])
     names = [path.name for path in write_report([made.path], {"tex"}, {})]
-    assert names == ["table-superglue.tex", "table-tagging.tex", "paper-superglue.tex", "paper-tagging.tex"]
+    kinds = ("table", "paper", "costs")
+    assert names == [f"{kind}-{suite}.tex" for kind in kinds for suite in ("superglue", "tagging")]
 
 
 def test_quotes_need_no_font_encoding(cell: Any, record: Any, store: Any) -> None:
