@@ -14,6 +14,7 @@ from bench.cell import Cell
 from bench.data.display import example_table
 from bench.errors import DiskError
 from bench.model.backbone import Backbone
+from bench.model.compiled import compile_seconds
 from bench.resolved import ResolvedCell, resolve
 from bench.score.evaluate import Predictions, predict
 from bench.score.table import prediction_table
@@ -23,6 +24,7 @@ from bench.store.record import Record
 from bench.store.store import Store, Writer
 from bench.train.audience import Audience
 from bench.train.backbones import Backbones
+from bench.train.compiling import decide
 from bench.train.failure import failure
 from bench.train.groups import Group, groups
 from bench.train.joint import FirstStages
@@ -46,6 +48,7 @@ class Runner:
         self.store, self.options, self.audience = store, options, audience
         self.data = RunData() if data is None else data
         self._backbones = Backbones(options)
+        self._left: list[ResolvedCell] = []
         self._first_stages = FirstStages(self.data, options, audience)
 
     def run(self, cells: Iterable[Cell]) -> list[Record]:
@@ -56,6 +59,7 @@ class Runner:
         """
         resolved, written = [resolve(cell) for cell in cells], []
         prepare(resolved, self.data)
+        self._left = list(resolved)
         with _data_set_aside():
             for group in groups(resolved, self.options.max_lanes):
                 for record in self.measure(group):
@@ -71,6 +75,7 @@ class Runner:
         started = datetime.now(UTC)
         try:
             backbone = self._backbones.of(group.cells[0])
+            decide(backbone, self.options, self._ahead(group), self.data)
         except Exception as error:  # a model that does not load, or does not fit the device, fails its cells only
             for resolved in group.cells:
                 yield self._fail(resolved, error, started)
@@ -94,9 +99,18 @@ class Runner:
             if resolved.cell.id not in done:
                 yield from self.measure(Group((resolved,)))
 
+    def _ahead(self, group: Group) -> list[ResolvedCell]:
+        """The cells that are still to run on a group's model, its own included; they count once."""
+        first, own = group.cells[0].cell, {resolved.cell.id for resolved in group.cells}
+        place = (first.model_path, first.precision)
+        others = [resolved for resolved in self._left if resolved.cell.id not in own]
+        ahead = [resolved for resolved in others if (resolved.cell.model_path, resolved.cell.precision) == place]
+        self._left = others
+        return [*group.cells, *ahead]
+
     def _train(self, group: Group, backbone: Backbone, started: datetime) -> Iterator[Record]:
         starts = [self._first_stages.start(resolved, backbone) for resolved in group.cells]
-        begun = time.perf_counter()
+        begun, compiled_before = time.perf_counter(), compile_seconds()
         lanes = [
             Lane.alone(resolved, backbone, self.data.of(resolved, backbone), start)
             for resolved, start in zip(group.cells, starts, strict=True)
@@ -109,7 +123,7 @@ class Runner:
         peak = peak_bytes(self.options.device)
         predictions = _scored(lanes, backbone, token_budget)
         overhead = (time.perf_counter() - begun - sum(lane.ledger.seconds for lane in lanes)) / len(lanes)
-        loop = Loop(started, len(lanes), token_budget, peak, overhead)
+        loop = Loop(started, len(lanes), token_budget, peak, overhead, compile_seconds() - compiled_before)
         for lane in lanes:
             of_lane = predictions.get(id(lane))
             yield self._write(outcome(lane, of_lane, backbone, loop), lane, of_lane)

@@ -6,7 +6,7 @@ H hidden size, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -63,6 +63,9 @@ class Backbone:
         self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
+        self.compiled: bool | None = None  # whether its layers run compiled (bench.model.compiled); None: undecided
+        self.before_pass: Callable[[Sequence[int], int], None] | None = None
+        """Told before a pass which layers have prefixes, and how many rows there are."""
         self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
         limit = most_positions(config)
         self.positions = limit - first_position(config) if limit else 0  # of the longest sequence; 0: no limit
@@ -114,7 +117,10 @@ class Backbone:
             inputs["inputs_embeds"] = embedded
         word_queries = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= word_queries.inputs(batch) if word_queries else {}
-        with attention.prefixes(row_prefixes(batch, prompts, rates)), self._placed(positions):
+        with_prefixes = row_prefixes(batch, prompts, rates)
+        if self.before_pass:
+            self.before_pass([] if with_prefixes is None else list(with_prefixes.keys), len(batch.ids))
+        with attention.prefixes(with_prefixes), self._placed(positions):
             answer = self.encoder(**inputs)
         states: Tensor = word_queries.states(answer) if word_queries else answer.last_hidden_state
         return self._decoded(batch, states) if len(batch.decoder_rows) else states

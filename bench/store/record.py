@@ -58,6 +58,7 @@ class Costs(Part):
     seconds: float = 0.0
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
+    compile_seconds: float | None = None  # of compiling layers and capturing graphs; not in `train_seconds`
     steps: int = 0
     tokens: int = 0  # real tokens and prompt slots through the backbone while training, padding not counted
     tokens_per_second: float = 0.0

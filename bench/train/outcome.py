@@ -21,7 +21,7 @@ from bench.train.run_data import LaneData
 @dataclass(frozen=True)
 class Loop:
     """What the lanes of a loop share: when it began, how rows were cut, the peak of memory, and of the time that
-    belongs to no lane each one's part.
+    belongs to no lane each one's part. `compile_seconds` is what compiling layers took.
     """
 
     started: datetime
@@ -29,6 +29,7 @@ class Loop:
     token_budget: int
     peak_bytes: int
     overhead_seconds: float
+    compile_seconds: float = 0.0
 
 
 def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loop: Loop) -> Record:
@@ -84,6 +85,7 @@ def _costs(lane: Lane, loop: Loop) -> Costs:
         seconds=ledger.seconds + loop.overhead_seconds,
         train_seconds=ledger.train_seconds,
         evaluate_seconds=ledger.evaluate_seconds,
+        compile_seconds=loop.compile_seconds,
         steps=lane.step,
         tokens=ledger.tokens,
         forward_passes=ledger.forward_passes,
@@ -104,6 +106,7 @@ def _of_backbone(backbone: Backbone, token_budget: int) -> dict[str, Any]:
         "micro_batches": "fixed" if backbone.fixed_shapes else "own",
         "token_budget": token_budget,
         "deterministic": backbone.deterministic,
+        "compiled": bool(backbone.compiled),
         **shown,
     }
 
