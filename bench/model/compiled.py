@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from bench.model import attention
 from bench.model.attention import LayerForward
-from bench.model.layers import layers_of
+from bench.model.layers import layers_of, may_run_compiled, uncompiled
 from bench.model.probe import Probe
 from bench.model.prompts import Prompts
 
@@ -100,7 +100,7 @@ class _Compiled:
 
     def ready(self, prefixed: Sequence[int], rows: int) -> None:
         """Before a pass with prefixes in these layers, with so many rows: try the code that it will use."""
-        if self._trying or not self.backbone.compiled or _overridden():
+        if self._trying or not self.backbone.compiled or not may_run_compiled() or _overridden():
             return
         geometry = self.backbone.geometry
         kinds = [True] if prefixed else [False]
@@ -137,7 +137,7 @@ class _LayerCode:
         self.layer, self.eager, self.code, self.whole = layer, eager, code, whole
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        if _overridden() or _EAGER:
+        if not may_run_compiled() or _overridden() or self._hooked():
             return self.eager(*arguments, **options)
         try:
             return self._run(*arguments, **options)
@@ -160,24 +160,25 @@ class _LayerCode:
             options["hidden_states"] = _with_gradients(options["hidden_states"])
         return self.code(self.layer, *arguments, **options)
 
+    def _hooked(self) -> bool:
+        """Whether hooks inside the layer, of which code that is made would not know, have something to do.
+
+        Those marked `idle_when_compiled` have not: what they do is done in uncompiled passes alone.
+        """
+        return any(
+            not getattr(hook, "idle_when_compiled", False)
+            for part in self.layer.modules()
+            if part is not self.layer
+            for hooks in (part._forward_pre_hooks, part._forward_hooks)
+            for hook in hooks.values()
+        )
+
     def _trains(self, *arguments: Any, **options: Any) -> bool:
         prefix = attention.active_prefix() or ()
         given = (*arguments, *options.values(), *prefix)
         if any(isinstance(value, Tensor) and value.requires_grad for value in given):
             return True
         return any(weight.requires_grad for weight in self.layer.parameters())
-
-
-_EAGER: list[bool] = []  # not empty while layers are to run as they are
-
-
-@contextmanager
-def _as_they_are() -> Iterator[None]:
-    _EAGER.append(True)
-    try:
-        yield
-    finally:
-        _EAGER.pop()
 
 
 def _with_gradients(states: Tensor) -> Tensor:
@@ -196,7 +197,7 @@ def _overridden() -> bool:
 def _difference(backbone: Backbone, with_prefix: bool, alone: bool) -> str:
     """Run a micro-batch both ways; in words how they differ by more than they may, or nothing."""
     trial = _Trial(backbone, with_prefix, alone)
-    with _as_they_are():
+    with uncompiled():
         expected, expected_gradients = trial.run()
     found, gradients = trial.run()
     most = TOLERANCE[backbone.precision]

@@ -1,7 +1,9 @@
-"""A model's layers, whatever its family calls them."""
+"""A model's layers, whatever its family calls them, and whether they may run compiled (bench.model.compiled)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -27,3 +29,21 @@ def layers_of(model: Any, family: Family) -> list[nn.Module]:
 def _outermost(modules: list[nn.Module]) -> list[nn.Module]:
     inside = {id(part) for module in modules for part in module.modules() if part is not module}
     return [module for module in modules if id(module) not in inside]
+
+
+_uncompiled = 0  # blocks that are open
+
+
+@contextmanager
+def uncompiled(wanted: bool = True) -> Iterator[None]:
+    """Within the block layers run as they are, compiled or not: for what compiled code would not see."""
+    global _uncompiled
+    _uncompiled += wanted
+    try:
+        yield
+    finally:
+        _uncompiled -= wanted
+
+
+def may_run_compiled() -> bool:
+    return not _uncompiled
