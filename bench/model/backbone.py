@@ -18,6 +18,7 @@ from bench.cell import Precision
 from bench.data.batches import MicroBatch
 from bench.errors import UsageError
 from bench.model import attention
+from bench.model.attention import RowPrefixes
 from bench.model.families.config import first_position, most_positions
 from bench.model.families.family import Family
 from bench.model.geometry import geometry_of
@@ -64,8 +65,8 @@ class Backbone:
         self.has_types = self.family.types or _has_types(model.config)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
         self.compiled: bool | None = None  # whether its layers run compiled (bench.model.compiled); None: undecided
-        self.before_pass: Callable[[Sequence[int], int], None] | None = None
-        """Told before a pass which layers have prefixes, and how many rows there are."""
+        self.before_pass: Callable[[RowPrefixes | None, int], None] | None = None
+        """Told before a pass which prefixes it has, and how many rows."""
         self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
         limit = most_positions(config)
         self.positions = limit - first_position(config) if limit else 0  # of the longest sequence; 0: no limit
@@ -119,7 +120,7 @@ class Backbone:
         inputs |= word_queries.inputs(batch) if word_queries else {}
         with_prefixes = row_prefixes(batch, prompts, rates)
         if self.before_pass:
-            self.before_pass([] if with_prefixes is None else list(with_prefixes.keys), len(batch.ids))
+            self.before_pass(with_prefixes, len(batch.ids))
         with attention.prefixes(with_prefixes), self._placed(positions):
             answer = self.encoder(**inputs)
         states: Tensor = word_queries.states(answer) if word_queries else answer.last_hidden_state

@@ -21,19 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from bench.model import attention
-from bench.model.attention import LayerForward
-from bench.model.layers import layers_of, may_run_compiled, uncompiled
-from bench.model.probe import Probe
-from bench.model.prompts import Prompts
+from bench.model.attention import LayerForward, RowPrefixes
+from bench.model.compile_trial import difference, like
+from bench.model.layers import layers_of, may_run_compiled
 
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
 
-TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2}  # of a text's states, by their norm
-GRADIENTS = 3  # times that, as they have come twice the way
-# What code is made and tried on. No two of these numbers, a model's width and its heads are equal: equal sizes would be
-# taken for one and the same.
-ROWS, TOKENS, PREFIX = 17, 112, 21
 MOST_KINDS = 64  # pieces of code of a process; torch gives up after 8, which two models can reach
 FIXED: dict[str, str | int | bool | Callable[..., Any]] = {
     "deterministic": True,  # no kernel is chosen by its time, where that can change what it rounds
@@ -85,7 +79,7 @@ class _Compiled:
 
     def __init__(self, backbone: Backbone, layers: Sequence[nn.Module], dynamic: bool) -> None:
         self.backbone = backbone
-        self._tried: set[tuple[bool, bool, bool]] = set()
+        self._tried: set[tuple[int, bool, bool]] = set()
         self._trying = False
 
         def run(layer: nn.Module, *arguments: Any, **options: Any) -> Any:
@@ -98,29 +92,33 @@ class _Compiled:
             assert isinstance(layer.forward, LayerForward)
             layer.forward.inner = _LayerCode(layer, layer.forward.inner, code, self)
 
-    def ready(self, prefixed: Sequence[int], rows: int) -> None:
-        """Before a pass with prefixes in these layers, with so many rows: try the code that it will use."""
+    def ready(self, prefixes: RowPrefixes | None, rows: int) -> None:
+        """Before a pass with these prefixes and so many rows: try the code that it will use, if it has not been.
+
+        Where the pass is one in which layers run as they are, there is nothing to try.
+        """
         if self._trying or not self.backbone.compiled or not may_run_compiled() or _overridden():
             return
-        geometry = self.backbone.geometry
-        kinds = [True] if prefixed else [False]
-        if prefixed and len(prefixed) < len(geometry.prefixed):
-            kinds.append(False)
-        for with_prefix in kinds:
-            kind = (with_prefix, torch.is_grad_enabled(), rows == 1)
+        lengths = {0}
+        if prefixes is not None:
+            length = next(iter(prefixes.keys.values())).shape[2]
+            bare = len(prefixes.keys) < len(self.backbone.geometry.prefixed)  # some layers have none
+            lengths = {like(length), *([0] if bare else [])}
+        for length in lengths:
+            kind = (length, torch.is_grad_enabled(), rows == 1)
             if kind not in self._tried:
                 self._tried.add(kind)
-                self._try(*kind)
+                self._try(length, rows == 1)
 
     def give_up(self, reason: str) -> None:
         undo(self.backbone)
         warnings.warn(f"layers run uncompiled: {reason}", stacklevel=2)
 
-    def _try(self, with_prefix: bool, gradients: bool, alone: bool) -> None:
+    def _try(self, length: int, alone: bool) -> None:
         self._trying = True
         try:
             with _timed():
-                wrong = _difference(self.backbone, with_prefix, alone)
+                wrong = difference(self.backbone, length, alone)
         except Exception as error:  # compilers break in ways of their own
             self.give_up(_line(error))
         else:
@@ -192,67 +190,6 @@ def _line(error: Exception) -> str:
 def _overridden() -> bool:
     """Whether torch's functions are others here: draws of dropout by row (bench.model.inner_dropout)."""
     return bool(torch._C._len_torch_function_stack())
-
-
-def _difference(backbone: Backbone, with_prefix: bool, alone: bool) -> str:
-    """Run a micro-batch both ways; in words how they differ by more than they may, or nothing."""
-    trial = _Trial(backbone, with_prefix, alone)
-    with uncompiled():
-        expected, expected_gradients = trial.run()
-    found, gradients = trial.run()
-    most = TOLERANCE[backbone.precision]
-    for what, pairs, limit in (
-        ("states", zip(found, expected, strict=True), most),
-        ("gradients", zip(gradients, expected_gradients, strict=True), most * GRADIENTS),
-    ):
-        for mine, own in pairs:
-            if mine.dtype != own.dtype:
-                return f"their {what} are {mine.dtype}, not {own.dtype}"
-            size = float(own.double().norm().clamp(min=1e-12))
-            difference = float((mine.double() - own.double()).norm()) / size
-            if not difference <= limit:
-                return f"compiled, their {what} differ by {difference:.1g} of their size, and {limit:.1g} is allowed"
-    return ""
-
-
-class _Trial:
-    """A micro-batch of fixed size, and what trains in it."""
-
-    def __init__(self, backbone: Backbone, with_prefix: bool, alone: bool) -> None:
-        self.probe = Probe(backbone, backbone.positions)
-        self.draw = torch.Generator().manual_seed(0)
-        self.device, geometry = backbone.device, backbone.geometry
-        tokens = min(TOKENS, backbone.positions - 16) if backbone.positions else TOKENS
-        slotted = not with_prefix and torch.is_grad_enabled()
-        lengths = [max(2, tokens - 3 * (row % 4)) for row in range(1 if alone else ROWS)]
-        self.rows = [self.probe.text(length, row, slotted) for row, length in enumerate(lengths)]
-        self.prompts = Prompts()
-        if with_prefix:
-            shape = (len(geometry.prefixed), 2, geometry.kv_heads, PREFIX, geometry.head_size)
-            self.prompts = Prompts(prefixes=self._drawn(*shape), layers=geometry.prefixed)
-        elif slotted:
-            self.prompts = Prompts(slots=self._drawn(1, geometry.embedding))
-        given = (self.prompts.prefixes, self.prompts.slots)
-        self.trained = [
-            *(tensor for tensor in given if tensor is not None),
-            *(weight for weight in backbone.encoder.parameters() if weight.requires_grad),
-        ]
-
-    def _drawn(self, *shape: int) -> Tensor:
-        drawn = torch.randn(shape, generator=self.draw) * 0.1
-        return drawn.to(self.device).requires_grad_(torch.is_grad_enabled())
-
-    def run(self) -> tuple[list[Tensor], list[Tensor]]:
-        """States of each text, and gradients of what trains, under a weight for every number of a state."""
-        states = self.probe.states(self.rows, [self.prompts])
-        found = [each.detach().clone() for each in states]
-        if not torch.is_grad_enabled():
-            return found, []
-        draw = torch.Generator().manual_seed(1)  # a sum of squares would not do: a last LayerNorm makes it a constant
-        weights = torch.randn(states[0].shape, generator=draw).to(self.device)
-        loss = sum(((each * weights[: len(each)]).sum() for each in states), torch.zeros((), device=self.device))
-        gradients = torch.autograd.grad(loss, self.trained, allow_unused=True)
-        return found, [gradient for gradient in gradients if gradient is not None]
 
 
 @contextmanager
