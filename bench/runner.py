@@ -160,10 +160,10 @@ def _check_shared(lanes: Sequence[Lane]) -> None:
 
 def _scored(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> dict[int, Predictions]:
     """By the lane's id the predictions of those that are done; a trial ends without a look at the scored split."""
-    begun = time.perf_counter()
+    begun = time.perf_counter() - compile_seconds()
     scored = [lane for lane in lanes if lane.status == "done" and lane.cell.stage == "score"]
     predictions = predict(backbone, [lane.scored() for lane in scored], token_budget)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - compile_seconds() - begun
     for lane in scored:
         lane.ledger.evaluate_seconds += seconds / len(scored)
     return dict(zip(map(id, scored), predictions, strict=True))

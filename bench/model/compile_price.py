@@ -26,6 +26,8 @@ class Rate:
 RATES = {
     # an H100 or H200 in bf16: 30 % of 800 TFLOP/s, of which operations between the matrix products take a third
     "cuda": Rate(price=40.0, flops=0.3 * 800e12, saved=1 / 3),
+    # no line for "cpu": on two cores with AVX2 a step of a MiniLM-L6 (fp32, one thread, prefix 20) took 0.93 to 1.22
+    # times as long as it was, and code took minutes to make
 }
 FLOPS = 4  # a parameter and token: forward, and back through the states; training weights takes two more
 

@@ -19,6 +19,7 @@ from bench.data.batches import MicroBatch, collate
 from bench.data.cutting import Ticket
 from bench.model.backbone import Backbone
 from bench.model.company import micro_batches
+from bench.model.compiled import compile_seconds
 from bench.model.determinism import deterministic, lacks_kernel
 from bench.model.heads import lane_scores
 from bench.model.inner_dropout import RowDropout, row_dropout
@@ -55,9 +56,9 @@ def fit(
     _finish(lanes)
     find_label_words(lanes, backbone, token_budget)
     while active := [lane for lane in lanes if lane.running]:
-        started = time.perf_counter()
+        started = time.perf_counter() - compile_seconds()
         tokens = take_step(backbone, active, token_budget, watches)
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - compile_seconds() - started
         for lane, lane_tokens in zip(active, tokens, strict=True):
             lane.ledger.tokens += lane_tokens
             lane.ledger.train_seconds += seconds * lane_tokens / max(1, sum(tokens))
@@ -199,9 +200,9 @@ def _update(lane: Lane, backbone: Backbone, loss: float, token_budget: int, watc
 def _evaluate(lanes: Sequence[Lane], backbone: Backbone, token_budget: int) -> None:
     if not lanes:
         return
-    started = time.perf_counter()
+    started = time.perf_counter() - compile_seconds()
     outcomes = predict(backbone, [lane.selection() for lane in lanes], token_budget)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - compile_seconds() - started
     for lane, predictions in zip(lanes, outcomes, strict=True):
         lane.ledger.evaluate_seconds += seconds / len(lanes)
         if not math.isfinite(predictions.loss):

@@ -21,7 +21,8 @@ from bench.train.run_data import LaneData
 @dataclass(frozen=True)
 class Loop:
     """What the lanes of a loop share: when it began, how rows were cut, the peak of memory, and of the time that
-    belongs to no lane each one's part. `compile_seconds` is what compiling layers took.
+    belongs to no lane each one's part. `compile_seconds` is of that time (so within `overhead_seconds`,
+    and in no lane's `train_seconds`) what compiling layers took.
     """
 
     started: datetime
