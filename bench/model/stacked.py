@@ -28,8 +28,9 @@ def alike(prompts: Prompts, head: Head | None) -> Hashable:
 class Stacked:
     """Values of lanes, and with `trains` the gradients that micro-batches add up.
 
-    Without `trains` gradients go the usual way, back to what was stacked. `rates` are of dropout on prompt vectors and on a linear head's input, by lane. All tensors stay where they are from
-    the beginning to the end, so that what was captured once goes on with new values.
+    Without `trains` gradients go the usual way, back to what was stacked. `rates` are of dropout on prompt vectors and
+    on a linear head's input, by lane. All tensors stay where they are from the beginning to the end, so that what was
+    captured once goes on with new values.
     """
 
     def __init__(

@@ -44,11 +44,8 @@ def fit(
             training.watches.check(active)
             _evaluate([lane for lane in active if lane.running and lane.due], training)
             _finish(active)
-        tell(
-            Progress(
-                active, [lane.last_loss for lane in active], tokens, time.perf_counter() - compile_seconds() - started
-            )
-        )
+        seconds = time.perf_counter() - compile_seconds() - started
+        tell(Progress(active, [lane.last_loss for lane in active], tokens, seconds))
     return training
 
 
