@@ -18,13 +18,15 @@ from bench.cell import Precision
 from bench.data.batches import MicroBatch
 from bench.errors import UsageError
 from bench.model import attention
+from bench.model.changes import RowChanges, changed
 from bench.model.families.config import first_position, most_positions
 from bench.model.families.family import Family
 from bench.model.geometry import geometry_of
-from bench.model.prefixes import row_prefixes, slot_vectors
+from bench.model.prefixes import row_changes, row_prefixes, slot_vectors
 from bench.model.pretrained import reader_for
 from bench.model.prompts import Prompts
 from bench.model.proof import Proof
+from bench.model.sites import Sites
 from bench.model.streams import queries
 from bench.task import Task
 
@@ -38,7 +40,8 @@ class _States(BaseModelOutputWithPastAndCrossAttentions):
 
 
 class Backbone:
-    """One loaded model. While frozen it may serve many lanes; a method that trains its weights has it alone.
+    """One loaded model. While it is `shared` it serves many lanes, and nothing of it changes; a method that trains its
+    weights, or puts modules into it, has one alone.
 
     `encoder` reads the text, whether it sees both ways or not; `decoder` reads on, in encoder–decoders only.
     """
@@ -62,6 +65,8 @@ class Backbone:
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
+        self.shared = False  # whether lanes share it; it is then frozen
+        self.sharing: dict[tuple[Sites, bool], str] = {}  # changes by row that were tried (bench.model.sharing)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
         self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
         limit = most_positions(config)
@@ -114,22 +119,26 @@ class Backbone:
             inputs["inputs_embeds"] = embedded
         word_queries = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= word_queries.inputs(batch) if word_queries else {}
-        with attention.prefixes(row_prefixes(batch, prompts, rates)), self._placed(positions):
+        changes = row_changes(batch, prompts, self.family.query_stream)
+        with attention.prefixes(row_prefixes(batch, prompts, rates)), changed(changes), self._placed(positions):
             answer = self.encoder(**inputs)
         states: Tensor = word_queries.states(answer) if word_queries else answer.last_hidden_state
-        return self._decoded(batch, states) if len(batch.decoder_rows) else states
+        return self._decoded(batch, states, changes) if len(batch.decoder_rows) else states
 
-    def _decoded(self, batch: MicroBatch, states: Tensor) -> Tensor:
+    def _decoded(self, batch: MicroBatch, states: Tensor, changes: RowChanges | None) -> Tensor:
         """The encoder's states with the decoder's in the place of those of the rows it reads on: (B, max(T, U), H).
 
         No prefix is active here: they are the encoder's alone.
         """
         assert self.decoder is not None
         rows = batch.decoder_rows
-        decoded: Tensor = self.decoder(
-            input_ids=batch.decoder_ids, encoder_hidden_states=states[rows], encoder_attention_mask=batch.mask[rows],
-            use_cache=False,
-        ).last_hidden_state  # fmt: skip
+        if changes is not None and len(rows) != len(states):
+            changes = changes.of_rows(rows)
+        with changed(changes):
+            decoded: Tensor = self.decoder(
+                input_ids=batch.decoder_ids, encoder_hidden_states=states[rows],
+                encoder_attention_mask=batch.mask[rows], use_cache=False,
+            ).last_hidden_state  # fmt: skip
         width = max(states.shape[1], decoded.shape[1])
         states, decoded = (nn.functional.pad(part, (0, 0, 0, width - part.shape[1])) for part in (states, decoded))
         return decoded if len(rows) == len(states) else states.index_put((rows,), decoded.to(states.dtype))

@@ -33,4 +33,5 @@ def micro_batches(
 def _shape(prompts: Prompts, head: nn.Module) -> Hashable:
     prefixes = None if prompts.prefixes is None else tuple(prompts.prefixes.shape)
     slots = None if prompts.slots is None else tuple(prompts.slots.shape)
-    return (prefixes, prompts.layers, slots, prompts.offset > 0, head_kind(head))
+    changes = tuple(tuple(tensor.shape) for tensor in prompts.changes.values())
+    return (prefixes, prompts.layers, slots, prompts.offset > 0, prompts.sites, changes, head_kind(head))

@@ -1,6 +1,8 @@
-"""From lanes' prompts to what every row of a micro-batch has: key/value prefixes, and vectors in its slots.
+"""From lanes' prompts to what every row of a micro-batch has: key/value prefixes, vectors in its slots, and changes
+inside modules.
 
-Rows that share a micro-batch have prefixes of one shape, or have none (bench.data.cutting).
+Rows that share a micro-batch have prefixes of one shape and changes at the same sites, or have none
+(bench.data.cutting).
 
 Shape legend: B rows, N rows of a lane, L layers with a prefix, A key/value heads, P prompt length, D head size, H
 embedding size.
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from bench.data.batches import MicroBatch
 from bench.model.attention import RowPrefixes
+from bench.model.changes import RowChanges
 from bench.model.dropout import keep_mask
 from bench.model.prompts import Prompts
 from bench.model.rows import assembled, repeated
@@ -38,6 +41,25 @@ def row_prefixes(batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[
         keys={layer: values[:, at, 0] for at, layer in enumerate(prompts[lanes[0]].layers)},
         values={layer: values[:, at, 1] for at, layer in enumerate(prompts[lanes[0]].layers)},
     )
+
+
+def row_changes(batch: MicroBatch, prompts: Sequence[Prompts], time_first: bool) -> RowChanges | None:
+    """Each row's changes inside the model; None when no row has any. `time_first` as in RowChanges.
+
+    ValueError when rows with changes at different sites, or with and without, meet.
+    """
+    lanes = list(batch.rows_of)
+    sites = prompts[lanes[0]].sites
+    if any(prompts[lane].sites != sites for lane in lanes):
+        raise ValueError("rows of a micro-batch must have changes at the same sites, or none")
+    if not sites:
+        return None
+    no_dropout = [0.0] * len(prompts)
+    tensors = {
+        name: _by_row(batch, {lane: prompts[lane].changes[name] for lane in lanes}, no_dropout)
+        for name in prompts[lanes[0]].changes
+    }
+    return RowChanges(dict(sites), tensors, len(batch.ids), time_first)
 
 
 def slot_vectors(batch: MicroBatch, prompts: Sequence[Prompts], rates: Sequence[float]) -> Tensor:

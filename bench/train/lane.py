@@ -125,9 +125,10 @@ class Lane:
 
     def close_step(self, loss: float) -> None:
         """Carry the prompts' gradients to the parameters. The optimizer's step is separate (`apply`)."""
-        for tensor, leaf in ((self._graph.slots, self._leaves.slots), (self._graph.prefixes, self._leaves.prefixes)):
-            if tensor is not None and leaf is not None and leaf.grad is not None and tensor.requires_grad:
-                tensor.backward(leaf.grad)  # type: ignore[no-untyped-call]
+        pairs = zip(self._graph.tensors(), self._leaves.tensors(), strict=True)
+        carried = [(tensor, leaf.grad) for tensor, leaf in pairs if leaf.grad is not None and tensor.requires_grad]
+        if carried:
+            torch.autograd.backward(*zip(*carried, strict=True))  # type: ignore[no-untyped-call]
         self._graph = Prompts()
         self._losses.append(loss)
         self.last_loss = loss
