@@ -20,11 +20,16 @@ GB = 1e9
 
 
 def check_memory(
-    cells: Sequence[ResolvedCell], device: torch.device, max_lanes: int, token_budget: int | None, checkpointing: bool
+    cells: Sequence[ResolvedCell],
+    device: torch.device,
+    max_lanes: int,
+    token_budget: int | None,
+    checkpointing: bool,
+    shared: bool = True,
 ) -> None:
     """UsageError with the estimate when a cell's model does not fit the free memory of the device.
 
-    A checkpoint whose size cannot be known before it is fetched is let through.
+    Without `shared` every cell has a model to itself, whatever its method says. A checkpoint whose size cannot be known before it is fetched is let through.
     """
     usable = round(available_bytes(device) * (1 - MARGIN))
     host = available_bytes(torch.device("cpu")) * (1 - MARGIN)
@@ -34,11 +39,12 @@ def check_memory(
         sizes = model_sizes(model)
         if sizes is None:
             continue
-        num_lanes = 1 if method.changes_weights else min(max_lanes, len(alike))
+        frozen = shared and not method.changes_weights
+        num_lanes = min(max_lanes, len(alike)) if frozen else 1
+        filled = frozen and device.type == "cuda"
         num_tokens = token_budget or default_token_budget(sizes.hidden, device)
-        work = work_of(
-            cell, method, _tokens(cell, method, model.positions, num_lanes, num_tokens, device), checkpointing, device
-        )
+        most = _tokens(cell, method, model.positions, num_lanes, num_tokens, filled)
+        work = work_of(cell, method, most, checkpointing, device, shared)
         if estimate(sizes, work).total > usable:
             raise UsageError(_refusal(model, cell, sizes, work, usable))
         if device.type != "cpu" and sizes.parameters * FLOAT > host:
@@ -59,24 +65,27 @@ def _alike(cells: Sequence[ResolvedCell]) -> list[list[ResolvedCell]]:
     return list(groups.values())
 
 
-def work_of(cell: Cell, method: Method, tokens: int, checkpointing: bool, device: torch.device) -> Work:
+def work_of(
+    cell: Cell, method: Method, tokens: int, checkpointing: bool, device: torch.device, shared: bool = True
+) -> Work:
+    """What a cell does on a model that it shares, or has to itself though its method would share it."""
     moments = 2 if method.optimizer == "adamw" else 0  # Adafactor's of large ones are rows and columns
     return Work(
         cell.precision, tokens, cell.budget.max_length, device, checkpointing, backward=method.trains,
-        moments=moments if method.changes_weights else None,
+        moments=None if shared and not method.changes_weights else moments,
     )  # fmt: skip
 
 
 def _tokens(
-    cell: Cell, method: Method, positions: int, num_lanes: int, token_budget: int, device: torch.device
+    cell: Cell, method: Method, positions: int, num_lanes: int, token_budget: int, filled: bool
 ) -> int:  # fmt: skip
     """Tokens of the largest micro-batch: the token budget, or all the rows of a step if that is less.
 
-    Where cells share a GPU, micro-batches are filled up with empty rows (bench.data.cutting).
+    Where cells share a GPU, micro-batches are `filled` up with empty rows (bench.data.cutting).
     """
     row_length = cell.budget.max_length * (1 + method.demonstrations()) + method.slots().count
     row_length = min(row_length, positions or row_length)
-    if device.type == "cuda" and not method.changes_weights:
+    if filled:
         return max(row_length, token_budget)
     return max(row_length, min(token_budget, num_lanes * cell.budget.batch_size * row_length))
 
