@@ -99,9 +99,7 @@ class Runner:
         for resolved in left:
             yield from self.measure(Group((resolved,), shared=False))
 
-    def _train(
-        self, group: Group, backbone: Backbone, started: datetime, left: list[ResolvedCell]
-    ) -> Iterator[Record]:
+    def _train(self, group: Group, backbone: Backbone, started: datetime, left: list[ResolvedCell]) -> Iterator[Record]:
         """The records of a group's cells; those that cannot share the backbone have none, and are put into `left`."""
         starts = [self._first_stages.start(resolved, backbone) for resolved in group.cells]
         begun = time.perf_counter()

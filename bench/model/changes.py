@@ -43,7 +43,7 @@ class RowChanges:
         if self.time_first and states.dim() == 3:
             states = states.transpose(0, 1)
         if len(states) % self.num_rows:
-            raise ValueError(f"a module was given {len(states)} rows, which are not those of {self.num_rows} lanes' rows")
+            raise ValueError(f"a module was given {len(states)} rows, which are not those of {self.num_rows} texts")
         return states.reshape(self.num_rows, -1, states.shape[-1])
 
     def laid_as(self, changed: Tensor, like: Tensor) -> Tensor:
@@ -137,5 +137,6 @@ def _scaled(active: RowChanges, change: Scale, states: Tensor) -> Tensor:
 
 
 def _with_bias(active: RowChanges, change: Bias, module: nn.Module, output: Tensor) -> Tensor:
-    more = active.tensors[change.name] - module.bias  # (B, O)
+    own: Tensor = module.bias  # type: ignore[assignment]
+    more = active.tensors[change.name] - own  # (B, O)
     return active.laid_as(active.by_row(output) + more[:, None], output).to(output.dtype)

@@ -29,7 +29,7 @@ def checkpoint_layers(model: nn.Module, family: Family) -> int:
     if not layers:
         raise ValueError("--checkpointing finds no layers in it")
     for layer in layers:
-        layer.forward = types.MethodType(_recomputed(layer.forward.__func__), layer)
+        layer.forward = types.MethodType(_recomputed(layer.forward.__func__), layer)  # type: ignore[attr-defined]
     return len(layers)
 
 

@@ -56,5 +56,3 @@ def _sites(backbone: Backbone, task: Task, weights: Mapping[str, Tensor]) -> Sit
                     raise CannotShare(f"{name} is no bias that a row passes")
                 sites.append((path, Bias(name)))
     return tuple(sites)
-
-

@@ -62,13 +62,15 @@ def _difference(backbone: Backbone, decodes: bool, sites: Sites, model: ChangedM
     except Exception as error:  # each family breaks in its own way
         return f"it does not run with a change of its own for each row ({' '.join(str(error).split())[:160]})"
     for before, after, row in zip(plain, expected, found, strict=True):
-        error, effect = (_size(part.float() - after.float()) for part in (row, before))
-        if not error <= TOLERANCE[backbone.precision] * effect:
-            return f"changed by row its states are off by {error:.1g}, where the change is {effect:.1g}"
+        off, effect = (_size(part.float() - after.float()) for part in (row, before))
+        if not off <= TOLERANCE[backbone.precision] * effect:
+            return f"changed by row its states are off by {off:.1g}, where the change is {effect:.1g}"
     return ""
 
 
-def _changed(probe: Probe, rows: list[Row], tensors: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> list[Tensor]:
+def _changed(
+    probe: Probe, rows: list[Row], tensors: Mapping[str, Tensor], values: Mapping[str, Tensor]
+) -> list[Tensor]:
     for name, tensor in tensors.items():
         tensor.data = values[name]  # not in place: the memory may be the backbone's
     return _states(probe, rows)

@@ -127,8 +127,7 @@ class Lane:
         """Carry the prompts' gradients to the parameters. The optimizer's step is separate (`apply`)."""
         pairs = zip(self._graph.tensors(), self._leaves.tensors(), strict=True)
         carried = [(tensor, leaf.grad) for tensor, leaf in pairs if leaf.grad is not None and tensor.requires_grad]
-        if carried:
-            torch.autograd.backward(*zip(*carried, strict=True))  # type: ignore[no-untyped-call]
+        torch.autograd.backward([tensor for tensor, _ in carried], [gradient for _, gradient in carried])
         self._graph = Prompts()
         self._losses.append(loss)
         self.last_loss = loss

@@ -29,7 +29,8 @@ def check_memory(
 ) -> None:
     """UsageError with the estimate when a cell's model does not fit the free memory of the device.
 
-    Without `shared` every cell has a model to itself, whatever its method says. A checkpoint whose size cannot be known before it is fetched is let through.
+    Without `shared` every cell has a model to itself, whatever its method says. A checkpoint whose size cannot be known
+    before it is fetched is let through.
     """
     usable = round(available_bytes(device) * (1 - MARGIN))
     host = available_bytes(torch.device("cpu")) * (1 - MARGIN)

@@ -105,7 +105,7 @@ class RankAllocation:
         """(n, r) of each of the alike: True at the ranks of least importance, all but `budget` of them."""
         assert self._sensitivity is not None
         assert self._uncertainty is not None
-        elements = (self._sensitivity * self._uncertainty).split([weight.numel() for weight in self._weights])
+        elements = torch.split(self._sensitivity * self._uncertainty, [weight.numel() for weight in self._weights])
         parts, importance = iter(elements), []
         for alike in self._alike:
             right, left, values = (
@@ -125,12 +125,12 @@ class RankAllocation:
 class _Alike:
     """Modules whose tensors are of equal shapes."""
 
-    right: list[nn.Parameter]  # Q of each, (r, I)
-    left: list[nn.Parameter]  # P, (O, r)
-    values: list[nn.Parameter]  # Λ, (r, 1)
+    right: list[Tensor]  # Q of each, (r, I)
+    left: list[Tensor]  # P, (O, r)
+    values: list[Tensor]  # Λ, (r, 1)
 
     @property
-    def parts(self) -> Sequence[list[nn.Parameter]]:
+    def parts(self) -> Sequence[list[Tensor]]:
         return (self.right, self.left, self.values)
 
 
@@ -145,7 +145,7 @@ def _alike(weights: Mapping[str, nn.Parameter]) -> list[_Alike]:
     return list(by_shape.values())
 
 
-def _gradient(weight: nn.Parameter) -> Tensor:
+def _gradient(weight: Tensor) -> Tensor:
     return torch.zeros_like(weight) if weight.grad is None else weight.grad
 
 
