@@ -39,18 +39,23 @@ class RowChanges:
         return replace(self, tensors=tensors, num_rows=len(rows))
 
     def by_row(self, states: Tensor) -> Tensor:
-        """A module's states as (B, N, size). ValueError for states that are not the rows' own, but shared by them."""
-        if self.time_first and states.dim() == 3:
-            states = states.transpose(0, 1)
-        if len(states) % self.num_rows:
-            raise ValueError(f"a module was given {len(states)} rows, which are not those of {self.num_rows} texts")
-        return states.reshape(self.num_rows, -1, states.shape[-1])
+        """A module's states as (B, N, size). ValueError as `rows_first`."""
+        return rows_first(states, self.num_rows, self.time_first)
 
     def laid_as(self, changed: Tensor, like: Tensor) -> Tensor:
         """(B, N, size) in the layout of a module's states; the size may be another."""
         if self.time_first and like.dim() == 3:
             return changed.transpose(0, 1)
         return changed.reshape(*like.shape[:-1], changed.shape[-1])
+
+
+def rows_first(states: Tensor, num_rows: int, time_first: bool) -> Tensor:
+    """A module's states as (B, N, size). ValueError for states that are not the rows' own, but shared by them."""
+    if time_first and states.dim() == 3:
+        states = states.transpose(0, 1)
+    if len(states) % num_rows:
+        raise ValueError(f"a module was given {len(states)} rows, which are not those of {num_rows} texts")
+    return states.reshape(num_rows, -1, states.shape[-1])
 
 
 _active: RowChanges | None = None

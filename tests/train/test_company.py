@@ -13,6 +13,8 @@ from bench.score.evaluate import predict
 from bench.train.loop import fit
 
 PROMPTS = ("prompt_tuning", "ptuning_v1", "ptv2")
+BY_ROW = ("lora", "ia3", "adalora", "bitfit")
+DROPPED = {name: {"adapter_dropout": 0.2} for name in ("lora", "adalora")}
 WAYS = pytest.mark.parametrize("fixed_shapes", [False, True], ids=["own", "fixed"])
 
 
@@ -54,6 +56,21 @@ PRECISIONS = pytest.mark.parametrize(
 @PRECISIONS
 def test_lanes_together_are_lanes_alone(workshop, fixed_shapes, precision):
     cells = (*workshop.cells(*PROMPTS), *workshop.cells("linear_probe"), *workshop.cells("ptv2", seeds=(1, 2)))
+    together = trained(workshop, cells, fixed_shapes, precision)
+    for cell, beside in zip(cells, together, strict=True):
+        assert_alike(trained(workshop, [cell], fixed_shapes, precision)[0], beside, fixed_shapes)
+
+
+@PRECISIONS
+def test_lanes_that_change_modules_by_row_are_lanes_alone(workshop, fixed_shapes, precision):
+    """Seeds, rates, tasks, ranks and kinds of change beside one another, and beside prompts."""
+    cells = (
+        *workshop.cells(*BY_ROW, settings=DROPPED),
+        *workshop.cells("lora", "bitfit", seeds=(1,), settings={"lora": {"learning_rate": 1e-2}}),
+        *workshop.cells("lora", tasks=("cb", "copa"), budget={"steps": 3}, settings={"lora": {"r": 4, "alpha": 8}}),
+        *workshop.cells("lora", "ia3", settings={"lora": {"head": "verbalizer"}, "ia3": {"head": "verbalizer"}}),
+        *workshop.cells("ptv2", "linear_probe"),
+    )
     together = trained(workshop, cells, fixed_shapes, precision)
     for cell, beside in zip(cells, together, strict=True):
         assert_alike(trained(workshop, [cell], fixed_shapes, precision)[0], beside, fixed_shapes)
@@ -101,7 +118,7 @@ def test_the_order_of_lanes_changes_nothing(workshop, fixed_shapes):
         assert_alike(one, other, fixed_shapes)
 
 
-@pytest.mark.parametrize("method", ["ptv2", "prompt_tuning", "ptuning_v1", "finetune"])
+@pytest.mark.parametrize("method", ["ptv2", "prompt_tuning", "ptuning_v1", "finetune", *BY_ROW])
 def test_both_ways_of_cutting_are_the_same_arithmetic(workshop, method):
     (cell,) = workshop.cells(method)
     own, fixed = (trained(workshop, [cell], each)[0] for each in (False, True))
@@ -118,6 +135,8 @@ def test_on_a_gpu_lanes_together_have_the_bits_of_lanes_alone(workshop, precisio
         *workshop.cells(*PROMPTS, "linear_probe", seeds=(0, 1), budget={"steps": 20}),
         *workshop.cells("ptv2", budget={"steps": 20}, settings={"ptv2": {"length": 140}}),  # keys over two blocks
         *workshop.cells("ptv2", tasks=("cb", "copa"), settings={"ptv2": {"head": "verbalizer"}}),
+        *workshop.cells(*BY_ROW, seeds=(0, 1), budget={"steps": 20}, settings=DROPPED),
+        *workshop.cells("lora", tasks=("cb", "copa"), settings={"lora": {"head": "verbalizer", "r": 4, "alpha": 8}}),
     )
     together = trained(workshop, cells, True, **where)
     for cell, beside, again in zip(cells, together, trained(workshop, cells, True, **where), strict=True):
