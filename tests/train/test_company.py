@@ -6,6 +6,8 @@ ATEN_CPU_CAPABILITY=default and two threads). What is shared is right all the sa
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -64,12 +66,13 @@ def test_lanes_together_are_lanes_alone(workshop, fixed_shapes, precision):
 @PRECISIONS
 def test_lanes_that_change_modules_by_row_are_lanes_alone(workshop, fixed_shapes, precision):
     """Seeds, rates, tasks, ranks and kinds of change beside one another, and beside prompts."""
+    short: dict[str, Any] = {"budget": {"steps": 3, "evaluations": 1}}
     cells = (
-        *workshop.cells(*BY_ROW, settings=DROPPED),
-        *workshop.cells("lora", "bitfit", seeds=(1,), settings={"lora": {"learning_rate": 1e-2}}),
-        *workshop.cells("lora", tasks=("cb", "copa"), budget={"steps": 3}, settings={"lora": {"r": 4, "alpha": 8}}),
-        *workshop.cells("lora", "ia3", settings={"lora": {"head": "verbalizer"}, "ia3": {"head": "verbalizer"}}),
-        *workshop.cells("ptv2", "linear_probe"),
+        *workshop.cells(*BY_ROW, settings=DROPPED, **short),
+        *workshop.cells("lora", "bitfit", seeds=(1,), settings={"lora": {"learning_rate": 1e-2}}, **short),
+        *workshop.cells("lora", tasks=("cb",), settings={"lora": {"r": 4, "alpha": 8}}, **short),
+        *workshop.cells("ia3", tasks=("copa",), settings={"ia3": {"head": "verbalizer"}}, **short),
+        *workshop.cells("ptv2", **short),
     )
     together = trained(workshop, cells, fixed_shapes, precision)
     for cell, beside in zip(cells, together, strict=True):
