@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ValidationError, ValidationInfo, field_validator
 
-from bench.cell import AskedPrecision, Budget, Protocol
+from bench.cell import AskedPrecision, Budget, Compile, Protocol
 from bench.fields import Request, argument, flag
 from bench.spelling import NAMES, Device, Names, Paths, Place, Places, Seeds, Settings, Sweep, names, one_of
 
@@ -47,6 +47,7 @@ class RunRequest(Request):
     lanes: int = flag(8, "Most cells in one loop.", ge=1)
     token_budget: int | None = flag(None, "Tokens per micro-batch; default: by device.", ge=1)
     checkpointing: bool = flag(False, "Remake activations in backward: less memory.")
+    compile: Annotated[Compile, one_of("choice of compile", Compile)] = flag("auto", "Compile layers: auto, on, off.")
     save_tuned: bool = flag(True, "Keep tuned.safetensors of every cell.", shown="on")
     plugin: Paths = flag((), "Python file with methods or suites.")
 

@@ -13,6 +13,7 @@ from bench.collecting import set_aside
 from bench.data.display import example_table
 from bench.errors import DiskError
 from bench.model.backbone import Backbone
+from bench.model.compiled import compile_seconds
 from bench.resolved import ResolvedCell, resolve
 from bench.score.evaluate import Predictions, Predictor
 from bench.score.table import prediction_table
@@ -22,6 +23,7 @@ from bench.store.record import Record
 from bench.store.store import Store, Writer
 from bench.train.audience import Audience
 from bench.train.backbones import Backbones
+from bench.train.compiling import decide
 from bench.train.failure import failure
 from bench.train.groups import Group, groups
 from bench.train.joint import FirstStages
@@ -53,6 +55,7 @@ class Runner:
         self.store, self.options, self.audience = store, options, audience
         self.data = RunData() if data is None else data
         self._backbones = Backbones(options) if backbones is None else backbones
+        self._left: list[ResolvedCell] = []
         self._first_stages = FirstStages(self.data, options, audience)
 
     def run(self, cells: Iterable[Cell]) -> list[Record]:
@@ -64,6 +67,7 @@ class Runner:
         resolved, written = [resolve(cell) for cell in cells], []
         prepare(resolved, self.data)
         self._backbones.expect(resolved)
+        self._left = list(resolved)
         with set_aside():
             for group in groups(resolved, self.options.max_lanes):
                 for record in self.measure(group):
@@ -79,6 +83,7 @@ class Runner:
         started = datetime.now(UTC)
         try:
             backbone = self._backbones.of(group.cells[0])
+            decide(backbone, self.options, self._ahead(group), self.data)
         except Exception as error:  # a model that does not load, or does not fit the device, fails its cells only
             for resolved in group.cells:
                 yield self._fail(resolved, error, started)
@@ -102,9 +107,18 @@ class Runner:
             if resolved.cell.id not in done:
                 yield from self.measure(Group((resolved,)))
 
+    def _ahead(self, group: Group) -> list[ResolvedCell]:
+        """The cells that are still to run on a group's model, its own included; they count once."""
+        first, own = group.cells[0].cell, {resolved.cell.id for resolved in group.cells}
+        place = (first.model_path, first.precision)
+        others = [resolved for resolved in self._left if resolved.cell.id not in own]
+        ahead = [resolved for resolved in others if (resolved.cell.model_path, resolved.cell.precision) == place]
+        self._left = others
+        return [*group.cells, *ahead]
+
     def _train(self, group: Group, backbone: Backbone, started: datetime) -> Iterator[Record]:
         starts = [self._first_stages.start(resolved, backbone) for resolved in group.cells]
-        begun = time.perf_counter()
+        begun, compiled_before = time.perf_counter(), compile_seconds()
         lanes = [
             Lane.alone(resolved, backbone, self.data.of(resolved, backbone), start)
             for resolved, start in zip(group.cells, starts, strict=True)
@@ -117,8 +131,8 @@ class Runner:
         peak = peak_bytes(self.options.device)
         predictions = _scored(lanes, training.predictor)
         overhead = (time.perf_counter() - begun - sum(lane.ledger.seconds for lane in lanes)) / len(lanes)
-        passes = training.passes
-        loop = Loop(started, len(lanes), passes.token_budget, passes.halvings, peak, overhead)
+        passes, compiling = training.passes, compile_seconds() - compiled_before
+        loop = Loop(started, len(lanes), passes.token_budget, passes.halvings, peak, overhead, compiling)
         for lane in lanes:
             of_lane, cell_id = predictions.get(id(lane)), lane.cell.id
             before = Before(self._backbones.seconds(cell_id), self.data.seconds.of(cell_id))
@@ -158,10 +172,10 @@ def _check_shared(lanes: Sequence[Lane]) -> None:
 
 def _scored(lanes: Sequence[Lane], predictor: Predictor) -> dict[int, Predictions]:
     """By the lane's id the predictions of those that are done; a trial ends without a look at the scored split."""
-    begun = time.perf_counter()
+    begun = time.perf_counter() - compile_seconds()
     scored = [lane for lane in lanes if lane.status == "done" and lane.cell.stage == "score"]
     predictions = predictor.predict([lane.scored() for lane in scored])
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - compile_seconds() - begun
     for lane in scored:
         lane.ledger.evaluate_seconds += seconds / len(scored)
     return dict(zip(map(id, scored), predictions, strict=True))

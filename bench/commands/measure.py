@@ -40,7 +40,9 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None
     """
     console = Console()
     device = choose_device(request.device)
-    options = Options(device, request.lanes, request.token_budget, request.save_tuned, request.checkpointing)
+    options = Options(
+        device, request.lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile
+    )
     whole = _proved(request, whole, options, store, fetch=not only_plan)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)

@@ -3,14 +3,17 @@
 While prefixes are active, every self-attention call puts its layer's prefix in front of keys and values and extends
 the mask; queries, positions and outputs keep their length, so [CLS] stays where it was. Otherwise it is plain SDPA.
 
+Which layer runs is known by what runs around its forward pass (`LayerForward`): within it, the layer's keys and values
+are plain tensors in this module, so that a compiled layer (bench.model.compiled) reads them as it reads its inputs.
+
 Shape legend: B rows, T tokens, A key/value heads, P prompt length, D head size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -28,77 +31,99 @@ class RowPrefixes:
 
     keys: dict[int, Tensor]  # layer -> (B, A, P, D)
     values: dict[int, Tensor]  # layer -> (B, A, P, D)
-    calls: int = 0  # layers that know no index of their own are counted as they are called
-    masks: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)  # by id, with the mask that has the id
-
-    def layer_of(self, module: nn.Module) -> int:
-        index = getattr(module, "layer_idx", None)
-        self.calls += 1
-        return self.calls - 1 if index is None else int(index)
-
-    def extended(self, layer: int, mask: Tensor | None) -> Tensor | None:
-        """The attention mask (B, 1, T, P + T) with the prefix's columns in front, which every token sees.
-
-        None when nothing is hidden. Made once for all layers that share a mask and a prompt length.
-        """
-        if mask is None:
-            return None
-        num_rows, _, length, _ = self.keys[layer].shape
-        if id(mask) not in self.masks:
-            front = mask.new_ones((num_rows, mask.shape[1], mask.shape[2], length))
-            if mask.dtype != torch.bool:  # an additive mask: 0 lets through
-                front = torch.zeros_like(front)
-            self.masks[id(mask)] = mask, torch.cat([front, mask.expand(num_rows, -1, -1, -1)], dim=-1)
-        return self.masks[id(mask)][1]
 
 
-_active: RowPrefixes | None = None
+class _Pass:
+    """One pass of an encoder over a micro-batch."""
+
+    def __init__(self, prefixes: RowPrefixes | None) -> None:
+        self.prefixes = prefixes or RowPrefixes({}, {})
+        self.calls = 0  # layers that know no number of their own are counted as they are called
+
+
+class LayerForward:
+    """A layer's forward pass with the layer's own prefix in place; `inner` is what runs."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self.inner: Callable[..., Any] = layer.forward
+        numbers = (getattr(module, "layer_idx", None) for module in layer.modules())
+        self._number = next((int(number) for number in numbers if number is not None), None)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        if _pass is None:
+            return self.inner(*arguments, **options)
+        number = _pass.calls if self._number is None else self._number
+        _pass.calls += 1
+        prefixes = _pass.prefixes
+        with _within(number, prefixes.keys.get(number), prefixes.values.get(number)):
+            return self.inner(*arguments, **options)
+
+
+_pass: _Pass | None = None
+_layer: int | None = None
+_keys: Tensor | None = None  # (B, A, P, D) of the layer that runs
+_values: Tensor | None = None
+
+
+def know_layers(layers: Sequence[nn.Module]) -> None:
+    """Let each layer of a model have its own prefix while it runs."""
+    for layer in layers:
+        layer.forward = LayerForward(layer)
 
 
 @contextmanager
 def prefixes(row_prefixes: RowPrefixes | None) -> Iterator[None]:
-    """Within the block, every attention call of a backbone uses these prefixes."""
-    global _active
-    outer, _active = _active, row_prefixes
+    """Within the block, an encoder's pass over a micro-batch has these prefixes."""
+    global _pass
+    outer, _pass = _pass, _Pass(row_prefixes)
     try:
         yield
     finally:
-        _active = outer
+        _pass = outer
+
+
+@contextmanager
+def _within(layer: int | None, keys: Tensor | None, values: Tensor | None) -> Iterator[None]:
+    global _layer, _keys, _values
+    outer = _layer, _keys, _values
+    _layer, _keys, _values = layer, keys, values
+    try:
+        yield
+    finally:
+        _layer, _keys, _values = outer
 
 
 def reopened(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that runs `forward` with the prefixes that are active now, whenever it is called."""
-    active = _active
-    calls = 0 if active is None else active.calls
+    """A function that runs `forward` in the layer that runs now, with its prefix, whenever it is called."""
+    layer, keys, values = _layer, _keys, _values
 
     def run(*arguments: Any, **options: Any) -> Any:
-        if active is not None:
-            active.calls = calls  # a layer that is run again has the number it had
-        with prefixes(active):
+        with _within(layer, keys, values):
             return forward(*arguments, **options)
 
     return run
 
 
-def active_prefix(module: nn.Module) -> tuple[Tensor, Tensor] | None:
-    """Keys (B, A, P, D) and values of the layer a module stands in; or None."""
-    if _active is None:
-        return None
-    layer = _active.layer_of(module)
-    return (_active.keys[layer], _active.values[layer]) if layer in _active.keys else None
+def running_layer() -> int | None:
+    """The number of the layer that runs, from 0; None outside."""
+    return _layer
+
+
+def active_prefix() -> tuple[Tensor, Tensor] | None:
+    """Keys (B, A, P, D) and values of the layer that runs; or None."""
+    return None if _keys is None or _values is None else (_keys, _values)
 
 
 def _attend(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, Tensor | None]:
-    active = _active
     bias = options.pop("position_bias", None)
-    if active is not None:
-        layer = active.layer_of(module)
-        if layer in active.keys:
-            attention_mask = active.extended(layer, attention_mask)
-            key = torch.cat([active.keys[layer].to(key.dtype), key], dim=2)
-            value = torch.cat([active.values[layer].to(value.dtype), value], dim=2)
+    prefix = active_prefix()
+    if prefix is not None:
+        keys, values = prefix
+        attention_mask = extended(attention_mask, keys.shape[2])
+        key = torch.cat([keys.to(key.dtype), key], dim=2)
+        value = torch.cat([values.to(value.dtype), value], dim=2)
     if bias is not None:
         attention_mask = _biased(attention_mask, bias, query, key)
     slow = query.device.type == "cpu" and query.dtype == torch.bfloat16
@@ -106,6 +131,16 @@ def _attend(
         return _matmul_attention(query, key, value, attention_mask, **options)
     output, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     return output, weights
+
+
+def extended(mask: Tensor | None, length: int) -> Tensor | None:
+    """The attention mask (B, 1, T, P + T) with the columns of a prefix of that length in front, which every token sees.
+
+    None when nothing is hidden.
+    """
+    if mask is None:
+        return None
+    return nn.functional.pad(mask, (length, 0), value=mask.dtype == torch.bool)  # of an additive mask 0 lets through
 
 
 def _biased(mask: Tensor | None, bias: Tensor, query: Tensor, key: Tensor) -> Tensor:

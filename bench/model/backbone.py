@@ -5,7 +5,7 @@ Shape legend: B rows, T tokens, U tokens a decoder is fed, P prompt length, R po
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -17,6 +17,7 @@ from bench.cell import Precision
 from bench.data.batches import MicroBatch
 from bench.errors import UsageError
 from bench.model import attention
+from bench.model.attention import RowPrefixes
 from bench.model.families.config import first_position, most_positions
 from bench.model.families.family import Family
 from bench.model.geometry import geometry_of
@@ -63,6 +64,9 @@ class Backbone:
         self.has_types = self.family.types or _has_types(model.config)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
         self.same_bits: dict[Any, bool] = {}  # shapes in which rows were seen to come to the same (bench.model.passes)
+        self.compiled: bool | None = None  # whether its layers run compiled (bench.model.compiled); None: undecided
+        self.before_pass: Callable[[RowPrefixes | None, int], None] | None = None
+        """Told before a pass which prefixes it has, and how many rows."""
         self.deterministic = True  # until an operation turns out to have no kernel of a fixed order
         limit = most_positions(config)
         self.positions = limit - first_position(config) if limit else 0  # of the longest sequence; 0: no limit
@@ -111,7 +115,10 @@ class Backbone:
             inputs["inputs_embeds"] = embedded
         word_queries = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= word_queries.inputs() if word_queries else {}
-        with attention.prefixes(row_prefixes(batch, stacked)), self._placed(positions):
+        with_prefixes = row_prefixes(batch, stacked)
+        if self.before_pass:
+            self.before_pass(with_prefixes, len(batch.ids))
+        with attention.prefixes(with_prefixes), self._placed(positions):
             answer = self.encoder(**inputs)
         states: Tensor = word_queries.states(answer) if word_queries else answer.last_hidden_state
         return self._decoded(batch, states) if batch.fed.shape[1] else states

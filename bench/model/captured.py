@@ -16,6 +16,7 @@ from torch import Tensor
 from bench.data.batches import MicroBatch, gather
 from bench.data.cutting import Shape
 from bench.data.table import ItemTable
+from bench.model.compiled import compiling
 
 Outputs = tuple[Tensor, ...]
 
@@ -54,7 +55,7 @@ class Graphs:
         graph = torch.cuda.CUDAGraph()
         self._pool = self._pool or torch.cuda.graph_pool_handle()
         try:
-            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+            with compiling(), torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
                 outputs = body()
         except torch.OutOfMemoryError:
             raise

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from bench.model import attention, inner_dropout
+from bench.model.attention import LayerForward
 from bench.model.families.family import Family
+from bench.model.layers import layers_of
 
 
 def checkpoint_layers(model: nn.Module, family: Family) -> int:
@@ -24,23 +25,13 @@ def checkpoint_layers(model: nn.Module, family: Family) -> int:
 
     Scores and gradients stay what they are, bit for bit on a CPU; a step takes about a third more time.
     """
-    layers = _layers(model, family)
+    layers = layers_of(model, family)
     if not layers:
         raise ValueError("--checkpointing finds no layers in it")
     for layer in layers:
-        layer.forward = _recomputed(layer.forward)
+        assert isinstance(layer.forward, LayerForward)
+        layer.forward.inner = _recomputed(layer.forward.inner)
     return len(layers)
-
-
-def _layers(model: Any, family: Family) -> list[nn.Module]:
-    """Those that transformers marks; else a list as long as the config says; else those of the family's class."""
-    marked: list[nn.Module] = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
-    if marked:
-        return marked
-    count = getattr(model.config, "num_hidden_layers", 0)
-    lists = (module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == count)
-    of_class = (module for module in model.modules() if type(module).__name__ == family.layer_class)
-    return list(next(lists, [])) or list(of_class)
 
 
 def _recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,6 +19,7 @@ from bench.model import attention
 from bench.model.families.config import decoder_start, family_of, refuse
 from bench.model.families.family import Direction, Family
 from bench.model.families.written import write_attention
+from bench.model.layers import layers_of
 from bench.model.proof import Proof, Way
 from bench.model.source import ModelSource
 
@@ -110,6 +111,7 @@ def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) 
             raise ValueError(_lacking(missing, "its config describes"))
         if way == "written" and write_attention(model) != model.config.num_hidden_layers:
             raise ValueError("its attention layers are not the ones this version knows")
+        attention.know_layers(layers_of(model, family))
     if getattr(model.base_model, "pooler", None) is not None:
         model.base_model.pooler = _NoPooler()  # heads read states; an unused pooler would count as parameters
     return model.requires_grad_(False).eval(), reason

@@ -46,7 +46,7 @@ class Probe:
                 "give it the tokenizer it was trained with"
             )
         specials = special(tokenizer, backbone.reader)
-        before, after = specials.single
+        before, after = self._around = specials.single
         room = (positions or LONG + len(before) + len(after)) - len(before) - len(after)
         self._words = _words(tokenizer, rows)
         self.short = self._row([*before, *self._some(min(SHORT, room)), *after])
@@ -65,6 +65,12 @@ class Probe:
             for at in places:
                 masked_ids[at] = tokenizer.mask_token_id
             self.spoken = self._row(masked_ids, read=places)
+
+    def text(self, length: int, start: int = 0, slotted: bool = False) -> Row:
+        """Another text of about so many tokens; `slotted`: its first word is a slot."""
+        count = max(2, length - len(self._around[0]) - len(self._around[1]))
+        ids = [*self._around[0], *self._some(count, start), *self._around[1]]
+        return self._row(ids, slots=[self.inner.start] if slotted else [])
 
     def changed(self, at: int) -> Row:
         """`short` with another token at a position."""

@@ -225,13 +225,14 @@ def _at(at: int, count: int, like: Tensor) -> Tensor:
 
 @contextmanager
 def _watched() -> Iterator[list[tuple[int, tuple[int, ...], tuple[int, ...]]]]:
-    """Within the block every call of our attention function is noted: its layer, the shapes of keys and values."""
+    """Within the block our attention function's calls in the encoder are noted: layer, shapes of keys and values."""
     calls: list[tuple[int, tuple[int, ...], tuple[int, ...]]] = []
     function: Any = ALL_ATTENTION_FUNCTIONS[attention.NAME]
 
     def watching(module: Any, query: Tensor, key: Tensor, value: Tensor, *more: Any, **options: Any) -> Any:
-        index = getattr(module, "layer_idx", None)
-        calls.append((len(calls) if index is None else int(index), tuple(key.shape), tuple(value.shape)))
+        layer = attention.running_layer()
+        if layer is not None:
+            calls.append((layer, tuple(key.shape), tuple(value.shape)))
         return function(module, query, key, value, *more, **options)
 
     AttentionInterface.register(attention.NAME, watching)

@@ -39,7 +39,8 @@ def rows_of(
 
 
 def _gathered(values: Tensor, owners: Tensor, draws: RowDraws | None, part: int) -> Tensor:
-    if kernels is not None and values.is_cuda and values.dtype == torch.float32:
+    differentiable = values.requires_grad and torch.is_grad_enabled()
+    if kernels is not None and values.is_cuda and values.dtype == torch.float32 and not differentiable:
         return kernels.gather_rows(values, owners, draws, part, values.dtype)
     rows = values.index_select(0, owners)
     return rows if draws is None else rows * draws.multipliers(tuple(rows.shape[1:]), part)

@@ -28,8 +28,9 @@ def alike(prompts: Prompts, head: Head | None) -> Hashable:
 class Stacked:
     """Values of lanes, and with `trains` the gradients that micro-batches add up.
 
-    `rates` are of dropout on prompt vectors and on a linear head's input, by lane. All tensors stay where they are from
-    the beginning to the end, so that what was captured once goes on with new values.
+    Without `trains` gradients go the usual way, back to what was stacked. `rates` are of dropout on prompt vectors and
+    on a linear head's input, by lane. All tensors stay where they are from the beginning to the end, so that what was
+    captured once goes on with new values.
     """
 
     def __init__(
@@ -48,7 +49,8 @@ class Stacked:
             raise ValueError("what is stacked must be of one shape")
         sources = self._sources(prompts, heads)
         self._rates = list(rates) or [0.0] * self.count
-        self.values = {name: _with_nobody(tensors) for name, tensors in sources.items()}
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not trains):
+            self.values = {name: _with_nobody(tensors) for name, tensors in sources.items()}
         self.gradients: dict[str, Tensor] = {}
         if trains:
             self.gradients = {
@@ -123,5 +125,5 @@ class Stacked:
 
 
 def _with_nobody(tensors: Sequence[Tensor]) -> Tensor:
-    stacked = torch.stack([tensor.detach() for tensor in tensors])
+    stacked = torch.stack(list(tensors))
     return torch.cat([stacked, torch.zeros_like(stacked[:1])])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.model.backbone import Backbone
+from bench.model.compiled import compile_seconds
 from bench.train.lane import Lane
 from bench.train.search import find_label_words
 from bench.train.training import Training
@@ -36,14 +37,15 @@ def fit(
     _finish(lanes)
     find_label_words(lanes, training.passes)
     while active := [lane for lane in lanes if lane.running]:
-        started = time.perf_counter()
+        started = time.perf_counter() - compile_seconds()
         tokens = training.step(active)
         if training.due(active):
             training.read()
             training.watches.check(active)
             _evaluate([lane for lane in active if lane.running and lane.due], training)
             _finish(active)
-        tell(Progress(active, [lane.last_loss for lane in active], tokens, time.perf_counter() - started))
+        seconds = time.perf_counter() - compile_seconds() - started
+        tell(Progress(active, [lane.last_loss for lane in active], tokens, seconds))
     return training
 
 
@@ -57,9 +59,9 @@ def _finish(lanes: Sequence[Lane]) -> None:
 def _evaluate(lanes: Sequence[Lane], training: Training) -> None:
     if not lanes:
         return
-    started = time.perf_counter()
+    started = time.perf_counter() - compile_seconds()
     outcomes = training.predictor.predict([lane.selection() for lane in lanes])
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - compile_seconds() - started
     for lane, predictions in zip(lanes, outcomes, strict=True):
         lane.ledger.evaluate_seconds += seconds / len(lanes)
         if not math.isfinite(predictions.loss):

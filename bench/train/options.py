@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from bench.cell import Compile
 from bench.resolved import ResolvedCell
 from bench.train.memory import fitting_tokens
 
@@ -19,6 +20,7 @@ class Options:
     token_budget: int | None = None  # default: by the backbone's width and the device
     save_tuned: bool = True
     checkpointing: bool = False  # make activations again in the backward pass: less memory, more time
+    compile: Compile = "auto"  # run layers compiled: minutes at first, less time after (bench.train.compiling)
 
     def tokens_for(self, resolved: ResolvedCell) -> int:
         """Tokens of a micro-batch of cells like this one, their model being loaded."""

@@ -143,6 +143,7 @@ def _of_backbone(backbone: Backbone, loop: Loop, peak: float) -> dict[str, Any]:
         "halvings": loop.halvings,
         "deterministic": backbone.deterministic,
         "peak_tflops": float(f"{peak / 1e12:.4g}"),
+        "compiled": bool(backbone.compiled),
         **shown,
     }
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bench.model.backbone import Backbone
+from bench.model.compiled import compile_seconds
 from bench.model.passes import Passes
 from bench.score.evaluate import Predictor
 from bench.train.lane import Lane
@@ -38,12 +39,12 @@ class Training:
         self._stacks: list[Stack] | None = None
         self.watches = Watches(backbone, lanes)
         self._unread: list[tuple[Taken, Tensor]] = []
-        self._since = time.perf_counter()
+        self._since = time.perf_counter() - compile_seconds()
 
     def step(self, active: Sequence[Lane]) -> int:
         """One step of each of these lanes; returns their tokens. What it came to is known after `read`."""
         if not self._unread:
-            self._since = time.perf_counter()
+            self._since = time.perf_counter() - compile_seconds()
         tokens = 0
         with self.passes.running():
             for stack in self.stacks:
@@ -100,7 +101,7 @@ class Training:
         if not self._unread:
             return
         all_losses = torch.cat([losses for _, losses in self._unread]).tolist()
-        seconds = time.perf_counter() - self._since
+        seconds = time.perf_counter() - compile_seconds() - self._since
         all_tokens = sum(sum(taken.tokens) for taken, _ in self._unread)
         lost: dict[int, int] = {}  # by the id of a lane that diverged, the steps it took from then on
         for taken, losses in self._unread:
@@ -122,4 +123,4 @@ class Training:
                 lane.step -= 0 if lane.searches else lost[id(lane)]
                 lane.fail("diverged", f"the loss was {lane.last_loss} at step {lane.step + 1}")
         self._unread.clear()
-        self._since = time.perf_counter()
+        self._since = time.perf_counter() - compile_seconds()

@@ -21,7 +21,6 @@ from bench.store.store import Store
 from bench.task import Source, Suite, Task
 from bench.train import joint
 from bench.train.joint import first_stage
-from bench.train.lane import Lane
 from bench.train.options import Options
 from bench.train.run_data import RunData
 from tests.conftest import Quiet, Workshop, write_superglue

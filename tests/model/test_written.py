@@ -75,7 +75,7 @@ def test_a_prefix_is_a_part_of_the_softmax_as_the_formula_says(monkeypatch):
     torch.manual_seed(0)
     query, value, scores = torch.randn(2, 4, 3, 5), torch.randn(2, 2, 3, 5), torch.randn(2, 4, 3, 3)
     keys, values = torch.randn(2, 2, 2, 5), torch.randn(2, 2, 2, 5)
-    monkeypatch.setattr(attention, "active_prefix", lambda _: (keys, values))
+    monkeypatch.setattr(attention, "active_prefix", lambda: (keys, values))
     found = attended(torch.nn.Identity().eval(), scores, query, value, 1.7, 0.0)
     for at in range(2):
         for head in range(4):

@@ -22,7 +22,7 @@ def attended(module: nn.Module, scores: Tensor, query: Tensor, value: Tensor, sc
 
     `scores` are finished (bias, mask); the prefix's are query · key / scale, and no mask or window hides them.
     """
-    prefix = attention.active_prefix(module)
+    prefix = attention.active_prefix()
     if prefix is not None:
         keys, values = prefix
         front = torch.matmul(query, grouped(keys, query).to(query.dtype).transpose(-1, -2)) / scale  # (B, A, T, P)
