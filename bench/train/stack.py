@@ -97,6 +97,8 @@ class Stack:
         tickets, terms = self._tickets({at: self.lanes[at].next_batch() for at in numbers})
         if not self._ready:
             self._begin()
+        if self._drops_inside:
+            self._prompts()  # an adapter drops out once they are made with gradients, and no more when evaluated
         model, drops = self.passes.backbone.model, self.lanes[0].cell.budget.backbone_dropout
         if drops:
             model.train()
