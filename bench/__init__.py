@@ -16,13 +16,15 @@ from bench.version import __version__
 if TYPE_CHECKING:
     from bench.cell import Budget
     from bench.data.slots import Slots
-    from bench.errors import UsageError, WordError
+    from bench.errors import CannotShare, UsageError, WordError
     from bench.kind import task_kind
     from bench.model.attachment import Attachment, LayerPrefixes, SlotPrompts, Weights
     from bench.model.backbone import Backbone
     from bench.model.injected import Injected
     from bench.model.needs import HeadKind
     from bench.model.prompts import Prompts
+    from bench.model.row_adapter import RowAdapter
+    from bench.model.row_biases import RowBiases
     from bench.registry import method
     from bench.report.read.frame import load
     from bench.score.kind import TaskKind
@@ -30,21 +32,23 @@ if TYPE_CHECKING:
     from bench.tuning import Joint, Method
 
 __all__ = [
-    "Answer", "Attachment", "Backbone", "Budget", "Example", "HeadKind", "Injected", "Joint", "LayerPrefixes", "Method",
-    "Prompts", "SlotPrompts", "Slots", "Source", "Suite", "Task", "TaskKind", "UsageError", "Weights", "WordError",
-    "__version__", "bio", "load", "method", "task_kind",
+    "Answer", "Attachment", "Backbone", "Budget", "CannotShare", "Example", "HeadKind", "Injected", "Joint",
+    "LayerPrefixes", "Method", "Prompts", "RowAdapter", "RowBiases", "SlotPrompts", "Slots", "Source", "Suite", "Task",
+    "TaskKind", "UsageError", "Weights", "WordError", "__version__", "bio", "load", "method", "task_kind",
 ]  # fmt: skip
 
 _ROOMS = {
     "bench.cell": ("Budget",),
     "bench.data.slots": ("Slots",),
-    "bench.errors": ("UsageError", "WordError"),
+    "bench.errors": ("CannotShare", "UsageError", "WordError"),
     "bench.kind": ("task_kind",),
     "bench.model.attachment": ("Attachment", "LayerPrefixes", "SlotPrompts", "Weights"),
     "bench.model.backbone": ("Backbone",),
     "bench.model.injected": ("Injected",),
     "bench.model.needs": ("HeadKind",),
     "bench.model.prompts": ("Prompts",),
+    "bench.model.row_adapter": ("RowAdapter",),
+    "bench.model.row_biases": ("RowBiases",),
     "bench.registry": ("method",),
     "bench.report.read.frame": ("load",),
     "bench.score.kind": ("TaskKind",),

@@ -24,6 +24,13 @@ class NothingToTrain(UsageError):
     """A method that trains, but has no parameter with the head that was asked for."""
 
 
+class CannotShare(Exception):
+    """What `attach` raises on a backbone that lanes share, where it must change the model: the cell then has one alone.
+
+    The message is the reason, for whoever looks into it; no user is told.
+    """
+
+
 class DiskError(UsageError):
     """The results folder takes no more: nothing can be recorded, so the run ends."""
 

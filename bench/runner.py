@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from bench.cell import Cell
 from bench.collecting import set_aside
 from bench.data.display import example_table
-from bench.errors import DiskError
+from bench.errors import CannotShare, DiskError
 from bench.model.backbone import Backbone
 from bench.model.compiled import compile_seconds
 from bench.resolved import ResolvedCell, resolve
@@ -78,22 +78,23 @@ class Runner:
     def measure(self, group: Group) -> Iterator[Record]:
         """Train a group's cells in one loop, and write each one's record before it is given back.
 
-        When the loop itself breaks, each is tried alone, so that only the culprit fails.
+        A cell that must change the backbone after all then gets one of its own. When the loop itself breaks, each is
+        tried alone, so that only the culprit fails.
         """
         started = datetime.now(UTC)
         try:
-            backbone = self._backbones.of(group.cells[0])
+            backbone = self._backbones.of(group)
             decide(backbone, self.options, self._ahead(group), self.data)
         except Exception as error:  # a model that does not load, or does not fit the device, fails its cells only
             for resolved in group.cells:
                 yield self._fail(resolved, error, started)
             return
+        left: list[ResolvedCell] = []
         try:
-            for record in self._train(group, backbone, started):
+            for record in self._train(group, backbone, started, left):
                 if record.status == "failed":
                     self._backbones.drop()  # it may have trained what it should not
                 yield record
-            return
         except DiskError:
             raise
         except Exception as error:
@@ -101,11 +102,15 @@ class Runner:
             if len(group) == 1:
                 yield self._fail(group.cells[0], error, started)
                 return
+            done = self.store.done()
+            again = [cell for cell in group.cells if cell not in left and cell.cell.id not in done]
+        else:
+            again = []
         del backbone  # neither it nor the error is to be held while another is loaded
-        done = self.store.done()
-        for resolved in group.cells:
-            if resolved.cell.id not in done:
-                yield from self.measure(Group((resolved,)))
+        for resolved in again:
+            yield from self.measure(Group((resolved,)))
+        for resolved in left:
+            yield from self.measure(Group((resolved,), shared=False))
 
     def _ahead(self, group: Group) -> list[ResolvedCell]:
         """The cells that are still to run on a group's model, its own included; they count once."""
@@ -116,14 +121,21 @@ class Runner:
         self._left = others
         return [*group.cells, *ahead]
 
-    def _train(self, group: Group, backbone: Backbone, started: datetime) -> Iterator[Record]:
+    def _train(self, group: Group, backbone: Backbone, started: datetime, left: list[ResolvedCell]) -> Iterator[Record]:
+        """The records of a group's cells; those that cannot share the backbone have none, and are put into `left`."""
         starts = [self._first_stages.start(resolved, backbone) for resolved in group.cells]
         begun, compiled_before = time.perf_counter(), compile_seconds()
-        lanes = [
-            Lane.alone(resolved, backbone, self.data.of(resolved, backbone), start)
-            for resolved, start in zip(group.cells, starts, strict=True)
-        ]
-        token_budget = self.options.tokens_for(group.cells[0])
+        lanes = []
+        for resolved, start in zip(group.cells, starts, strict=True):
+            try:
+                lanes.append(Lane.alone(resolved, backbone, self.data.of(resolved, backbone), start))
+            except CannotShare:
+                if not group.shared:
+                    raise
+                left.append(resolved)
+        if not lanes:
+            return
+        token_budget = self.options.tokens_for(group.cells[0], group.shared)
         reset_peak(self.options.device)
         with self.audience.loop([lane.cell for lane in lanes]):
             training = fit(backbone, lanes, token_budget, self.audience.step)

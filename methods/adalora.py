@@ -61,6 +61,7 @@ class AdaLoRA(Adapter):
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
         from bench.model.injected import peft_config
 
-        from .parts.rank_allocation import RankAllocated
+        from .parts.rank_allocation import RankAllocated, RowRankAllocated
 
-        return RankAllocated(backbone, task, peft_config(self.fields(backbone)), self.initial, self.final)
+        kind = RowRankAllocated if backbone.shared else RankAllocated
+        return kind(backbone, task, peft_config(self.fields(backbone)), self.initial, self.final)

@@ -25,10 +25,6 @@ class BitFit(Method):
 
     space = {"learning_rate": (1e-3, 7e-4, 4e-4, 1e-4)}
 
-    @property
-    def changes_weights(self) -> bool:
-        return True
-
     def unfit(self, task: Task, model: ModelSource) -> str | None:
         from bench.model.source import weight_shapes
 
@@ -39,9 +35,10 @@ class BitFit(Method):
 
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
         from bench.model.attachment import Weights
+        from bench.model.row_biases import RowBiases
 
-        with_lm_head = self.head == "verbalizer"
-        return Weights(backbone, task, with_lm_head, chosen=is_bias, chosen_are="bias terms")
+        kind = RowBiases if backbone.shared else Weights
+        return kind(backbone, task, self.head == "verbalizer", chosen=is_bias, chosen_are="bias terms")
 
 
 def _in_a_layer(name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
+from bench.model.plain_adapters import is_plain
 from bench.registry import method
 from bench.task import Task
 from bench.tuning import Method
@@ -42,11 +43,9 @@ DRAWN_TOGETHER = {  # dropout that no run could repeat: it is no module or funct
 
 
 class Adapter(Method):
-    """What adapters have in common: PEFT changes the backbone's modules, so a cell has the backbone alone."""
-
-    @property
-    def changes_weights(self) -> bool:
-        return True
+    """What adapters have in common: PEFT makes them, for each row beside a backbone that lanes share, or else in one of
+    a cell's own.
+    """
 
     def unfit(self, task: Task, model: ModelSource) -> str | None:
         if find_spec("peft") is None:
@@ -63,12 +62,14 @@ class Adapter(Method):
 
     def attach(self, backbone: Backbone, task: Task) -> Attachment:
         from bench.model.injected import Injected, peft_config
+        from bench.model.row_adapter import RowAdapter
 
-        from .parts.rank_allocation import RankAllocated
+        from .parts.rank_allocation import RankAllocated, RowRankAllocated
 
         config = peft_config(self.fields(backbone))
-        kind = RankAllocated if hasattr(config, "total_step") else Injected
-        return kind(backbone, task, config)
+        if hasattr(config, "total_step"):
+            return (RowRankAllocated if backbone.shared else RankAllocated)(backbone, task, config)
+        return (RowAdapter if backbone.shared else Injected)(backbone, task, config)
 
     def fields(self, backbone: Backbone) -> dict[str, Any]:
         """The fields of the PEFT config for this backbone."""
@@ -151,6 +152,8 @@ class IA3(Adapter):
 class AnyPeft(Adapter):
     """Any configuration of PEFT that changes modules: `config` as JSON, or `TYPE:key=value,…`; linear head.
 
+    LORA, IA3 and ADALORA without further options share the backbone with other cells; all else has it alone.
+
     `--set 'peft.config={"peft_type": "LOHA", "r": 4, "target_modules": ["query"]}'` and
     `--set peft.config=LOHA:r=4,target_modules=query` mean the same (in the short form a value is one number, word or
     list joined by `+`). A type alone, like `LOHA`, takes PEFT's defaults, and every linear layer where it has none for
@@ -162,6 +165,10 @@ class AnyPeft(Adapter):
     warmup: float = 0.06
 
     space = {"learning_rate": (1e-3, 3e-4, 3e-3)}
+
+    @property
+    def changes_weights(self) -> bool:
+        return not is_plain(json.loads(self.config))
 
     @field_validator("config", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cell import Cell
 from bench.check.finding import Broken, Skipped
-from bench.errors import NothingToTrain, UsageError
+from bench.errors import CannotShare, NothingToTrain, UsageError
 from bench.plan.cells import plan
 from bench.request import RunRequest
 from bench.resolved import resolve
@@ -86,14 +86,29 @@ class Rig:
                 raise
             return Skipped(str(reason).removeprefix(NOTHING))
 
-    def backbone(self, checkpointing: bool = False) -> Backbone:
-        """A fresh one, with nothing of it frozen."""
+    def backbone(self, shared: bool, checkpointing: bool = False) -> Backbone:
+        """A fresh one, for lanes to share or for one to change."""
         import torch
 
         from bench.model.loading import load_backbone
         from bench.model.source import find_model
 
-        return load_backbone(find_model(self.model), torch.device("cpu"), "fp32", False, checkpointing)
+        return load_backbone(find_model(self.model), torch.device("cpu"), "fp32", shared, checkpointing)
+
+    def lanes(self, cells: Sequence[Cell], checkpointing: bool = False) -> tuple[list[Lane], Backbone]:
+        """The cells' lanes over one fresh backbone; a cell that cannot share it has one alone, as in a run.
+
+        CannotShare where that is one of many.
+        """
+        if not resolve(cells[0]).method.changes_weights:
+            backbone = self.backbone(shared=True, checkpointing=checkpointing)
+            try:
+                return [self.lane(cell, backbone) for cell in cells], backbone
+            except CannotShare:
+                if len(cells) > 1:
+                    raise
+        backbone = self.backbone(shared=False, checkpointing=checkpointing)
+        return [self.lane(cell, backbone) for cell in cells], backbone
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
         """The cell's lane before its first step, after its first stage if it has one."""
@@ -120,9 +135,8 @@ class Rig:
     def _train(self, cell: Cell, checkpointing: bool, beside: Cell | None) -> Trained:
         from bench.train.loop import fit
 
-        backbone = self.backbone(checkpointing)
         try:
-            lanes = [self.lane(member, backbone) for member in (cell, beside) if member is not None]
+            lanes, backbone = self.lanes([member for member in (cell, beside) if member is not None], checkpointing)
         except NothingToTrain as reason:
             raise Skipped(str(reason)) from None
         fit(backbone, lanes, TOKENS)

@@ -83,7 +83,8 @@ def _tuned(cell: Cell, tensors: dict[str, Tensor]) -> Tuned:
     resolved, source = resolve(cell), find_model(cell.model_path)
     if source.fingerprint != cell.model_fingerprint:
         raise UsageError(f"the model at {cell.model_path} is not the one that cell {cell.id} was trained on")
-    backbone = load_backbone(source, torch.device("cpu"), "fp32", frozen=not resolved.method.changes_weights)
+    # not shared, so that an adapter is in the model's own modules, where PEFT's names are
+    backbone = load_backbone(source, torch.device("cpu"), "fp32", frozen=False)
     attachment = resolved.method.attach(backbone, resolved.task)
     attachment.restore(tensors)
     return Tuned(resolved, backbone, attachment, tensors)

@@ -1,4 +1,4 @@
-"""The trainable parts of one cell: prompt-slot embeddings, key/value prefixes, or changed weights.
+"""The trainable parts of one cell: prompt-slot embeddings, key/value prefixes, changes by row, or changed weights.
 
 Shape legend: P prompt length, H width of word embeddings, L layers with a prefix, A key/value heads, D head size.
 """
@@ -34,8 +34,9 @@ class Attachment(nn.Module):
     All parameters of the module train, unless they need no gradient; each must have one that is not all zero, and must
     move, within the first three steps. Of the backbone nothing but `weights` may move, no buffer either.
 
-    To choose from: `SlotPrompts`, `LayerPrefixes`, `Weights`, and bench.model.injected.Injected. Where none of them
-    fits a subclass of this one gives `make`, or one of bench.model.searched.Searched what a search asks.
+    To choose from: `SlotPrompts`, `LayerPrefixes`, `Weights`, bench.model.injected.Injected, and what changes a shared
+    model by row: bench.model.row_adapter.RowAdapter, bench.model.row_biases.RowBiases. Where none of them fits a
+    subclass of this one gives `make`, or one of bench.model.searched.Searched what a search asks.
     """
 
     drops_inside: bool = False  # whether it has put dropout of its own into the backbone, beside `Method.dropout`
@@ -52,7 +53,8 @@ class Attachment(nn.Module):
         """The prompts of a step or an evaluation, with gradients to the parameters: what a subclass writes.
 
         As many `slots` (P, H) as `Method.slots` has asked the encoder for, of the width of `backbone.word_embeddings`;
-        `prefixes` (L, 2, A, P, D) of `layers` among `backbone.geometry.prefixed`, where `Method.needs` says "prefixes".
+        `prefixes` (L, 2, A, P, D) of `layers` among `backbone.geometry.prefixed`, where `Method.needs` says "prefixes";
+        `changes` by name, for `sites` that bench.model.sharing.check_sharing has found to work.
         The same parameters must give the same prompts: what is random in training is `Method.dropout`, which the loop
         draws by row. Asked for before `begin` too, when its shapes are looked at.
         """
@@ -61,7 +63,7 @@ class Attachment(nn.Module):
     def weights(self) -> dict[str, nn.Parameter]:
         """Weights of the backbone that train, by a name for users and files; the same ones at every call.
 
-        Only for a method that `changes_weights`. They are stored beside the prompts, so that no name is "slots",
+        Only on a backbone that is not `shared`. They are stored beside the prompts, so that no name is "slots",
         "prefixes", or begins with "head.".
         """
         return {}
@@ -96,7 +98,7 @@ class Attachment(nn.Module):
     def stored(self) -> dict[str, Tensor]:
         """What must be kept to use the result: finished prompts (no reparameterisation) and changed weights, copied."""
         prompts = self.prompts()
-        tensors = {"slots": prompts.slots, "prefixes": prompts.prefixes, **self.weights()}
+        tensors = {"slots": prompts.slots, "prefixes": prompts.prefixes, **prompts.changes, **self.weights()}
         return {name: tensor.detach().clone() for name, tensor in tensors.items() if tensor is not None}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -110,7 +112,8 @@ class Attachment(nn.Module):
             prompts = self.make()
         slots = None if prompts.slots is None else tensors["slots"]
         prefixes = None if prompts.prefixes is None else tensors["prefixes"]
-        self._restored = Prompts(slots, prefixes, prompts.layers, prompts.offset)
+        changes = {name: tensors[name] for name in prompts.changes}
+        self._restored = Prompts(slots, prefixes, prompts.layers, prompts.offset, changes, prompts.sites)
 
 
 class SlotPrompts(Attachment):
@@ -192,11 +195,7 @@ class Weights(Attachment):
     ) -> None:
         super().__init__()
         self.slots = slots
-        reached = trainable_weights(backbone, task, with_lm_head)
-        self._weights = {name: weight for name, weight in reached if chosen(name)}
-        if not self._weights:
-            kind = type(backbone.model).__name__
-            raise UsageError(f"the model ({kind}) has no {chosen_are} to train; choose another method or model")
+        self._weights = chosen_weights(backbone, task, with_lm_head, chosen, chosen_are)
         self._learning_rate = learning_rate
         for weight in self._weights.values():
             weight.requires_grad_(True)
@@ -211,6 +210,17 @@ class Weights(Attachment):
         yield from self.slots.learning_rates() if self.slots is not None else ()
         if self._learning_rate is not None:
             yield self._weights.values(), self._learning_rate
+
+
+def chosen_weights(
+    backbone: Backbone, task: Task, with_lm_head: bool, chosen: Callable[[str], bool], chosen_are: str
+) -> dict[str, nn.Parameter]:
+    """Of the weights a loss can reach those whose name `chosen` accepts, by name. UsageError when there are none."""
+    weights = {name: weight for name, weight in trainable_weights(backbone, task, with_lm_head) if chosen(name)}
+    if not weights:
+        kind = type(backbone.model).__name__
+        raise UsageError(f"the model ({kind}) has no {chosen_are} to train; choose another method or model")
+    return weights
 
 
 def trainable_weights(backbone: Backbone, task: Task, with_lm_head: bool) -> Iterator[tuple[str, nn.Parameter]]:

@@ -18,12 +18,14 @@ from bench.data.batches import MicroBatch
 from bench.errors import UsageError
 from bench.model import attention
 from bench.model.attention import RowPrefixes
+from bench.model.changes import changed
 from bench.model.families.config import first_position, most_positions
 from bench.model.families.family import Family
 from bench.model.geometry import geometry_of
-from bench.model.prefixes import row_prefixes, slot_vectors
+from bench.model.prefixes import row_changes, row_prefixes, slot_vectors
 from bench.model.pretrained import reader_for
 from bench.model.proof import Proof
+from bench.model.sites import Sites
 from bench.model.stacked import Stacked
 from bench.model.streams import queries
 from bench.task import Task
@@ -38,7 +40,8 @@ class _States(BaseModelOutputWithPastAndCrossAttentions):
 
 
 class Backbone:
-    """One loaded model. While frozen it may serve many lanes; a method that trains its weights has it alone.
+    """One loaded model. While it is `shared` it serves many lanes, and nothing of it changes; a method that trains its
+    weights, or puts modules into it, has one alone.
 
     `encoder` reads the text, whether it sees both ways or not; `decoder` reads on, in encoder–decoders only.
     """
@@ -62,6 +65,8 @@ class Backbone:
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
+        self.shared = False  # whether lanes share it; it is then frozen
+        self.sharing: dict[tuple[Sites, bool], str] = {}  # changes by row that were tried (bench.model.sharing)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
         self.same_bits: dict[Any, bool] = {}  # shapes in which rows were seen to come to the same (bench.model.passes)
         self.compiled: bool | None = None  # whether its layers run compiled (bench.model.compiled); None: undecided
@@ -115,13 +120,14 @@ class Backbone:
             inputs["inputs_embeds"] = embedded
         word_queries = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= word_queries.inputs() if word_queries else {}
-        with_prefixes = row_prefixes(batch, stacked)
+        changes, with_prefixes = row_changes(batch, stacked, self.family.query_stream), row_prefixes(batch, stacked)
         if self.before_pass:
             self.before_pass(with_prefixes, len(batch.ids))
-        with attention.prefixes(with_prefixes), self._placed(positions):
-            answer = self.encoder(**inputs)
-        states: Tensor = word_queries.states(answer) if word_queries else answer.last_hidden_state
-        return self._decoded(batch, states) if batch.fed.shape[1] else states
+        with changed(changes):
+            with attention.prefixes(with_prefixes), self._placed(positions):
+                answer = self.encoder(**inputs)
+            states: Tensor = word_queries.states(answer) if word_queries else answer.last_hidden_state
+            return self._decoded(batch, states) if batch.fed.shape[1] else states
 
     def _decoded(self, batch: MicroBatch, states: Tensor) -> Tensor:
         """The decoder's states in the place of the encoder's: (B, U, H). No prefix is active here: they are the

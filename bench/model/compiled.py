@@ -11,6 +11,7 @@ Whatever does not work leaves the layers as they are, with one warning; no cell 
 
 from __future__ import annotations
 
+import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -133,6 +134,10 @@ class _LayerCode:
 
     def __init__(self, layer: nn.Module, eager: Callable[..., Any], code: Callable[..., Any], whole: _Compiled) -> None:
         self.layer, self.eager, self.code, self.whole = layer, eager, code, whole
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A copy of a layer is not compiled."""
+        return copy.deepcopy(self.eager, memo)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         if not may_run_compiled() or _overridden() or self._hooked():

@@ -78,9 +78,13 @@ class Injected(Attachment):
         with torch.no_grad():
             for name, tensor in self._kept.items():
                 tensor.copy_(tensors[name])
+        self.rest()
+        self._restored = Prompts()
+
+    def rest(self) -> None:
+        """Drop nothing out, whatever gradients are on."""
         for part in self._parts:
             part.eval()
-        self._restored = Prompts()
 
 
 def peft_config(fields: Mapping[str, Any]) -> Any:

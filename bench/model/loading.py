@@ -19,9 +19,9 @@ def load_backbone(
 ) -> Backbone:
     """Load a checkpoint that has proved itself, with its language-model head where it has one that can be used.
 
-    All weights come without gradients. A frozen backbone in bf16 keeps its linear weights in bf16, which is what
-    autocast would make of them in every forward pass. With `checkpointing` its layers' activations are made again in
-    the backward pass. UsageError when transformers cannot load it, or the proof failed.
+    All weights come without gradients. A frozen backbone is for lanes to share; in bf16 it keeps its linear weights in
+    bf16, which is what autocast would make of them in every forward pass. With `checkpointing` its layers' activations
+    are made again in the backward pass. UsageError when transformers cannot load it, or the proof failed.
     """
     proof = prove(source, device)
     if proof.refused:
@@ -33,6 +33,7 @@ def load_backbone(
         with loading(source):
             checkpoint_layers(model, family)
     backbone = Backbone(model.to(device), load_tokenizer(source), device, precision, family, proof)
+    backbone.shared = frozen
     backbone.fixed_shapes = device.type == "cuda"
     if frozen and precision == "bf16":
         for part in model.modules():

@@ -1,4 +1,5 @@
-"""From stacked prompts to what every row of a micro-batch has: key/value prefixes, and vectors in its slots.
+"""From stacked prompts to what every row of a micro-batch has: key/value prefixes, vectors in its slots, and changes
+inside modules.
 
 Shape legend: B rows, L layers with a prefix, A key/value heads, P prompt length, D head size, H embedding size.
 """
@@ -9,6 +10,8 @@ from torch import Tensor
 
 from bench.data.batches import MicroBatch
 from bench.model.attention import RowPrefixes
+from bench.model.changes import RowChanges
+from bench.model.prompts import CHANGE
 from bench.model.stacked import Stacked
 
 
@@ -21,6 +24,15 @@ def row_prefixes(batch: MicroBatch, stacked: Stacked) -> RowPrefixes | None:
         by_row = stacked.by_row("prefixes", batch.owners, at, draws)  # (B, 2, A, P, D)
         keys[layer], values[layer] = by_row.unbind(1)
     return RowPrefixes(keys, values)
+
+
+def row_changes(batch: MicroBatch, stacked: Stacked, time_first: bool) -> RowChanges | None:
+    """Each row's changes inside the model; None when no row has any. `time_first` as in RowChanges."""
+    if not stacked.sites:
+        return None
+    names = [name for name in stacked.values if name.startswith(CHANGE)]
+    tensors = {name.removeprefix(CHANGE): stacked.by_row(name, batch.owners) for name in names}
+    return RowChanges(dict(stacked.sites), tensors, len(batch.ids), time_first)
 
 
 def slot_vectors(batch: MicroBatch, stacked: Stacked) -> Tensor:

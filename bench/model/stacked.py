@@ -22,7 +22,7 @@ HEAD = "head."
 def alike(prompts: Prompts, head: Head | None) -> Hashable:
     """Lanes of which this is equal may be stacked."""
     shapes = tuple((name, tuple(tensor.shape)) for name, tensor in prompts.tensors().items())
-    return (shapes, prompts.layers, prompts.offset, head.kind if head is not None else None)
+    return (shapes, prompts.layers, prompts.offset, prompts.sites, head.kind if head is not None else None)
 
 
 class Stacked:
@@ -42,7 +42,7 @@ class Stacked:
         trains: bool = False,
     ) -> None:
         self.count, self.layers, self.offset = len(prompts), prompts[0].layers, prompts[0].offset
-        self.head = heads[0] if heads else None
+        self.sites, self.head = prompts[0].sites, heads[0] if heads else None
         self.kind = alike(prompts[0], self.head)
         lanes = zip(prompts, heads or [None] * len(prompts), strict=True)  # type: ignore[list-item]
         if any(alike(*lane) != self.kind for lane in lanes):

@@ -10,17 +10,18 @@ from bench.model.loading import load_backbone
 from bench.model.proof import proving_seconds
 from bench.model.source import find_model
 from bench.resolved import ResolvedCell
+from bench.train.groups import Group
 from bench.train.memory import check_memory
 from bench.train.options import Options
 from bench.train.shares import Shares
 
 
 class Backbones:
-    """A frozen one is kept while cells share it; one whose weights train serves a single cell."""
+    """A shared one, which is frozen, is kept while cells share it; one that is changed serves a single cell."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._frozen: tuple[tuple[str, str], Backbone] | None = None
+        self._shared: tuple[tuple[str, str], Backbone] | None = None
         self._shares = Shares()
         self._proved: set[str] = set()  # models whose proof has been divided
 
@@ -34,21 +35,22 @@ class Backbones:
         """A cell's part of what loading its backbone, and in this process proving its model, has taken."""
         return self._shares.of(cell_id)
 
-    def of(self, resolved: ResolvedCell) -> Backbone:
-        """The backbone that a cell trains on. UsageError when it does not fit the device, or cannot be loaded."""
-        cell, frozen = resolved.cell, not resolved.method.changes_weights
+    def of(self, group: Group) -> Backbone:
+        """The backbone that cells train on. UsageError when it does not fit the device, or cannot be loaded."""
+        resolved = group.cells[0]
+        cell = resolved.cell
         key = (cell.model_path, cell.precision)
-        if self._frozen and self._frozen[0] == key and frozen:
-            return self._frozen[1]
+        if self._shared and self._shared[0] == key and group.shared:
+            return self._shared[1]
         self.drop()  # two copies of a large model would not fit everywhere
         self.expect([resolved])
         begun = time.perf_counter()
         options, proved_before = self._options, proving_seconds(cell.model_fingerprint)
-        check_memory([resolved], options.device, 1, options.token_budget, options.checkpointing)
+        check_memory([resolved], options.device, 1, options.token_budget, options.checkpointing, group.shared)
         model = find_model(cell.model_path)
-        backbone = load_backbone(model, options.device, cell.precision, frozen, options.checkpointing)
-        if frozen:
-            self._frozen = (key, backbone)
+        backbone = load_backbone(model, options.device, cell.precision, group.shared, options.checkpointing)
+        if group.shared:
+            self._shared = (key, backbone)
         proving = proving_seconds(cell.model_fingerprint)
         self._shares.spend(_loaded(resolved), time.perf_counter() - begun - (proving - proved_before))
         if cell.model_fingerprint not in self._proved:
@@ -58,7 +60,7 @@ class Backbones:
 
     def drop(self) -> None:
         """Forget it, so that the next cell gets a fresh one."""
-        self._frozen = None
+        self._shared = None
 
 
 def _loaded(resolved: ResolvedCell) -> tuple[str, ...]:

@@ -11,9 +11,13 @@ from bench.resolved import ResolvedCell
 
 @dataclass(frozen=True)
 class Group:
-    """Cells that share a backbone and a loop: one piece of work, done and written together."""
+    """Cells that share a backbone and a loop: one piece of work, done and written together.
+
+    Without `shared` it is one cell, which may change the backbone.
+    """
 
     cells: tuple[ResolvedCell, ...]
+    shared: bool = True
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -33,4 +37,4 @@ def groups(cells: Iterable[ResolvedCell], max_lanes: int) -> Iterator[Group]:
         for alike in together.values():
             for start in range(0, len(alike), max_lanes):
                 yield Group(tuple(alike[start : start + max_lanes]))
-        yield from (Group((resolved,)) for resolved in alone)
+        yield from (Group((resolved,), shared=False) for resolved in alone)

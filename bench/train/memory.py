@@ -20,11 +20,17 @@ GB = 1e9
 
 
 def check_memory(
-    cells: Sequence[ResolvedCell], device: torch.device, max_lanes: int, token_budget: int | None, checkpointing: bool
+    cells: Sequence[ResolvedCell],
+    device: torch.device,
+    max_lanes: int,
+    token_budget: int | None,
+    checkpointing: bool,
+    shared: bool = True,
 ) -> None:
     """UsageError with the estimate when a cell's model does not fit the free memory of the device.
 
-    A checkpoint whose size cannot be known before it is fetched is let through.
+    Without `shared` every cell has a model to itself, whatever its method says. A checkpoint whose size cannot be known
+    before it is fetched is let through.
     """
     usable = round(available_bytes(device) * (1 - MARGIN))
     host = available_bytes(torch.device("cpu")) * (1 - MARGIN)
@@ -34,11 +40,12 @@ def check_memory(
         sizes = model_sizes(model)
         if sizes is None:
             continue
-        num_lanes = 1 if method.changes_weights else min(max_lanes, len(alike))
+        frozen = shared and not method.changes_weights
+        num_lanes = min(max_lanes, len(alike)) if frozen else 1
         row_length = _row_length(cell, method, model.positions)
         most = token_budget or default_token_budget(sizes.hidden, device)
         most = _tokens(most, row_length, num_lanes * cell.budget.batch_size, device)
-        work = work_of(cell, method, most, checkpointing, device)
+        work = work_of(cell, method, most, checkpointing, device, shared)
         if token_budget is None:  # then micro-batches may be as small as one row
             work = _halved(sizes, work, row_length, lambda need: need.total <= usable)
         if estimate(sizes, work).total > usable:
@@ -61,15 +68,18 @@ def _alike(cells: Sequence[ResolvedCell]) -> list[list[ResolvedCell]]:
     return list(groups.values())
 
 
-def work_of(cell: Cell, method: Method, tokens: int, checkpointing: bool, device: torch.device) -> Work:
+def work_of(
+    cell: Cell, method: Method, tokens: int, checkpointing: bool, device: torch.device, shared: bool = True
+) -> Work:
+    """What a cell does on a model that it shares, or has to itself though its method would share it."""
     moments = 2 if method.optimizer == "adamw" else 0  # Adafactor's of large ones are rows and columns
     return Work(
         cell.precision, tokens, cell.budget.max_length, device, checkpointing, backward=method.trains,
-        moments=moments if method.changes_weights else None,
+        moments=None if shared and not method.changes_weights else moments,
     )  # fmt: skip
 
 
-def fitting_tokens(resolved: ResolvedCell, device: torch.device, checkpointing: bool) -> int:
+def fitting_tokens(resolved: ResolvedCell, device: torch.device, checkpointing: bool, shared: bool = True) -> int:
     """Tokens of a micro-batch where none were asked for, the model being loaded: the default, halved until activations
     and what training takes fit the memory that is free.
     """
@@ -79,7 +89,7 @@ def fitting_tokens(resolved: ResolvedCell, device: torch.device, checkpointing: 
     if sizes is None:
         return default_token_budget(0, device)
     free = available_bytes(device) * (1 - MARGIN)
-    work = work_of(cell, method, default_token_budget(sizes.hidden, device), checkpointing, device)
+    work = work_of(cell, method, default_token_budget(sizes.hidden, device), checkpointing, device, shared)
     row_length = _row_length(cell, method, model.positions)
     return _halved(sizes, work, row_length, lambda need: need.training + need.activations <= free).tokens
 

@@ -22,6 +22,6 @@ class Options:
     checkpointing: bool = False  # make activations again in the backward pass: less memory, more time
     compile: Compile = "auto"  # run layers compiled: minutes at first, less time after (bench.train.compiling)
 
-    def tokens_for(self, resolved: ResolvedCell) -> int:
-        """Tokens of a micro-batch of cells like this one, their model being loaded."""
-        return self.token_budget or fitting_tokens(resolved, self.device, self.checkpointing)
+    def tokens_for(self, resolved: ResolvedCell, shared: bool = True) -> int:
+        """Tokens of a micro-batch of cells like this one, their model being loaded; `shared` as in check_memory."""
+        return self.token_budget or fitting_tokens(resolved, self.device, self.checkpointing, shared)

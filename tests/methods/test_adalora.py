@@ -18,18 +18,22 @@ SETTINGS = {"init_r": 4, "target_r": 2, "initial": 0.2, "final": 0.2}
 MODULES = 4  # PEFT's targets of a BERT, query and value, in each of 2 layers
 
 
-def lane_of(workshop, steps=10, **settings):
+def lane_of(workshop, steps=10, shared=False, **settings):
     (cell,) = workshop.cells("adalora", settings={"adalora": {**SETTINGS, **settings}}, budget={"steps": steps})
-    backbone = workshop.backbone(frozen=False)
+    backbone = workshop.backbone(frozen=shared)
     return workshop.lane(cell, backbone), backbone
 
 
 def singular_values(lane):
-    return torch.cat([each.flatten() for name, each in lane.attachment.weights().items() if ".lora_E." in name])
+    return torch.cat([each.flatten() for name, each in lane.training_tensors().items() if ".lora_E." in name])
 
 
-def test_ranks_fall_from_the_first_budget_to_the_last(workshop):
-    lane, backbone = lane_of(workshop, warmup=0.0)
+SHARED = pytest.mark.parametrize("shared", [True, False], ids=["by row", "in the model"])
+
+
+@SHARED
+def test_ranks_fall_from_the_first_budget_to_the_last(workshop, shared):
+    lane, backbone = lane_of(workshop, shared=shared, warmup=0.0)
     left = []
     after_step = lane.attachment.after_step
 
@@ -59,9 +63,10 @@ def test_the_penalty_is_what_pefts_own_model_adds_to_a_loss(workshop):
     assert expected > 0.1
 
 
-def test_a_step_is_that_of_pefts_own_loop(workshop):
+@SHARED
+def test_a_step_is_that_of_pefts_own_loop(workshop, shared):
     """The values after three steps equal those of a loop written as PEFT's documentation has it."""
-    lane, backbone = lane_of(workshop, steps=3, dropout=0.0, initial=0.0, final=0.0)
+    lane, backbone = lane_of(workshop, steps=3, shared=shared, dropout=0.0, initial=0.0, final=0.0)
     lane.return_to_best = lambda: None
     other, other_backbone = lane_of(workshop, steps=3, dropout=0.0, initial=0.0, final=0.0)
     fit(backbone, [lane], 10_000)
@@ -88,8 +93,48 @@ def test_a_step_is_that_of_pefts_own_loop(workshop):
         optimizer.step()
         schedule.step()
         tuner.update_and_allocate(step)
+    expected = {name.removeprefix("backbone."): value for name, value in other.training_tensors().items()}
     for name, value in lane.training_tensors().items():
-        torch.testing.assert_close(value, other.training_tensors()[name], msg=name)
+        name = name.removeprefix("backbone.").removeprefix("attachment.adapter.")
+        torch.testing.assert_close(value, expected[name], msg=name)
+
+
+@pytest.mark.parametrize(("interval", "initial", "final"), [(1, 0, 0), (2, 3, 4), (3, 0, 5), (1, 6, 1)])
+def test_ranks_are_allotted_as_pefts_allocator_does_step_by_step(interval, initial, final):
+    """On modules of two shapes, with gradients of chance."""
+    import peft
+    from peft.tuners.adalora import AdaLoraModel
+    from peft.tuners.adalora.layer import RankAllocator
+
+    from bench.methods.parts.rank_allocation import RankAllocation
+    from bench.model.named_tensors import NamedTensors
+
+    generator = torch.Generator().manual_seed(0)
+    values = {
+        f"layer.{at}.{part}.default": torch.randn(shape, generator=generator)
+        for at, size in enumerate((5, 7, 5))
+        for part, shape in (("lora_A", (4, size)), ("lora_B", (6, 4)), ("lora_E", (4, 1)))
+    }
+    schedule = {"tinit": initial, "tfinal": final, "deltaT": interval, "target_r": 1, "init_r": 4, "total_step": 12}
+    ours, theirs = (NamedTensors(values, values) for _ in range(2))
+    config = peft.AdaLoraConfig(**schedule)
+    allocation = RankAllocation(peft.AdaLoraConfig(**schedule), dict(ours.named_parameters()), None, None)
+    allocation.begin(12)
+    model = SimpleNamespace(
+        peft_config={"default": config}, trainable_adapter_name="default", model=theirs,
+        rankallocator=RankAllocator(theirs, config, "default"),
+    )  # fmt: skip
+    for step in range(1, 13):
+        for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            own.grad = torch.randn(own.shape, generator=generator)
+            other.grad = own.grad.clone()
+            with torch.no_grad():  # as an optimizer would, which revives what was lost
+                own.add_(0.1 * own.grad), other.add_(0.1 * own.grad)
+        allocation.after_step(step)
+        AdaLoraModel.update_and_allocate(model, step)
+        for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert torch.equal(own, other), step
+    assert sum(int((value != 0).sum()) for name, value in ours.named_parameters() if "lora_E" in name) == 3
 
 
 def test_two_steps_are_enough_and_one_is_not(workshop):

@@ -32,26 +32,27 @@ def size(attachment) -> int:
     return sum(weight.numel() for weight in attachment.weights().values())
 
 
-def test_lora_gives_the_logits_of_pefts_own_model_with_the_same_weights(workshop):
+@pytest.mark.parametrize("shared", [True, False], ids=["by row", "in the model"])
+def test_lora_gives_the_logits_of_pefts_own_model_with_the_same_weights(workshop, shared):
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForMaskedLM
 
     settings = {"r": 3, "alpha": 5, "head": "verbalizer"}
     (cell,) = workshop.cells("lora", settings={"lora": settings})
-    backbone = workshop.backbone(frozen=False)
+    backbone = workshop.backbone(frozen=shared)
     lane = workshop.lane(cell, backbone)
-    for weight in lane.attachment.weights().values():
+    for weight in lane.training_tensors().values():
         torch.nn.init.normal_(weight, std=0.3)
     batch = collate(lane.data.scored, backbone.pad_id, backbone.device)
     model = AutoModelForMaskedLM.from_pretrained(workshop.model)
     inputs = {"input_ids": batch.ids, "attention_mask": batch.mask.long(), "token_type_ids": batch.types}
     plain = model.eval()(**inputs).logits
     theirs = get_peft_model(model, LoraConfig(r=3, lora_alpha=5)).eval()
-    given = {f"base_model.model.{name}": weight for name, weight in lane.attachment.weights().items()}
+    given = {f"base_model.model.{name}": weight for name, weight in lane.attachment.stored().items()}
     assert theirs.load_state_dict(given, strict=False).unexpected_keys == []
     with torch.no_grad():
         expected = theirs(**inputs).logits[batch.mask.bool()]
-        found = backbone.lm_logits(backbone.hidden(batch, Stacked([Prompts()]))[batch.mask.bool()])
+        found = backbone.lm_logits(backbone.hidden(batch, Stacked([lane.attachment.prompts()]))[batch.mask.bool()])
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
     assert (expected - plain[batch.mask.bool()]).abs().max() > 0.01
 

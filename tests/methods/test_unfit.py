@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.cell import Plan
-from bench.errors import UsageError
+from bench.errors import CannotShare, UsageError
 from bench.model.loading import load_backbone
 from bench.model.source import find_model
 from bench.plan.cells import plan
@@ -106,6 +106,11 @@ def test_a_method_runs_or_is_skipped_with_its_reason(method, head, model, folder
     assert outcome(folders[model], every_kind, method, head) == wanted
 
 
+def built(resolved, data, shared):
+    backbone = load_backbone(find_model(resolved.cell.model_path), torch.device("cpu"), "fp32", shared)
+    return Lane.alone(resolved, backbone, data.of(resolved, backbone))
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("method", list(methods()))
 def test_what_is_planned_can_be_built(method, model, folders, every_kind):
@@ -119,9 +124,10 @@ def test_what_is_planned_can_be_built(method, model, folders, every_kind):
     data, all_resolved = RunData(), [resolve(cell) for cell in cells]
     prepare(all_resolved, data)
     for resolved in all_resolved:
-        source, frozen = find_model(resolved.cell.model_path), not resolved.method.changes_weights
-        backbone = load_backbone(source, torch.device("cpu"), "fp32", frozen)
-        lane = Lane.alone(resolved, backbone, data.of(resolved, backbone))
+        try:
+            lane = built(resolved, data, shared=not resolved.method.changes_weights)
+        except CannotShare:
+            lane = built(resolved, data, shared=False)
         assert bool(lane.training_tensors()) is resolved.method.trains
 
 

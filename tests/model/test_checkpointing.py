@@ -18,6 +18,9 @@ CPU = torch.device("cpu")
 METHODS = ("ptv2", "prompt_tuning", "ptuning_v1", "finetune")
 
 
+BY_ROW = ("lora", "ia3", "bitfit")
+
+
 def load(workshop, frozen, checkpointing, precision="fp32"):
     return load_backbone(find_model(str(workshop.model)), CPU, precision, frozen, checkpointing)
 
@@ -55,11 +58,11 @@ def gradients(workshop, method, checkpointing, precision="fp32", **grid):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("dropout", [False, True])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, *BY_ROW])
 def test_no_gradient_changes_by_a_bit(workshop, method, dropout, precision):
-    budget = {"budget": {"backbone_dropout": dropout}}
-    plain, _ = gradients(workshop, method, False, precision, **budget)
-    again, _ = gradients(workshop, method, True, precision, **budget)
+    grid = {"budget": {"backbone_dropout": dropout}, "settings": {"lora": {"adapter_dropout": 0.2}}}
+    plain, _ = gradients(workshop, method, False, precision, **grid)
+    again, _ = gradients(workshop, method, True, precision, **grid)
     assert plain.keys() == again.keys()
     assert all(torch.equal(plain[name], again[name]) for name in plain)
     assert any(bool((gradient != 0).any()) for gradient in plain.values())

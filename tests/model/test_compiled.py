@@ -22,6 +22,7 @@ from bench.model.layers import uncompiled
 from bench.model.loading import load_backbone
 from bench.model.prompts import Prompts
 from bench.model.source import find_model
+from bench.model.stacked import Stacked
 from bench.score.evaluate import predict
 from bench.train.loop import fit
 from tests.conftest import write_tiny_bert
@@ -62,7 +63,7 @@ def states_and_gradients(backbone, rows, tokens, layers=None):
     values = prompts.prefixes if layers is None else prompts.prefixes[list(layers)]
     values = values.detach().requires_grad_()
     prompts = Prompts(prefixes=values, layers=prompts.layers if layers is None else layers)
-    states = backbone.hidden(texts(backbone, rows, tokens), [prompts], [0.0])
+    states = backbone.hidden(texts(backbone, rows, tokens), Stacked([prompts]))
     (states * torch.linspace(-1, 1, states.shape[-1])).sum().backward()
     return states.detach(), values.grad
 
@@ -93,7 +94,7 @@ def test_code_is_made_once_for_all_layers_and_shapes(layers, tmp_path, quick):
     assert num_made() == 2
     with torch.no_grad():
         for rows, tokens in SHAPES:
-            backbone.hidden(texts(backbone, rows, tokens), [Prompts()], [0.0])
+            backbone.hidden(texts(backbone, rows, tokens), Stacked([Prompts()]))
     assert num_made() == 4
     another = load_backbone(source, CPU, "fp32", True)  # a copy of the model uses the code that is there
     compile_layers(another)

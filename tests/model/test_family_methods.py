@@ -86,7 +86,7 @@ def test_a_prefixs_size_is_the_formulas(family, folders, fixed_superglue):
     workshop = Workshop(folders(family), fixed_superglue)
     rig = workshop.rig()
     (cell,) = rig.cells("ptv2", "rte", head="linear")
-    lane = rig.lane(cell, rig.backbone())
+    (lane,), _ = rig.lanes([cell])
     sizes = {name: tensor.numel() for name, tensor in lane.stored().items()}
     kv_heads = {"falcon": 1, **dict.fromkeys(GROUPED, 2)}.get(family, 4)
     assert sizes == {"prefixes": 6 * 2 * 2 * kv_heads * 8, "head.linear.weight": 2 * 32, "head.linear.bias": 2}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.data.rows import Item, Row
+from bench.score import answers
 from bench.score.answers import LONGEST_ANSWER, with_threshold
 from bench.score.kind import kind_of
 from bench.score.table import prediction_table
@@ -106,3 +107,23 @@ def test_predictions_are_named_in_the_words_of_the_task():
         "candidates": ["left", "right"], "null_margin": None,
     }  # fmt: skip
     assert table["probabilities"][0] == pytest.approx([0.2689414, 0.7310586])
+
+
+def test_starts_and_ends_are_combined_as_one_by_one_in_float32():
+    """The baselines' loop over the best 20 of each."""
+    draw = np.random.default_rng(0)
+    for length in (0, 1, 2, 19, 45, 130):
+        values = draw.integers(-4, 5, size=(length, 2)).astype(np.float32) + draw.random((length, 2), np.float32)
+        starts, ends = values[:, 0], values[:, 1]
+        best = [np.argsort(-column, kind="stable")[:20] for column in (starts, ends)]
+        loop = [(first, last) for first in best[0] for last in best[1] if 0 <= last - first < LONGEST_ANSWER]
+        loop = loop or [(at, at) for at in best[0]]
+        assert answers._spans(starts, ends) == [
+            (float(starts[first] + ends[last]), first, last) for first, last in loop
+        ]
+
+
+def test_rows_of_scores_have_the_probabilities_of_each_row():
+    rows = np.random.default_rng(1).normal(size=(7, 11)).astype(np.float32)
+    assert answers.softmax(rows) == tuple(share for row in rows for share in answers.softmax(row))
+    assert answers.softmax(rows[:0]) == ()

@@ -6,6 +6,8 @@ ATEN_CPU_CAPABILITY=default and two threads). What is shared is right all the sa
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -13,6 +15,8 @@ from bench.score.evaluate import predict
 from bench.train.loop import fit
 
 PROMPTS = ("prompt_tuning", "ptuning_v1", "ptv2")
+BY_ROW = ("lora", "ia3", "adalora", "bitfit")
+DROPPED = {name: {"adapter_dropout": 0.2} for name in ("lora", "adalora")}
 WAYS = pytest.mark.parametrize("fixed_shapes", [False, True], ids=["own", "fixed"])
 
 
@@ -54,6 +58,22 @@ PRECISIONS = pytest.mark.parametrize(
 @PRECISIONS
 def test_lanes_together_are_lanes_alone(workshop, fixed_shapes, precision):
     cells = (*workshop.cells(*PROMPTS), *workshop.cells("linear_probe"), *workshop.cells("ptv2", seeds=(1, 2)))
+    together = trained(workshop, cells, fixed_shapes, precision)
+    for cell, beside in zip(cells, together, strict=True):
+        assert_alike(trained(workshop, [cell], fixed_shapes, precision)[0], beside, fixed_shapes)
+
+
+@PRECISIONS
+def test_lanes_that_change_modules_by_row_are_lanes_alone(workshop, fixed_shapes, precision):
+    """Seeds, rates, tasks, ranks and kinds of change beside one another, and beside prompts."""
+    short: dict[str, Any] = {"budget": {"steps": 3, "evaluations": 1}}
+    cells = (
+        *workshop.cells(*BY_ROW, settings=DROPPED, **short),
+        *workshop.cells("lora", "bitfit", seeds=(1,), settings={"lora": {"learning_rate": 1e-2}}, **short),
+        *workshop.cells("lora", tasks=("cb",), settings={"lora": {"r": 4, "alpha": 8}}, **short),
+        *workshop.cells("ia3", tasks=("copa",), settings={"ia3": {"head": "verbalizer"}}, **short),
+        *workshop.cells("ptv2", **short),
+    )
     together = trained(workshop, cells, fixed_shapes, precision)
     for cell, beside in zip(cells, together, strict=True):
         assert_alike(trained(workshop, [cell], fixed_shapes, precision)[0], beside, fixed_shapes)
@@ -101,7 +121,7 @@ def test_the_order_of_lanes_changes_nothing(workshop, fixed_shapes):
         assert_alike(one, other, fixed_shapes)
 
 
-@pytest.mark.parametrize("method", ["ptv2", "prompt_tuning", "ptuning_v1", "finetune"])
+@pytest.mark.parametrize("method", ["ptv2", "prompt_tuning", "ptuning_v1", "finetune", *BY_ROW])
 def test_both_ways_of_cutting_are_the_same_arithmetic(workshop, method):
     (cell,) = workshop.cells(method)
     own, fixed = (trained(workshop, [cell], each)[0] for each in (False, True))
@@ -118,6 +138,8 @@ def test_on_a_gpu_lanes_together_have_the_bits_of_lanes_alone(workshop, precisio
         *workshop.cells(*PROMPTS, "linear_probe", seeds=(0, 1), budget={"steps": 20}),
         *workshop.cells("ptv2", budget={"steps": 20}, settings={"ptv2": {"length": 140}}),  # keys over two blocks
         *workshop.cells("ptv2", tasks=("cb", "copa"), settings={"ptv2": {"head": "verbalizer"}}),
+        *workshop.cells(*BY_ROW, seeds=(0, 1), budget={"steps": 20}, settings=DROPPED),
+        *workshop.cells("lora", tasks=("cb", "copa"), settings={"lora": {"head": "verbalizer", "r": 4, "alpha": 8}}),
     )
     together = trained(workshop, cells, True, **where)
     for cell, beside, again in zip(cells, together, trained(workshop, cells, True, **where), strict=True):

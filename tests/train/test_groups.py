@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from bench.errors import CannotShare
+from bench.registry import find_method
 from bench.resolved import resolve
 from bench.runner import Runner
 from bench.store.store import Store
+from bench.train import loop
 from bench.train.groups import groups
 from bench.train.options import Options
 from tests.conftest import Quiet
@@ -33,6 +36,60 @@ def test_frozen_cells_of_one_dropout_share_a_loop_and_those_that_change_weights_
         [("finetune", 0)],
         [("finetune", 1)],
     ]
+
+
+def test_adapters_go_with_the_other_frozen_cells_but_for_those_that_only_change_a_model(workshop) -> None:
+    settings = {"peft": {"config": "LOHA:r=2"}}
+    cells = workshop.cells("peft", "lora", "ptv2", "adalora", "ia3", "bitfit", settings=settings)
+    found = list(groups([resolve(cell) for cell in cells], max_lanes=8))
+    assert [([each.cell.method for each in group.cells], group.shared) for group in found] == [
+        (["lora", "ptv2", "adalora", "ia3", "bitfit"], True),
+        (["peft"], False),
+    ]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_cell_that_cannot_share_is_measured_after_its_group_on_a_backbone_of_its_own(
+    workshop, tmp_path, monkeypatch, broken
+) -> None:
+    """One of the others may break the loop as well."""
+    settings = {"bitfit": {"head": "verbalizer"}}
+    cells = workshop.cells("ptv2", "bitfit", "lora", settings=settings)
+    if broken:
+        right = loop.take_step
+
+        def take_step(backbone, lanes, *rest):
+            if any(lane.cell.method == "ptv2" for lane in lanes):
+                raise RuntimeError("of ptv2")
+            return right(backbone, lanes, *rest)
+
+        monkeypatch.setattr(loop, "take_step", take_step)
+    records = Runner(Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet()).run(cells)
+    together = 1 if broken else 2
+    assert [(record.cell.method, record.status, record.costs.lanes) for record in records] == [
+        ("ptv2", "failed" if broken else "done", together),
+        ("lora", "done", together),
+        ("bitfit", "done", 1),
+    ]
+    trained = records[2].parameters.trained
+    assert trained == sum(weight.numel() for name, weight in biases(workshop).items())
+
+
+def biases(workshop) -> dict[str, torch.Tensor]:
+    """Of the tiny BERT all that BitFit trains with a verbalizer."""
+    return {name: weight for name, weight in workshop.backbone().model.named_parameters() if name.endswith("bias")}
+
+
+def test_a_method_that_shares_with_nobody_fails_with_its_reason_even_alone(workshop, tmp_path, monkeypatch) -> None:
+    def attach(self, backbone, task):
+        raise CannotShare("it never does")
+
+    monkeypatch.setattr(find_method("ptv2"), "attach", attach)
+    (record,) = Runner(Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet()).run(
+        workshop.cells("ptv2")
+    )
+    assert record.status == "failed"
+    assert "it never does" in str(record.reason)
 
 
 def test_a_group_is_measured_and_written_by_itself(workshop, tmp_path) -> None:

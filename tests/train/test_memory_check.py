@@ -50,6 +50,15 @@ def test_frozen_weights_in_fp32_and_bf16(need) -> None:
     assert need("ptv2", "bf16").loading == 4_000_000_000  # they are fp32 while they are loaded
 
 
+@pytest.mark.parametrize("method", ["lora", "ia3", "adalora", "bitfit"])
+def test_what_changes_a_model_by_row_needs_what_a_frozen_one_does_and_more_on_one_of_its_own(workshop, method) -> None:
+    (cell,) = workshop.cells(method)
+    cell, tuned = cell.changed(precision="bf16"), build(find_method(method), cell.settings)
+    shared, alone = (estimate(BILLION, work_of(cell, tuned, 1000, False, GPU, each)) for each in (True, False))
+    assert (shared.weights, shared.training) == (4_000_000_000 - 2 * 900_000_000, 0)
+    assert (alone.weights, alone.training > 0) == (4_000_000_000, True)
+
+
 def test_weights_that_train_stay_fp32_and_take_gradient_best_and_moments(need) -> None:
     assert need("finetune", "bf16").weights == 4_000_000_000
     assert need("finetune").training == 16_000_000_000
