@@ -131,7 +131,12 @@ def test_what_is_gathered_is_what_was_chosen_padded_to_the_shape_even_beyond_the
     cut = Cut(np.array([0, 2]), Shape(rows=4, length=length, fed=3, read=4, width=2))
     batch = gather(table, batch_index(table, tickets, cut, terms, nobody=2), cut.shape)
     pad = [9] * (length - 6)
-    assert batch.ids.tolist() == [[1, 2, *[9] * 4, *pad], [1, 2, 3, 4, 9, 9, *pad], [1, 2, 3, 9, 9, 9, *pad], [9] * length]
+    assert batch.ids.tolist() == [
+        [1, 2, *[9] * 4, *pad],
+        [1, 2, 3, 4, 9, 9, *pad],
+        [1, 2, 3, 9, 9, 9, *pad],
+        [9] * length,
+    ]
     assert batch.mask.sum(dim=1).tolist() == [2, 4, 3, 1]
     assert batch.fed.tolist() == [[7, 8, 9], [7, 8, 9], [9] * 3, [9] * 3]
     assert batch.owners.tolist() == [1, 1, 0, 2]

@@ -180,7 +180,9 @@ class Counted:
         self.clear()
         found = self.passes.run(self.program, self.table, tickets, np.ones(count, np.int64))
         lengths = {
-            at: value for cut, (values,) in found for at, value in zip(cut.chosen.tolist(), values.tolist(), strict=False)
+            at: value
+            for cut, (values,) in found
+            for at, value in zip(cut.chosen.tolist(), values.tolist(), strict=False)
         }
         return [lengths[at] for at in range(count)], [(cut.shape.rows, cut.shape.length) for cut, _ in found]
 
