@@ -88,20 +88,21 @@ def test_a_stream_at_the_cells_own_seed_is_the_same_draw(
     assert drawn(second) == drawn(second.changed(seed=0, streams=streams))
 
 
-def test_an_adapters_own_dropout_is_of_the_dropout_stream(workshop: Any) -> None:
+@pytest.mark.parametrize("shared", [True, False])
+def test_an_adapters_own_dropout_is_of_the_dropout_stream(workshop: Any, shared: bool) -> None:
     pytest.importorskip("peft")
     settings = {"lora": {"adapter_dropout": 0.5}}
     base, _, init, dropout = workshop.cells("lora", settings=settings, seeds=(0, 1), vary=("init", "dropout"))
     losses = []
     for cell in (base, base.changed(streams={"order": 0}), dropout):
-        backbone = workshop.backbone(frozen=False)
+        backbone = workshop.backbone(frozen=shared)
         lane = workshop.lane(cell, backbone)
         training = Training(backbone, [lane], 10_000)
         training.step([lane])
         training.read()
         losses.append(lane.last_loss)
     assert losses[0] == losses[1] != losses[2]
-    seeds = [workshop.lane(cell, workshop.backbone(frozen=False)).next_batch()[1] for cell in (base, init, dropout)]
+    seeds = [workshop.lane(cell, workshop.backbone(frozen=shared)).next_batch()[1] for cell in (base, init, dropout)]
     assert seeds[0] == seeds[1] != seeds[2]
 
 

@@ -22,6 +22,7 @@ from bench.model.changes import changed
 from bench.model.families.config import first_position, most_positions
 from bench.model.families.family import Family
 from bench.model.geometry import geometry_of
+from bench.model.layers import uncompiled
 from bench.model.prefixes import row_changes, row_prefixes, slot_vectors
 from bench.model.pretrained import reader_for
 from bench.model.proof import Proof
@@ -123,7 +124,7 @@ class Backbone:
         changes, with_prefixes = row_changes(batch, stacked, self.family.query_stream), row_prefixes(batch, stacked)
         if self.before_pass:
             self.before_pass(with_prefixes, len(batch.ids))
-        with changed(changes):
+        with uncompiled(changes is not None), changed(changes):
             with attention.prefixes(with_prefixes), self._placed(positions):
                 answer = self.encoder(**inputs)
             states: Tensor = word_queries.states(answer) if word_queries else answer.last_hidden_state

@@ -103,6 +103,7 @@ def _entering(path: str) -> Callable[..., Any]:
             return None
         return _scaled(_active, change, inputs[0]), *inputs[1:]
 
+    enter.idle_when_compiled = True  # type: ignore[attr-defined]  # where there are changes layers run uncompiled
     return enter
 
 
@@ -117,6 +118,7 @@ def _leaving(path: str) -> Callable[..., Any]:
             return _with_bias(_active, change, module, output)
         return _scaled(_active, change, output) if change.where == "out" else None
 
+    leave.idle_when_compiled = True  # type: ignore[attr-defined]
     return leave
 
 

@@ -86,8 +86,8 @@ class _Compiled:
         def run(layer: nn.Module, *arguments: Any, **options: Any) -> Any:
             return type(layer).forward(layer, *arguments, **options)
 
-        known = torch._inductor.config.get_config_copy()
-        options = {name: value for name, value in FIXED.items() if name in known}
+        # not every version has all of them
+        options = {name: value for name, value in FIXED.items() if hasattr(torch._inductor.config, name)}
         code = torch.compile(run, dynamic=dynamic, fullgraph=True, options=options)
         for layer in layers:
             assert isinstance(layer.forward, LayerForward)

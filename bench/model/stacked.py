@@ -47,7 +47,7 @@ class Stacked:
         lanes = zip(prompts, heads or [None] * len(prompts), strict=True)  # type: ignore[list-item]
         if any(alike(*lane) != self.kind for lane in lanes):
             raise ValueError("what is stacked must be of one shape")
-        sources = self._sources(prompts, heads)
+        sources = self.sources(prompts, heads)
         self._rates = list(rates) or [0.0] * self.count
         with torch.set_grad_enabled(torch.is_grad_enabled() and not trains):
             self.values = {name: _with_nobody(tensors) for name, tensors in sources.items()}
@@ -61,7 +61,7 @@ class Stacked:
         device = next((tensor.device for tensor in self.values.values()), torch.device("cpu"))
         self._row_rates = torch.tensor([*self._rates, 0.0], dtype=torch.float64, device=device)
 
-    def _sources(self, prompts: Sequence[Prompts], heads: Sequence[Head]) -> dict[str, list[Tensor]]:
+    def sources(self, prompts: Sequence[Prompts], heads: Sequence[Head]) -> dict[str, list[Tensor]]:
         """By name each lane's tensor, as the lane has it."""
         names = {name: [lane.tensors()[name] for lane in prompts] for name in prompts[0].tensors()}
         for name in heads[0].tensors() if heads else ():
@@ -69,24 +69,34 @@ class Stacked:
         return names
 
     @torch.no_grad()
-    def load(self, prompts: Sequence[Prompts], heads: Sequence[Head] = ()) -> None:
-        """Take the lanes' values as they are now."""
-        sources = self._sources(prompts, heads)
-        targets = [row for name in sources for row in self.values[name].unbind()[: self.count]]
-        if targets:
-            torch._foreach_copy_(targets, [tensor for tensors in sources.values() for tensor in tensors])
+    def load(
+        self, prompts: Sequence[Prompts], heads: Sequence[Head] = (), together: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Take the lanes' values as they are now; those that lie `together`, (lanes, *shape) by name, in one piece."""
+        sources, together = self.sources(prompts, heads), together or {}
+        pairs = [(self.values[name][: self.count], tensor) for name, tensor in together.items()]
+        for name in sources.keys() - together.keys():
+            pairs += zip(self.values[name].unbind()[: self.count], sources[name], strict=True)
+        if pairs:
+            torch._foreach_copy_([target for target, _ in pairs], [tensor for _, tensor in pairs])
 
     def clear(self) -> None:
         """Forget the gradients."""
         if self.gradients:
             torch._foreach_zero_(list(self.gradients.values()))
 
-    def carry(self, prompts: Sequence[Prompts], heads: Sequence[Head]) -> None:
-        """Take the gradients on to what these values were made of."""
-        sources = self._sources(prompts, heads)
+    def carry(
+        self, prompts: Sequence[Prompts], heads: Sequence[Head], together: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Take the gradients on to what these values were made of; those in `together` are added to what is there."""
+        sources, together = self.sources(prompts, heads), together or {}
+        if together:
+            of_names = [self.gradients[name][: self.count] for name in together]
+            torch._foreach_add_(list(together.values()), of_names)
         pairs = [
             (tensor, gradients[lane].to(tensor.dtype))
             for name, gradients in self.gradients.items()
+            if name not in together
             for lane, tensor in enumerate(sources[name])
             if tensor.requires_grad
         ]

@@ -68,6 +68,8 @@ class Optimization:
     def __init__(self, lanes: Sequence[Moved]) -> None:
         self.lanes, self.step = list(lanes), 0
         self.segments, self.values, self.gradients = _laid(self.lanes)
+        rows = [[parameter for members, _ in lane.groups() for parameter in members] for lane in self.lanes]
+        self._parts = {id(parameter): part for row in rows for parameter, part in zip(row, self.segments, strict=True)}
         self._alone = bool(self.lanes[0].attachment.weights())
         adamw = FusedAdamW if self._alone else AdamW
         kind = Adafactor if self.lanes[0].method.optimizer == "adafactor" else adamw
@@ -75,6 +77,10 @@ class Optimization:
         device = self.values.device
         self._clips = torch.tensor([lane.method.clip for lane in self.lanes], device=device)
         self._decays = [lane.method.weight_decay for lane in self.lanes]
+
+    def part(self, tensor: Tensor) -> Segment | None:
+        """The segment that a lane's parameter is in; None for what is none of its parameters."""
+        return self._parts.get(id(tensor))
 
     def clear(self) -> None:
         """Forget the last step's gradients, which stay where they are."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ from bench.model.stacked import Stacked, alike
 from bench.score.kind import kind_of
 from bench.score.objective import item_losses, item_scores
 from bench.train.lane import Lane
-from bench.train.optim import Moved, Optimization
+from bench.train.optim import Moved, Optimization, Segment
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Stack:
         self._kind = kind_of(first.task)
         self._drops_inside = first.cell.budget.backbone_dropout or first.attachment.drops_inside
         self.stacked = Stacked(self._prompts(), self._heads, [lane.method.dropout for lane in self.lanes], trains=True)
+        self._segments = self._parts()
         sets = {id(lane.data.train): (lane.data.train, kind_of(lane.task).num_terms) for lane in self.lanes}
         self.table = passes.table(list(sets.values()))
         self._starts = dict(zip(sets, self.table.starts, strict=True))
@@ -90,6 +92,21 @@ class Stack:
 
     def _prompts(self) -> list[Prompts]:
         return [lane.attachment.prompts() for lane in self.lanes]
+
+    def _parts(self) -> dict[str, Segment]:
+        """By name in the stack the tensors that are lanes' parameters as they are, which lie together."""
+        if self.optimization is None or len(self.optimization.lanes) != len(self.lanes):
+            return {}
+        sources = self.stacked.sources(self._prompts(), self._heads)
+        found = {name: [self.optimization.part(tensor) for tensor in tensors] for name, tensors in sources.items()}
+        return {
+            name: segments[0]
+            for name, segments in found.items()
+            if segments[0] is not None and all(segment is segments[0] for segment in segments)
+        }
+
+    def _together(self, what: Literal["values", "gradients"]) -> dict[str, Tensor]:
+        return {name: segment.of(getattr(self.optimization, what)) for name, segment in self._segments.items()}
 
     def step(self, active: Sequence[Lane]) -> Taken:
         """The gradients of these lanes' next batches; `settle` and `apply`, or `turn` for both, are to follow."""
@@ -126,7 +143,7 @@ class Stack:
     def settle(self) -> Tensor:
         """Take the gradients on to the lanes' tensors (their `grad`); returns each lane's loss (S,)."""
         losses = summed(self._losses[:-1])
-        self.stacked.carry(self._prompts(), self._heads)
+        self.stacked.carry(self._prompts(), self._heads, self._together("gradients"))
         penalties = [lane.attachment.penalty() for lane in self.lanes]
         for at, penalty in enumerate(penalties):
             if penalty is not None:
@@ -168,7 +185,7 @@ class Stack:
     def _begin(self) -> None:
         """What the micro-batches of a step find: the lanes' values as they are, and no gradients."""
         with torch.no_grad():
-            self.stacked.load(self._prompts(), self._heads)
+            self.stacked.load(self._prompts(), self._heads, self._together("values"))
         self._clear()
         self._ready = True
 
