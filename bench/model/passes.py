@@ -54,6 +54,7 @@ class Passes:
         self.kept: dict[int, Tensor | None] = {}  # by the id of a table (bench.model.kept)
         self._tables: list[tuple[list[int], list[Set], ItemTable]] = []
         self.graphs = Graphs(backbone.device)
+        self.tries_shapes = backbone.device.type == "cuda"  # a processor's kernels are not asked: it has `own`
 
     def table(self, sets: Sequence[Set]) -> ItemTable:
         """The items of some sets, on the device if they fit; made once for the same sets."""
@@ -109,7 +110,7 @@ class Passes:
         buckets = Buckets(self.token_budget, self.backbone.positions, table.wants_tokens, START // hidden)
         if program.alone:
             return list(buckets.queued(table.sizes, tickets))
-        if self.backbone.device.type != "cuda":
+        if not self.tries_shapes:
             return list(buckets.fixed(table.sizes, tickets))
         cuts: list[Cut] = []
         for cut in buckets.queued(table.sizes, tickets):

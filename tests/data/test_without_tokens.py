@@ -65,7 +65,7 @@ def test_every_row_has_a_position_and_reads_within_it(name, task, example, form,
 
 
 def scored(task, example, name="encoder"):
-    """The loss of an item that is alone in its micro-batch, with the gradients of its scores (B, K, C), and the answer."""
+    """The loss of an item that is alone in its micro-batch, the gradients (B, K, C) of scores, and the answer."""
     known, reader = MODELS[name]
     (item,) = encoder(known, task, "plain", Slots(), 16, reader=reader)([example])
     kind, batch = kind_of(task), collate([item], known.pad_token_id, torch.device("cpu"))

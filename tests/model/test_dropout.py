@@ -78,3 +78,14 @@ def test_draws_by_place_depend_on_row_and_place_alone():
     assert len({tuple(whole[1, at, token].tolist()) for at in range(2) for token in range(3)}) == 6
     share = keep_places(row_keys(torch.arange(100), "x"), 0.1, (10, 100))
     assert binomtest(int((share == 0).sum()), share.numel(), 0.1).pvalue > 1e-3
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("shape", [(1,), (7,), (6, 12, 20, 64), (4, 1023)])
+def test_a_gpu_draws_what_a_processor_does(shape):
+    seeds, rates = torch.tensor([0, 5, derive("a", 1), 7]), torch.tensor([0.1, 0.0, 0.5, 0.9], dtype=torch.float64)
+    for part in (0, 1, 23):
+        drawn = row_draws(seeds, rates, "prompt").multipliers(shape, part)
+        assert torch.equal(row_draws(seeds.cuda(), rates.cuda(), "prompt").multipliers(shape, part).cpu(), drawn)
+    keys = row_keys(seeds.cuda(), "inside")
+    assert torch.equal(keep_places(keys, 0.3, shape[-3:]).cpu(), keep_places(keys.cpu(), 0.3, shape[-3:]))

@@ -157,7 +157,7 @@ def test_the_decoders_states_and_word_scores_are_the_models_own(family, folders,
 @pytest.mark.parametrize("family", ENCODER_DECODERS)
 @pytest.mark.parametrize("prefixed", [False, True])
 def test_padding_and_neighbours_change_nothing_of_what_a_decoder_gives(family, prefixed, load):
-    """Beside a longer row and a row with more to feed. (Rows that no decoder reads on have micro-batches of their own.)"""
+    """Beside a longer row and a row with more to feed. (Rows that none reads on go by themselves.)"""
     backbone = load(family)
     prompts = prefix(backbone) if prefixed else None
     short, long = fed(backbone), fed(backbone, len(LONGER) + 6)

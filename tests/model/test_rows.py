@@ -124,3 +124,30 @@ def test_gradients_are_carried_to_what_the_values_were_made_of_and_cleared():
 def test_nobody_is_all_zeros():
     stacked = Stacked([Prompts(slots=torch.ones(1, 4))] * 2)
     assert stacked.values["slots"][2].tolist() == [[0.0] * 4]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("shape", [(3,), (2, 4, 6, 16), (1, 1025), (5, 2048)])
+@pytest.mark.parametrize("dropped", [False, True])
+def test_a_gpus_kernels_give_what_a_processor_does(shape, dropped):
+    """Rows to the bit, and gradients that are added one after another, of 70 rows of 5 lanes and nobody."""
+    torch.manual_seed(0)
+    values, given = torch.randn(6, *shape), torch.randn(70, *shape)
+    owners, found = torch.arange(70) * 3 % 6, []
+    rates = torch.tensor([0.1, 0.0, 0.5, 0.9, 0.3, 0.0], dtype=torch.float64)
+    for device in ("cpu", "cuda"):
+        where = owners.to(device)
+        draws = row_draws(torch.arange(70, device=device), rates.to(device)[where], "prompt") if dropped else None
+        gradients = torch.ones(6, *shape, device=device)
+        rows = rows_of(values.to(device), gradients, where, draws, part=2)
+        torch.autograd.backward(rows, given.to(device))
+        found.append((rows.detach().cpu(), gradients.cpu()))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("count", [1, 3, 100, 1000])
+def test_a_gpus_sum_has_the_bits_of_a_processors(count):
+    values = torch.randn(5, count) * torch.logspace(-3, 3, count)
+    assert torch.equal(summed(values.cuda()).cpu(), summed(values))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from bench.model.captured import Graphs
 from bench.score.evaluate import predict
 from bench.train.loop import fit
 
@@ -129,8 +130,11 @@ def test_both_ways_of_cutting_are_the_same_arithmetic(workshop, method):
         assert first.probabilities == pytest.approx(second.probabilities, abs=1e-5)
 
 
+GPU_PRECISIONS = pytest.mark.parametrize("precision", ["fp32", "bf16"])
+
+
 @pytest.mark.gpu
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@GPU_PRECISIONS
 @pytest.mark.parametrize("token_budget", [200, 2048])
 def test_on_a_gpu_lanes_together_have_the_bits_of_lanes_alone(workshop, precision, token_budget):
     where = {"precision": precision, "device": "cuda", "token_budget": token_budget}
@@ -145,3 +149,45 @@ def test_on_a_gpu_lanes_together_have_the_bits_of_lanes_alone(workshop, precisio
     for cell, beside, again in zip(cells, together, trained(workshop, cells, True, **where), strict=True):
         assert_equal_bits(again, beside)
         assert_equal_bits(trained(workshop, [cell], True, **where)[0], beside)
+
+
+@pytest.mark.gpu
+@GPU_PRECISIONS
+@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout inside"])
+def test_on_a_gpu_what_is_captured_has_the_bits_of_what_is_not(workshop, monkeypatch, precision, dropout):
+    """Twenty steps with evaluations in between: graphs are replayed for most of them."""
+    where = {"precision": precision, "device": "cuda", "token_budget": 1024}
+    budget = {"steps": 20, "evaluations": 4, "backbone_dropout": dropout}
+    cells = workshop.cells(*PROMPTS, "linear_probe", seeds=(0, 1), budget=budget)
+    captured = trained(workshop, cells, True, **where)
+    begin = Graphs.__init__
+
+    def without(graphs, device):
+        begin(graphs, device)
+        graphs.captures = False
+
+    monkeypatch.setattr(Graphs, "__init__", without)
+    for one, other in zip(captured, trained(workshop, cells, True, **where), strict=True):
+        assert_equal_bits(one, other)
+
+
+@pytest.mark.gpu
+@GPU_PRECISIONS
+def test_on_a_gpu_the_order_of_lanes_changes_no_bit(workshop, precision):
+    where = {"precision": precision, "device": "cuda", "token_budget": 1024}
+    cells = workshop.cells(*PROMPTS, seeds=(0, 1, 2), budget={"steps": 20})
+    forth, back = trained(workshop, cells, True, **where), trained(workshop, cells[::-1], True, **where)[::-1]
+    for one, other in zip(forth, back, strict=True):
+        assert_equal_bits(one, other)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_a_lane_comes_to_what_it_comes_to_on_a_processor(workshop):
+    """In fp32 and few steps: the same rows, draws of dropout and arithmetic."""
+    cells = workshop.cells(*PROMPTS, "linear_probe", budget={"steps": 3, "backbone_dropout": True})
+    pairs = zip(trained(workshop, cells, False), trained(workshop, cells, True, device="cuda"), strict=True)
+    for (mine, _, answers, _), (theirs, _, others, _) in pairs:
+        for name, tensor in mine.items():
+            torch.testing.assert_close(theirs[name].cpu(), tensor, atol=2e-3, rtol=2e-2)
+        for first, second in zip(answers, others, strict=True):
+            assert first.probabilities == pytest.approx(second.probabilities, abs=2e-2)

@@ -110,19 +110,19 @@ def test_the_seconds_of_a_loops_cells_are_no_more_than_the_loop_took(workshop, t
         def perf_counter() -> float:
             return now[0]
 
-    def scored(backbone, evaluations, token_budget):
+    from bench.score.evaluate import Predictor
+
+    predict = Predictor.predict
+
+    def scored(predictor, evaluations):
         now[0] += len(evaluations)
-        return predict(backbone, evaluations, token_budget)
+        return predict(predictor, evaluations)
 
-    from bench import runner
-    from bench.score.evaluate import predict
-
-    monkeypatch.setattr(runner, "time", Clock)
-    for place in ("train.loop", "train.backbones", "train.shares", "store.store"):
+    for place in ("runner", "train.loop", "train.training", "train.backbones", "train.shares", "store.store"):
         monkeypatch.setattr(f"bench.{place}.time", Clock)
     monkeypatch.setattr("bench.train.backbones.proving_seconds", lambda fingerprint: 0.0)
-    monkeypatch.setattr(runner, "predict", scored)
+    monkeypatch.setattr(Predictor, "predict", scored)
     cells = workshop.cells("ptv2", seeds=(0, 1))
     records = Runner(Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet()).run(cells)
-    assert [record.costs.evaluate_seconds for record in records] == [1.0, 1.0]
-    assert sum(record.costs.seconds for record in records) == pytest.approx(2.0)
+    assert [record.costs.evaluate_seconds for record in records] == [3.0] * 2  # two in the loop, one when scored
+    assert sum(record.costs.seconds for record in records) == pytest.approx(6.0)

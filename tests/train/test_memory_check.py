@@ -127,15 +127,14 @@ def test_what_is_loaded_for_a_gpu_must_fit_main_memory_first(workshop, monkeypat
 
 
 def test_the_empty_rows_of_a_gpus_micro_batches_are_counted(workshop, need, monkeypatch) -> None:
-    """A step of 8 rows of 32 tokens is filled up to the token budget, 2,048 at this width; not where weights train."""
-    free = need("finetune").total / (1 - MARGIN)  # at 1,000 tokens
+    """A step of 8 rows of 32 tokens is filled up to a token budget; where none is given micro-batches are smaller."""
+    free = need("ptv2").total / (1 - MARGIN)  # at 1,000 tokens
     monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
     monkeypatch.setattr(memory, "available_bytes", lambda device: free if device.type == "cuda" else 1e12)
-    check(workshop.cells("finetune"), GPU, 8, None, False)
-    free = need("ptv2").total / (1 - MARGIN)
     check(workshop.cells("ptv2"), GPU, 8, 1000, False)
     with pytest.raises(UsageError, match="smaller --token-budget"):
-        check(workshop.cells("ptv2"), GPU, 8, None, False)
+        check(workshop.cells("ptv2"), GPU, 8, 2048, False)
+    check(workshop.cells("ptv2"), GPU, 8, None, False)
 
 
 def test_the_command_refuses_before_anything_is_written(bench, monkeypatch) -> None:
