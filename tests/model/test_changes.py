@@ -79,7 +79,7 @@ def test_a_decoder_changes_each_row_by_its_own_lane(family, load):
         swapped = backbone.hidden(collate(both, backbone.pad_id, CPU, owners=(1, 0)), Stacked(lanes))
         for at, lane in enumerate(lanes):
             alone = backbone.hidden(collate([both[at]], backbone.pad_id, CPU), Stacked([lane]))
-            torch.testing.assert_close(together[at], alone[0], atol=1e-5, rtol=0)
+            torch.testing.assert_close(together[at], alone[0], atol=1e-4, rtol=0)
             assert not torch.allclose(swapped[at], alone[0], atol=1e-2)
 
 
