@@ -180,8 +180,8 @@ class Weights(Attachment):
     Of them those alone that the scores of the `task` depend on: the language-model head's where a verbalizer asks it
     (`with_lm_head`). `slots` are an attachment whose slot prompts train beside them, `learning_rate` is that of the
     weights where it is another than the method's. Stored are the weights whole, as they have become. UsageError when
-    the backbone has no weight that `chosen` accepts; `chosen_are` says there what was looked for. The method
-    `changes_weights`.
+    the backbone has no weight that `chosen` accepts; `chosen_are` says there what was looked for. The backbone is its
+    alone: the method `changes_weights`, or is attached to one that is not `shared`.
     """
 
     def __init__(

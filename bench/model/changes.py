@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
@@ -32,11 +32,6 @@ class RowChanges:
     tensors: Mapping[str, Tensor]
     num_rows: int
     time_first: bool = False
-
-    def of_rows(self, rows: Tensor) -> RowChanges:
-        """For a part of the rows, by their numbers."""
-        tensors = {name: tensor.index_select(0, rows) for name, tensor in self.tensors.items()}
-        return replace(self, tensors=tensors, num_rows=len(rows))
 
     def by_row(self, states: Tensor) -> Tensor:
         """A module's states as (B, N, size). ValueError as `rows_first`."""

@@ -28,8 +28,8 @@ class Injected(Attachment):
 
     `config` is a PeftConfig (`peft_config`), which PEFT completes for the model (`target_modules`). UsageError with
     PEFT's reason when it cannot be injected into this model, for instance because no module is named as it wants.
-    Stored is all that was added. The method `changes_weights`: the added modules stay, so that the backbone is its
-    alone.
+    Stored is all that was added. The added modules stay, so that the backbone is its alone: the method
+    `changes_weights`, or what it adds cannot be done by row (bench.model.row_adapter).
 
     An adapter's own dropout is on while a step's prompts are made with gradients, and drawn by row, like the backbone's
     (bench.model.inner_dropout).

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from bench.data.batches import collate
-from bench.data.cutting import Ticket
 from bench.data.rows import Item, Row
 from bench.errors import CannotShare
 from bench.model.prefixes import row_changes
 from bench.model.prompts import Prompts
+from bench.model.stacked import Stacked
 from bench.registry import build, find_method, find_suite
 from tests.model.families import FAMILIES
 
@@ -51,11 +51,11 @@ def test_experts_that_are_no_modules_are_changed_in_a_model_of_a_cells_own(load)
         method.attach(load("mixtral"), RTE)
 
 
-def tickets(*fed: list[int]) -> list[Ticket]:
-    """Each of another lane; those that are fed something are read on by a decoder."""
+def items(*fed: list[int]) -> list[Item]:
+    """Two texts; those that are fed something are read on by a decoder."""
     texts = (SHORT, LONG)
     return [
-        Ticket(at, Item(at, (Row(ids, [0] * len(ids), [], [0], [], decoder),), [0], [0], False))
+        Item(at, (Row(ids, [0] * len(ids), [], [0], [], decoder),), [0], [0], False)
         for at, (ids, decoder) in enumerate(zip(texts, fed, strict=True))
     ]
 
@@ -70,17 +70,17 @@ def drawn(attachment, seed):
 
 
 @pytest.mark.parametrize("family", ["t5", "bart"])
-def test_a_decoder_that_reads_some_of_the_rows_on_changes_those(family, load):
+def test_a_decoder_changes_each_row_by_its_own_lane(family, load):
     backbone, method = load(family), build(find_method("lora"), {"targets": "all-linear"})
     lanes = [drawn(method.attach(backbone, RTE), seed) for seed in (1, 2)]
-    no_dropout = [0.0, 0.0]
+    both = items([0, 20], [0, 21])
     with torch.no_grad():
-        both = collate(tickets([0, 20], [0, 21]), backbone.pad_id, CPU)
-        one = collate(tickets([], [0, 21]), backbone.pad_id, CPU)
-        expected, found = (backbone.hidden(batch, lanes, no_dropout)[1, :2] for batch in (both, one))
-        other = backbone.hidden(one, [lanes[1], Prompts(sites=lanes[1].sites, changes=lanes[0].changes)], no_dropout)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
-    assert not torch.allclose(other[1, :2], expected, atol=1e-2)
+        together = backbone.hidden(collate(both, backbone.pad_id, CPU, owners=(0, 1)), Stacked(lanes))
+        swapped = backbone.hidden(collate(both, backbone.pad_id, CPU, owners=(1, 0)), Stacked(lanes))
+        for at, lane in enumerate(lanes):
+            alone = backbone.hidden(collate([both[at]], backbone.pad_id, CPU), Stacked([lane]))
+            torch.testing.assert_close(together[at], alone[0], atol=1e-4, rtol=0)
+            assert not torch.allclose(swapped[at], alone[0], atol=1e-2)
 
 
 def test_tags_are_read_in_the_encoder_whose_modules_alone_are_changed(load):
@@ -93,8 +93,7 @@ def test_tags_are_read_in_the_encoder_whose_modules_alone_are_changed(load):
 def test_rows_changed_at_different_sites_or_not_at_all_may_not_meet(load):
     backbone = load("bert")
     lora, bitfit = (find_method(name)().attach(backbone, RTE).prompts() for name in ("lora", "bitfit"))
-    batch = collate(tickets([], []), backbone.pad_id, CPU)
     for other in (bitfit, Prompts()):
-        with pytest.raises(ValueError, match="changes at the same sites, or none"):
-            row_changes(batch, [lora, other], False)
-    assert row_changes(batch, [Prompts(), Prompts()], False) is None
+        with pytest.raises(ValueError, match="what is stacked must be of one shape"):
+            Stacked([lora, other])
+    assert row_changes(collate(items([], []), backbone.pad_id, CPU), Stacked([Prompts()] * 2), False) is None
