@@ -23,11 +23,11 @@ class Attachment(nn.Module):
     `Method.attach` makes one; then, in this order:
 
     - it is moved to the backbone's device, and `begin` is called once;
-    - in every step `prompts` is called once with gradients on; the backbone runs on the values, in as many
-      micro-batches as it takes, backward too; `penalty` is called; the values' gradients are carried back to the
-      parameters in one go; the optimizer's step is taken, and `after_step` called. (On a GPU whose kernels turn out to
-      have no fixed order, a step begins again before its optimizer's.)
-    - for every evaluation `prompts` is called once without gradients;
+    - in every step the backbone runs on the values of `prompts`, in as many micro-batches as it takes, backward too;
+      `prompts` is called with gradients on, and those of the values are carried back through it to the parameters in
+      one go; `penalty` is called; the optimizer's step is taken, and `after_step` called. (Where memory turns out to
+      be short, or kernels to have no fixed order, a step begins again before its optimizer's.)
+    - for every evaluation `prompts` is called without gradients, as it may be at any time;
     - at the end every parameter and weight that trained is set back to the step that was chosen, in place, and `found`
       and `stored` are called. What must go back with them must be a parameter: buffers stay as the last step left them.
 
@@ -56,7 +56,8 @@ class Attachment(nn.Module):
         `prefixes` (L, 2, A, P, D) of `layers` among `backbone.geometry.prefixed`, where `Method.needs` says "prefixes";
         `changes` by name, for `sites` that bench.model.sharing.check_sharing has found to work.
         The same parameters must give the same prompts: what is random in training is `Method.dropout`, which the loop
-        draws by row. Asked for before `begin` too, when its shapes are looked at.
+        draws by row. Asked for before `begin` too, when its shapes are looked at. On a GPU it is captured after the
+        first steps and replayed, as `penalty` is where there is no `after_step`: it may not look at a tensor's values.
         """
         return Prompts()
 

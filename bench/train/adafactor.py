@@ -8,16 +8,13 @@ prompt of 100 vectors keeps a second moment for each number. transformers' Adafa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from bench.model.rows import summed
 from bench.train.adamw import Scales
-
-if TYPE_CHECKING:
-    from bench.train.optim import Segment
+from bench.train.segment import Segment
 
 SMALLEST_FACTORED = 128  # entries of a side; t5x: min_dim_size_to_factor
 DECAY_EXPONENT = 0.8  # the second moment's decay at step t is 1 - t^-0.8

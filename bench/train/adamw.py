@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from bench.train.optim import Segment
+from bench.train.segment import Segment
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 

@@ -18,6 +18,7 @@ from bench.model.attachment import Attachment
 from bench.model.rows import summed
 from bench.train.adafactor import Adafactor
 from bench.train.adamw import AdamW, FusedAdamW
+from bench.train.segment import Segment
 from bench.tuning import Method
 
 ALIGNED = 4  # numbers; a GPU reads as many at once
@@ -43,23 +44,6 @@ class Moved:
             groups.append(([ungrouped.pop(id(member)) for member in members], rate))
         groups.insert(0, (list(ungrouped.values()), self.method.learning_rate))
         return [group for group in groups if group[0]]
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One tensor of every lane: where it stands in a row, its shape, and each lane's learning rate for it."""
-
-    start: int
-    shape: torch.Size
-    rates: tuple[float, ...]
-
-    @property
-    def end(self) -> int:
-        return self.start + self.shape.numel()
-
-    def of(self, rows: Tensor) -> Tensor:
-        """(S, N) -> (S, *shape)."""
-        return rows[:, self.start : self.end].view(len(rows), *self.shape)
 
 
 class Optimization:

@@ -28,7 +28,8 @@ from bench.model.stacked import Stacked, alike
 from bench.score.kind import kind_of
 from bench.score.objective import item_losses, item_scores
 from bench.train.lane import Lane
-from bench.train.optim import Moved, Optimization, Segment
+from bench.train.optim import Moved, Optimization
+from bench.train.segment import Segment
 
 
 @dataclass(frozen=True)

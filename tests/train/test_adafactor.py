@@ -9,7 +9,8 @@ from torch import nn
 
 from bench.registry import build, find_method
 from bench.train.adafactor import Adafactor
-from bench.train.optim import Moved, Optimization, Segment
+from bench.train.optim import Moved, Optimization
+from bench.train.segment import Segment
 
 RATE, DECAY, STEPS = 0.3, 1e-5, 30
 PROMPT = (100, 384)  # published length; one side is below 128
