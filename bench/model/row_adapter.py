@@ -38,11 +38,12 @@ class RowAdapter(Attachment):
         twin = Twin(backbone)
         injected = Injected(twin.backbone, task, config)
         self.sites = _sites(twin.backbone.model, injected)
-        self.adapter = NamedTensors(injected.stored(), injected.weights())
+        weights = _trained(injected)
+        self.adapter = NamedTensors(injected.stored(), weights)
         self.drops_inside = any(isinstance(change, LowRank) and change.dropout > 0 for _, change in self.sites)
         twin.fill()
         injected.rest()
-        check_sharing(backbone, task, self.sites, ChangedModel(twin.backbone, injected.weights()))
+        check_sharing(backbone, task, self.sites, ChangedModel(twin.backbone, weights))
 
     def make(self) -> Prompts:
         return Prompts(changes=dict(self.adapter.named_parameters()), sites=self.sites)
@@ -65,6 +66,12 @@ def _given(config: Any) -> dict[str, Any]:
     return {**given, "peft_type": getattr(config.peft_type, "value", config.peft_type)}
 
 
+def _trained(injected: Injected) -> dict[str, nn.Parameter]:
+    """What trains, without AdaLoRA's counts of ranks, which no gradient reaches; some versions of PEFT mark them."""
+    counts = f".ranknum.{ADAPTER}"
+    return {name: weight for name, weight in injected.weights().items() if not name.endswith(counts)}
+
+
 def _sites(model: nn.Module, injected: Injected) -> Sites:
     """What PEFT's layers in a model do. CannotShare for a layer of another kind, and what trains outside of them."""
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -72,7 +79,7 @@ def _sites(model: nn.Module, injected: Injected) -> Sites:
     layers = ((path, module) for path, module in model.named_modules() if isinstance(module, BaseTunerLayer))
     sites = tuple((path, _change(path, layer)) for path, layer in layers)
     served = {name for _, change in sites for name in change.names}
-    left = [name for name in injected.weights() if name not in served]
+    left = [name for name in _trained(injected) if name not in served]
     if left:
         raise CannotShare(f"{left[0]} belongs to no layer that adds to a row or scales it")
     return sites

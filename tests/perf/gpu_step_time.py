@@ -41,7 +41,7 @@ from bench.model.device import choose_precision, device_name
 from bench.resolved import ResolvedCell
 from bench.train.meter import peak_bytes, reset_peak
 from bench.train.options import Options
-from tests.perf.own_lanes import RATES, Bench, taken
+from tests.perf.own_lanes import RATES, Bench
 from tests.perf.peft_trainer import LEARNING_RATES, Batching, adapted, fp32_classifier, time_steps
 from tests.perf.random_models import layout, write_model
 from tests.perf.rte_rows import token_rows
@@ -73,7 +73,8 @@ class Session:
         torch.manual_seed(args.seed)
         _free(self.device)
         try:
-            clock = StepClock(self.device, args.warmup, args.steps, args.seconds_per_arm)
+            warmup = args.warmup if arm.kind == "trainer" else args.own_warmup or args.warmup
+            clock = StepClock(self.device, warmup, args.steps, args.seconds_per_arm)
             note = train(clock)
             figure = replace(self._figure(arm, work, clock), note=note)
         except Exception as error:  # out of memory, or a library that cannot do it
@@ -134,10 +135,11 @@ def own_arms(
 ) -> Iterator[Figure]:
     """Our arms of a model: of each method so many lanes."""
     args = session.args
-    options = Options(session.device, args.cells, args.token_budget, **taken(Options, compile=args.compile))
+    options = Options(session.device, args.cells, args.token_budget, compile=args.compile)
+    steps = max(RUN_STEPS, (args.own_warmup or args.warmup) + args.steps + 1)
     budget = Budget(
-        steps=max(RUN_STEPS, args.warmup + args.steps + 1), batch_size=args.batch_size, max_length=args.max_length,
-        evaluations=1, backbone_dropout=args.backbone_dropout,
+        steps=steps, batch_size=args.batch_size, max_length=args.max_length, evaluations=1,
+        backbone_dropout=args.backbone_dropout,
     )  # fmt: skip
     bench = Bench(folder, args.data, options, session.precision, budget)
     for method, lanes in plan:
@@ -153,7 +155,7 @@ def own_arms(
             backbone = bench.load(cells)
             reset_peak(session.device)
             bench.time_steps(cells, backbone, clock)
-            compiled = "compiled" if getattr(backbone, "compiled", None) else "not compiled"
+            compiled = "compiled" if backbone.compiled else "not compiled"
             return f"layers {compiled}, micro-batches of {options.tokens_for(cells[0])} tokens"
 
         yield session.measure(arm, work, train)
@@ -222,6 +224,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=30, help="most steps counted")
     parser.add_argument("--seconds-per-arm", type=float, default=4.0, help="count fewer steps where they take longer")
     parser.add_argument("--warmup", type=int, default=10, help="first steps, not counted")
+    parser.add_argument("--own-warmup", type=int, help="of our arms, whose shapes are captured as they come")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--length", type=int, default=20, help="prompt positions per layer")
     parser.add_argument("--rank", type=int, default=8, help="of LoRA")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from bench.model.source import find_model
 from bench.registry import build, find_method
 from bench.resolved import ResolvedCell
 from bench.task import Source, Suite, Task
+from bench.train.compiling import decide
 from bench.train.lane import Lane
 from bench.train.loop import Progress, fit
 from bench.train.options import Options
@@ -84,10 +83,7 @@ class Bench:
         """A backbone for cells of one method, as the runner would load it for them."""
         frozen = not cells[0].method.changes_weights
         backbone = load_backbone(find_model(str(self.model)), self.options.device, self.precision, frozen)
-        if find_spec("bench.train.compiling"):
-            from bench.train.compiling import decide
-
-            decide(backbone, self.options, cells, self)
+        decide(backbone, self.options, cells, self)
         return backbone
 
     def time_steps(self, cells: Sequence[ResolvedCell], backbone: Backbone, clock: StepClock) -> None:
@@ -125,8 +121,3 @@ class Bench:
 
 class _Enough(Exception):
     """Leaves the loop."""
-
-
-def taken(function: Callable[..., Any], **given: Any) -> dict[str, Any]:
-    """Of the keywords those that a function of the installed version takes: a script may be older or newer than it."""
-    return {name: value for name, value in given.items() if name in inspect.signature(function).parameters}
