@@ -122,9 +122,9 @@ class Backbone:
         word_queries = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= word_queries.inputs() if word_queries else {}
         changes, with_prefixes = row_changes(batch, stacked, self.family.query_stream), row_prefixes(batch, stacked)
-        if self.before_pass:
-            self.before_pass(with_prefixes, len(batch.ids))
         with uncompiled(changes is not None), changed(changes):
+            if self.before_pass:
+                self.before_pass(with_prefixes, len(batch.ids))
             with attention.prefixes(with_prefixes), self._placed(positions):
                 answer = self.encoder(**inputs)
             states: Tensor = word_queries.states(answer) if word_queries else answer.last_hidden_state

@@ -16,6 +16,7 @@ from bench.data.rows import Row
 from bench.errors import CannotShare
 from bench.model.backbone import Backbone
 from bench.model.changes import install, rows_first
+from bench.model.layers import uncompiled
 from bench.model.probe import Probe
 from bench.model.prompts import Prompts
 from bench.model.sites import LowRank, Sites
@@ -88,7 +89,7 @@ def _seen(probe: Probe, rows: list[Row], sites: Sites, prompts: Sequence[Prompts
     modules = [backbone.model.get_submodule(path) for path, _ in sites]
     hooks = [module.register_forward_hook(lambda *call: given.append(call[-1])) for module in modules]
     try:
-        with backbone.autocast():  # which keeps what it has cast of a parameter until it ends
+        with uncompiled(), backbone.autocast():  # which keeps what it has cast of a parameter until it ends
             states = probe.states(rows, prompts)
     finally:
         for hook in hooks:
