@@ -25,6 +25,8 @@ ORDINARY = {"peft", "record"}  # a library, and what a cell comes to
 # By file the methods that are named in it all the same; an entry goes with its cause.
 NAMED_ALL_THE_SAME = {
     "bench/export/adapter.py": {"prefix_tuning", "prompt_tuning"},  # classes of PEFT and their fields
+    "bench/model/plain_adapters.py": {"adalora", "ia3", "lora"},  # types of PEFT, and what its modules are called
+    "bench/model/row_adapter.py": {"adalora", "ia3", "lora"},
     "bench/spelling.py": {"ptv2"},  # "the form is METHOD.SETTING=VALUE, like …"
 }
 

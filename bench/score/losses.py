@@ -34,12 +34,16 @@ def competing_losses(scores: Tensor, given: Tensor, targets: Tensor) -> Tensor:
     """
     columns = torch.arange(scores.shape[2], device=scores.device)
     right = (((targets.long()[..., None] >> columns) & 1) == 1) & given[..., None]
-    right = right.transpose(1, 2)  # (I, C, V): a softmax over the last dimension takes a row as a row
+    right = right.transpose(1, 2)  # (I, C, V)
     beyond = ~given & given.any(dim=1, keepdim=True)  # of padding nothing is left out, so that it stays finite
     by_item = scores.transpose(1, 2).masked_fill(beyond[:, None], -torch.inf)
     known = right.any(dim=2, keepdim=True)
-    first = right.int().argmax(dim=2, keepdim=True)
     among_right = by_item.masked_fill(~right & known, -torch.inf)  # where nothing is right all stand in: the loss is 0
-    # log of the sum over right positions, minus that over all: both relative to the first right one's score
-    losses = among_right.log_softmax(dim=2).gather(2, first) - by_item.log_softmax(dim=2).gather(2, first)  # (I, C, 1)
-    return torch.stack(losses[..., 0].unbind(dim=1)).mean(dim=0)
+    losses = _log_sum(by_item) - _log_sum(among_right)  # (I, C)
+    return summed(losses) / losses.shape[1]
+
+
+def _log_sum(scores: Tensor) -> Tensor:
+    """The log of the sum of exponentials over the last dimension. Not torch's, whose order depends on the padding."""
+    largest = scores.detach().amax(dim=-1, keepdim=True)
+    return summed((scores - largest).exp(), dim=-1).log() + largest[..., 0]

@@ -12,6 +12,7 @@ from bench.resolved import resolve
 from bench.runner import Runner
 from bench.store.store import Store
 from bench.train.backbones import Backbones
+from bench.train.groups import Group
 from bench.train.options import Options
 from bench.train.run_data import RunData
 from bench.train.shares import Shares
@@ -63,7 +64,7 @@ def test_loading_is_divided_among_the_cells_of_a_frozen_backbone_and_whole_where
     backbones = Backbones(OPTIONS)
     backbones.expect(cells)
     for resolved in cells:
-        backbones.of(resolved)
+        backbones.of(Group((resolved,), shared=not resolved.method.changes_weights))
     assert [backbones.seconds(resolved.cell.id) for resolved in cells] == [3.0 + 2.0, 3.0 + 2.0, 6.0 + 2.0, 6.0 + 2.0]
 
 
@@ -80,7 +81,7 @@ def test_what_proving_takes_while_a_backbone_is_loaded_is_not_counted_twice(work
     monkeypatch.setattr("bench.train.backbones.proving_seconds", lambda fingerprint: proved[0])
     (resolved,) = map(resolve, workshop.cells("ptv2"))
     backbones = Backbones(OPTIONS)
-    backbones.of(resolved)
+    backbones.of(Group((resolved,), shared=not resolved.method.changes_weights))
     assert backbones.seconds(resolved.cell.id) == 10.0
 
 
@@ -115,7 +116,15 @@ def test_the_whole_has_its_parts_and_the_record_that_is_written_the_time_of_its_
         clock.now += 2.0
         write_predictions(path, table)
 
-    for place in ("runner", "train.backbones", "train.loop", "train.shares", "store.store"):
+    for place in (
+        "runner",
+        "train.backbones",
+        "train.loop",
+        "train.training",
+        "train.shares",
+        "store.store",
+        "model.compiled",
+    ):
         monkeypatch.setattr(f"bench.{place}.time", clock)
     monkeypatch.setattr("bench.train.backbones.load_backbone", load)
     monkeypatch.setattr("bench.train.backbones.proving_seconds", lambda fingerprint: 0.0)

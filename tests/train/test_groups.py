@@ -10,9 +10,9 @@ from bench.registry import find_method
 from bench.resolved import resolve
 from bench.runner import Runner
 from bench.store.store import Store
-from bench.train import loop
 from bench.train.groups import groups
 from bench.train.options import Options
+from bench.train.training import Training
 from tests.conftest import Quiet
 
 
@@ -56,14 +56,14 @@ def test_a_cell_that_cannot_share_is_measured_after_its_group_on_a_backbone_of_i
     settings = {"bitfit": {"head": "verbalizer"}}
     cells = workshop.cells("ptv2", "bitfit", "lora", settings=settings)
     if broken:
-        right = loop.take_step
+        right = Training.step
 
-        def take_step(backbone, lanes, *rest):
+        def step(training, lanes):
             if any(lane.cell.method == "ptv2" for lane in lanes):
                 raise RuntimeError("of ptv2")
-            return right(backbone, lanes, *rest)
+            return right(training, lanes)
 
-        monkeypatch.setattr(loop, "take_step", take_step)
+        monkeypatch.setattr(Training, "step", step)
     records = Runner(Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet()).run(cells)
     together = 1 if broken else 2
     assert [(record.cell.method, record.status, record.costs.lanes) for record in records] == [
