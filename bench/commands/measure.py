@@ -26,7 +26,7 @@ from bench.store.record import Record
 from bench.store.store import Store
 from bench.train.backbones import Backbones
 from bench.train.memory import check_memory
-from bench.train.options import Options
+from bench.train.options import Options, default_lanes
 from bench.train.prepare import prepare
 from bench.train.run_data import RunData
 
@@ -40,9 +40,8 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None
     """
     console = Console()
     device = choose_device(request.device)
-    options = Options(
-        device, request.lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile
-    )
+    lanes = request.lanes or default_lanes(device)
+    options = Options(device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile)
     whole = _proved(request, whole, options, store, fetch=not only_plan)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)

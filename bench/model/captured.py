@@ -43,7 +43,9 @@ class Graphs:
 
     def sent(self, values: Tensor) -> Tensor:
         """On the device, without waiting for it."""
-        return values.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else values
+        if self.device.type == "cuda":
+            return values.pin_memory().to(self.device, non_blocking=True)
+        return values.to(self.device)
 
     def forget(self) -> None:
         """Give back the memory of graphs that are gone."""

@@ -42,8 +42,8 @@ class RowDraws:
 
 def row_draws(seeds: Tensor, rates: Tensor, stream: str) -> RowDraws:
     """Of rows with these seeds and rates, (B,) each; those of two names of a `stream` are independent."""
-    levels = (rates.double() * _LEVELS).round()
-    return RowDraws(row_keys(seeds, stream), levels.int(), (_LEVELS / (_LEVELS - levels)).float())
+    levels = (rates.float() * _LEVELS).round()
+    return RowDraws(row_keys(seeds, stream), levels.int(), _LEVELS / (_LEVELS - levels))
 
 
 def part_key(part: int) -> int:

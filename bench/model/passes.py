@@ -128,7 +128,7 @@ class Passes:
         known = self.backbone.same_bits
         order, shapes = buckets.ordered(table.sizes, tickets.of(cut.chosen))
         for fixed_shape in dict.fromkeys(shapes):
-            key = (program.kind, cut.shape, fixed_shape)
+            key = (program.kind, bool(self.backbone.compiled), cut.shape, fixed_shape)
             if key not in known:
                 chosen = [at for at, shape in zip(order.tolist(), shapes, strict=True) if shape == fixed_shape]
                 few = cut.chosen[np.array(chosen[: max(1, TRIED // fixed_shape.width)])]

@@ -59,7 +59,7 @@ class Stacked:
                 if values.is_floating_point()
             }
         device = next((tensor.device for tensor in self.values.values()), torch.device("cpu"))
-        self._row_rates = torch.tensor([*self._rates, 0.0], dtype=torch.float64, device=device)
+        self._row_rates = torch.tensor([*self._rates, 0.0], device=device)
 
     def sources(self, prompts: Sequence[Prompts], heads: Sequence[Head]) -> dict[str, list[Tensor]]:
         """By name each lane's tensor, as the lane has it."""

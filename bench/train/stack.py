@@ -111,7 +111,8 @@ class Stack:
 
     def step(self, active: Sequence[Lane]) -> Taken:
         """The gradients of these lanes' next batches; `settle` and `apply`, or `turn` for both, are to follow."""
-        numbers = [at for at, lane in enumerate(self.lanes) if any(lane is each for each in active)]
+        chosen = set(map(id, active))
+        numbers = [at for at, lane in enumerate(self.lanes) if id(lane) in chosen]
         tickets, terms = self._tickets({at: self.lanes[at].next_batch() for at in numbers})
         if not self._ready:
             self._begin()
@@ -173,7 +174,8 @@ class Stack:
 
     def _prepare(self, active: Sequence[Lane]) -> None:
         assert self.optimization is not None, "a search takes its steps itself"
-        moves = [any(lane is each for each in active) for lane in self.lanes]
+        chosen = set(map(id, active))
+        moves = [id(lane) in chosen for lane in self.lanes]
         self.optimization.prepare(None if self._shares else moves)
 
     def _turn(self) -> tuple[Tensor]:

@@ -45,10 +45,10 @@ class Training:
         """One step of each of these lanes; returns their tokens. What it came to is known after `read`."""
         if not self._unread:
             self._since = time.perf_counter() - compile_seconds()
-        tokens = 0
+        tokens, chosen = 0, set(map(id, active))
         with self.passes.running():
             for stack in self.stacks:
-                of_stack = [lane for lane in stack.lanes if any(lane is each for each in active)]
+                of_stack = [lane for lane in stack.lanes if id(lane) in chosen]
                 if of_stack:
                     tokens += self._step(stack, of_stack)
         return tokens

@@ -172,6 +172,16 @@ def test_on_a_gpu_what_is_captured_has_the_bits_of_what_is_not(workshop, monkeyp
 
 
 @pytest.mark.gpu
+def test_on_a_gpu_items_that_lie_beside_it_have_the_bits_of_those_on_it(workshop, monkeypatch):
+    where = {"precision": "bf16", "device": "cuda", "token_budget": 1024}
+    cells = workshop.cells("ptv2", "prompt_tuning", "linear_probe", budget={"steps": 12, "evaluations": 3})
+    on_device = trained(workshop, cells, True, **where)
+    monkeypatch.setattr("bench.model.passes.TABLE_SHARE", 0.0)
+    for one, other in zip(on_device, trained(workshop, cells, True, **where), strict=True):
+        assert_equal_bits(one, other)
+
+
+@pytest.mark.gpu
 @GPU_PRECISIONS
 def test_on_a_gpu_the_order_of_lanes_changes_no_bit(workshop, precision):
     where = {"precision": precision, "device": "cuda", "token_budget": 1024}
