@@ -42,7 +42,7 @@ def _gather(values, owners, keys, levels, scales, part, out, stride, count, DROP
     numbers = tl.load(values + owner * stride + offsets, mask=inside, other=0.0)
     if DROPS:
         numbers *= _multiplier(tl.load(keys + row) + part, offsets, tl.load(levels + row), tl.load(scales + row))
-    tl.store(out + row.to(tl.int64) * count + offsets, numbers.to(out.dtype.element_ty), mask=inside)
+    tl.store(out + row.to(tl.int64) * count + offsets, numbers, mask=inside)
 
 
 @triton.jit
@@ -63,12 +63,12 @@ def _add(
     tl.store(place, total, mask=inside)
 
 
-def gather_rows(values: Tensor, owners: Tensor, draws: RowDraws | None, part: int, dtype: torch.dtype) -> Tensor:
-    """(S, *shape) -> (B, *shape) in a dtype, dropped out where there are draws.
+def gather_rows(values: Tensor, owners: Tensor, draws: RowDraws | None, part: int) -> Tensor:
+    """(S, *shape) -> (B, *shape), dropped out where there are draws.
 
     All but the first dimension of `values` is contiguous.
     """
-    out = torch.empty(len(owners), *values.shape[1:], dtype=dtype, device=values.device)
+    out = torch.empty(len(owners), *values.shape[1:], dtype=values.dtype, device=values.device)
     count = values[0].numel()
     grid = (triton.cdiv(count, BLOCK), len(owners))
     _gather[grid](values, owners, *_drawn(draws, owners), part_key(part), out, values.stride(0), count,

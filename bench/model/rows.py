@@ -41,7 +41,7 @@ def rows_of(
 def _gathered(values: Tensor, owners: Tensor, draws: RowDraws | None, part: int) -> Tensor:
     differentiable = values.requires_grad and torch.is_grad_enabled()
     if kernels is not None and values.is_cuda and values.dtype == torch.float32 and not differentiable:
-        return kernels.gather_rows(values, owners, draws, part, values.dtype)
+        return kernels.gather_rows(values, owners, draws, part)
     rows = values.index_select(0, owners)
     return rows if draws is None else rows * draws.multipliers(tuple(rows.shape[1:]), part)
 
@@ -75,12 +75,13 @@ def summed(values: Tensor, dim: int = 1) -> Tensor:
     which zeros beyond change no bit.
     """
     values = values.movedim(dim, 0)
-    size = 1 << max(0, len(values) - 1).bit_length()
-    if size != len(values):
-        values = torch.cat([values, values.new_zeros(size - len(values), *values.shape[1:])])
-    while len(values) > 1:
-        half = len(values) // 2
-        values = values[:half] + values[half:]
+    if not len(values):
+        return values.sum(dim=0)
+    half = 1 << max(0, len(values) - 1).bit_length() >> 1
+    while half:
+        first = values[:half].clone()
+        first[: len(values) - half] += values[half:]
+        values, half = first, half // 2
     return values[0]
 
 

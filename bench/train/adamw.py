@@ -42,27 +42,29 @@ class AdamW:
 
 
 class FusedAdamW:
-    """The same for a lane that has the backbone to itself: torch's own, in one kernel and without copies."""
+    """The same by torch's own, in one kernel a lane and without copies: for a lane that has the backbone to itself, and
+    on a processor, where lanes share no kernel anyway.
+    """
 
     def __init__(self, segments: Sequence[Segment], values: Tensor, gradients: Tensor) -> None:
         self._spans = _spans(segments, values.shape[1])
-        self._scales = Scales(len(self._spans), 1, values.device)
-        groups = []
-        for first, last, _ in self._spans:
-            parameter = torch.nn.Parameter(values[0, first:last])
-            parameter.grad = gradients[0, first:last]
-            groups.append({"params": [parameter]})
+        self._scales = Scales(len(self._spans), len(values), values.device)
         self._on_gpu = values.device.type == "cuda"
+        groups = []
+        for at, (first, last, _) in enumerate(self._spans):
+            for lane in range(len(values)):
+                parameter = torch.nn.Parameter(values[lane, first:last])
+                parameter.grad = gradients[lane, first:last]
+                groups.append({"params": [parameter], "lr": self._scales.values[at, lane] if self._on_gpu else 0.0})
         self._optimizer = torch.optim.AdamW(groups, betas=BETAS, eps=EPSILON, fused=True, capturable=self._on_gpu)
-        for at, group in enumerate(self._optimizer.param_groups):
-            group["lr"] = self._scales.values[at, 0] if self._on_gpu else 0.0
 
     def prepare(self, step: int, factors: Sequence[float], decays: Sequence[float]) -> None:
-        """For a step, the first being 1, at the lane's learning rate times its factor."""
-        rates = [[rates[0] * factors[0]] for _, _, rates in self._spans]
+        """For a step, the first being 1, at each lane's learning rate times its factor."""
+        rates = [[rate * factor for rate, factor in zip(base, factors, strict=True)] for _, _, base in self._spans]
         self._scales.send(rates)
-        for group, (rate,) in zip(self._optimizer.param_groups, rates, strict=True):
-            group["weight_decay"] = decays[0]
+        of_groups = [(rate, decay) for of_span in rates for rate, decay in zip(of_span, decays, strict=True)]
+        for group, (rate, decay) in zip(self._optimizer.param_groups, of_groups, strict=True):
+            group["weight_decay"] = decay
             if not self._on_gpu:
                 group["lr"] = rate
 

@@ -54,8 +54,8 @@ class Optimization:
         self.segments, self.values, self.gradients = _laid(self.lanes)
         rows = [[parameter for members, _ in lane.groups() for parameter in members] for lane in self.lanes]
         self._parts = {id(parameter): part for row in rows for parameter, part in zip(row, self.segments, strict=True)}
-        self._alone = bool(self.lanes[0].attachment.weights())
-        adamw = FusedAdamW if self._alone else AdamW
+        self._apart = bool(self.lanes[0].attachment.weights()) or self.values.device.type == "cpu"
+        adamw = FusedAdamW if self._apart else AdamW
         kind = Adafactor if self.lanes[0].method.optimizer == "adafactor" else adamw
         self._optimizer = kind(self.segments, self.values, self.gradients)
         device = self.values.device
@@ -84,8 +84,8 @@ class Optimization:
     @torch.no_grad()
     def move(self) -> None:
         """Clip the gradients, each lane's together, and take the step. Nothing here is of one step alone."""
-        if self._alone:  # no company, and much memory
-            norms = torch.linalg.vector_norm(self.gradients, dim=1)
+        if self._apart:  # each lane by itself, and no copies
+            norms = torch.stack([torch.linalg.vector_norm(of_lane) for of_lane in self.gradients])
         else:
             norms = summed(self.gradients.square()).sqrt()
         self.gradients *= (self._clips / (norms + TINY)).clamp(max=1.0)[:, None]

@@ -85,6 +85,9 @@ class Stack:
         self._states = states_read(passes, self.stacked, self.table, fixed=fixed)
         self._keeps = fixed and self.stacked.keeps_states and passes.kept[id(self.table)] is not None
         self._ready = False
+        self._made: list[Prompts] | None = (
+            None  # of the step that has begun, with the way back
+        )
         self._turning = Recorded(passes.graphs, self._turn)
         kind = ("train", self.stacked.kind, first.task.kind, self._drops_inside, self.stacked.drops)
         self._program = Program(
@@ -145,7 +148,8 @@ class Stack:
     def settle(self) -> Tensor:
         """Take the gradients on to the lanes' tensors (their `grad`); returns each lane's loss (S,)."""
         losses = summed(self._losses[:-1])
-        self.stacked.carry(self._prompts(), self._heads, self._together("gradients"))
+        self.stacked.carry(self._made or self._prompts(), self._heads, self._together("gradients"))
+        self._made = None
         penalties = [lane.attachment.penalty() for lane in self.lanes]
         for at, penalty in enumerate(penalties):
             if penalty is not None:
@@ -187,8 +191,11 @@ class Stack:
 
     def _begin(self) -> None:
         """What the micro-batches of a step find: the lanes' values as they are, and no gradients."""
-        with torch.no_grad():
-            self.stacked.load(self._prompts(), self._heads, self._together("values"))
+        keep = not self.passes.graphs.captures  # a graph that is captured cannot go back through another one
+        with torch.set_grad_enabled(keep):
+            prompts = self._prompts()
+        self.stacked.load(prompts, self._heads, self._together("values"))
+        self._made = prompts if keep else None
         self._clear()
         self._ready = True
 
