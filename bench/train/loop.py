@@ -39,12 +39,14 @@ def fit(
     while active := [lane for lane in lanes if lane.running]:
         started = time.perf_counter() - compile_seconds()
         tokens = training.step(active)
-        if training.due(active):
+        due = training.due(active)
+        if due:
             training.read()
+        seconds = time.perf_counter() - compile_seconds() - started
+        if due:
             training.watches.check(active)
             _evaluate([lane for lane in active if lane.running and lane.due], training)
             _finish(active)
-        seconds = time.perf_counter() - compile_seconds() - started
         tell(Progress(active, [lane.last_loss for lane in active], tokens, seconds))
     return training
 

@@ -85,9 +85,7 @@ class Stack:
         self._states = states_read(passes, self.stacked, self.table, fixed=fixed)
         self._keeps = fixed and self.stacked.keeps_states and passes.kept[id(self.table)] is not None
         self._ready = False
-        self._made: list[Prompts] | None = (
-            None  # of the step that has begun, with the way back
-        )
+        self._made: list[Prompts] | None = None  # in this step, with the way back
         self._turning = Recorded(passes.graphs, self._turn)
         kind = ("train", self.stacked.kind, first.task.kind, self._drops_inside, self.stacked.drops)
         self._program = Program(

@@ -115,7 +115,7 @@ def test_evaluations_are_halved_too(workshop):
 
 def test_a_model_without_a_kernel_of_a_fixed_order_begins_the_step_again(workshop):
     """torch says which operation lacks one in the middle of a step; what it has added by then is forgotten."""
-    error = RuntimeError("kthvalue_cuda does not have a deterministic implementation, but you set 'torch.use_determin…")
+    error = RuntimeError("kthvalue_cuda does not have a deterministic implementation, but you asked for one")
     (cell,) = workshop.cells("ptv2")
     expected, wanted, _, _ = gradients(workshop, cell, 80)
 
