@@ -62,3 +62,9 @@ class Item:
     @property
     def num_read(self) -> int:
         return sum(len(row.read) for row in self.rows)
+
+
+def way_laid(items: Sequence[Item]) -> tuple[bool, ...]:
+    """How the rows of a set are laid out, as far as what is done with a micro-batch depends on it."""
+    first = items[0].rows[0] if items else None
+    return (bool(first and first.decoder), bool(first and first.tokens))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.data.batches import MicroBatch
 from bench.data.cutting import Tickets
-from bench.data.rows import Item
+from bench.data.rows import Item, way_laid
 from bench.data.table import ItemTable
 from bench.model.backbone import Backbone
 from bench.model.head import Head
@@ -129,13 +129,12 @@ class Predictor:
 
 def _kind(evaluation: Evaluation) -> Hashable:
     """Evaluations of which this is equal may share micro-batches."""
-    return (alike(evaluation.prompts, evaluation.head), evaluation.task.kind, _laid(evaluation.items), evaluation.fixed)
-
-
-def _laid(items: Sequence[Item]) -> tuple[bool, ...]:
-    """How rows are laid out, as far as the passes of a micro-batch depend on it."""
-    first = items[0].rows[0] if items else None
-    return (bool(first and first.decoder), bool(first and first.tokens))
+    return (
+        alike(evaluation.prompts, evaluation.head),
+        evaluation.task.kind,
+        way_laid(evaluation.items),
+        evaluation.fixed,
+    )
 
 
 def _predictions(evaluation: Evaluation, scores: Sequence[Scores], loss: float) -> Predictions:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench.data.batches import MicroBatch
 from bench.data.cutting import Tickets
+from bench.data.rows import way_laid
 from bench.data.table import Integers
 from bench.model.attachment import Attachment
 from bench.model.captured import Recorded
@@ -51,11 +52,9 @@ def stack_kind(lane: Lane) -> Hashable:
         shapes = alike(lane.attachment.prompts(), lane.head)
     groups = Moved(method, lane.attachment, [lane.head], lane.num_steps).groups()
     parameters = tuple(tuple(parameter.shape for parameter in members) for members, _ in groups)
-    first = lane.data.train[0].rows[0] if lane.data.train else None
-    laid = (bool(first and first.decoder), bool(first and first.tokens))
     return (
-        shapes, parameters, method.optimizer, lane.task.kind, laid, budget.batch_size, budget.backbone_dropout,
-        lane.attachment.drops_inside,
+        shapes, parameters, method.optimizer, lane.task.kind, way_laid(lane.data.train), budget.batch_size,
+        budget.backbone_dropout, lane.attachment.drops_inside,
     )  # fmt: skip
 
 
