@@ -49,12 +49,14 @@ class Moved:
 class Optimization:
     """Optimizer and schedules of lanes that are alike, and the steps they have taken."""
 
-    def __init__(self, lanes: Sequence[Moved]) -> None:
+    def __init__(self, lanes: Sequence[Moved], apart: bool | None = None) -> None:
+        """`apart`: each lane by kernels of its own; by default on a processor, and where the backbone's weights train."""
         self.lanes, self.step = list(lanes), 0
         self.segments, self.values, self.gradients = _laid(self.lanes)
         rows = [[parameter for members, _ in lane.groups() for parameter in members] for lane in self.lanes]
         self._parts = {id(parameter): part for row in rows for parameter, part in zip(row, self.segments, strict=True)}
-        self._apart = bool(self.lanes[0].attachment.weights()) or self.values.device.type == "cpu"
+        by_itself = bool(self.lanes[0].attachment.weights()) or self.values.device.type == "cpu"
+        self._apart = by_itself if apart is None else apart
         adamw = FusedAdamW if self._apart else AdamW
         kind = Adafactor if self.lanes[0].method.optimizer == "adafactor" else adamw
         self._optimizer = kind(self.segments, self.values, self.gradients)

@@ -13,6 +13,7 @@ from bench.registry import build, find_method
 from bench.train.optim import Moved, Optimization
 
 STEPS = 25
+WAYS = pytest.mark.parametrize("apart", [True, False], ids=["apart, as on a processor", "together, as on a GPU"])
 SETTINGS = (  # of each lane: what may differ between lanes of one stack
     {"learning_rate": 0.03, "warmup": 0.2, "clip": 0.5, "weight_decay": 0.1},
     {"learning_rate": 1e-3, "clip": 1e6, "schedule": "constant"},
@@ -44,9 +45,9 @@ class Parts:
         return [each.detach().clone() for each in self.tensors]
 
 
-def ours(lanes: Sequence[Parts]) -> list[list[list[torch.Tensor]]]:
+def ours(lanes: Sequence[Parts], apart: bool) -> list[list[list[torch.Tensor]]]:
     """The values of each lane after each step; a lane takes no more steps than its own."""
-    optimization, after = Optimization([lane.moved for lane in lanes]), []
+    optimization, after = Optimization([lane.moved for lane in lanes], apart), []
     for step in range(STEPS):
         optimization.clear()
         for lane in lanes:
@@ -89,43 +90,47 @@ def parts(optimizer: str = "adamw") -> list[Parts]:
     return [Parts(settings, seed, optimizer) for seed, settings in enumerate(SETTINGS)]
 
 
-def test_every_step_of_every_lane_is_torchs_adamw_with_its_own_rate_schedule_clipping_and_decay():
+@WAYS
+def test_every_step_of_every_lane_is_torchs_adamw_with_its_own_rate_schedule_clipping_and_decay(apart):
     lanes = parts()
     expected = [theirs(lane) for lane in lanes]
-    for lane, mine, wanted in zip(lanes, ours(lanes), expected, strict=True):
+    for lane, mine, wanted in zip(lanes, ours(lanes, apart), expected, strict=True):
         for step in range(lane.num_steps):
             for found, exact in zip(mine[step], wanted[step], strict=True):
                 error = (found.double() - exact).norm() / exact.norm()
                 assert error < 1e-6, (lane.method, step)
 
 
+@WAYS
 @pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
-def test_a_lane_has_the_same_bits_alone_and_beside_others_whatever_their_number_and_order(optimizer):
-    together = ours(parts(optimizer))
-    turned = ours(parts(optimizer)[::-1])[::-1]
+def test_a_lane_has_the_same_bits_alone_and_beside_others_whatever_their_number_and_order(optimizer, apart):
+    together = ours(parts(optimizer), apart)
+    turned = ours(parts(optimizer)[::-1], apart)[::-1]
     for at in range(len(SETTINGS)):
-        (alone,) = ours([parts(optimizer)[at]])
+        (alone,) = ours([parts(optimizer)[at]], apart)
         for one, other, third in zip(alone, together[at], turned[at], strict=True):
             assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
             assert all(torch.equal(*pair) for pair in zip(one, third, strict=True))
 
 
+@WAYS
 @pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
-def test_a_lane_of_fewer_steps_stays_where_it_ended_while_others_go_on(optimizer):
+def test_a_lane_of_fewer_steps_stays_where_it_ended_while_others_go_on(optimizer, apart):
     lanes = parts(optimizer)
     (short,) = [at for at, lane in enumerate(lanes) if lane.num_steps < STEPS]
-    after = ours(lanes)
+    after = ours(lanes, apart)
     assert all(
         torch.equal(*pair) for step in range(9, STEPS) for pair in zip(after[short][step], after[short][9], strict=True)
     )
     assert not torch.equal(after[0][9][0], after[0][-1][0])
 
 
-def test_a_lane_of_numbers_that_are_none_spoils_no_other():
-    lanes, sound = parts(), ours(parts())
+@WAYS
+def test_a_lane_of_numbers_that_are_none_spoils_no_other(apart):
+    lanes, sound = parts(), ours(parts(), apart)
     lanes[1].gradients[4][0].fill_(torch.nan)
     lanes[2].gradients[6][1].fill_(torch.inf)
-    for at, after in enumerate(ours(lanes)):
+    for at, after in enumerate(ours(lanes, apart)):
         same = all(torch.equal(*pair) for pair in zip(after[-1], sound[at][-1], strict=True))
         assert same is (at not in (1, 2))
 
