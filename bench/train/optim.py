@@ -50,7 +50,7 @@ class Optimization:
     """Optimizer and schedules of lanes that are alike, and the steps they have taken."""
 
     def __init__(self, lanes: Sequence[Moved], apart: bool | None = None) -> None:
-        """`apart`: each lane by kernels of its own; by default on a processor, and where the backbone's weights train."""
+        """`apart`: each lane by kernels of its own; by default on a processor, and where the backbone trains."""
         self.lanes, self.step = list(lanes), 0
         self.segments, self.values, self.gradients = _laid(self.lanes)
         rows = [[parameter for members, _ in lane.groups() for parameter in members] for lane in self.lanes]
