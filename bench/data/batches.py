@@ -110,7 +110,7 @@ def gather(table: ItemTable, index: Tensor, shape: Shape) -> MicroBatch:
     rows = torch.stack(of_items, dim=1)
 
     def of_rows(values: Tensor, width: int, filler: int = 0) -> Tensor:
-        return _widened(values[:, :width].index_select(0, row_numbers), width, filler).long()
+        return widened(values[:, :width].index_select(0, row_numbers), width, filler).long()
 
     ids, read = of_rows(table.ids, shape.length, table.pad_id), shape.read
     columns = torch.arange(shape.length, device=ids.device)
@@ -131,7 +131,7 @@ def gather(table: ItemTable, index: Tensor, shape: Shape) -> MicroBatch:
         fed=of_rows(table.fed, shape.fed, table.pad_id),
         rows=rows.clamp(min=0),
         has_row=rows >= 0,
-        targets=_widened(table.targets[:, :wanted].index_select(0, item_numbers), wanted, 0),
+        targets=widened(table.targets[:, :wanted].index_select(0, item_numbers), wanted, 0),
         terms=terms,
         item_owners=item_owners,
         item_places=item_places,
@@ -140,10 +140,11 @@ def gather(table: ItemTable, index: Tensor, shape: Shape) -> MicroBatch:
     )
 
 
-def _widened(values: Tensor, width: int, filler: int) -> Tensor:
-    """(B, at most width) -> (B, width)."""
+def widened(values: Tensor, width: int, filler: int = 0) -> Tensor:
+    """(B, at most width, …) -> (B, width, …)."""
     missing = width - values.shape[1]
-    return torch.nn.functional.pad(values, (0, missing), value=filler) if missing else values
+    beside = (0, 0) * (values.dim() - 2)
+    return torch.nn.functional.pad(values, (*beside, 0, missing), value=filler) if missing else values
 
 
 def collate(

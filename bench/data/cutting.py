@@ -55,16 +55,20 @@ class Shape:
     width: int  # most rows of an item
 
     @property
-    def tokens(self) -> int:
-        return self.rows * max(self.length, self.fed)
+    def longest(self) -> int:
+        return max(self.length, self.fed)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Tickets that go through the backbone together, by their numbers, and the shape they are padded to."""
+    """Tickets that go through the backbone together, by their numbers, and the shape they are padded to.
+
+    `covers`: of a queued one the fixed shapes of its tickets.
+    """
 
     chosen: Integers
     shape: Shape
+    covers: tuple[Shape, ...] = ()
 
 
 def own(sizes: ItemSizes, tickets: Tickets, token_budget: int) -> Iterator[Cut]:
@@ -112,7 +116,11 @@ class Buckets:
         runs = list(_runs(order, shapes))
         for first, last in self._groups(sizes, tickets, runs):
             chosen = np.concatenate([run for run, _ in runs[first:last]])
-            yield from self._chunks(sizes, tickets, chosen, _over(shape for _, shape in runs[first:last]))
+            of_runs = np.repeat(np.arange(first, last), [len(run) for run, _ in runs[first:last]])
+            for cut in self._chunks(sizes, tickets, chosen, _over(shape for _, shape in runs[first:last])):
+                cut_runs, of_runs = of_runs[: len(cut.chosen)], of_runs[len(cut.chosen) :]
+                covers = tuple(shape for _, shape in runs[cut_runs[0] : cut_runs[-1] + 1])
+                yield Cut(cut.chosen, cut.shape, covers)
 
     def ordered(self, sizes: ItemSizes, tickets: Tickets) -> tuple[Integers, list[Shape]]:
         """The tickets' numbers by the buckets of their items, the longest first; and each one's fixed shape."""
@@ -160,15 +168,14 @@ class Buckets:
         return groups[::-1]
 
     def _cost(self, num_rows: int, shape: Shape) -> float:
-        longest, most = max(shape.length, shape.fed), self._most_rows(shape)
+        longest, most = shape.longest, self._most_rows(shape)
         full, rest = divmod(num_rows, most)
         tokens = full * most * longest + (_rung(rest, most) * longest if rest else 0)
         return tokens + (full + bool(rest)) * self.fixed_cost
 
     def _most_rows(self, shape: Shape) -> int:
-        longest = max(shape.length, shape.fed)
-        rungs = [rung for rung in LADDER if rung * longest <= self.token_budget]
-        return max(rungs, default=max(1, self.token_budget // longest))
+        rungs = [rung for rung in LADDER if rung * shape.longest <= self.token_budget]
+        return max(rungs, default=max(1, self.token_budget // shape.longest))
 
     def _chunks(self, sizes: ItemSizes, tickets: Tickets, chosen: Integers, over: Shape) -> Iterator[Cut]:
         most = self._most_rows(over)

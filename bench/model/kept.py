@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data.batches import MicroBatch
+from bench.data.batches import MicroBatch, widened
 from bench.data.cutting import Tickets
 from bench.data.table import ItemTable
 from bench.model.free_memory import available_bytes
@@ -68,6 +68,5 @@ def _read(passes: Passes, table: ItemTable, shape: tuple[int, int, int]) -> Tens
 
 
 def _of_batch(kept: Tensor, batch: MicroBatch) -> Tensor:
-    states = kept.index_select(0, batch.numbers)[:, : batch.read.shape[1]]
-    missing = batch.read.shape[1] - states.shape[1]
-    return torch.nn.functional.pad(states, (0, 0, 0, missing)) if missing else states
+    num_read = batch.read.shape[1]
+    return widened(kept.index_select(0, batch.numbers)[:, :num_read], num_read)

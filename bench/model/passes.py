@@ -126,10 +126,10 @@ class Passes:
     ) -> bool:
         """Whether rows come to the same bits in a shape as in their fixed ones; tried once for each two shapes."""
         known = self.backbone.same_bits
-        order, shapes = buckets.ordered(table.sizes, tickets.of(cut.chosen))
-        for fixed_shape in dict.fromkeys(shapes):
+        for fixed_shape in cut.covers:
             key = (program.kind, bool(self.backbone.compiled), cut.shape, fixed_shape)
             if key not in known:
+                order, shapes = buckets.ordered(table.sizes, tickets.of(cut.chosen))
                 chosen = [at for at, shape in zip(order.tolist(), shapes, strict=True) if shape == fixed_shape]
                 few = cut.chosen[np.array(chosen[: max(1, TRIED // fixed_shape.width)])]
                 first, second = (

@@ -136,7 +136,10 @@ def test_every_ticket_goes_once_in_a_shape_that_holds_it_and_is_no_larger_than_t
             (step.sizes.rows, shape.width),
         ):  # fmt: skip
             assert values[items].max() <= most
-        assert shape.tokens <= token_budget or len(items) == 1
+        assert shape.rows * shape.longest <= token_budget or len(items) == 1
+        of_items = (of[items].tolist() for of in (step.sizes.length, step.sizes.fed, step.sizes.read, step.sizes.rows))
+        fixed_shapes = {Buckets(token_budget, 0, False, 500).shape_of(*each) for each in zip(*of_items, strict=True)}
+        assert set(cut.covers) == (fixed_shapes if way == "queued" else set())
         if way == "queued" and len(items) > 1:
             assert shape.rows in LADDER or shape.rows < LADDER[0]
 
