@@ -28,9 +28,11 @@ PLAIN = {
 }
 
 
-def flag(default: Any, help: str, *, shown: str = "", ge: int | None = None) -> Any:
-    """A field of a request: its default (`shown` as another text where that says more), its help, its least value."""
-    return Field(default, description=help, ge=ge, json_schema_extra={"shown": shown, "argument": False})
+def flag(default: Any, help: str, *, shown: str = "", also: str = "", ge: int | None = None) -> Any:
+    """A field of a request: its default (`shown` as another text where that says more), its help, its least value, and
+    another spelling of its flag.
+    """
+    return Field(default, description=help, ge=ge, json_schema_extra={"shown": shown, "argument": False, "also": also})
 
 
 def argument(default: Any, help: str) -> Any:

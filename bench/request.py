@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, ValidationError, ValidationInfo, field_val
 
 from bench.cell import AskedPrecision, Budget, Compile, Protocol
 from bench.fields import Request, argument, flag
-from bench.spelling import NAMES, Device, Names, Paths, Place, Places, Seeds, Settings, Sweep, names, one_of
+from bench.spelling import NAMES, Devices, Names, Paths, Place, Places, Seeds, Settings, Sweep, names, one_of
 
 Format = Literal["md", "csv", "tex", "png", "svg", "html"]
 Formats = Annotated[tuple[str, ...], one_of("report format", Format), BeforeValidator(names), NAMES]
@@ -42,7 +42,7 @@ class RunRequest(Request):
     scored_rows: int | None = flag(None, "Score only so many rows.")
     limit: int | None = flag(None, "Both: train on and score at most so many rows.")
     backbone_dropout: bool | None = flag(None, "Train with the backbone's own dropout on.")
-    device: Device = flag("auto", "auto, cpu, cuda, cuda:1.")
+    devices: Devices = flag("all", "all, cpu, cpu:4, 0,2: a worker each.", also="device")
     precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag("auto", "auto, bf16, fp32.")
     lanes: int | None = flag(None, "Most cells in one loop; default: by device.", ge=1)
     token_budget: int | None = flag(None, "Tokens per micro-batch; default: by device.", ge=1)

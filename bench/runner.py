@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 
 from safetensors.torch import save_file
 
-from bench.cell import Cell
 from bench.collecting import set_aside
 from bench.data.display import example_table
 from bench.errors import CannotShare, DiskError
 from bench.model.backbone import Backbone
 from bench.model.compiled import compile_seconds
-from bench.resolved import ResolvedCell, resolve
+from bench.resolved import ResolvedCell
 from bench.score.evaluate import Predictions, Predictor
 from bench.score.table import prediction_table
 from bench.store.examples import examples_key, write_examples
@@ -23,9 +22,9 @@ from bench.store.record import Record
 from bench.store.store import Store, Writer
 from bench.train.audience import Audience
 from bench.train.backbones import Backbones
-from bench.train.compiling import decide
+from bench.train.compiling import Compiling, decide
 from bench.train.failure import failure
-from bench.train.groups import Group, groups
+from bench.train.groups import Group
 from bench.train.joint import FirstStages
 from bench.train.lane import Lane
 from bench.train.loop import fit
@@ -38,10 +37,9 @@ from bench.train.trained import NotTrained
 
 
 class Runner:
-    """Measures cells and writes their records to a store, which one writer holds (`Store.writing`).
+    """Measures cells and writes their records to a store.
 
-    `data` is what has been read and encoded before; what lacks there is added. `backbones`, of the same options, may
-    have loaded the one that comes first.
+    `data` is what has been read and encoded before; what lacks there is added. `compiling` is what a plan says of that.
     """
 
     def __init__(
@@ -50,26 +48,27 @@ class Runner:
         options: Options,
         audience: Audience,
         data: RunData | None = None,
-        backbones: Backbones | None = None,
+        compiling: Compiling | None = None,
     ) -> None:
         self.store, self.options, self.audience = store, options, audience
         self.data = RunData() if data is None else data
-        self._backbones = Backbones(options) if backbones is None else backbones
-        self._left: list[ResolvedCell] = []
+        self._compiling = compiling or Compiling()
+        self._backbones = Backbones(options)
         self._first_stages = FirstStages(self.data, options, audience)
 
-    def run(self, cells: Iterable[Cell]) -> list[Record]:
-        """Measure every cell and write its record; returns them in the order they finished.
+    def run(self, pieces: Iterable[Group], expected: Sequence[ResolvedCell] = ()) -> list[Record]:
+        """Measure every group's cells and write their records; returns them in the order they finished.
 
-        UsageError before anything trains when data or models are unfit. After that a cell that fails or diverges
-        becomes a record with its reason, and only a full disk (DiskError) ends the run; what finished is kept.
+        `expected` are cells that will come: what they use together is charged to each in part. UsageError where data or
+        models are unfit. After that a cell that fails or diverges becomes a record with its reason, and only a full
+        disk (DiskError) ends the run; what finished is kept.
         """
-        resolved, written = [resolve(cell) for cell in cells], []
-        prepare(resolved, self.data)
-        self._backbones.expect(resolved)
-        self._left = list(resolved)
+        written: list[Record] = []
+        self._backbones.expect(expected)
         with set_aside():
-            for group in groups(resolved, self.options.max_lanes):
+            for group in pieces:
+                prepare(group.cells, self.data)
+                self._backbones.expect(group.cells)
                 for record in self.measure(group):
                     self.audience.finished(record)
                     written.append(record)
@@ -84,7 +83,7 @@ class Runner:
         started = datetime.now(UTC)
         try:
             backbone = self._backbones.of(group)
-            decide(backbone, self.options, self._ahead(group), self.data)
+            decide(backbone, self.options, self._compiling, group, self.data)
         except Exception as error:  # a model that does not load, or does not fit the device, fails its cells only
             for resolved in group.cells:
                 yield self._fail(resolved, error, started)
@@ -111,15 +110,6 @@ class Runner:
             yield from self.measure(Group((resolved,)))
         for resolved in left:
             yield from self.measure(Group((resolved,), shared=False))
-
-    def _ahead(self, group: Group) -> list[ResolvedCell]:
-        """The cells that are still to run on a group's model, its own included; they count once."""
-        first, own = group.cells[0].cell, {resolved.cell.id for resolved in group.cells}
-        place = (first.model_path, first.precision)
-        others = [resolved for resolved in self._left if resolved.cell.id not in own]
-        ahead = [resolved for resolved in others if (resolved.cell.model_path, resolved.cell.precision) == place]
-        self._left = others
-        return [*group.cells, *ahead]
 
     def _train(self, group: Group, backbone: Backbone, started: datetime, left: list[ResolvedCell]) -> Iterator[Record]:
         """The records of a group's cells; those that cannot share the backbone have none, and are put into `left`."""

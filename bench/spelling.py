@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BeforeValidator
 
 from bench.errors import UsageError, unknown
 
-DEVICE = re.compile(r"auto|cpu(:0)?|cuda(:(0|[1-9]\d?))?")
+GPU = r"(cuda:)?(0|[1-9]\d?)"
+DEVICES = re.compile(rf"auto|all|cpu(:[1-9]\d{{0,3}})?|cuda|{GPU}(,{GPU})*")
 
 
 @dataclass(frozen=True)
@@ -151,11 +152,11 @@ def one_of(noun: str, literal: Any) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def device(name: str) -> str:
-    """A device by its name alone; whether it is there is for torch to say."""
-    if not DEVICE.fullmatch(name):
-        raise ValueError("use auto, cpu or cuda, or one GPU of several, like cuda:1")
-    return name
+def devices(text: str) -> str:
+    """Devices by their names alone; whether they are there is for torch to say."""
+    if not DEVICES.fullmatch(text):
+        raise ValueError("use all, cpu or cuda, some GPUs like 0,2, or processes on the CPU like cpu:4")
+    return text
 
 
 NAMES = Written(str, "a list of names")
@@ -174,4 +175,4 @@ Sweep = Annotated[
     BeforeValidator(sweep),
     Written(list[str], "a table of tables, like [sweep.METHOD]"),
 ]
-Device = Annotated[str, AfterValidator(device)]
+Devices = Annotated[str, AfterValidator(devices)]

@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ import torch
 from bench.cell import Cell, Precision
 from bench.plan.cells import plan
 from bench.request import RunRequest
+from bench.resolved import resolve
+from bench.train.groups import Group, groups
 from tests.suites.layouts import LAYOUTS
 
 if TYPE_CHECKING:
@@ -169,6 +171,11 @@ def workshop(tiny_bert: Path, fixed_superglue: Path) -> Workshop:
     return Workshop(tiny_bert, fixed_superglue)
 
 
+def pieces(cells: Iterable[Cell], max_lanes: int = 8) -> list[Group]:
+    """Groups of cells, as one worker would take them."""
+    return list(groups([resolve(cell) for cell in cells], max_lanes))
+
+
 class Quiet:
     """An audience that listens to nothing."""
 
@@ -178,6 +185,8 @@ class Quiet:
     def step(self, progress: object) -> None: ...
 
     def finished(self, record: object) -> None: ...
+
+    def chosen(self, choice: object) -> None: ...
 
 
 class Bench:

@@ -32,11 +32,10 @@ def results_at(path: Path, first_seed: int = 0) -> Path:
         for method in ("finetune", "ptv2")
         for seed in range(first_seed, first_seed + SEEDS)
     ]
-    with made.writing():
-        made.write_plan(cells)
-        for number, cell in enumerate(cells):
-            record, rows = make_predicted(cell, 20 + 3 * number + number**2 % 4, 100)
-            made.write(record, {"predictions.parquet": lambda path, rows=rows: write_predictions(path, rows)})
+    made.write_plan(cells)
+    for number, cell in enumerate(cells):
+        record, rows = make_predicted(cell, 20 + 3 * number + number**2 % 4, 100)
+        made.write(record, {"predictions.parquet": lambda path, rows=rows: write_predictions(path, rows)})
     return path
 
 

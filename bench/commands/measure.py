@@ -6,28 +6,35 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from bench.cell import Plan
-from bench.commands.preview import print_cells, print_choice, print_plan
+from bench.commands.preview import print_cells, print_plan
 from bench.commands.progress import progress
-from bench.model.device import choose_device, choose_precision, precision_notes
+from bench.errors import UsageError
+from bench.execute.devices import chosen_devices
+from bench.execute.job import Job
+from bench.execute.pool import Pool
+from bench.execute.worker import Seat, check_grid, ending_on_request, work
+from bench.model.compile_price import RATES
+from bench.model.device import choose_precision, precision_notes
 from bench.model.proofs import proofs_of
 from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.plan.models import unproved_notes
-from bench.plan.selection import Choice, Outstanding, choose, outstanding, possible
+from bench.plan.selection import Outstanding, choose, outstanding, possible
 from bench.registry import find_suite
 from bench.request import RunRequest
 from bench.resolved import resolve
-from bench.runner import Runner
 from bench.store.declarations import keep_suite
 from bench.store.record import Record
 from bench.store.store import Store
-from bench.train.backbones import Backbones
+from bench.store.workers import Watch, new_identity
+from bench.train.compiling import Place, planned_tokens
 from bench.train.memory import check_memory
 from bench.train.options import Options, default_lanes
-from bench.train.prepare import prepare
+from bench.train.prepare import prepare, unloaded_models
 from bench.train.run_data import RunData
 
 LOST = ("trial", "diverged")
@@ -39,10 +46,12 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None
     `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet.
     """
     console = Console()
-    device = choose_device(request.device)
+    devices = chosen_devices(request.devices)
+    device = devices[0]
     lanes = request.lanes or default_lanes(device)
     options = Options(device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile)
     whole = _proved(request, whole, options, store, fetch=not only_plan)
+    _check_workers(request, whole, devices)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)
     if only_plan:
@@ -51,8 +60,28 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None
     ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
     # before minutes of reading
     check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing)
-    records, choice = _measured(console, whole, left, path, options)
-    return _close(console, records, choice, path)
+    data = RunData()
+    begun = time.perf_counter()
+    # before anything is written: bad input leaves no folder behind
+    prepare([resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)], data)
+    _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
+    job = _job(request, whole, left, path, options, data)
+    check_grid(job, Watch(path))
+    store = Store.create(path)
+    for suite in dict.fromkeys(cell.suite for cell in whole.cells):
+        keep_suite(path, find_suite(suite))
+    store.write_plan([*whole.trials, *left.choice.cells, *left.choice.waiting])
+    return _close(console, job, left, _measured(console, job, left, devices, data))
+
+
+def _check_workers(request: RunRequest, whole: Plan, devices: list[torch.device]) -> None:
+    """UsageError for processes that no cell of the plan would keep busy."""
+    most = max(len(whole.cells), len(whole.trials))
+    if devices[0].type == "cpu" and len(devices) > most:
+        raise UsageError(
+            f"--devices {request.devices}: {len(devices)} workers are more than the {most} cells of this grid; "
+            f"use cpu:{most} or fewer"
+        )
 
 
 def _proved(request: RunRequest, whole: Plan, options: Options, store: Store | None, fetch: bool) -> Plan:
@@ -69,42 +98,84 @@ def _proved(request: RunRequest, whole: Plan, options: Options, store: Store | N
     return replace(whole, notes=notes)
 
 
+def _job(
+    request: RunRequest, whole: Plan, left: Outstanding, path: Path, options: Options, data: RunData
+) -> Job:  # fmt: skip
+    store = Store.find(path)
+    return Job(
+        plan=whole,
+        folder=path,
+        run=new_identity().worker,
+        max_lanes=options.max_lanes,
+        token_budget=options.token_budget,
+        save_tuned=options.save_tuned,
+        checkpointing=options.checkpointing,
+        compile=options.compile,
+        plugins=request.plugin,
+        failures=store.failures() if store else {},
+        tokens=_tokens(left, options, data),
+        compiled=_compiled(whole, store),
+    )
+
+
+def _tokens(left: Outstanding, options: Options, data: RunData) -> dict[Place, int]:
+    """What the outstanding cells put through each model, where it may be worth compiling for."""
+    cells = [resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)]
+    if options.compile != "auto" or options.device.type not in RATES:
+        return {}
+    return planned_tokens(cells, data, unloaded_models({resolved.cell.model_path for resolved in cells}))
+
+
+def _compiled(whole: Plan, store: Store | None) -> dict[Place, bool]:
+    """Whether the plan's finished cells ran on compiled layers, by one record of each model and precision."""
+    found: dict[Place, bool] = {}
+    done = store.done() if store else set()
+    for cell in (*whole.trials, *whole.cells):
+        place = (cell.model_path, cell.precision)
+        if store and place not in found and cell.id in done:
+            found[place] = bool(store.records_of([cell.id])[cell.id].provenance.get("compiled"))
+    return found
+
+
 def _measured(
-    console: Console, whole: Plan, left: Outstanding, path: Path, options: Options
-) -> tuple[list[Record], Choice]:
-    """The records of what was outstanding, trials first, and what the trials chose."""
-    data = RunData()
-    begun = time.perf_counter()
-    # before anything is written: bad input leaves no folder behind
-    prepare([resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)], data)
-    _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
-    store, choice, backbones = Store.create(path), left.choice, Backbones(options)
-    with store.writing():
-        for suite in dict.fromkeys(cell.suite for cell in whole.cells):
-            keep_suite(path, find_suite(suite))
-        store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
-        records: list[Record] = []
-        if left.trials:
-            with progress(console, len(left.trials)) as audience:
-                records = Runner(store, options, audience, data, backbones).run(left.trials)
-            choice = choose(whole, store, {record.id for record in records})
-            store.write_plan([*whole.trials, *choice.cells, *choice.waiting])
-            print_choice(console, choice)
-        missing = store.missing(choice.cells)
-        with progress(console, len(missing)) as audience:
-            records += Runner(store, options, audience, data, backbones).run(missing)
-    return records, choice
+    console: Console, job: Job, left: Outstanding, devices: list[torch.device], data: RunData
+) -> list[Record]:  # fmt: skip
+    """The records of what was outstanding, by one process here or several."""
+    num_cells = len(left.trials) + len(left.cells) + len(left.choice.waiting)
+    if not num_cells:
+        return []
+    seats = [Seat((device,)) for device in devices[:num_cells]]
+    with progress(console, num_cells) as audience:
+        if len(seats) == 1:
+            with ending_on_request():
+                return work(job, seats[0], audience, data)
+        say = lambda line: console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)  # noqa: E731
+        return Pool(replace(job, workers=len(seats)), seats, audience, say).run()
 
 
-def _close(console: Console, records: list[Record], choice: Choice, path: Path) -> int:
-    """Say what came of a run; the exit code. A trial that diverged has lost, and nothing went wrong."""
-    failed = [record for record in records if record.status != "done" and (record.cell.stage, record.status) != LOST]
+def _close(console: Console, job: Job, left: Outstanding, records: list[Record]) -> int:
+    """Say what came of a run; the exit code. A trial that diverged has lost, and nothing went wrong.
+
+    What other processes made of the same grid meanwhile counts, and is named.
+    """
+    store = Store.open(job.folder)
+    own = {record.id for record in records}
+    marks = store.failures()
+    attempted = {cell_id for cell_id, mark in marks.items() if mark != job.failures.get(cell_id)}
+    choice = choose(job.plan, store, attempted)
+    cells = {cell.id for cell in (*job.plan.trials, *choice.cells)}
+    others = store.records_of((attempted & cells) - own).values()
+    every = [*records, *others]
+    failed = [record for record in every if record.status != "done" and (record.cell.stage, record.status) != LOST]
     if failed:
-        console.print(f"{len(failed)} of {len(records)} cells failed; they are tried again next time", style="red")
+        console.print(f"{len(failed)} of {len(every)} cells failed; they are tried again next time", style="red")
     done = [record.cell.stage for record in records if record.status == "done"]
     trials = f"{done.count('trial')} trials and " if "trial" in done else ""
-    line = f"{trials}{done.count('score')} cells written to {path}; next: bench report {path}"
-    console.print(line, highlight=False, soft_wrap=True)
+    known = {cell.id for cell in (*left.trials, *left.cells)} | (cells - {cell.id for cell in left.choice.cells})
+    theirs = len((known & store.done()) - own)
+    more = f", {theirs} by other processes" if theirs else ""
+    line = f"{trials}{done.count('score')} cells written to {job.folder}{more}; next: bench report {job.folder}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 1 if failed or choice.skips else 0
 
 

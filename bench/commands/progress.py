@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.progress import TimeRemainingColumn as Remaining
 
 from bench.cell import Cell
+from bench.commands.preview import print_choice
+from bench.plan.selection import Choice
 from bench.store.record import Record
 
 if TYPE_CHECKING:
@@ -34,11 +36,12 @@ def summary(record: Record) -> str:
 
 
 class PlainProgress:
-    """A line when a cell ends; while a loop goes on, a line a minute for each of its cells."""
+    """A line when a cell ends; while loops go on, a line a minute for each of their cells."""
 
     def __init__(self, console: Console, num_cells: int) -> None:
         self._console, self._total, self._done = console, num_cells, 0
-        self._started = self._said = time.monotonic()
+        self._started = time.monotonic()
+        self._said: dict[str, float] = {}  # by cell
 
     def __enter__(self) -> PlainProgress:
         return self
@@ -48,13 +51,14 @@ class PlainProgress:
 
     @contextmanager
     def loop(self, cells: Sequence[Cell]) -> Iterator[None]:
-        self._said = time.monotonic()
+        self._said |= dict.fromkeys((cell.id for cell in cells), time.monotonic())
         yield
 
     def step(self, step: Step) -> None:
-        if time.monotonic() - self._said < 60:
+        now = time.monotonic()
+        if all(now - self._said.get(lane.cell.id, now) < 60 for lane in step.lanes):
             return
-        self._said = time.monotonic()
+        self._said |= dict.fromkeys((lane.cell.id for lane in step.lanes), now)
         for lane, loss in zip(step.lanes, step.losses, strict=True):
             cell = lane.cell
             self._say(
@@ -67,6 +71,9 @@ class PlainProgress:
         passed = time.monotonic() - self._started
         left = passed / self._done * (self._total - self._done)
         self._say(f"[{self._done}/{self._total}, {left:.0f} s left] {summary(record)}")
+
+    def chosen(self, choice: Choice) -> None:
+        print_choice(self._console, choice)
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -98,26 +105,32 @@ class RichProgress:
 
     @contextmanager
     def loop(self, cells: Sequence[Cell]) -> Iterator[None]:
-        self._running = {
+        bars = {
             cell.id: self._bars.add_task(f"{cell.task} · {cell.label} · {cell.model} · {cell.seed_label}", note="")
             for cell in cells
         }
+        self._running |= bars
         try:
             yield
         finally:
-            for bar in self._running.values():
+            for cell_id, bar in bars.items():
                 self._bars.remove_task(bar)
+                self._running.pop(cell_id, None)
 
     def step(self, step: Step) -> None:
         speed = f"{step.tokens / step.seconds:,.0f} tokens/s"
         for lane, loss in zip(step.lanes, step.losses, strict=True):
             note = f"loss {loss:.3f} · {speed}"
-            self._bars.update(self._running[lane.cell.id], completed=lane.step, total=lane.num_steps, note=note)
+            if lane.cell.id in self._running:
+                self._bars.update(self._running[lane.cell.id], completed=lane.step, total=lane.num_steps, note=note)
 
     def finished(self, record: Record) -> None:
         self._bars.update(self._grid, advance=1)
         style = None if record.status == "done" else "red"
         self._console.print(summary(record), markup=False, highlight=False, style=style)
+
+    def chosen(self, choice: Choice) -> None:
+        print_choice(self._console, choice)
 
 
 def progress(console: Console, num_cells: int) -> PlainProgress | RichProgress:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from filelock import Timeout
 from pydantic import ValidationError
 
 from bench.cell import Cell
@@ -57,13 +57,18 @@ def record_text(record: Record) -> str:
     return record.model_dump_json(indent=1) + "\n"
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or none: aside, flushed, renamed over the old one."""
+def write_text(path: Path, text: str, aside: Path | None = None, durable: bool = True) -> None:
+    """Write a whole file or none: aside, flushed, renamed over the old one. What is not `durable` a power cut may take.
+
+    `aside` is a folder of this writer's own on the same disk; by default it is written beside its place, under a name
+    that no other writer has on whatever machine.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = (aside or path.parent) / f".{path.name}.{secrets.token_hex(8)}"
     try:
         aside.write_text(text, encoding="utf-8")
-        flush(aside)
+        if durable:
+            flush(aside)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -82,7 +87,7 @@ def on_disk(path: Path) -> Iterator[None]:
     """Turn a disk that is full, missing or closed to us into a DiskError."""
     try:
         yield
-    except (UsageError, Timeout):
+    except UsageError:
         raise
     except Exception as error:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -6,9 +6,11 @@
     NAME/cells/<id>/           a finished cell: record.json, predictions.parquet, tuned.safetensors
     NAME/examples/<key>.parquet  the texts that were scored, one file for all cells scored on the same rows
     NAME/failed/<id>.json      the last failure of a cell that is not finished; tried again next time
-    NAME/.partial/             what is being written; swept at the next start
+    NAME/workers/, claims/     who is at work, and on what (bench.store.workers, bench.store.claims)
+    NAME/.partial/<worker>/    what a worker is writing; swept when it is gone
 
-A cell's folder is written aside, flushed, and renamed, so a reader or a killed run never meets half of one.
+A cell's folder is written aside, flushed, and renamed, so a reader or a killed run never meets half of one. Many
+processes write at once, on one machine or several: each has its own place aside, and a finished cell stays as it is.
 """
 
 from __future__ import annotations
@@ -19,17 +21,16 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.files import FORMAT, flush, on_disk, parsed, read_json, read_record, record_text, write_text
 from bench.store.record import Record
+from bench.store.workers import new_identity
 
-_OURS = re.compile(r"\.(lock|partial|store\.json\.\d+)$")
+_OURS = re.compile(r"\.(partial|store\.json\.[0-9a-f]+)$")
 Broken = Callable[[UsageError], None]  # told of a file that cannot be read
 Writer = Callable[[Path], None]  # writes one file of a cell's folder at the path it is given
 
@@ -39,10 +40,12 @@ class OtherFormat(UsageError):
 
 
 class Store:
-    """One results folder. Reading needs no lock; writing goes through `writing()`."""
+    """One results folder, for readers and for many writers; `worker` names this one (bench.store.workers)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, worker: str | None = None) -> None:
         self.path = path
+        self.aside = path / ".partial" / (worker or new_identity().worker)
+        self._finished: dict[str, Record] = {}  # those that were asked for by id; they never change
 
     @classmethod
     def open(cls, path: Path) -> Store:
@@ -82,24 +85,6 @@ class Store:
                 raise UsageError(f"{path} exists and is not a results folder; choose another --out")
         return None
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the folder for one writer, and sweep what a killed one left."""
-        lock = FileLock(self.path / ".lock")
-        try:
-            with on_disk(self.path):
-                lock.acquire(timeout=0)
-        except Timeout:
-            raise UsageError(f"another bench run writes to {self.path}; wait for it or choose another --out") from None
-        try:
-            shutil.rmtree(self.path / ".partial", ignore_errors=True)
-            for folder in (self.path, self.path / "plans", self.path / "failed"):
-                for left in folder.glob(".*.json.*"):
-                    left.unlink(missing_ok=True)
-            yield
-        finally:
-            lock.release()
-
     def done(self) -> set[str]:
         """Ids of the finished cells."""
         return {path.parent.name for path in self.path.glob("cells/*/record.json")}
@@ -115,15 +100,17 @@ class Store:
     def write(self, record: Record, files: dict[str, Writer] | None = None) -> None:
         """Add a finished cell with its files, or note a failure; a full disk is a UsageError and leaves no trace.
 
-        What writing the files took is added to the record before it is written itself.
+        What writing the files took is added to the record before it is written itself. A cell that another writer has
+        finished meanwhile stays as it is.
         """
-        with on_disk(self.path):
+        failure = self.path / "failed" / f"{record.id}.json"
+        with self._writing():
             if record.status != "done":
-                write_text(self.path / "failed" / f"{record.id}.json", record_text(record))
+                write_text(failure, record_text(record), self.aside)
                 return
-            aside = self.path / ".partial" / record.id
+            aside = self.aside / record.id
             try:
-                aside.mkdir(parents=True)
+                aside.mkdir()
                 begun = time.perf_counter()
                 for name, writer in (files or {}).items():
                     writer(aside / name)
@@ -131,15 +118,33 @@ class Store:
                 if files:
                     record.costs.add_storing(time.perf_counter() - begun)
                 write_text(aside / "record.json", record_text(record))
-                target = self.cell_folder(record.id)
-                target.parent.mkdir(exist_ok=True)
-                if target.exists():  # somebody removed its record.json, so that it runs again
-                    shutil.rmtree(target)
-                aside.rename(target)
-                flush(target.parent)
+                self._place(aside, self.cell_folder(record.id))
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
-            (self.path / "failed" / f"{record.id}.json").unlink(missing_ok=True)
+            failure.unlink(missing_ok=True)
+
+    def _place(self, aside: Path, target: Path) -> None:
+        """Put a finished cell's folder in its place, unless a finished one stands there."""
+        target.parent.mkdir(exist_ok=True)
+        if target.exists() and not (target / "record.json").exists():  # somebody removed it, so that it runs again
+            shutil.rmtree(target, ignore_errors=True)
+        try:
+            aside.rename(target)
+        except OSError:  # the system refuses to put one folder that has files over another
+            if not (target / "record.json").exists():
+                raise
+        flush(target.parent)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Within the block this writer's place aside is there; a full disk is a DiskError."""
+        with on_disk(self.path):
+            self.aside.mkdir(parents=True, exist_ok=True)
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # what is still in it somebody will sweep
+                    self.aside.rmdir()
 
     def examples_file(self, key: str) -> Path:
         """Where the scored examples of that key lie, if they are kept (see bench.store.examples)."""
@@ -150,10 +155,9 @@ class Store:
         target = self.examples_file(key)
         if target.exists():
             return
-        with on_disk(self.path):
-            aside = self.path / ".partial" / target.name
+        with self._writing():
+            aside = self.aside / target.name
             try:
-                aside.parent.mkdir(exist_ok=True)
                 writer(aside)
                 flush(aside)
                 target.parent.mkdir(exist_ok=True)
@@ -166,8 +170,8 @@ class Store:
         """Note a grid that was asked for; the same grid twice is one file."""
         text = json.dumps([cell.model_dump(mode="json") for cell in cells], indent=1)
         name = hashlib.sha256(text.encode()).hexdigest()[:16]
-        with on_disk(self.path):
-            write_text(self.path / "plans" / f"{name}.json", text)
+        with self._writing():
+            write_text(self.path / "plans" / f"{name}.json", text, self.aside)
 
     def planned(self, broken: Broken | None = None) -> list[Cell]:
         """Every cell of every grid that was asked for, each once in each suite; of several choices the latest.
@@ -187,7 +191,8 @@ class Store:
         records = []
         for path in self._record_files().values():
             with _leaving_out(broken):
-                records.append(read_record(path))
+                record = _read_if_there(path)
+                records += [] if record is None else [record]
         return records
 
     def half_written(self) -> list[Path]:
@@ -198,11 +203,28 @@ class Store:
         """The records of these cells, by id, as far as there are any."""
         records = {}
         for cell_id in ids:
-            paths = (self.cell_folder(cell_id) / "record.json", self.path / "failed" / f"{cell_id}.json")
-            path = next((path for path in paths if path.exists()), None)
-            if path is not None:
-                records[cell_id] = read_record(path)
+            if cell_id in self._finished:
+                records[cell_id] = self._finished[cell_id]
+                continue
+            failed = self.path / "failed" / f"{cell_id}.json"
+            if self.is_done(cell_id):
+                self._finished[cell_id] = records[cell_id] = read_record(self.cell_folder(cell_id) / "record.json")
+            elif failed.exists() and (record := _read_if_there(failed)):
+                records[cell_id] = record
         return records
+
+    def is_done(self, cell_id: str) -> bool:
+        """Whether a cell is finished."""
+        return (self.cell_folder(cell_id) / "record.json").exists()
+
+    def failures(self) -> dict[str, str]:
+        """By cell a mark of its last failure, which another failure changes."""
+        marks = {}
+        for path in self.path.glob("failed/*.json"):
+            with suppress(OSError):
+                status = path.stat()
+                marks[path.stem] = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+        return marks
 
     def record(self, cell_id: str) -> Record:
         """The record whose id starts with `cell_id`; UsageError when none or several do."""
@@ -220,6 +242,16 @@ class Store:
         done = {path.parent.name: path for path in sorted(self.path.glob("cells/*/record.json"))}
         failed = {path.stem: path for path in sorted(self.path.glob("failed/*.json"))}
         return done | {name: path for name, path in failed.items() if name not in done}
+
+
+def _read_if_there(path: Path) -> Record | None:
+    """A record; None where a writer has taken the failure away meanwhile."""
+    try:
+        return read_record(path)
+    except UsageError:
+        if path.exists():
+            raise
+        return None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from bench.cell import Cell
+from bench.plan.selection import Choice
 from bench.store.record import Record
 from bench.train.loop import Progress
 
@@ -22,3 +23,6 @@ class Audience(Protocol):
 
     def finished(self, record: Record) -> None:
         """After a record is in the store."""
+
+    def chosen(self, choice: Choice) -> None:
+        """When a plan's trials are over."""

@@ -1,39 +1,71 @@
-"""Whether a backbone's layers are compiled, by what a plan has left to run on it."""
+"""Whether a backbone's layers are compiled, by what a plan has to run on it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from bench.model.backbone import Backbone
 from bench.model.compile_price import worth_compiling
 from bench.model.compiled import compile_layers
 from bench.resolved import ResolvedCell
+from bench.train.groups import Group
 from bench.train.lane import budget_steps
 from bench.train.options import Options
-from bench.train.run_data import RunData
+from bench.train.run_data import RunData, TextModel
+
+Place = tuple[str, str]  # a model's path and a precision
 
 
-def decide(backbone: Backbone, options: Options, left: Sequence[ResolvedCell], data: RunData) -> None:
-    """Compile a backbone's layers where that is asked for or pays, once for each backbone; `left` are the cells that
-    are still to run on its model, or on a copy of it, which would use the same code.
+@dataclass(frozen=True)
+class Compiling:
+    """What the decision follows from, the same for every worker of a run: `before`, what a plan's earlier records had,
+    and else `tokens`, those that all cells of the plan put through a model while they train.
+    """
+
+    tokens: Mapping[Place, int] = field(default_factory=dict)
+    before: Mapping[Place, bool] = field(default_factory=dict)
+
+
+def decide(backbone: Backbone, options: Options, compiling: Compiling, group: Group, data: RunData) -> None:
+    """Compile a backbone's layers where that is asked for or pays, once for each backbone; a plan that does not know
+    its tokens on a model has those of the group.
 
     Layers whose activations are made again in the backward pass stay as they are.
     """
     if backbone.compiled is not None:
         return
     asked = options.compile if not options.checkpointing else "off"
+    place = place_of(group.cells[0])
+    if asked == "auto" and place in compiling.before:
+        asked = "on" if compiling.before[place] else "off"
     if asked == "auto":
-        tokens = sum(num_tokens(resolved, data, backbone) for resolved in left)
+        tokens = compiling.tokens.get(place)
+        if tokens is None:
+            tokens = sum(num_tokens(resolved, data, backbone) for resolved in group.cells)
         parameters = sum(weight.numel() for weight in backbone.encoder.parameters())
         parameters -= sum(weight.numel() for weight in backbone.embeddings.parameters())
         asked = "on" if worth_compiling(backbone.device.type, parameters, tokens) else "off"
     backbone.compiled = asked == "on" and compile_layers(backbone) > 0
 
 
-def num_tokens(resolved: ResolvedCell, data: RunData, backbone: Backbone) -> int:
+def place_of(resolved: ResolvedCell) -> Place:
+    return (resolved.cell.model_path, resolved.cell.precision)
+
+
+def planned_tokens(cells: Iterable[ResolvedCell], data: RunData, models: Mapping[str, TextModel]) -> dict[Place, int]:
+    """By model and precision the tokens that cells put through it; `models` by path, their data being encoded."""
+    tokens: dict[Place, int] = {}
+    for resolved in cells:
+        place = place_of(resolved)
+        tokens[place] = tokens.get(place, 0) + num_tokens(resolved, data, models[resolved.cell.model_path])
+    return tokens
+
+
+def num_tokens(resolved: ResolvedCell, data: RunData, model: TextModel) -> int:
     """About how many tokens a cell puts through the model while it trains."""
     if not resolved.method.trains:
         return 0
-    of_cell = data.of(resolved, backbone)
+    of_cell = data.of(resolved, model)
     rows = budget_steps(resolved.cell.budget, of_cell) * resolved.cell.budget.batch_size
     return rows * sum(item.num_tokens for item in of_cell.train) // max(1, len(of_cell.train))

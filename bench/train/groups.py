@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -23,18 +24,28 @@ class Group:
         return len(self.cells)
 
 
-def groups(cells: Iterable[ResolvedCell], max_lanes: int) -> Iterator[Group]:
-    """Cells that may share a loop: same model, precision and backbone dropout, weights frozen; else one by one.
+def kind_of(resolved: ResolvedCell) -> tuple[bool, Hashable]:
+    """Cells of one model and precision that have the same may share a loop, if the first part says that they share any:
+    their weights are frozen, and the backbone's dropout is alike.
+    """
+    frozen = not resolved.method.changes_weights
+    return frozen, resolved.cell.budget.backbone_dropout if frozen else resolved.cell.id
 
-    Frozen cells of a model come first, so that its backbone is loaded for them once.
+
+def loop_share(num_alike: int, max_lanes: int, workers: int) -> int:
+    """How many of these cells go into one loop, so that every worker has some."""
+    return max(1, min(max_lanes, math.ceil(num_alike / workers)))
+
+
+def groups(cells: Iterable[ResolvedCell], max_lanes: int, workers: int = 1) -> Iterator[Group]:
+    """Cells that may share a loop, divided among workers; of each model those that share come first, so that its
+    backbone is loaded for them once.
     """
     for _, same_model in groupby(cells, key=lambda resolved: (resolved.cell.model_path, resolved.cell.precision)):
-        alone: list[ResolvedCell] = []
-        together: dict[bool, list[ResolvedCell]] = {}
+        together: dict[tuple[bool, Hashable], list[ResolvedCell]] = {}
         for resolved in same_model:
-            dropout = resolved.cell.budget.backbone_dropout
-            (alone if resolved.method.changes_weights else together.setdefault(dropout, [])).append(resolved)
-        for alike in together.values():
-            for start in range(0, len(alike), max_lanes):
-                yield Group(tuple(alike[start : start + max_lanes]))
-        yield from (Group((resolved,), shared=False) for resolved in alone)
+            together.setdefault(kind_of(resolved), []).append(resolved)
+        for (shared, _), alike in sorted(together.items(), key=lambda entry: not entry[0][0]):
+            share = loop_share(len(alike), max_lanes, workers)
+            for start in range(0, len(alike), share):
+                yield Group(tuple(alike[start : start + share]), shared)

@@ -6,7 +6,9 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from bench.cell import Cell
 from bench.model.backbone import Backbone
 from bench.model.compiled import compile_seconds
 from bench.train.lane import Lane
@@ -14,11 +16,22 @@ from bench.train.search import find_label_words
 from bench.train.training import Training
 
 
+class Running(Protocol):
+    """Of a lane what tells how far it is."""
+
+    @property
+    def cell(self) -> Cell: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def num_steps(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Progress:
     """What the loop tells after each step: losses are those that were read last."""
 
-    lanes: Sequence[Lane]
+    lanes: Sequence[Running]
     losses: Sequence[float]
     tokens: int
     seconds: float

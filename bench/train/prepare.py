@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ def prepare(cells: Sequence[ResolvedCell], data: RunData) -> None:
     """Read and encode every task for every tokenizer, if that is still to be done. UsageError: what cannot be used."""
     new = {_place(resolved.cell): resolved for resolved in cells if _place(resolved.cell) not in data.prepared}
     paths = dict.fromkeys(resolved.cell.model_path for resolved in new.values())
-    models = {path: _unloaded(find_model(path)) for path in paths}
+    models = unloaded_models(paths)
     encoded = {
         place: (*_rows(resolved.cell), data.tokens.key(models[resolved.cell.model_path].tokenizer))
         for place, resolved in new.items()
@@ -47,6 +47,11 @@ def prepare(cells: Sequence[ResolvedCell], data: RunData) -> None:
         for place, resolved in new.items():
             _read(resolved, models[resolved.cell.model_path], data, encoded[place])
             data.prepared.add(place)
+
+
+def unloaded_models(paths: Iterable[str]) -> dict[str, UnloadedModel]:
+    """By path what is known of models before their weights are loaded. UsageError: one cannot be used."""
+    return {path: _unloaded(find_model(path)) for path in paths}
 
 
 def _read(resolved: ResolvedCell, model: UnloadedModel, data: RunData, encoded: tuple[str | None, ...]) -> None:

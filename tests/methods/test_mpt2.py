@@ -23,7 +23,7 @@ from bench.train import joint
 from bench.train.joint import first_stage
 from bench.train.options import Options
 from bench.train.run_data import RunData
-from tests.conftest import Quiet, Workshop, write_superglue
+from tests.conftest import Quiet, Workshop, pieces, write_superglue
 
 ALL_THREE = {"mpt2": {"tasks": "boolq,cb,rte"}}
 
@@ -37,7 +37,7 @@ def trained_stage(cell, backbone):
 
 
 def measured(cells, folder):
-    return Runner(Store.create(folder), Options(torch.device("cpu")), Quiet()).run(cells)
+    return Runner(Store.create(folder), Options(torch.device("cpu")), Quiet()).run(pieces(cells))
 
 
 def started(workshop, cell):

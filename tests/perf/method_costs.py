@@ -24,6 +24,7 @@ from bench.errors import UsageError
 from bench.plan.cells import plan
 from bench.registry import methods
 from bench.request import RunRequest
+from bench.resolved import resolve
 
 WARMUP = 3  # first steps, not counted: allocations, and the checks that the right tensors train
 COLUMNS = ("method", "head", "trained", "stored", "seconds a step", "peak memory (MB)")
@@ -42,6 +43,8 @@ class Clock:
     def step(self, progress: Any) -> None:
         self.seconds.append(progress.seconds)
 
+    def chosen(self, choice: object) -> None: ...
+
     def finished(self, record: object) -> None:
         pass
 
@@ -52,6 +55,7 @@ def measure(args: argparse.Namespace, method: str) -> dict[str, Any]:
 
     from bench.runner import Runner
     from bench.store.store import Store
+    from bench.train.groups import groups
     from bench.train.options import Options
 
     request = RunRequest(
@@ -64,7 +68,10 @@ def measure(args: argparse.Namespace, method: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         options = Options(torch.device(args.device), checkpointing=args.checkpointing)
         store = Store.create(Path(folder) / "out")
-        (record,) = Runner(store, options, clock).run(plan(request, args.precision).cells)
+        cells = [resolve(cell) for cell in plan(request, args.precision).cells]
+        (record,) = Runner(store, options, clock).run(groups(cells, max_lanes=1))
+            groups([resolve(cell) for cell in plan(request, args.precision).cells], max_lanes=1)
+        )
     if record.status != "done":
         raise UsageError(f"{record.status}: {record.reason}")
     counted = clock.seconds[WARMUP:]

@@ -22,7 +22,8 @@ from bench.model.source import find_model
 from bench.registry import build, find_method
 from bench.resolved import ResolvedCell
 from bench.task import Source, Suite, Task
-from bench.train.compiling import decide
+from bench.train.compiling import Compiling, decide
+from bench.train.groups import Group
 from bench.train.lane import Lane
 from bench.train.loop import Progress, fit
 from bench.train.options import Options
@@ -83,7 +84,7 @@ class Bench:
         """A backbone for cells of one method, as the runner would load it for them."""
         frozen = not cells[0].method.changes_weights
         backbone = load_backbone(find_model(str(self.model)), self.options.device, self.precision, frozen)
-        decide(backbone, self.options, cells, self)
+        decide(backbone, self.options, Compiling(), Group(tuple(cells), shared=frozen), self)
         return backbone
 
     def time_steps(self, cells: Sequence[ResolvedCell], backbone: Backbone, clock: StepClock) -> None:

@@ -109,14 +109,13 @@ def store(tmp_path: Path) -> MakeStore:
 
     def make(records: Iterable[Record | Predicted] = (), planned: Iterable[Cell] = (), name: str = "results") -> Store:
         made = Store.create(tmp_path / name)
-        with made.writing():
-            planned = list(planned)
-            if planned:
-                made.write_plan(planned)
-            for each in records:
-                record, rows = each if isinstance(each, tuple) else (each, None)
-                files = {} if rows is None else {"predictions.parquet": partial(write_predictions, table=rows)}
-                made.write(record, files)
+        planned = list(planned)
+        if planned:
+            made.write_plan(planned)
+        for each in records:
+            record, rows = each if isinstance(each, tuple) else (each, None)
+            files = {} if rows is None else {"predictions.parquet": partial(write_predictions, table=rows)}
+            made.write(record, files)
         return made
 
     return make

@@ -23,7 +23,7 @@ from bench.score.metrics import metrics_of
 from bench.score.predicted import PredictedRows
 from bench.store.store import Store
 from bench.train.options import Options
-from tests.conftest import Quiet
+from tests.conftest import Quiet, pieces
 
 SMOKE = find_suite("smoke")
 
@@ -34,8 +34,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[s
     folder = tmp_path_factory.mktemp("run") / "out"
     request = RunRequest(suite="smoke", methods=("ptv2",), models=SMOKE.models[:1], seeds=(0,), steps=40)
     store = Store.create(folder)
-    with store.writing():
-        Runner(store, Options(torch.device("cpu")), Quiet()).run(plan(request, "fp32").cells)
+    Runner(store, Options(torch.device("cpu")), Quiet()).run(pieces(plan(request, "fp32").cells))
     found = {}
     assert draw_cells(frame([store]), suites()).problems == []  # every file gives its record's scores
     for path in sorted(Path(folder, "cells").glob("*/record.json")):

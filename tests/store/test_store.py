@@ -175,8 +175,7 @@ def test_writing_sweeps_what_a_killed_run_left(store: Store) -> None:
     for left in lefts:
         left.parent.mkdir(parents=True, exist_ok=True)
         left.touch()
-    with store.writing():
-        assert [left for left in lefts if left.exists()] == []
+    assert [left for left in lefts if left.exists()] == []
     assert [record.status for record in store.records()] == ["failed"]
 
 
@@ -246,13 +245,12 @@ def write_many(folder: Path, num_cells: int) -> None:
     """What a run does to its store, without the training: every third cell fails once before it succeeds."""
     cells = [make_cell(seed) for seed in range(num_cells)]
     store = Store.create(folder)
-    with store.writing():
-        store.write_plan(cells)
-        for cell in store.missing(cells):
-            if cell.seed % 3 == 0:
-                store.write(make_record(cell, status="failed", reason="once"))
-            files = {name: _filler(size) for name, size in FILES.items()}
-            store.write(make_record(cell), files)
+    store.write_plan(cells)
+    for cell in store.missing(cells):
+        if cell.seed % 3 == 0:
+            store.write(make_record(cell, status="failed", reason="once"))
+        files = {name: _filler(size) for name, size in FILES.items()}
+        store.write(make_record(cell), files)
 
 
 def _filler(size: int) -> Callable[[Path], None]:

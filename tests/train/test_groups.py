@@ -13,7 +13,7 @@ from bench.store.store import Store
 from bench.train.groups import groups
 from bench.train.options import Options
 from bench.train.training import Training
-from tests.conftest import Quiet
+from tests.conftest import Quiet, pieces
 
 
 def test_a_cell_is_resolved_into_what_its_names_stand_for(workshop) -> None:
@@ -64,7 +64,7 @@ def test_a_cell_that_cannot_share_is_measured_after_its_group_on_a_backbone_of_i
             return right(training, lanes)
 
         monkeypatch.setattr(Training, "step", step)
-    records = Runner(Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet()).run(cells)
+    records = Runner(Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet()).run(pieces(cells))
     together = 1 if broken else 2
     assert [(record.cell.method, record.status, record.costs.lanes) for record in records] == [
         ("ptv2", "failed" if broken else "done", together),
@@ -86,7 +86,7 @@ def test_a_method_that_shares_with_nobody_fails_with_its_reason_even_alone(works
 
     monkeypatch.setattr(find_method("ptv2"), "attach", attach)
     (record,) = Runner(Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet()).run(
-        workshop.cells("ptv2")
+        pieces(workshop.cells("ptv2"))
     )
     assert record.status == "failed"
     assert "it never does" in str(record.reason)
@@ -123,6 +123,6 @@ def test_the_seconds_of_a_loops_cells_are_no_more_than_the_loop_took(workshop, t
     monkeypatch.setattr("bench.train.backbones.proving_seconds", lambda fingerprint: 0.0)
     monkeypatch.setattr(Predictor, "predict", scored)
     cells = workshop.cells("ptv2", seeds=(0, 1))
-    records = Runner(Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet()).run(cells)
+    records = Runner(Store.create(tmp_path / "out"), Options(torch.device("cpu")), Quiet()).run(pieces(cells))
     assert [record.costs.evaluate_seconds for record in records] == [3.0] * 2  # two in the loop, one when scored
     assert sum(record.costs.seconds for record in records) == pytest.approx(6.0)

@@ -62,11 +62,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         for seed in (0, 1)
     ]
     texts = {str(number): f"{HOSTILE} {number}" for number in range(20)}
-    with store.writing():
-        for number, cell in enumerate(cells[:-1]):
-            record = make_record(cell, score(cell) + cell.seed).model_copy(update={"curve": curve, "selected_step": 3})
-            add(store, record, texts, "yes", "yes" if number % 3 else "no")
-        store.write(make_record(cells[-1], None, "failed", f"ValueError: {HOSTILE}"))
+    for number, cell in enumerate(cells[:-1]):
+        record = make_record(cell, score(cell) + cell.seed).model_copy(update={"curve": curve, "selected_step": 3})
+        add(store, record, texts, "yes", "yes" if number % 3 else "no")
+    store.write(make_record(cells[-1], None, "failed", f"ValueError: {HOSTILE}"))
     (path,) = write_report([store.path], {"html"}, {})
     return path.as_uri()
 

@@ -109,8 +109,7 @@ def test_text_from_data_settings_and_errors_stays_text(cell: Any, record: Any, s
             record(cell(task=HOSTILE, seed=1, settings={"head": HOSTILE}), None, "failed", f"ValueError: {HOSTILE}"),
         ]
     )
-    with made.writing():
-        add(made, record(cell(seed=7), 50.0), {HOSTILE: HOSTILE}, HOSTILE, HOSTILE)
+    add(made, record(cell(seed=7), 50.0), {HOSTILE: HOSTILE}, HOSTILE, HOSTILE)
     page = page_of(made)
     read = Reader(page)
     assert [name for name, _ in read.elements if name in ("img", "iframe", "object")] == []
@@ -210,9 +209,8 @@ def test_a_chosen_cell_shows_the_trials_its_settings_were_chosen_from(cell: Any,
 def test_samples_are_the_same_examples_for_every_cell_of_a_task(cell: Any, record: Any, store: Any) -> None:
     made = store()
     texts = {str(number): f"text {number}" for number in range(100)}
-    with made.writing():
-        for seed, said in ((0, "yes"), (1, "no")):
-            add(made, record(cell(seed=seed), 60.0), texts, "yes", said)
+    for seed, said in ((0, "yes"), (1, "no")):
+        add(made, record(cell(seed=seed), 60.0), texts, "yes", said)
     page = page_of(made, samples=4)
     (examples,) = data_of(page)["examples"].values()
     assert [example["id"] for example in examples] == ["12", "37", "62", "87"]
@@ -222,8 +220,7 @@ def test_samples_are_the_same_examples_for_every_cell_of_a_task(cell: Any, recor
 
 def test_without_samples_no_text_of_the_data_is_on_the_page(cell: Any, record: Any, store: Any) -> None:
     made = store()
-    with made.writing():
-        add(made, record(cell(), 60.0), {"1": "a licensed text"})
+    add(made, record(cell(), 60.0), {"1": "a licensed text"})
     assert "a licensed text" in page_of(made)
     page = page_of(made, samples=0)
     assert "a licensed text" not in page
@@ -232,9 +229,8 @@ def test_without_samples_no_text_of_the_data_is_on_the_page(cell: Any, record: A
 
 def test_a_page_does_without_texts_and_with_files_that_are_broken(cell: Any, record: Any, store: Any) -> None:
     made = store()
-    with made.writing():
-        add(made, record(cell(), 60.0), {"1": "the text"})
-        add(made, record(cell(seed=1), 60.0), {"1": "the text"})
+    add(made, record(cell(), 60.0), {"1": "the text"})
+    add(made, record(cell(seed=1), 60.0), {"1": "the text"})
     (kept,) = made.path.glob("examples/*.parquet")
     kept.write_bytes(b"half")
     (made.cell_folder(cell(seed=1).id) / "predictions.parquet").write_bytes(b"")
@@ -251,11 +247,10 @@ def test_many_cells_lose_curves_and_samples_and_the_page_says_so(
     monkeypatch.setattr("bench.report.page.cells.MOST_CURVES", 3)
     made = store()
     curve = [CurvePoint(step=n, epoch=n, train_loss=1, scores={"accuracy": 1}) for n in (1, 2)]
-    with made.writing():
-        for task in ("rte", "cb"):
-            for seed in range(2):
-                done = record(cell(task, seed=seed), 60.0).model_copy(update={"curve": curve})
-                add(made, done, {"1": "text"})
+    for task in ("rte", "cb"):
+        for seed in range(2):
+            done = record(cell(task, seed=seed), 60.0).model_copy(update={"curve": curve})
+            add(made, done, {"1": "text"})
     page = page_of(made)
     entries, cells = data_of(page)["entries"], cells_of(page)
     sampled = {(entries[one["entry"]]["task"], one["seed"]) for one in cells if one.get("said")}

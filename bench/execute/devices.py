@@ -1,0 +1,33 @@
+"""`--devices`: which devices of this machine the workers have."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from bench.errors import UsageError
+
+
+def chosen_devices(text: str) -> list[torch.device]:
+    """A device for each worker: `auto` and `all` are every GPU, or one process on the CPU where there is none; `cpu:4`
+    are four processes that share the cores; `0,2` and `cuda:1` are these GPUs. UsageError for one that is not there.
+    """
+    if text in ("auto", "all"):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        return [torch.device("cuda", number) for number in range(count)] or [torch.device("cpu")]
+    if text.startswith("cpu"):
+        return [torch.device("cpu")] * int(text.partition(":")[2] or 1)
+    numbers = [int(part.partition(":")[2] or (0 if part == "cuda" else part)) for part in text.split(",")]
+    if not torch.cuda.is_available():
+        raise UsageError(f"--devices {text}: torch sees no GPU here; use --devices cpu")
+    count = torch.cuda.device_count()
+    if max(numbers) >= count:
+        there = "GPU that torch sees here is 0" if count == 1 else f"GPUs that torch sees here are 0 to {count - 1}"
+        raise UsageError(f"--devices {text}: the {there}")
+    return [torch.device("cuda", number) for number in dict.fromkeys(numbers)]
+
+
+def threads_of(num_workers: int) -> int:
+    """Threads for each of several processes that share this machine's cores."""
+    return max(1, len(os.sched_getaffinity(0)) // num_workers if hasattr(os, "sched_getaffinity") else 1)

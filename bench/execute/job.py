@@ -1,0 +1,45 @@
+"""What a run hands to its workers, whatever process or machine they are in: the plan and how it is measured. No torch
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.cell import Cell, Compile, Plan
+from bench.report.read.names import budget_text
+
+
+@dataclass(frozen=True)
+class Job:
+    """A plan, the results folder it is measured into, and how.
+
+    `failures` are marks of what had failed before (`Store.failures`): what fails anew is not tried again in this run.
+    `tokens`: by model and precision those that the plan puts through the model while it trains, from which it follows
+    whether layers are compiled; `compiled`: what was decided for it before.
+    """
+
+    plan: Plan
+    folder: Path
+    run: str
+    max_lanes: int
+    workers: int = 1  # how many there are at least
+    token_budget: int | None = None
+    save_tuned: bool = True
+    checkpointing: bool = False
+    compile: Compile = "auto"
+    plugins: tuple[Path, ...] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
+    tokens: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    compiled: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+
+
+def grid_of(cells: tuple[Cell, ...]) -> dict[str, str]:
+    """How a plan measures each task, as other processes on its folder are told: lengths, protocol, precision."""
+    ways: dict[str, set[str]] = {}
+    for cell in cells:
+        way = f"{budget_text(cell.budget)}, protocol {cell.protocol}, {cell.precision}"
+        ways.setdefault(f"{cell.suite}/{cell.task}", set()).add(way)
+    return {place: " and ".join(sorted(of_place)) for place, of_place in ways.items()}

@@ -1,0 +1,245 @@
+"""A process for each seat of this machine: they do the work, this one shows how it goes and looks after them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import torch
+
+from bench.cell import Cell
+from bench.errors import DiskError, UsageError
+from bench.execute.job import Job
+from bench.execute.worker import Seat, ending_on_request, work
+from bench.plan.selection import Choice
+from bench.registry import load_plugin
+from bench.store.record import Record
+from bench.train.audience import Audience
+from bench.train.loop import Progress
+
+TOLD_EVERY = 0.3  # seconds between two words of a worker on how far it is
+PATIENCE = 15.0  # seconds that a worker has to let go of what it holds
+MOST_FRUITLESS = 3  # times that a seat's worker may end before it has finished a cell
+
+
+@dataclass(frozen=True)
+class LaneAt:
+    """How far a lane is: bench.train.loop.Running, for another process."""
+
+    cell: Cell
+    step: int
+    num_steps: int
+
+
+@dataclass
+class Place:
+    """A seat with its process, where there is one."""
+
+    seat: Seat
+    process: BaseProcess | None = None
+    connection: Connection | None = None
+    fruitless: int = 0
+    is_over: bool = False
+    shown: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def name(self) -> str:
+        return "+".join(map(str, self.seat.devices))
+
+
+class Pool:
+    """The workers of a job on this machine. A worker that dies is replaced: its cells are free for whoever comes first.
+
+    `say` gets a line that the user should read.
+    """
+
+    def __init__(self, job: Job, seats: Sequence[Seat], audience: Audience, say: Callable[[str], None]) -> None:
+        self._job, self._audience, self._say = job, audience, say
+        self._places = [Place(seat) for seat in seats]
+        self._records: list[Record] = []
+        self._was_chosen = False
+        self._threads = max(1, torch.get_num_threads() // len(seats))
+
+    def run(self) -> list[Record]:
+        """The records that the workers wrote, when nothing is left to do.
+
+        UsageError (DiskError) of a worker ends all; so does a machine on which none stays alive.
+        """
+        with ending_on_request():
+            try:
+                for place in self._places:
+                    self._start(place)
+                while running := [place for place in self._places if place.process is not None]:
+                    self._listen(running)
+            finally:
+                self._end()
+        return self._records
+
+    def _start(self, place: Place) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe(duplex=False)
+        name = f"bench-{place.name}"
+        place.process = context.Process(target=main, args=(theirs, self._job, place.seat, self._threads), name=name)
+        place.connection = ours
+        place.process.start()
+        theirs.close()
+
+    def _listen(self, running: Sequence[Place]) -> None:
+        """Hear what workers have to say, and see who has ended."""
+        by_handle: dict[Any, Place] = {}
+        for place in running:
+            assert place.process is not None
+            assert place.connection is not None
+            by_handle |= {place.connection: place, place.process.sentinel: place}
+        for handle in wait(list(by_handle)):
+            place = by_handle[handle]
+            if place.process is None:
+                continue  # seen to have ended a moment ago
+            if handle is place.connection:
+                self._hear(place)
+            else:
+                while self._hear(place):
+                    pass
+                self._ended(place)
+
+    def _hear(self, place: Place) -> bool:
+        """One word of a worker; False when there is none to come."""
+        assert place.connection is not None
+        try:
+            if not place.connection.poll():
+                return False
+            word, content = place.connection.recv()
+        except (EOFError, OSError):
+            if place.process is not None:
+                place.process.join(PATIENCE)
+                self._ended(place)
+            return False
+        self._take(place, word, content)
+        return True
+
+    def _take(self, place: Place, word: str, content: Any) -> None:
+        if word == "loop":
+            place.shown.close()
+            place.shown.enter_context(self._audience.loop(content))
+        elif word == "loop over":
+            place.shown.close()
+        elif word == "step":
+            self._audience.step(content)
+        elif word == "finished":
+            place.fruitless = 0
+            self._records.append(content)
+            self._audience.finished(content)
+        elif word == "chosen":
+            if not self._was_chosen:
+                self._was_chosen = True
+                self._audience.chosen(content)
+        elif word == "warning":
+            self._say(f"warning: {content}")
+        elif word == "over":
+            place.is_over = True
+        elif word == "unusable":
+            raise content
+        else:
+            self._say(f"the worker on {place.name} broke:\n{content}")
+
+    def _ended(self, place: Place) -> None:
+        """A process has ended: its work is over, or another one takes its seat."""
+        if place.process is None:
+            return
+        code = place.process.exitcode
+        assert place.connection is not None
+        place.connection.close()
+        place.process, place.connection = None, None
+        place.shown.close()
+        if place.is_over:
+            return
+        place.fruitless += 1
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        if place.fruitless < MOST_FRUITLESS:
+            self._say(f"the worker on {place.name} ended ({how}); what it was training is taken over")
+            self._start(place)
+            return
+        self._say(f"the worker on {place.name} ended ({how}) {place.fruitless} times in a row; nothing more runs there")
+        if all(other.process is None and not other.is_over for other in self._places):
+            raise UsageError(f"no worker stays alive here: each ended {MOST_FRUITLESS} times before it finished a cell")
+
+    def _end(self) -> None:
+        """End the processes that are still there: each lets go of what it holds, or is killed."""
+        alive = [place.process for place in self._places if place.process is not None]
+        for process in alive:
+            process.terminate()
+        until = time.monotonic() + PATIENCE
+        for process in alive:
+            process.join(max(0.0, until - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join()
+        for place in self._places:
+            place.shown.close()
+
+
+class Relay:
+    """An audience in a worker's process: it tells the pool's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._told = 0.0
+
+    def tell(self, word: str, content: object = None) -> None:
+        """SystemExit where nobody listens any more: the process that started this one is gone."""
+        try:
+            self._connection.send((word, content))
+        except OSError:
+            raise SystemExit(1) from None
+
+    @contextmanager
+    def loop(self, cells: Sequence[Cell]) -> Iterator[None]:
+        self.tell("loop", list(cells))
+        yield
+        self.tell("loop over")
+
+    def step(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._told < TOLD_EVERY:
+            return
+        self._told = now
+        lanes = [LaneAt(lane.cell, lane.step, lane.num_steps) for lane in progress.lanes]
+        self.tell("step", Progress(lanes, list(progress.losses), progress.tokens, progress.seconds))
+
+    def finished(self, record: Record) -> None:
+        self.tell("finished", record)
+
+    def chosen(self, choice: Choice) -> None:
+        self.tell("chosen", choice)
+
+
+def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
+    """What a worker's process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the pool asks for the end in its own way
+    relay = Relay(connection)
+    warnings.showwarning = lambda message, *_, **__: relay.tell("warning", str(message))
+    torch.set_num_threads(threads)
+    if seat.devices[0].type == "cuda":
+        torch.cuda.set_device(seat.devices[0])
+    try:
+        with ending_on_request():
+            for path in job.plugins:
+                load_plugin(path)
+            work(job, seat, relay)
+        relay.tell("over")
+    except UsageError as error:
+        # by its text alone: not every error can be sent
+        relay.tell("unusable", DiskError(str(error)) if isinstance(error, DiskError) else UsageError(str(error)))
+    except Exception:
+        with suppress(SystemExit):
+            relay.tell("broke", traceback.format_exc())
+        raise SystemExit(1) from None

@@ -1,0 +1,234 @@
+"""Who is at work on a results folder: a file for each process, written anew as long as it lives.
+
+    NAME/workers/<worker>.json   who it is, what it measures, what it trains just now
+
+Another process tells by it whether the owner of a claim (bench.store.claims) is still there. On the same machine it
+asks the system for the process. From another one it watches whether the file changes, by its own clock: clocks of two
+machines are never compared, and no lock of the file system is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.store.files import on_disk, write_text
+
+BEAT = 5.0  # seconds between two writings
+GONE = 90.0  # seconds without one, after which a process of another machine is gone; NFS may show files of a minute ago
+
+
+class Part(BaseModel):
+    """A piece of a worker's file. A later version may say more."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Identity(Part):
+    """Which process this is. `machine` is where its number means something: a boot of a system, and its namespace of
+    processes; `began` tells it from a later process with the same number.
+    """
+
+    worker: str
+    run: str  # processes that one command started have one
+    host: str
+    machine: str
+    process: int
+    began: str = ""
+
+
+class Doing(Part):
+    """A group in training: its cells, since when (ISO 8601, UTC), and how far the first of them is."""
+
+    cells: tuple[str, ...]
+    device: str
+    since: str
+    step: int = 0
+    num_steps: int = 0
+    tokens_per_second: float = 0.0
+
+
+class Worker(Part):
+    """What a worker's file says. `grid`: by suite and task how it measures (see `Presence`)."""
+
+    identity: Identity
+    devices: tuple[str, ...]
+    started: str
+    grid: dict[str, str] = {}
+    doing: tuple[Doing, ...] = ()
+
+
+def new_identity(run: str | None = None) -> Identity:
+    """Of this process; `run` is that of the command that started it, a new one by default."""
+    host = platform.node() or "unknown"
+    name = re.sub(r"[^A-Za-z0-9-]", "-", host)[:40]
+    worker = f"{name}-{os.getpid()}-{secrets.token_hex(4)}"
+    began = _began(os.getpid()) or ""
+    return Identity(
+        worker=worker, run=run or worker, host=host, machine=_machine(), process=os.getpid(), began=began
+    )  # fmt: skip
+
+
+@cache
+def _machine() -> str:
+    """A name for this boot of this system; in a container also for its own numbering of processes."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return platform.node()
+
+
+def _began(process: int) -> str | None:
+    """When a process began, in ticks since the boot; "" where the system does not say, None when there is none."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        if Path("/proc/self/stat").exists():
+            return None
+    except OSError:
+        pass
+    else:
+        state, *rest = stat.rpartition(")")[2].split()  # what is before may have spaces and brackets of its own
+        return None if state in "ZX" else rest[18]
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return None
+    except OSError:  # somebody else's
+        pass
+    return ""
+
+
+def _is_running(identity: Identity) -> bool:
+    began = _began(identity.process)
+    return began is not None and (not identity.began or not began or began == identity.began)
+
+
+class Presence:
+    """This process in a results folder, from `with` on: its file is written every few seconds.
+
+    `grid` says how it measures each task (budgets, protocol, precision), so that another run that would measure them
+    otherwise is told before it begins.
+    """
+
+    def __init__(
+        self, folder: Path, identity: Identity, devices: Sequence[str], grid: Mapping[str, str], beat: float = BEAT
+    ) -> None:
+        self.identity, self._beat = identity, beat
+        self.path = worker_file(folder, identity.worker)
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._worker = Worker(identity=identity, devices=tuple(devices), started=started, grid=dict(grid))
+        self._doing: dict[tuple[str, ...], Doing] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Presence:
+        with on_disk(self.path.parent.parent):
+            self._write()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def doing(self, cells: Sequence[str], device: str) -> Iterator[None]:
+        """Within the block these cells are in training on a device."""
+        key = tuple(cells)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._doing[key] = Doing(cells=key, device=device, since=now)
+        with suppress(OSError):
+            self._write()
+        try:
+            yield
+        finally:
+            del self._doing[key]
+
+    def reached(self, cells: Sequence[str], step: int, num_steps: int, tokens_per_second: float) -> None:
+        """Note how far a group is; it is written with the next beat."""
+        key = tuple(cells)
+        if key in self._doing:
+            changes = {"step": step, "num_steps": num_steps, "tokens_per_second": tokens_per_second}
+            self._doing[key] = self._doing[key].model_copy(update=changes)
+
+    def _live(self) -> None:
+        while not self._stop.wait(self._beat):
+            try:
+                self._write()
+            except OSError:  # a full disk: to be alive needs no space
+                with suppress(OSError):
+                    os.utime(self.path)
+
+    def _write(self) -> None:
+        worker = self._worker.model_copy(update={"doing": tuple(self._doing.values())})
+        write_text(self.path, worker.model_dump_json(indent=1) + "\n", durable=False)
+
+
+def worker_file(folder: Path, worker: str) -> Path:
+    return folder / "workers" / f"{worker}.json"
+
+
+def workers_of(folder: Path) -> list[Worker]:
+    """What the files of workers say, gone ones included; one that cannot be read is left out."""
+    workers = []
+    for path in sorted(folder.glob("workers/*.json")):
+        with suppress(OSError, ValidationError):
+            workers.append(Worker.model_validate_json(path.read_text(encoding="utf-8")))
+    return workers
+
+
+class Watch:
+    """Which owners of a folder's claims are gone. It remembers what it saw of those on other machines, so keep one."""
+
+    def __init__(self, folder: Path, gone: float = GONE) -> None:
+        self._folder, self._gone = folder, gone
+        self._seen: dict[str, tuple[object, float]] = {}  # a file's last change, and when it was first seen so
+
+    def is_gone(self, owner: Identity) -> bool:
+        """Whether a process has ended: of this machine at once, of another after `gone` seconds without a sign."""
+        if owner.machine == _machine():
+            return not _is_running(owner)
+        mark, now = self._mark(owner), time.monotonic()
+        if owner.worker not in self._seen or self._seen[owner.worker][0] != mark:
+            self._seen[owner.worker] = (mark, now)
+        return now - self._seen[owner.worker][1] >= self._gone
+
+    def _mark(self, owner: Identity) -> object:
+        try:
+            with worker_file(self._folder, owner.worker).open("rb") as file:  # opened: a remote system then looks anew
+                status = os.fstat(file.fileno())
+        except OSError:
+            return None
+        return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+    def alive(self) -> list[Worker]:
+        """The workers of a folder that are not known to be gone."""
+        return [worker for worker in workers_of(self._folder) if not self.is_gone(worker.identity)]
+
+    def sweep(self) -> None:
+        """Remove what workers that are gone left: what they were writing, and their files."""
+        for worker in workers_of(self._folder):
+            name = worker.identity.worker
+            if not self.is_gone(worker.identity):
+                continue
+            shutil.rmtree(self._folder / ".partial" / name, ignore_errors=True)
+            left = [*self._folder.glob(f"workers/.{name}.json.*"), self._folder / "claims" / f".{name}"]
+            for path in [*left, worker_file(self._folder, name)]:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
