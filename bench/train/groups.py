@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -23,10 +24,11 @@ class Group:
         return len(self.cells)
 
 
-def groups(cells: Iterable[ResolvedCell], max_lanes: int) -> Iterator[Group]:
+def groups(cells: Iterable[ResolvedCell], max_lanes: int, workers: int = 1) -> Iterator[Group]:
     """Cells that may share a loop: same model, precision and backbone dropout, weights frozen; else one by one.
 
-    Frozen cells of a model come first, so that its backbone is loaded for them once.
+    Frozen cells of a model come first, so that its backbone is loaded for them once. They are divided so that each of
+    so many workers gets a group of them, if there are enough.
     """
     for _, same_model in groupby(cells, key=lambda resolved: (resolved.cell.model_path, resolved.cell.precision)):
         alone: list[ResolvedCell] = []
@@ -35,6 +37,7 @@ def groups(cells: Iterable[ResolvedCell], max_lanes: int) -> Iterator[Group]:
             dropout = resolved.cell.budget.backbone_dropout
             (alone if resolved.method.changes_weights else together.setdefault(dropout, [])).append(resolved)
         for alike in together.values():
-            for start in range(0, len(alike), max_lanes):
-                yield Group(tuple(alike[start : start + max_lanes]))
+            share = min(max_lanes, math.ceil(len(alike) / workers))
+            for start in range(0, len(alike), share):
+                yield Group(tuple(alike[start : start + share]))
         yield from (Group((resolved,), shared=False) for resolved in alone)
