@@ -19,7 +19,7 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 ROOMS = (
     "errors", "version", "seeds", "checkout", "collecting", "spelling", "cell", "fields", "kind", "task", "request",
     "data", "model", "tuning", "registry", "resolved", "joint", "store", "plan", "score", "kinds", "train", "export",
-    "runner", "check", "report", "flags", "commands", "cli", "__main__", "",
+    "runner", "execute", "check", "report", "flags", "commands", "cli", "__main__", "",
 )  # fmt: skip
 
 LIGHT = {

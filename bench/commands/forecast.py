@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench.cell import Plan
 from bench.commands.forecast_table import show
 from bench.errors import UsageError
 from bench.plan.forecast import Known, forecast
-from bench.plan.seen import Experience, Seen, seen
+from bench.plan.seen import Experience, Seen, kind_of, seen
 from bench.plan.selection import Outstanding
 from bench.resolved import resolve
 from bench.store.record import Record
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     from bench.train.groups import Group
     from bench.train.options import Options
 
-NEWEST = 5000  # records that are read of other folders
+MOST_READ = 4000  # records, about a millisecond each
 
 
 def print_forecast(
     console: Console,
-    whole: Plan,
     left: Outstanding,
     path: Path,
     options: Options,
@@ -51,7 +50,7 @@ def print_forecast(
     for stage in (left.trials, left.cells, left.choice.waiting):
         cut += groups([resolve(cell) for cell in stage], options.max_lanes, num_workers)
     name = device_name(options.device)
-    found, probe = seen(records_beside(path, whole)), Probe(options)
+    found, probe = seen(records_beside(path)), Probe(options)
     if probing:
         found += _probed(console, cut, Experience(found, name), probe)
     known = Known(
@@ -64,17 +63,24 @@ def print_forecast(
     show(console, forecast([group.cells for group in cut], waiting, known, num_workers))
 
 
-def records_beside(path: Path, whole: Plan) -> list[Record]:
-    """The records in a results folder and those beside it, the plan's models first; what cannot be read is left out."""
-    models = {cell.model_fingerprint for cell in (*whole.cells, *whole.trials)}
-    folders = [path, *sorted(folder.parent for folder in path.parent.glob("*/store.json") if folder.parent != path)]
+def records_beside(path: Path) -> list[Record]:
+    """Records of finished cells in a results folder and in those beside it, the last written first, as many as are soon
+    read; what cannot be read is left out.
+    """
+    others = sorted(path.parent.glob("*/store.json"), key=lambda mark: _written(mark.parent), reverse=True)
     records: list[Record] = []
-    for folder in folders:
+    for folder in dict.fromkeys([path, *(mark.parent for mark in others)]):
         with suppress(UsageError, OSError):
-            records += Store.open(folder).records(broken=lambda _: None)
-    own = [record for record in records if record.cell.model_fingerprint in models]
-    others = [record for record in records if record.cell.model_fingerprint not in models]
-    return own + others[:NEWEST]
+            store = Store.open(folder)
+            for cell_id in sorted(store.done())[: MOST_READ - len(records)]:  # ids are hashes: the first are any
+                with suppress(UsageError):
+                    records += store.records_of([cell_id]).values()
+    return records
+
+
+def _written(folder: Path) -> float:
+    cells = folder / "cells"
+    return (cells if cells.is_dir() else folder).stat().st_mtime
 
 
 def _probed(console: Console, cut: Sequence[Group], experience: Experience, probe: Probe) -> list[Seen]:
@@ -82,13 +88,14 @@ def _probed(console: Console, cut: Sequence[Group], experience: Experience, prob
     found: list[Seen] = []
     tried: set[tuple[object, ...]] = set()
     for group in cut:
-        first = group.cells[0]
-        key = (first.cell.model_fingerprint, first.cell.precision, first.method.changes_weights)
-        if key in tried or experience.knows(first):
+        new = tuple(resolved for resolved in group.cells if not experience.knows(resolved))
+        first = group.cells[0].cell
+        key = (first.model_fingerprint, first.precision, *sorted({kind_of(resolved.method) for resolved in new}))
+        if not new or key in tried:
             continue
         tried.add(key)
-        methods = ", ".join(dict.fromkeys(resolved.cell.method for resolved in group.cells))
-        line = f"probing {first.cell.model} with {methods}; no earlier run tells (--no-probe leaves this out)"
+        methods = ", ".join(dict.fromkeys(resolved.cell.method for resolved in new))
+        line = f"probing {first.model} with {methods}; no earlier run tells (--no-probe leaves this out)"
         console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
-        found += seen(probe.measure(group), probed=True)
+        found += seen(probe.measure(replace(group, cells=new)), probed=True)
     return found

@@ -51,7 +51,7 @@ def finish_run(
     print_plan(console, whole, left, path)
     if only_plan:
         print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
-        print_forecast(console, whole, left, path, options, probing=probing)
+        print_forecast(console, left, path, options, probing=probing)
         return 0
     ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
     # before minutes of reading

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 
 from bench.cell import Cell
@@ -26,9 +27,10 @@ from bench.train.options import Options
 from bench.train.prepare import prepare
 from bench.train.run_data import RunData
 
-SECONDS = 5.0  # of a probe's steps, about
-FEWEST_STEPS, MOST_STEPS = 3, 20  # the first ones set up
+SECONDS = 3.0  # of a probe's steps, about
+FEWEST_STEPS, MOST_STEPS = 3, 12  # the first ones set up
 USE = 0.3  # of the peak rate, what a step is taken to do before one has been seen
+SEEDS_APART = 100_003
 ROWS = 256  # of a data set, those that a probe trains on and is evaluated on
 
 
@@ -45,14 +47,14 @@ class Probe:
         self._data = RunData()
 
     def measure(self, group: Group) -> list[Record]:
-        """Records of a few steps of these cells, those of one task; none where data or model are not here, or unfit."""
-        cells = self._short(_of_one_task(group.cells))
+        """Records of a few steps of these cells, put on one task; none where data or model are not here, or unfit."""
+        cells = self._short(_on_one_task(group.cells))
         if not cells:
             return []
         with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what data and model are like is told when they run
-            runner = Runner(Store.create(Path(folder) / "probe"), self._options, Nobody(), self._data)
             try:
+                runner = Runner(Store.create(Path(folder) / "probe"), self._options, Nobody(), self._data)
                 prepare(cells, self._data)
                 return list(runner.measure(replace(group, cells=tuple(cells))))
             except UsageError:
@@ -72,9 +74,9 @@ class Probe:
 
     def _short(self, cells: Sequence[ResolvedCell]) -> list[ResolvedCell]:
         """The cells with a budget of a few steps, on a processor with one seed of each method alone."""
+        cells = [resolved for resolved in cells if not resolved.cell.joint]
         if self._options.device.type == "cpu":  # where lanes share nothing
             cells = list({resolved.cell.method: resolved for resolved in cells}.values())
-        cells = [resolved for resolved in cells if not resolved.cell.joint]
         steps, batch_size = self._steps(cells)
         return [replace(resolved, cell=_shortened(resolved.cell, steps, batch_size)) for resolved in cells]
 
@@ -115,14 +117,24 @@ def _shortened(cell: Cell, steps: int, batch_size: int) -> Cell:
     return cell.changed(budget=budget.model_copy(update=changes))
 
 
-def _of_one_task(cells: Sequence[ResolvedCell]) -> list[ResolvedCell]:
-    """Those of the task with the fewest rows whose data are here: it is read whole."""
+def _on_one_task(cells: Sequence[ResolvedCell]) -> list[ResolvedCell]:
+    """As many cells as can be, all of the task with the fewest rows whose data are here, since it is read whole.
+
+    They are that task's own, again and again at other seeds: a loop of so many takes what theirs takes.
+    """
     here = [resolved for resolved in cells if _is_here(resolved)]
     if not here:
         return []
     least = min(here, key=lambda resolved: sum(resolved.task.sizes.values())).cell
     place = (least.task, least.budget)
-    return [resolved for resolved in here if (resolved.cell.task, resolved.cell.budget) == place]
+    own = [resolved for resolved in here if (resolved.cell.task, resolved.cell.budget) == place]
+    turns = ((resolved, turn) for turn in count() for resolved in own)
+    return [
+        replace(resolved, cell=resolved.cell.changed(seed=resolved.cell.seed + SEEDS_APART * turn))
+        if turn
+        else resolved
+        for resolved, turn in islice(turns, len(here))
+    ]
 
 
 def _is_here(resolved: ResolvedCell) -> bool:

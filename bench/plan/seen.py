@@ -16,6 +16,8 @@ from bench.store.record import Record
 from bench.tuning import Method
 
 Flops = Callable[[ResolvedCell], float]
+PROBED = Range(0.5, 1.0, 1.5)  # of what a probe tells: it is over in a moment, and its first steps are slow
+ARITHMETIC = Range(0.5, 1.0, 2.0)  # of what another model tells: the larger one often makes better use of a device
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,16 +170,16 @@ class Experience:
         def needed(each: Seen) -> float:
             return (each.record.costs.model_flops or 0.0) / each.record.costs.tokens
 
-        closest = min(abs(math.log(needed(each) / wanted)) for each in found)
-        near = [each for each in found if abs(math.log(needed(each) / wanted)) <= closest + 1e-6]
+        closest = min(found, key=lambda each: abs(math.log(needed(each) / wanted))).record.cell
+        near = [each for each in found if each.record.cell.model_fingerprint == closest.model_fingerprint]
         near = [each for each in near if each.method.name == resolved.method.name] or near
         near = _nearest(near, lanes * cell.budget.batch_size)
-        factor = Range.seen((wanted * each.record.costs.tokens, each.record.costs.model_flops or 0.0) for each in near)
+        factor = ARITHMETIC.times(wanted * len(near) / sum(map(needed, near)))
         rates = _measured(near, "", lanes)
         used = [each.record.costs.utilization for each in near if each.record.costs.utilization]
-        rate = f" at {_mean(used):.0%} of the peak" if used else ""
+        rate = f" at {100 * _mean(used):.2g} % of the peak" if used else ""
         first = near[0].record.cell
-        source = Source(f" of {first.method} on {first.model}, by arithmetic{rate} as seen there")
+        source = Source(f" of {first.method} on {first.model}, by arithmetic{rate} as seen there, to a factor of 2")
         return replace(
             rates,
             source=source,
@@ -192,14 +194,15 @@ def _measured(found: Sequence[Seen], words: str, lanes: int) -> Rates:
     records = [each.record for each in found]
     costs = [record.costs for record in records]
     beside = costs[0].lanes
+    width = PROBED if found[0].probed else Range.exactly(1.0)
     if max(beside, lanes) >= 2 * min(beside, lanes):
         words += f", {beside} in a loop" if beside > 1 else ", alone in a loop"
     return Rates(
         source=Source(words, max(cost.steps for cost in costs) if found[0].probed else 0),
         ids=frozenset(record.id for record in records),
-        token=Range.seen((cost.train_seconds, cost.tokens) for cost in costs),
-        row=Range.seen((each.record.costs.evaluate_seconds, each.evaluated) for each in found),
-        rest=Range.seen((each.rest_seconds, 1) for each in found),
+        token=Range.seen((cost.train_seconds, cost.tokens) for cost in costs) * width,
+        row=Range.seen((each.record.costs.evaluate_seconds, each.evaluated) for each in found) * width,
+        rest=Range.seen((each.rest_seconds, 1) for each in found) * width,
         joint_step=Range.seen((cost.joint_seconds, cost.steps) for cost in costs).likely,
         peak_bytes=max(cost.peak_bytes for cost in costs),
     )
