@@ -43,10 +43,9 @@ class Amount:
 Count = Callable[[ResolvedCell], Rows | None]  # reads the data of a cell, where that is possible
 
 
-def amount(resolved: ResolvedCell, seen: Sequence[Seen], count: Count) -> Amount | None:
-    """What a cell has to do, by the records of its task; None where nobody knows how many rows there are."""
+def amount(resolved: ResolvedCell, of_task: Sequence[Seen], count: Count) -> Amount | None:
+    """What a cell has to do, by finished ones `of_task` and data; None where nobody knows how many rows there are."""
     cell, method = resolved.cell, resolved.method
-    of_task = [each for each in seen if _same_data(each.record.cell, cell)]
     rows = _rows(resolved, of_task, count)
     if rows is None:
         return None
@@ -70,14 +69,6 @@ def num_evaluations(cell: Cell, steps: int) -> int:
     if not steps:
         return 1
     return min(budget.evaluations or (10 if budget.steps else budget.epochs), steps)
-
-
-def _same_data(one: Cell, other: Cell) -> bool:
-    return (one.task, one.task_version, one.data_fingerprint) == (
-        other.task,
-        other.task_version,
-        other.data_fingerprint,
-    )
 
 
 def _rows(resolved: ResolvedCell, of_task: Sequence[Seen], count: Count) -> Rows | None:

@@ -122,7 +122,7 @@ def _of_group(cells: tuple[ResolvedCell, ...], known: Known, first_stages: set[t
         (
             resolved,
             experience.rates(resolved, lanes, known.flops),
-            amount(resolved, experience.every, known.count),
+            amount(resolved, experience.of_task(resolved.cell), known.count),
         )
         for resolved in cells
     ]

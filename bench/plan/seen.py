@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,11 +29,6 @@ class Seen:
     probed: bool = False
 
     @property
-    def kind(self) -> tuple[bool, bool]:
-        """What decides how a method uses the device: does it change the weights, does anything train."""
-        return kind_of(self.method)
-
-    @property
     def evaluated(self) -> int:
         """Rows it was evaluated on, those of every evaluation counted."""
         counts = self.record.counts
@@ -48,6 +43,7 @@ class Seen:
 
 
 def kind_of(method: Method) -> tuple[bool, bool]:
+    """What decides how a method uses the device: does it change the weights, does anything train."""
     return (method.changes_weights, method.trains)
 
 
@@ -96,16 +92,26 @@ class Rates:
 
 
 class Experience:
-    """Finished cells on one device, by name, and what of them bears on another."""
+    """Finished cells, and what of them bears on another that is to run on the device of this name."""
 
     def __init__(self, found: Sequence[Seen], device: str) -> None:
-        self.every = list(found)
         self.device = device
         self.here = [each for each in found if each.record.provenance.get("device") == device]
+        self._of_task: dict[tuple[object, ...], list[Seen]] = defaultdict(list)
+        for each in found:
+            self._of_task[_data(each.record.cell)].append(each)
+        self._of_model: dict[tuple[object, ...], list[Seen]] = defaultdict(list)
+        for each in self.here:
+            self._of_model[_use(each.record.cell, each.method)].append(each)
+        self._rates: dict[tuple[object, ...], Rates | None] = {}
 
     def knows(self, resolved: ResolvedCell) -> bool:
         """Whether cells of its kind have finished on its model on this device."""
-        return any(True for _ in self._of_model(resolved))
+        return _use(resolved.cell, resolved.method) in self._of_model
+
+    def of_task(self, cell: Cell) -> Sequence[Seen]:
+        """Those of the same task and data, on any device."""
+        return self._of_task.get(_data(cell), [])
 
     def rates(self, resolved: ResolvedCell, lanes: int, flops: Flops) -> Rates | None:
         """By cells of the same model, the likest first: of one line and task, of the method, of its kind; else, by
@@ -114,7 +120,15 @@ class Experience:
         `flops` are those of a token in training, 0.0 where a model's size is unknown.
         """
         cell = resolved.cell
-        of_model = list(self._of_model(resolved))
+        key = (_use(cell, resolved.method), cell.method, repr(cell.settings), cell.task, cell.budget.batch_size, lanes)
+        if key not in self._rates:
+            self._rates[key] = self._likest(resolved, lanes) or self._by_arithmetic(resolved, lanes, flops)
+        return self._rates[key]
+
+    def _likest(self, resolved: ResolvedCell, lanes: int) -> Rates | None:
+        cell = resolved.cell
+        of_model = self._of_model.get(_use(cell, resolved.method), [])
+        of_model = [each for each in of_model if not each.probed] or of_model
         narrowing: tuple[tuple[str, Callable[[Cell], bool]], ...] = (
             (" of the same lines and tasks", lambda other: _line(other) == _line(cell) and other.task == cell.task),
             (" of other settings", lambda other: other.method == cell.method and other.task == cell.task),
@@ -125,7 +139,7 @@ class Experience:
             found = [each for each in of_model if alike(each.record.cell)]
             if found:
                 return _measured(_nearest(found, lanes * cell.budget.batch_size), words, lanes)
-        return self._by_arithmetic(resolved, lanes, flops)
+        return None
 
     def loading(self, cell: Cell, changes_weights: bool) -> float:
         """Seconds of loading a model once, for all cells that share it; of one that is changed, for its cell."""
@@ -138,28 +152,21 @@ class Experience:
 
     def encoding(self, cell: Cell) -> float:
         """Seconds of reading and encoding a task once for a model."""
-        place = (cell.task, cell.data_fingerprint, cell.model_fingerprint)
-        found = (each.record for each in self.here)
-        alike = [record for record in found if _place(record.cell) == place and record.costs.encode_seconds]
+        found = [each.record for each in self.of_task(cell) if each.record.provenance.get("device") == self.device]
+        alike = [
+            record
+            for record in found
+            if record.cell.model_fingerprint == cell.model_fingerprint and record.costs.encode_seconds
+        ]
         shares = Counter((record.costs.encode_seconds or 0.0, record.cell.method) for record in alike)
         return max((share * users for (share, _), users in shares.items()), default=0.0)
-
-    def _of_model(self, resolved: ResolvedCell) -> Iterable[Seen]:
-        cell, kind = resolved.cell, kind_of(resolved.method)
-        place = (cell.model_fingerprint, cell.precision)
-        found = [
-            each
-            for each in self.here
-            if (each.record.cell.model_fingerprint, each.record.cell.precision) == place and each.kind == kind
-        ]
-        return [each for each in found if not each.probed] or found
 
     def _by_arithmetic(self, resolved: ResolvedCell, lanes: int, flops: Flops) -> Rates | None:
         cell, wanted = resolved.cell, flops(resolved)
         found = [
             each
             for each in self.here
-            if each.kind == kind_of(resolved.method)
+            if kind_of(each.method) == kind_of(resolved.method)
             and each.record.cell.precision == cell.precision
             and each.record.costs.model_flops
             and each.record.costs.tokens
@@ -223,8 +230,13 @@ def _line(cell: Cell) -> tuple[object, ...]:
     return (cell.method, cell.settings)
 
 
-def _place(cell: Cell) -> tuple[object, ...]:
-    return (cell.task, cell.data_fingerprint, cell.model_fingerprint)
+def _data(cell: Cell) -> tuple[object, ...]:
+    return (cell.task, cell.task_version, cell.data_fingerprint)
+
+
+def _use(cell: Cell, method: Method) -> tuple[object, ...]:
+    """A model, and in which way a method uses it."""
+    return (cell.model_fingerprint, cell.precision, *kind_of(method))
 
 
 def _mean(values: Sequence[float | None]) -> float:

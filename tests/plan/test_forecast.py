@@ -51,7 +51,7 @@ def experience(records: list[Record]) -> Experience:
 def test_tokens_and_rows_of_a_longer_run_are_those_it_then_counts(workshop, ran, tmp_path) -> None:
     """Three epochs from one: full epochs, so that not a token is left to chance."""
     longer = workshop.cells(*METHODS, tasks=("rte", "cb"), budget=EPOCHS | {"epochs": 3})
-    told = {cell.id: amount(resolve(cell), seen(ran), nobody_reads) for cell in longer}
+    told = {cell.id: amount(resolve(cell), experience(ran).of_task(cell), nobody_reads) for cell in longer}
     for each in seen(run(longer, tmp_path / "out")):
         expected = told[each.record.id]
         assert expected is not None
@@ -64,7 +64,7 @@ def test_a_prompt_of_another_length_has_as_many_tokens_more(workshop, ran, tmp_p
     settings = {"prompt_tuning": {"length": 11}}
     (cell,) = workshop.cells("prompt_tuning", settings=settings, budget=EPOCHS)
     (record,) = run((cell,), tmp_path / "out")
-    told = amount(resolve(cell), seen(ran), nobody_reads)
+    told = amount(resolve(cell), experience(ran).of_task(cell), nobody_reads)
     assert told is not None
     assert told.tokens.likely == pytest.approx(record.costs.tokens, rel=1e-12)
 
@@ -106,18 +106,17 @@ def test_the_likest_records_tell_and_the_forecast_says_how_they_are_like(worksho
 def test_another_model_is_told_by_arithmetic_and_takes_longer_as_its_matrices_are_larger(workshop, ran) -> None:
     (cell,) = workshop.cells("ptv2")
     other = resolve(cell.changed(model="twice", model_fingerprint="of another model"))
-    known = experience(ran)
     of_record = [record for record in ran if record.cell.method == "ptv2"]
     flops = sum(record.costs.model_flops or 0.0 for record in of_record) / sum(r.costs.tokens for r in of_record)
-    rates = known.rates(other, 4, lambda resolved: 2 * flops)
+    rates = experience(ran).rates(other, 4, lambda resolved: 2 * flops)
     assert rates is not None
     assert "by arithmetic" in rates.source.words
     assert "of ptv2 on tiny-bert" in rates.source.words
-    one = known.rates(other, 4, lambda resolved: flops)
+    one = experience(ran).rates(other, 4, lambda resolved: flops)
     assert one is not None
     assert rates.token.likely == pytest.approx(2 * one.token.likely)
     assert rates.peak_bytes == 0  # of another size
-    assert known.rates(other, 4, lambda resolved: 0.0) is None
+    assert experience(ran).rates(other, 4, lambda resolved: 0.0) is None
 
 
 def test_of_another_device_or_precision_nothing_is_known(workshop, ran) -> None:
