@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 
 from bench.cell import Plan
+from bench.commands.forecast import print_forecast
 from bench.commands.preview import print_cells, print_plan
 from bench.commands.progress import progress
 from bench.errors import UsageError
@@ -40,10 +41,13 @@ from bench.train.run_data import RunData
 LOST = ("trial", "diverged")
 
 
-def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None, only_plan: bool) -> int:
+def finish_run(
+    request: RunRequest, whole: Plan, path: Path, store: Store | None, only_plan: bool, probing: bool = True
+) -> int:
     """Show a plan and measure what the store at `path` lacks of it; the exit code.
 
-    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet.
+    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet. With `probing` a plan
+    runs a few steps where no earlier run tells how long they take.
     """
     console = Console()
     devices = chosen_devices(request.devices)
@@ -56,6 +60,7 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None
     print_plan(console, whole, left, path)
     if only_plan:
         print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
+        print_forecast(console, left, path, options, num_workers=len(devices), probing=probing)
         return 0
     ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
     # before minutes of reading

@@ -11,7 +11,7 @@ from bench.registry import load_plugin
 from bench.request import RunRequest
 
 
-def run_grid(request: RunRequest, only_plan: bool) -> int:
+def run_grid(request: RunRequest, only_plan: bool, probing: bool = True) -> int:
     """Measure what is missing of a grid, or show its plan. 0 when all of it is done, 1 when a cell failed or diverged.
 
     UsageError for what cannot be run.
@@ -27,4 +27,4 @@ def run_grid(request: RunRequest, only_plan: bool) -> int:
         from bench.commands.measure import finish_run  # torch comes in here
     gc.freeze()  # modules stay to the end
 
-    return finish_run(request, whole, folder, store, only_plan)
+    return finish_run(request, whole, folder, store, only_plan, probing)
