@@ -21,7 +21,7 @@ from bench.store.store import Store
 from bench.train.groups import Group, groups
 from bench.train.memory import bytes_needed
 from bench.train.options import Options
-from tests.conftest import Quiet
+from tests.conftest import Quiet, pieces
 
 CPU = torch.device("cpu")
 EPOCHS = {"steps": None, "epochs": 1, "evaluations": None}
@@ -35,7 +35,7 @@ def ran(workshop, tmp_path_factory) -> list[Record]:
 
 
 def run(cells: tuple[Cell, ...], folder: Path) -> list[Record]:
-    records = Runner(Store.create(folder), Options(CPU), Quiet()).run(cells)
+    records = Runner(Store.create(folder), Options(CPU), Quiet()).run(pieces(cells))
     assert {record.status for record in records} == {"done"}
     return records
 
