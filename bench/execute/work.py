@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bench.cell import Budget, Cell
@@ -67,6 +67,7 @@ class Work:
     ) -> None:
         self._job, self._store, self._claims, self._watch = job, store, claims, watch
         self._wait, self._chosen, self._gave_up = wait, chosen, gave_up
+        self._named: dict[str, ResolvedCell] = {}  # one of each task and settings
         self._resolved: dict[str, ResolvedCell] = {}
         self._done: set[str] = set()
         self._attempted: set[str] = set()
@@ -236,9 +237,7 @@ class Work:
         for cell in cells:
             if cell.id in self._done or cell.id in self._attempted:
                 continue
-            if cell.id not in self._resolved:
-                self._resolved[cell.id] = resolve(cell)
-            resolved = self._resolved[cell.id]
+            resolved = self._resolve(cell)
             kind = (_model_of(resolved), *kind_of(resolved))
             if kind not in lines:
                 turn = self._spread(cell.id) if self._workers > 1 else 0
@@ -246,6 +245,15 @@ class Work:
             lines[kind].cells[cell.id] = resolved
             self._line_of[cell.id] = lines[kind]
         return sorted(lines.values(), key=lambda line: (-line.cost, line.turn))
+
+    def _resolve(self, cell: Cell) -> ResolvedCell:
+        """What a cell's names stand for, which its seeds have in common."""
+        if cell.id not in self._resolved:
+            names = f"{cell.suite} {cell.task} {cell.method} {cell.settings}"
+            if names not in self._named:
+                self._named[names] = resolve(cell)
+            self._resolved[cell.id] = replace(self._named[names], cell=cell)
+        return self._resolved[cell.id]
 
 
 def _deaths(held: Mapping[str, Held], cell_id: str) -> int:
