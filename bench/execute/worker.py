@@ -88,15 +88,15 @@ def check_grid(job: Job, watch: Watch) -> None:
         if not apart or other.run == job.run:
             continue
         if not is_here(other):  # its file may be what a power cut has left
-            warnings.warn(
-                f"looking whether a bench run on {other.host} is still there: at most {GONE:.0f} s", stacklevel=2
-            )
+            said = f"looking whether a bench run on {other.host} is still there, for at most {GONE:.0f} s"
+            warnings.warn(said, stacklevel=2)
         if watch.outlasts(other):
             place = apart[0]
             raise UsageError(
                 f"another bench run on {other.host} measures {place} into {job.folder} with {worker.grid[place]}, "
                 f"this one would with {ours[place]}; wait for it or choose another --out"
             )
+        watch.sweep()  # nobody has to look again
 
 
 class Noted:
