@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from rich.console import Console
 
 from bench.cell import Plan
@@ -37,6 +37,9 @@ from bench.train.memory import check_memory
 from bench.train.options import Options, default_lanes
 from bench.train.prepare import prepare, unloaded_models
 from bench.train.run_data import RunData
+
+if TYPE_CHECKING:
+    import torch
 
 LOST = ("trial", "diverged")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -24,14 +25,13 @@ from bench.runner import Runner
 from bench.store.claims import Claims
 from bench.store.record import Record
 from bench.store.store import Store
-from bench.store.workers import Presence, Watch, new_identity
+from bench.store.workers import GONE, Presence, Watch, is_here, new_identity
 from bench.train.audience import Audience
 from bench.train.compiling import Compiling
 from bench.train.loop import Progress
 from bench.train.options import Options
 from bench.train.run_data import RunData
 
-LONG_SILENCE = 3600.0  # seconds; a worker's file is written every few
 NOTED_EVERY = 2.0  # seconds between two notes of how far a loop is
 
 
@@ -53,14 +53,14 @@ def work(job: Job, seat: Seat, audience: Audience, data: RunData | None = None) 
     """
     identity = new_identity(job.run)
     watch = Watch(job.folder)
-    check_grid(job, watch)
     store = Store(job.folder, identity.worker)
     claims = Claims(job.folder, identity, watch)
     names = [str(device) for device in seat.devices]
     with Presence(job.folder, identity, names, grid_of(job.plan.cells)) as presence, closing(claims):
+        check_grid(job, watch)  # when others can see this one: of two that begin at once one has to be told
         watch.sweep()
         noted = Noted(audience, presence)
-        queue = Work(job, store, claims, watch, seat.wait, audience.chosen)
+        queue = Work(job, store, claims, watch, seat.wait, audience.chosen, audience.finished)
         runner = Runner(store, options_of(job, seat), noted, data, Compiling(job.tokens, job.compiled))
         with closing(queue.groups(lambda ids: noted.doing(ids, names[0]))) as pieces:
             return runner.run(pieces, () if job.workers > 1 else expected(job, store))
@@ -80,20 +80,23 @@ def expected(job: Job, store: Store) -> list[ResolvedCell]:
 
 
 def check_grid(job: Job, watch: Watch) -> None:
-    """UsageError where a process that is at work on the folder measures one of the tasks otherwise.
-
-    One of another machine that was silent for so long that no clock can be that wrong is not.
-    """
+    """UsageError where a process that is at work on the folder measures one of the tasks otherwise."""
     ours = grid_of(job.plan.cells)
     for worker in watch.alive():
-        if worker.identity.run == job.run or watch.silence(worker.identity) > LONG_SILENCE:
+        other = worker.identity
+        apart = [place for place, theirs in worker.grid.items() if ours.get(place, theirs) != theirs]
+        if not apart or other.run == job.run:
             continue
-        for place, theirs in worker.grid.items():
-            if ours.get(place, theirs) != theirs:
-                raise UsageError(
-                    f"another bench run on {worker.identity.host} measures {place} into {job.folder} with {theirs}, "
-                    f"this one would with {ours[place]}; wait for it or choose another --out"
-                )
+        if not is_here(other):  # its file may be what a power cut has left
+            said = f"looking whether a bench run on {other.host} is still there, for at most {GONE:.0f} s"
+            warnings.warn(said, stacklevel=2)
+        if watch.outlasts(other):
+            place = apart[0]
+            raise UsageError(
+                f"another bench run on {other.host} measures {place} into {job.folder} with {worker.grid[place]}, "
+                f"this one would with {ours[place]}; wait for it or choose another --out"
+            )
+        watch.sweep()  # nobody has to look again
 
 
 class Noted:
