@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.cell import Cell
+from bench.commands.span import span
 from bench.plan.remaining import TimeLeft
 from bench.report.read.names import model_names
 from bench.store.standing import STATES, Piece, Standing, State, counted
@@ -51,18 +52,6 @@ def blocks(folder: Path, standing: Standing, left: TimeLeft | None) -> Iterator[
     yield from _section("failed", [line for reason in failed[:MOST_LISTED] for line in reason], len(failed), "red")
 
 
-def time_text(seconds: float) -> str:
-    """ "58 s", "12 min", "3 h 20 min", "2 d 4 h"."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if minutes < 90:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes // (24 * 60)} d {minutes // 60 % 24} h"
-
-
 def _headline(folder: Path, standing: Standing) -> str:
     trials = sum(cell.stage == "trial" for cell in standing.cells.values())
     of_trials = f" ({trials:,} of them trials)" if trials else ""
@@ -92,7 +81,7 @@ def _time(left: TimeLeft | None, ahead: bool) -> str:
         return ""
     if left is None:
         return ", nothing is known yet of the time left"
-    whose = f"{time_text(left.seconds)} left for {_number(left.num_workers, 'worker')}"
+    whose = f"{span(left.seconds)} left for {_number(left.num_workers, 'worker')}"
     if left.unknown:
         return f", more than {whose}: {_number(left.unknown, 'cell')} like none that has finished"
     return f", about {whose}"
@@ -135,14 +124,14 @@ def _piece_lines(piece: Piece, names: Mapping[str, str]) -> Iterator[str]:
     doing, sign = piece.doing, piece.sign
     parts = [f"{piece.owner.host or 'somewhere'}{f' {doing.device}' if doing else ''}"]
     if sign.state == "silent":
-        parts += [f"last sign {time_text(sign.age)} ago by the clock here"] if sign.age is not None else []
-        parts.append(f"none in {time_text(sign.watched)} of watching; {GONE:.0f} s without one free its cells")
+        parts += [f"last sign {span(sign.age)} ago by the clock here"] if sign.age is not None else []
+        parts.append(f"none in {span(sign.watched)} of watching; {GONE:.0f} s without one free its cells")
     else:
-        parts += [f"for {time_text(doing.seconds)}"] if doing else ["just claimed"]
+        parts += [f"for {span(doing.seconds)}"] if doing else ["just claimed"]
         parts += [f"step {doing.step:,} of {doing.num_steps:,}"] if doing and doing.num_steps else []
         parts += [f"{doing.tokens_per_second:,.0f} tokens/s"] if doing and doing.tokens_per_second else []
-        parts += [f"{time_text(piece.seconds_left)} left"] if piece.seconds_left is not None else []
-        parts += [f"last sign {time_text(sign.age)} ago"] if sign.age is not None else []
+        parts += [f"{span(piece.seconds_left)} left"] if piece.seconds_left is not None else []
+        parts += [f"last sign {span(sign.age)} ago"] if sign.age is not None else []
     yield f"    {', '.join(parts)}"
 
 
