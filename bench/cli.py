@@ -42,6 +42,18 @@ def report(given: dict[str, Any]) -> None:
 
 
 @app.command()
+def status(
+    folder: Annotated[Path | None, typer.Argument(help="Results folder; default: the newest.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look every few seconds until nothing is left.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: results/README.md has the keys.")] = False,
+) -> None:
+    """Show what of a grid is done, running and where, waiting and failed, also of a run on other machines."""
+    from bench.commands.status import show_status
+
+    show_status(folder, as_json, watch)
+
+
+@app.command()
 @flags_of(CheckRequest)
 def check(given: dict[str, Any]) -> None:
     """Look at the environment, data and models, and hold methods and tasks to the rules that the built-in ones keep."""

@@ -99,6 +99,15 @@ def check_grid(job: Job, watch: Watch) -> None:
         watch.sweep()  # nobody has to look again
 
 
+@dataclass
+class Pace:
+    """How fast a loop goes, evaluations included, from the end of its first step, in which kernels are made ready."""
+
+    since: float
+    step: int
+    tokens: int = 0
+
+
 class Noted:
     """An audience's voice, and a worker's file that says the same to other processes."""
 
@@ -106,6 +115,7 @@ class Noted:
         self._audience, self._presence = audience, presence
         self._ids: Sequence[str] = ()
         self._noted = 0.0
+        self._pace: Pace | None = None
 
     @contextmanager
     def doing(self, ids: Sequence[str], device: str) -> Iterator[None]:
@@ -114,15 +124,27 @@ class Noted:
             yield
 
     def loop(self, cells: Sequence[Cell]) -> AbstractContextManager[object]:
+        self._pace, self._noted = None, 0.0
         return self._audience.loop(cells)
 
     def step(self, progress: Progress) -> None:
         self._audience.step(progress)
         now = time.monotonic()
-        if now - self._noted >= NOTED_EVERY and progress.lanes:
-            self._noted = now
-            lane = min(progress.lanes, key=lambda lane: lane.step / max(1, lane.num_steps))
-            self._presence.reached(self._ids, lane.step, lane.num_steps, progress.tokens / progress.seconds)
+        if self._pace is not None:
+            self._pace.tokens += progress.tokens
+        if now - self._noted < NOTED_EVERY or not progress.lanes:
+            return
+        self._noted = now
+        lane = min(progress.lanes, key=lambda lane: lane.step / max(1, lane.num_steps))
+        self._pace = pace = self._pace or Pace(now, lane.step)
+        passed, steps = now - pace.since, lane.step - pace.step
+        self._presence.reached(
+            self._ids,
+            step=lane.step,
+            num_steps=lane.num_steps,
+            tokens_per_second=round(pace.tokens / passed) if steps > 0 else 0.0,
+            seconds_per_step=passed / steps if steps > 0 else 0.0,
+        )
 
     def finished(self, record: Record) -> None:
         self._audience.finished(record)

@@ -192,6 +192,10 @@ class Store:
                     cells[cell.choice if cell.tried else (cell.id, cell.suite)] = cell
         return list(cells.values())
 
+    def plan_marks(self) -> list[tuple[str, int]]:
+        """What changes when `planned` does."""
+        return sorted((path.name, path.stat().st_mtime_ns) for path in self.path.glob("plans/*.json"))
+
     def records(self, broken: Broken | None = None) -> list[Record]:
         """Every record: finished cells, and the last failure of those that are not finished; `broken` as `planned`."""
         records = []
@@ -247,8 +251,9 @@ class Store:
 
     def _record_files(self) -> dict[str, Path]:
         """record.json of every finished cell, and the failure of every other, by id."""
-        done = {path.parent.name: path for path in sorted(self.path.glob("cells/*/record.json"))}
+        # failures first: what a writer finishes between the two looks is found in one of them
         failed = {path.stem: path for path in sorted(self.path.glob("failed/*.json"))}
+        done = {path.parent.name: path for path in sorted(self.path.glob("cells/*/record.json"))}
         return done | {name: path for name, path in failed.items() if name not in done}
 
 

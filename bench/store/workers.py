@@ -52,14 +52,20 @@ class Identity(Part):
 
 
 class Doing(Part):
-    """A group in training: its cells, since when (ISO 8601, UTC), and how far the first of them is."""
+    """A group in training: its cells, since when (ISO 8601, UTC), and how far the one with the longest way is.
+
+    `seconds` are those since then when this was written, so that a reader need not compare clocks. What a step takes
+    counts evaluations; it is 0 until a second step is over.
+    """
 
     cells: tuple[str, ...]
     device: str
     since: str
+    seconds: float = 0.0
     step: int = 0
     num_steps: int = 0
     tokens_per_second: float = 0.0
+    seconds_per_step: float = 0.0
 
 
 class Worker(Part):
@@ -115,7 +121,7 @@ def _began(process: int) -> str | None:
 
 
 def is_here(identity: Identity) -> bool:
-    """Whether a process is, or was, of this machine."""
+    """Whether a process is, or was, one of this machine, where its number means something."""
     return identity.machine == _machine()
 
 
@@ -138,7 +144,7 @@ class Presence:
         self.path = worker_file(folder, identity.worker)
         started = datetime.now(UTC).isoformat(timespec="seconds")
         self._worker = Worker(identity=identity, devices=tuple(devices), started=started, grid=dict(grid))
-        self._doing: dict[tuple[str, ...], Doing] = {}
+        self._doing: dict[tuple[str, ...], tuple[Doing, float]] = {}  # and when it began, by this process's own clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
 
@@ -159,7 +165,7 @@ class Presence:
         """Within the block these cells are in training on a device."""
         key = tuple(cells)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._doing[key] = Doing(cells=key, device=device, since=now)
+        self._doing[key] = (Doing(cells=key, device=device, since=now), time.monotonic())
         with suppress(OSError):
             self._write()
         try:
@@ -167,12 +173,12 @@ class Presence:
         finally:
             del self._doing[key]
 
-    def reached(self, cells: Sequence[str], step: int, num_steps: int, tokens_per_second: float) -> None:
-        """Note how far a group is; it is written with the next beat."""
+    def reached(self, cells: Sequence[str], **changes: float) -> None:
+        """Note how far a group is, by the fields of `Doing`; it is written with the next beat."""
         key = tuple(cells)
         if key in self._doing:
-            changes = {"step": step, "num_steps": num_steps, "tokens_per_second": tokens_per_second}
-            self._doing[key] = self._doing[key].model_copy(update=changes)
+            doing, begun = self._doing[key]
+            self._doing[key] = (doing.model_copy(update=changes), begun)
 
     def _live(self) -> None:
         while not self._stop.wait(self._beat):
@@ -183,12 +189,24 @@ class Presence:
                     os.utime(self.path)
 
     def _write(self) -> None:
-        worker = self._worker.model_copy(update={"doing": tuple(self._doing.values())})
+        now = time.monotonic()
+        groups = list(self._doing.values())  # the other thread changes it
+        doing = tuple(each.model_copy(update={"seconds": round(now - begun, 1)}) for each, begun in groups)
+        worker = self._worker.model_copy(update={"doing": doing})
         write_text(self.path, worker.model_dump_json(indent=1) + "\n", durable=False)
 
 
 def worker_file(folder: Path, worker: str) -> Path:
     return folder / "workers" / f"{worker}.json"
+
+
+def last_sign(folder: Path, identity: Identity) -> os.stat_result | None:
+    """What the file system says of a worker's file; None where there is none."""
+    try:
+        with worker_file(folder, identity.worker).open("rb") as file:  # opened: a remote system then looks anew
+            return os.fstat(file.fileno())
+    except OSError:
+        return None
 
 
 def workers_of(folder: Path) -> list[Worker]:
@@ -239,12 +257,8 @@ class Watch:
         return False
 
     def _mark(self, owner: Identity) -> object:
-        try:
-            with worker_file(self._folder, owner.worker).open("rb") as file:  # opened: a remote system then looks anew
-                status = os.fstat(file.fileno())
-        except OSError:
-            return None
-        return (status.st_ino, status.st_mtime_ns, status.st_size)
+        status = last_sign(self._folder, owner)
+        return status and (status.st_ino, status.st_mtime_ns, status.st_size)
 
     def alive(self) -> list[Worker]:
         """The workers of a folder that are not known to be gone."""
