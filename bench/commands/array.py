@@ -12,7 +12,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import torch
 from rich.console import Console
 
 from bench.commands.progress import PlainProgress, summary
@@ -29,6 +28,7 @@ from bench.store.store import Store
 from bench.train.memory import check_memory
 
 if TYPE_CHECKING:
+    import torch
     from submitit.helpers import DelayedSubmission
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from rich.console import Console
 
 from bench.cell import Plan
@@ -14,7 +14,7 @@ from bench.commands.preview import print_cells, print_plan
 from bench.commands.progress import progress
 from bench.commands.submit import Sending
 from bench.errors import UsageError
-from bench.execute.devices import chosen_devices
+from bench.execute.devices import chosen_devices, job_device, proving_device
 from bench.execute.job import Job
 from bench.execute.pool import Pool
 from bench.execute.queue import Queue, check_array, queue_of
@@ -39,6 +39,9 @@ from bench.train.options import Options, default_lanes
 from bench.train.prepare import prepare, unloaded_models
 from bench.train.run_data import RunData
 
+if TYPE_CHECKING:
+    import torch
+
 LOST = ("trial", "diverged")
 
 
@@ -51,11 +54,13 @@ def finish_run(
     """
     console = Console()
     queue = queue_of(request)
-    devices = _devices(request, queue)
+    devices = chosen_devices(request.devices) if queue is None else [job_device(queue)]
     device = devices[0]
     lanes = request.lanes or default_lanes(device)
     options = Options(device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile)
-    whole = _proved(request, whole, _here(device, queue), store, fetch=not (only_plan or dry_run))
+    whole = _proved(
+        request, whole, device if queue is None else proving_device(queue), store, fetch=not (only_plan or dry_run)
+    )
     _check_workers(request, whole, devices, queue)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)
@@ -85,18 +90,6 @@ def finish_run(
     if sending and sending.num_jobs:
         return 0
     return _close(console, job, left, _measured(console, job, left, devices, data))
-
-
-def _devices(request: RunRequest, queue: Queue | None) -> list[torch.device]:
-    """Where cells train: the devices of this machine, or the kind that jobs have."""
-    if queue is None or queue.cluster == "local":
-        return chosen_devices(queue.device if queue else request.devices)
-    return [torch.device(queue.device)]
-
-
-def _here(device: torch.device, queue: Queue | None) -> torch.device:
-    """Where models prove themselves: where they train, or on the processor of the machine that jobs are sent from."""
-    return device if queue is None or queue.cluster == "local" else torch.device("cpu")
 
 
 def _check_workers(request: RunRequest, whole: Plan, devices: list[torch.device], queue: Queue | None) -> None:

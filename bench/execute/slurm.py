@@ -61,7 +61,7 @@ def _executor(queue: Queue, folder: Path) -> submitit.SlurmExecutor | submitit.L
         )
         return local
     asked: dict[str, Any] = {
-        "job_name": f"bench-{folder.name}",
+        "job_name": f"bench-{folder.absolute().name}",
         "time": queue.minutes,
         "signal_delay_s": warned,
         "nodes": 1,

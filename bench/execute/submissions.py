@@ -12,6 +12,7 @@ import getpass
 import json
 import subprocess
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ def keep(submission: Submission) -> None:
 def forget(submission: Submission) -> None:
     """Remove a submission of which nothing came."""
     _file(submission.job.folder, submission.job.run).unlink(missing_ok=True)
+    with suppress(OSError):  # there are others
+        place_of(submission.job.folder).rmdir()
 
 
 def read(folder: Path, run: str) -> Submission:

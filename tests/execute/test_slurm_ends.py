@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from bench.commands.array import Log
+from bench.store.record import Record
 from bench.store.store import Store
 from bench.store.workers import workers_of
 from tests.execute.slurm_cluster import Cluster, results, run_job
@@ -88,6 +90,28 @@ def test_scancel_lets_go_of_what_is_claimed(bench: Bench, cluster: Cluster, warn
     assert (code, "3 seeds; 2 to run" in out, cluster.num_submitted) == (0, True, 2)
     assert run_job("4712", Path("out/slurm")) == 0
     assert seeds() == [0, 1, 2]
+
+
+def test_the_warning_that_every_process_of_a_job_gets_costs_no_claim(
+    bench: Bench, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SLURM sends it to the workers of a job's devices too, and these are to end as the job asks them to."""
+    told: list[Record] = []
+
+    def finished(self: Log, record: Record) -> None:
+        self.num_finished += 1
+        if not told:
+            for worker in multiprocessing.active_children():
+                os.kill(int(worker.pid or 0), signal.SIGUSR2)
+            os.kill(os.getpid(), signal.SIGUSR2)
+        told.append(record)
+
+    monkeypatch.setattr(Log, "finished", finished)
+    many = [*SLURM, "--device", "cpu:2", "--seeds", "20", "--steps", "20"]
+    assert bench.run(*many)[0] == 0
+    assert run_job("4711", Path("out/slurm")) != 0
+    assert cluster.got("requeued") == "requeue 4711\n"
+    assert 0 < len(seeds()) < 20
 
 
 # --- a second run
