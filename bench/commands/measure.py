@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.cell import Plan
+from bench.commands.forecast import print_forecast
 from bench.commands.preview import print_cells, print_plan
 from bench.commands.progress import progress
 from bench.commands.submit import Sending
@@ -46,11 +47,18 @@ LOST = ("trial", "diverged")
 
 
 def finish_run(
-    request: RunRequest, whole: Plan, path: Path, store: Store | None, only_plan: bool, dry_run: bool = False
+    request: RunRequest,
+    whole: Plan,
+    path: Path,
+    store: Store | None,
+    only_plan: bool,
+    probing: bool = True,
+    dry_run: bool = False,
 ) -> int:
     """Show a plan and measure what the store at `path` lacks of it, or have SLURM's jobs do so; the exit code.
 
-    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet.
+    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet. With `probing` a plan
+    runs a few steps where no earlier run tells how long they take.
     """
     console = Console()
     queue = queue_of(request)
@@ -66,6 +74,8 @@ def finish_run(
     print_plan(console, whole, left, path)
     if only_plan:
         print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
+        if queue is None:  # what another machine's devices take, that machine can tell
+            print_forecast(console, left, path, options, num_workers=len(devices), probing=probing)
         return 0
     sending = Sending.of(queue, request.devices, whole, left, path) if queue else None
     if sending and (dry_run or sending.is_enough):

@@ -13,7 +13,7 @@ from bench.registry import load_plugin
 from bench.request import RunRequest
 
 
-def run_grid(request: RunRequest, only_plan: bool, dry_run: bool = False) -> int:
+def run_grid(request: RunRequest, only_plan: bool, probing: bool = True, dry_run: bool = False) -> int:
     """Measure what is missing of a grid, or show its plan, or what a queue would be given. 0 when all of it is done or
     submitted, 1 when a cell failed or diverged.
 
@@ -37,4 +37,4 @@ def run_grid(request: RunRequest, only_plan: bool, dry_run: bool = False) -> int
         from bench.commands.measure import finish_run  # torch comes in here
     gc.freeze()  # modules stay to the end
 
-    return finish_run(request, whole, folder, store, only_plan, dry_run)
+    return finish_run(request, whole, folder, store, only_plan, probing, dry_run)
