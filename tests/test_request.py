@@ -18,7 +18,7 @@ from bench.request import ReportRequest, RunRequest
 
 COMMANDS = {"run": RunRequest, "report": ReportRequest}
 OF_THE_COMMAND = {
-    "run": {"config", "plan", "dry_run"},
+    "run": {"config", "plan", "probe", "dry_run"},
     "report": set(),
 }  # how a request is given, and what is done with it
 

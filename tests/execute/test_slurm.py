@@ -98,7 +98,7 @@ def test_no_more_jobs_than_cells_are_left(bench: Bench, cluster: Cluster) -> Non
 # --- what cannot be asked
 
 WRONG = {
-    "partion=gpu": "unknown key of --slurm 'partion'; did you mean 'partition'? known: account, array, cluster, "
+    "gpu=1": "unknown key of --slurm 'gpu'; did you mean 'gpus'? known: account, array, cluster, "
     "constraint, cpus, gpus, mem, partition, qos, time. What else sbatch takes is written sbatch.NAME=VALUE.",
     "time=2:00": "--slurm time=2:00 is not possible: use minutes (90), hours:minutes:seconds (1:30:00) or",
     "time=0": "--slurm time=0 is not possible: it must be a minute or more",
@@ -152,7 +152,7 @@ def test_without_submitit_the_line_says_how_to_install_it(bench: Bench, monkeypa
 
 def test_what_sbatch_refuses_leaves_nothing_behind(bench: Bench, cluster: Cluster) -> None:
     cluster.put("refusal", "sbatch: error: Batch job submission failed: Invalid partition name specified\n")
-    flags = [*queue("partition=gup", "array=2"), "--seeds", "2"]
+    flags = [*queue("partition=none", "array=2"), "--seeds", "2"]
     said = bench.refuses(*flags)
     assert "the jobs were not submitted: " in said
     assert "Invalid partition name specified" in said
