@@ -25,11 +25,13 @@ def run(
     config: Annotated[Path | None, typer.Option("-c", "--config", help="TOML file with the same keys.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would run and how long it takes, and stop.")] = False,
     probe: Annotated[bool, typer.Option(help="With --plan: time a few steps where no earlier run tells.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what SLURM would be given, and stop.")] = False,
 ) -> None:
     """Measure a grid of methods x tasks x models x seeds; what is already in the results folder is not run again."""
     from bench.commands.run import run_grid
 
-    raise typer.Exit(run_grid(RunRequest.read(given, config), only_plan=plan, probing=probe))
+    request = RunRequest.read(given, config)
+    raise typer.Exit(run_grid(request, only_plan=plan, probing=probe, dry_run=dry_run))
 
 
 @app.command()

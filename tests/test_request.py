@@ -17,7 +17,10 @@ from bench.fields import Request, written
 from bench.request import ReportRequest, RunRequest
 
 COMMANDS = {"run": RunRequest, "report": ReportRequest}
-OF_THE_COMMAND = {"run": {"config", "plan"}, "report": set()}  # how a request is given, and what is done with it
+OF_THE_COMMAND = {
+    "run": {"config", "plan", "probe", "dry_run"},
+    "report": set(),
+}  # how a request is given, and what is done with it
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -59,12 +62,13 @@ AS_TEXT: dict[str, Any] = {
     "vary": "init", "data": Path("d"), "out": Path("o"), "protocol": "paper", "epochs": 1, "steps": 2, "batch_size": 3,
     "max_length": 9, "evaluations": 4, "train_rows": 5, "scored_rows": 6, "limit": 7, "backbone_dropout": True,
     "devices": "cuda:1", "precision": "bf16", "lanes": 4, "token_budget": 9, "checkpointing": True, "save_tuned": False,
-    "compile": "on",
+    "compile": "on", "executor": "slurm", "slurm": ["partition=gpu", "gpus=2", "sbatch.exclusive=true"],
     "plugin": [Path("p.py")], "set": ["ptv2.length=4"], "sweep": ["ptv2.dropout=0,0.1"],
 }  # fmt: skip
 AS_TOML = {
     "methods": '["ptv2", "finetune"]', "seeds": "[11, 44]", "data": '"d"', "out": '"o"', "plugin": '"p.py"',
-    "set": "{ptv2 = {length = 4}}", "sweep": "{ptv2 = {dropout = [0, 0.1]}}",
+    "slurm": '{partition = "gpu", gpus = 2, sbatch = {exclusive = true}}', "set": "{ptv2 = {length = 4}}",
+    "sweep": "{ptv2 = {dropout = [0, 0.1]}}",
 }  # fmt: skip
 
 

@@ -13,10 +13,12 @@ from bench.cell import Plan
 from bench.commands.forecast import print_forecast
 from bench.commands.preview import print_cells, print_plan
 from bench.commands.progress import progress
+from bench.commands.submit import Sending
 from bench.errors import UsageError
-from bench.execute.devices import chosen_devices
+from bench.execute.devices import chosen_devices, job_device, proving_device
 from bench.execute.job import Job
 from bench.execute.pool import Pool
+from bench.execute.queue import Queue, check_array, queue_of
 from bench.execute.worker import Seat, check_grid, ending_on_request, work
 from bench.model.compile_price import RATES
 from bench.model.device import choose_precision, precision_notes
@@ -45,29 +47,43 @@ LOST = ("trial", "diverged")
 
 
 def finish_run(
-    request: RunRequest, whole: Plan, path: Path, store: Store | None, only_plan: bool, probing: bool = True
+    request: RunRequest,
+    whole: Plan,
+    path: Path,
+    store: Store | None,
+    only_plan: bool,
+    probing: bool = True,
+    dry_run: bool = False,
 ) -> int:
-    """Show a plan and measure what the store at `path` lacks of it; the exit code.
+    """Show a plan and measure what the store at `path` lacks of it, or have SLURM's jobs do so; the exit code.
 
     `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet. With `probing` a plan
     runs a few steps where no earlier run tells how long they take.
     """
     console = Console()
-    devices = chosen_devices(request.devices)
+    queue = queue_of(request)
+    devices = chosen_devices(request.devices) if queue is None else [job_device(queue)]
     device = devices[0]
     lanes = request.lanes or default_lanes(device)
     options = Options(device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile)
-    whole = _proved(request, whole, options, store, fetch=not only_plan)
-    _check_workers(request, whole, devices)
+    whole = _proved(
+        request, whole, device if queue is None else proving_device(queue), store, fetch=not (only_plan or dry_run)
+    )
+    _check_workers(request, whole, devices, queue)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)
     if only_plan:
         print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
-        print_forecast(console, left, path, options, num_workers=len(devices), probing=probing)
+        if queue is None:  # what another machine's devices take, that machine can tell
+            print_forecast(console, left, path, options, num_workers=len(devices), probing=probing)
+        return 0
+    sending = Sending.of(queue, request.devices, whole, left, path) if queue else None
+    if sending and (dry_run or sending.is_enough):
+        sending.show(console)
         return 0
     ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
-    # before minutes of reading
-    check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing)
+    if queue is None:  # before minutes of reading; of another machine its own workers know
+        check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing)
     data = RunData()
     begun = time.perf_counter()
     # before anything is written: bad input leaves no folder behind
@@ -75,16 +91,22 @@ def finish_run(
     _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
     job = _job(request, whole, left, path, options, data)
     check_grid(job, Watch(path))
-    store = Store.create(path)
+    is_new, store = store is None, Store.create(path)
     for suite in dict.fromkeys(cell.suite for cell in whole.cells):
         keep_suite(path, find_suite(suite))
+    if sending and sending.num_jobs:  # before the grid is noted: SLURM may refuse
+        sending.submit(console, job, is_new)
     store.write_plan([*whole.trials, *left.choice.cells, *left.choice.waiting])
+    if sending and sending.num_jobs:
+        return 0
     return _close(console, job, left, _measured(console, job, left, devices, data))
 
 
-def _check_workers(request: RunRequest, whole: Plan, devices: list[torch.device]) -> None:
+def _check_workers(request: RunRequest, whole: Plan, devices: list[torch.device], queue: Queue | None) -> None:
     """UsageError for processes that no cell of the plan would keep busy."""
     most = max(len(whole.cells), len(whole.trials))
+    if queue is not None:
+        check_array(queue, request.devices, most)
     if devices[0].type == "cpu" and len(devices) > most:
         raise UsageError(
             f"--devices {request.devices}: {len(devices)} workers are more than the {most} cells of this grid; "
@@ -92,17 +114,18 @@ def _check_workers(request: RunRequest, whole: Plan, devices: list[torch.device]
         )
 
 
-def _proved(request: RunRequest, whole: Plan, options: Options, store: Store | None, fetch: bool) -> Plan:
+def _proved(request: RunRequest, whole: Plan, here: torch.device, store: Store | None, fetch: bool) -> Plan:
     """The plan at the device's precision, made anew where a model still to be run shows that it lacks something."""
-    precision = choose_precision(request.precision, options.device)
+    precision = choose_precision(request.precision, here)
     if any(cell.precision != precision for cell in whole.cells):
         whole = plan(request, precision)
     left = outstanding(whole, store)
     models = [find_model(cell.model_path) for cell in [*left.trials, *left.cells, *left.choice.waiting]]
-    proofs = proofs_of(models, options.device, fetch)
+    proofs = proofs_of(models, here, fetch)
     if any(proof.limits for proof in proofs.values()):
         whole = plan(request, precision, proofs)
-    notes = (*whole.notes, *unproved_notes(models, proofs), *precision_notes(precision, options.device))
+    hardware = precision_notes(precision, here) if request.executor == "local" else ()
+    notes = (*whole.notes, *unproved_notes(models, proofs), *hardware)
     return replace(whole, notes=notes)
 
 

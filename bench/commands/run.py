@@ -6,16 +6,26 @@ import gc
 
 from bench.collecting import not_collecting
 from bench.commands.folders import RESULTS
+from bench.errors import UsageError
+from bench.execute.queue import check_precision, check_tools, queue_of
 from bench.plan.cells import plan
 from bench.registry import load_plugin
 from bench.request import RunRequest
 
 
-def run_grid(request: RunRequest, only_plan: bool, probing: bool = True) -> int:
-    """Measure what is missing of a grid, or show its plan. 0 when all of it is done, 1 when a cell failed or diverged.
+def run_grid(request: RunRequest, only_plan: bool, probing: bool = True, dry_run: bool = False) -> int:
+    """Measure what is missing of a grid, or show its plan, or what a queue would be given. 0 when all of it is done or
+    submitted, 1 when a cell failed or diverged.
 
     UsageError for what cannot be run.
     """
+    queue = queue_of(request)
+    if dry_run and queue is None:
+        raise UsageError("--dry-run shows what --executor slurm would submit; --plan shows what would run")
+    if queue is not None:
+        if not only_plan:
+            check_tools(queue)
+        check_precision(queue, request.precision)
     for path in request.plugin:
         load_plugin(path)
     whole = plan(request, "fp32" if request.precision == "auto" else request.precision)  # what `auto` is, torch knows
@@ -27,4 +37,4 @@ def run_grid(request: RunRequest, only_plan: bool, probing: bool = True) -> int:
         from bench.commands.measure import finish_run  # torch comes in here
     gc.freeze()  # modules stay to the end
 
-    return finish_run(request, whole, folder, store, only_plan, probing)
+    return finish_run(request, whole, folder, store, only_plan, probing, dry_run)

@@ -7,6 +7,7 @@ import os
 import torch
 
 from bench.errors import UsageError
+from bench.execute.queue import Queue
 
 
 def chosen_devices(text: str) -> list[torch.device]:
@@ -26,6 +27,16 @@ def chosen_devices(text: str) -> list[torch.device]:
         there = "GPU that torch sees here is 0" if count == 1 else f"GPUs that torch sees here are 0 to {count - 1}"
         raise UsageError(f"--devices {text}: the {there}")
     return [torch.device("cuda", number) for number in dict.fromkeys(numbers)]
+
+
+def job_device(queue: Queue) -> torch.device:
+    """What the jobs of a queue train on, by its kind. UsageError where that is this machine, and has no such device."""
+    return torch.device(queue.device) if queue.cluster == "slurm" else chosen_devices(queue.device)[0]
+
+
+def proving_device(queue: Queue) -> torch.device:
+    """Where models prove themselves before jobs are submitted: of another machine's jobs, on the processor here."""
+    return torch.device("cpu") if queue.cluster == "slurm" else job_device(queue)
 
 
 def threads_of(num_workers: int) -> int:

@@ -30,6 +30,8 @@ from bench.train.audience import Audience
 from bench.train.loop import Progress
 
 TOLD_EVERY = 0.3  # seconds between two words of a worker on how far it is
+# signals that every process of a job gets, Ctrl-C and a queue's warnings; the pool asks for the end in its own way
+REACH_ALL = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 PATIENCE = 15.0  # seconds that a worker has to let go of what it holds
 MOST_FRUITLESS = 3  # times in a row that a seat's worker may end before it trains a cell
 
@@ -248,6 +250,8 @@ class Relay:
 
 def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
     """What a worker's process does."""
+    for number in REACH_ALL:
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     relay = Relay(connection)
     warnings.showwarning = lambda message, *_, **__: relay.tell("warning", str(message))

@@ -159,10 +159,11 @@ TERMINATED = 128 + signal.SIGTERM  # what a shell sees of a program that was ask
 @contextmanager
 def ending_on_request() -> Iterator[None]:
     """Within the block SIGTERM, which a queue sends before it takes a machine away, ends the process as Ctrl-C does:
-    what is claimed is let go.
+    what is claimed is let go. A second one, which a queue may send to every process while this one ends, is too many.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise SystemExit(TERMINATED)
 
     before = signal.signal(signal.SIGTERM, end)
