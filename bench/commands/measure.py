@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from rich.console import Console
@@ -37,6 +39,9 @@ from bench.train.options import Options, default_lanes
 from bench.train.prepare import prepare, unloaded_models
 from bench.train.run_data import RunData
 
+if TYPE_CHECKING:
+    from bench.execute.cluster import Cluster
+
 LOST = ("trial", "diverged")
 
 
@@ -46,11 +51,29 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None
     `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet.
     """
     console = Console()
-    devices = chosen_devices(request.devices)
+    if request.executor != "ray":
+        return _finish(console, request, whole, path, store, only_plan, chosen_devices(request.devices))
+    from bench.execute.cluster import Cluster
+
+    with Cluster(request.address, request.devices, partial(_say, console)) as cluster:
+        return _finish(console, request, whole, path, store, only_plan, cluster.devices, cluster)
+
+
+def _finish(
+    console: Console,
+    request: RunRequest,
+    whole: Plan,
+    path: Path,
+    store: Store | None,
+    only_plan: bool,
+    devices: list[torch.device],
+    cluster: Cluster | None = None,
+) -> int:
+    """The same on these devices, which are those of a cluster where there is one."""
     device = devices[0]
     lanes = request.lanes or default_lanes(device)
     options = Options(device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile)
-    whole = _proved(request, whole, options, store, fetch=not only_plan)
+    whole = _proved(request, whole, options, store, not only_plan, cluster)
     _check_workers(request, whole, devices)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)
@@ -58,8 +81,8 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None
         print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
         return 0
     ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
-    # before minutes of reading
-    check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing)
+    if cluster is None:  # a node's memory is looked at there; before minutes of reading
+        check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing)
     data = RunData()
     begun = time.perf_counter()
     # before anything is written: bad input leaves no folder behind
@@ -71,7 +94,7 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None
     for suite in dict.fromkeys(cell.suite for cell in whole.cells):
         keep_suite(path, find_suite(suite))
     store.write_plan([*whole.trials, *left.choice.cells, *left.choice.waiting])
-    return _close(console, job, left, _measured(console, job, left, devices, data))
+    return _close(console, job, left, _measured(console, job, left, devices, data, cluster))
 
 
 def _check_workers(request: RunRequest, whole: Plan, devices: list[torch.device]) -> None:
@@ -84,17 +107,21 @@ def _check_workers(request: RunRequest, whole: Plan, devices: list[torch.device]
         )
 
 
-def _proved(request: RunRequest, whole: Plan, options: Options, store: Store | None, fetch: bool) -> Plan:
+def _proved(
+    request: RunRequest, whole: Plan, options: Options, store: Store | None, fetch: bool, cluster: Cluster | None
+) -> Plan:
     """The plan at the device's precision, made anew where a model still to be run shows that it lacks something."""
-    precision = choose_precision(request.precision, options.device)
+    chosen = cluster.precision(request.precision) if cluster else choose_precision(request.precision, options.device)
+    precision, here = chosen, torch.device("cpu") if cluster else options.device  # a cluster's driver may lack a GPU
     if any(cell.precision != precision for cell in whole.cells):
         whole = plan(request, precision)
     left = outstanding(whole, store)
     models = [find_model(cell.model_path) for cell in [*left.trials, *left.cells, *left.choice.waiting]]
-    proofs = proofs_of(models, options.device, fetch)
+    proofs = proofs_of(models, here, fetch)
     if any(proof.limits for proof in proofs.values()):
         whole = plan(request, precision, proofs)
-    notes = (*whole.notes, *unproved_notes(models, proofs), *precision_notes(precision, options.device))
+    of_device = () if cluster else precision_notes(precision, here)
+    notes = (*whole.notes, *unproved_notes(models, proofs), *of_device)
     return replace(whole, notes=notes)
 
 
@@ -138,19 +165,33 @@ def _compiled(whole: Plan, store: Store | None) -> dict[Place, bool]:
 
 
 def _measured(
-    console: Console, job: Job, left: Outstanding, devices: list[torch.device], data: RunData
-) -> list[Record]:  # fmt: skip
-    """The records of what was outstanding, by one process here or several."""
+    console: Console,
+    job: Job,
+    left: Outstanding,
+    devices: list[torch.device],
+    data: RunData,
+    cluster: Cluster | None,
+) -> list[Record]:
+    """The records of what was outstanding, by one process here or several, or by those of a cluster."""
     num_cells = len(left.trials) + len(left.cells) + len(left.choice.waiting)
     if not num_cells:
         return []
     seats = [Seat((device,)) for device in devices[:num_cells]]
+    say = partial(_say, console)
     with progress(console, num_cells) as audience:
+        if cluster is not None:
+            from bench.execute.ray import Dispatch
+
+            return Dispatch(replace(job, workers=len(seats)), cluster, audience, say).run()
         if len(seats) == 1:
             with ending_on_request():
                 return work(job, seats[0], audience, data)
-        say = lambda line: console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)  # noqa: E731
         return Pool(replace(job, workers=len(seats)), seats, audience, say).run()
+
+
+def _say(console: Console, line: str) -> None:
+    """Something that the user should read."""
+    console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _close(console: Console, job: Job, left: Outstanding, records: list[Record]) -> int:

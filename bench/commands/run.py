@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+from importlib.util import find_spec
 
 from bench.collecting import not_collecting
 from bench.commands.folders import RESULTS
+from bench.errors import UsageError
 from bench.plan.cells import plan
 from bench.registry import load_plugin
 from bench.request import RunRequest
@@ -16,6 +18,7 @@ def run_grid(request: RunRequest, only_plan: bool) -> int:
 
     UsageError for what cannot be run.
     """
+    check_executor(request)
     for path in request.plugin:
         load_plugin(path)
     whole = plan(request, "fp32" if request.precision == "auto" else request.precision)  # what `auto` is, torch knows
@@ -28,3 +31,11 @@ def run_grid(request: RunRequest, only_plan: bool) -> int:
     gc.freeze()  # modules stay to the end
 
     return finish_run(request, whole, folder, store, only_plan)
+
+
+def check_executor(request: RunRequest) -> None:
+    """UsageError for an executor that is not installed, and for a flag of one that was not asked for."""
+    if request.address is not None and request.executor != "ray":
+        raise UsageError(f"--address {request.address}: it is Ray's; give --executor ray too")
+    if request.executor == "ray" and find_spec("ray") is None:
+        raise UsageError("--executor ray: Ray is not installed; pip install 'tuning-bench[ray]'")

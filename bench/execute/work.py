@@ -76,7 +76,7 @@ class Work:
         What is interrupted is free again at once.
         """
         while True:
-            group = self._next()
+            group = self.next()
             if group is None:
                 if self.is_over or not (self._wait or self._waiting):
                     return
@@ -88,14 +88,15 @@ class Work:
                 with doing(ids):
                     yield group
             finally:
-                self._let_go(ids)
+                self.let_go(ids)
 
     @property
     def is_over(self) -> bool:
         """Whether every cell has a record, or has been tried and failed."""
         return not self._waiting and not any(line.cells for lines in self._lines for line in lines.values())
 
-    def _let_go(self, ids: Sequence[str]) -> None:
+    def let_go(self, ids: Sequence[str]) -> None:
+        """A group's work has ended: what has no record is free again."""
         self._looked = -math.inf
         self._look()
         over = {cell_id for cell_id in ids if cell_id in self._attempted or self._store.is_done(cell_id)}
@@ -104,8 +105,8 @@ class Work:
         self._claims.release([cell_id for cell_id in ids if cell_id not in over], over=False)
         self._sort()
 
-    def _next(self) -> Group | None:
-        """A group that is now claimed; None when there is none to be had at the moment."""
+    def next(self) -> Group | None:
+        """A group that is now claimed, until `let_go`; None when there is none to be had at the moment."""
         while True:
             self._look()
             held = self._claims.held()
@@ -253,12 +254,13 @@ def num_rows(resolved: ResolvedCell) -> int:
 def _died(resolved: ResolvedCell, claim: Held) -> Record:
     """The record of a cell whose workers ended without a word."""
     last = f", the last on {claim.owner.host}" if claim.owner and claim.owner.host else ""
+    how = claim.how or "killed, out of memory, or a driver's error"
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Record(
         id=resolved.cell.id,
         cell=resolved.cell,
         status="failed",
-        reason=f"{claim.deaths} workers ended while they trained it{last}: killed, out of memory, or a driver's error",
+        reason=f"{claim.deaths} workers ended while they trained it{last}: {how}",
         main_metric=resolved.task.main_metric,
         started=now,
         finished=now,

@@ -27,7 +27,7 @@ MOST_DEATHS = 3  # owners of one run that may be gone before their cell is given
 @dataclass(frozen=True)
 class Held:
     """A cell's claims: the number and owner of the last one (None: not readable yet), whether that owner is gone, and
-    how many owners of this run are, the last included.
+    how many owners of this run are, the last included. `how` it went, where that is known.
     """
 
     cell: str
@@ -35,6 +35,7 @@ class Held:
     owner: Identity | None
     is_gone: bool
     deaths: int
+    how: str = ""
 
 
 class Claims:
@@ -64,7 +65,8 @@ class Claims:
         owners = [self._owner(f"{cell}.{number}") for number in numbers]
         gone = [owner is not None and self._watch.is_gone(owner) for owner in owners]
         of_run = sum(is_gone and owner.run == self.me.run for owner, is_gone in zip(owners, gone, strict=True) if owner)
-        return Held(cell, numbers[-1], owners[-1], gone[-1], of_run)
+        how = self._watch.how(owners[-1]) if owners[-1] else ""
+        return Held(cell, numbers[-1], owners[-1], gone[-1], of_run, how)
 
     def _owner(self, name: str) -> Identity | None:
         if name not in self._owners:
@@ -147,6 +149,10 @@ class Claims:
             for number in range(claim.number + 1) if claim is not None and claim.is_gone else ():
                 with suppress(OSError):
                     (self._folder / f"{cell}.{number}").unlink(missing_ok=True)
+
+    def abandon(self) -> None:
+        """The worker that these claims stand for has died: they stay, and count as one death of each cell's owners."""
+        self._mine.clear()
 
     def close(self) -> None:
         """Let go of everything."""

@@ -199,15 +199,26 @@ class Watch:
     def __init__(self, folder: Path, gone: float = GONE) -> None:
         self._folder, self._gone = folder, gone
         self._seen: dict[str, tuple[object, float]] = {}  # a file's last change, and when it was first seen so
+        self._buried: dict[str, str] = {}
 
     def is_gone(self, owner: Identity) -> bool:
         """Whether a process has ended: of this machine at once, of another after `gone` seconds without a sign."""
+        if owner.worker in self._buried:
+            return True
         if owner.machine == _machine():
             return not _is_running(owner)
         mark, now = self._mark(owner), time.monotonic()
         if owner.worker not in self._seen or self._seen[owner.worker][0] != mark:
             self._seen[owner.worker] = (mark, now)
         return now - self._seen[owner.worker][1] >= self._gone
+
+    def bury(self, owner: Identity, how: str) -> None:
+        """Note that a worker is gone, and how it went: one that works elsewhere for this process, which lives on."""
+        self._buried[owner.worker] = how
+
+    def how(self, owner: Identity) -> str:
+        """How a worker went; empty where nobody said it."""
+        return self._buried.get(owner.worker, "")
 
     def _mark(self, owner: Identity) -> object:
         try:

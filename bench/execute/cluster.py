@@ -1,0 +1,290 @@
+"""A Ray cluster: the connection, what workers it has room for, and the actors that are workers there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import ray
+import torch
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from bench.cell import RESULTS_VERSION, AskedPrecision, Plan, Precision
+from bench.errors import UsageError
+from bench.execute.job import Job
+from bench.execute.outpost import Errand
+from bench.version import __version__
+
+ANSWER = 5.0  # seconds for an address to answer; Ray itself would try for minutes, and then end the process
+PATIENCE = 15.0  # seconds after which the user is told what is waited for
+PARTING = 5.0  # seconds for actors to tidy up
+HANDED_ON = (
+    "HF_HUB_OFFLINE", "HF_ENDPOINT", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM",
+)  # fmt: skip
+CACHE = "TUNING_BENCH_CACHE"  # a place: a node that has one of its own keeps it
+OURS = f"{__version__}, results version {RESULTS_VERSION}"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What one worker asks Ray for; `node` where it should be, if that is there."""
+
+    num_gpus: int
+    num_cpus: float
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an actor says of itself when it has started."""
+
+    host: str
+    device: torch.device
+    has_bf16: bool
+
+
+@dataclass
+class Hired:
+    """An actor, and its answer that is awaited: at first its facts."""
+
+    actor: Any
+    answer: Any
+
+
+def shapes(nodes: Sequence[Mapping[str, float]], names: Sequence[str], asked: str) -> list[Shape]:
+    """A worker for each GPU of a cluster; without GPUs, and for `cpu`, one for each node with all its processors;
+    `cpu:4` are four that have as many processors each as there are for all. `nodes` are their resources.
+
+    UsageError for what a cluster cannot give.
+    """
+    if asked not in ("auto", "all", "cuda") and not asked.startswith("cpu"):
+        raise UsageError(f"--devices {asked}: with --executor ray, Ray chooses the GPUs; use all, cpu or cpu:4")
+    gpus = sum(int(node.get("GPU", 0)) for node in nodes)
+    if gpus and not asked.startswith("cpu"):
+        return [Shape(1, 1)] * gpus
+    if asked == "cuda":
+        raise UsageError("--devices cuda: the Ray cluster has no GPU; use --devices cpu")
+    processors = {name: int(node.get("CPU", 0)) for node, name in zip(nodes, names, strict=True)}
+    if not any(processors.values()):
+        raise UsageError("the Ray cluster has no processors to give; start its nodes with --num-cpus")
+    if ":" not in asked:
+        return [Shape(0, count, name) for name, count in processors.items() if count]
+    wanted = int(asked.partition(":")[2])
+    for share in range(max(processors.values()), 0, -1):
+        if sum(count // share for count in processors.values()) >= wanted:
+            return [Shape(0, share)] * wanted
+    return [Shape(0, round(sum(processors.values()) / wanted - 0.005, 2))] * wanted
+
+
+class Cluster:
+    """The connection to a cluster, from `with` on, and the actors that one command has there.
+
+    `say` gets a line that the user should read. `devices` has one for each worker: which kind, torch here need not have
+    it.
+    """
+
+    devices: list[torch.device]
+    has_bf16: bool
+
+    def __init__(self, address: str | None, devices: str, say: Callable[[str], None]) -> None:
+        self._address = address or "auto"
+        self._asked, self._say = devices, say
+        self._connected = False
+        self._actors: list[Any] = []
+        self.first: tuple[Hired, Facts] | None = None  # the actor that was asked what the others are like
+
+    def __enter__(self) -> Self:
+        """Connect, and have a first worker. UsageError where there is no Ray, or another tuning-bench."""
+        try:
+            self._connect()
+            alive = [node for node in ray.nodes() if node["Alive"]]
+            resources = [node["Resources"] for node in alive]
+            self._shapes = shapes(resources, [node["NodeID"] for node in alive], self._asked)
+            kind = "cuda" if self._shapes[0].num_gpus else "cpu"
+            self.devices = [torch.device(kind)] * len(self._shapes)
+            hired = self.hire(0)
+            facts = self._first_answer(hired)
+            self.has_bf16, self.first = facts.has_bf16, (hired, facts)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what works there for this command, and a connection that was made for it."""
+        try:
+            for actor in self._actors:
+                self.dismiss(actor)
+        finally:
+            if self._connected:
+                ray.shutdown()
+
+    def precision(self, asked: AskedPrecision) -> Precision:
+        """The precision of a request; `auto` is what the first worker's device multiplies in hardware."""
+        if asked == "auto":
+            return "bf16" if self.has_bf16 else "fp32"
+        return asked
+
+    def _connect(self) -> None:
+        if ray.is_initialized():  # a notebook's own connection
+            return
+        address = os.environ.get("RAY_ADDRESS") or "auto" if self._address == "auto" else self._address
+        if address not in ("auto", "local"):
+            check_answers(address)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as error:  # of a dozen kinds, for a cluster that is not there or is of another version
+            hint = "; start one with `ray start --head`" if address == "auto" else ""
+            raise UsageError(f"--address {address}: {brief(error)}{hint}") from None
+        self._connected = True
+
+    def hire(self, number: int) -> Hired:
+        """Start the actor of a worker, by its number; its first answer is awaited."""
+        shape = self._shapes[number]
+        environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+        strategy = NodeAffinitySchedulingStrategy(shape.node, soft=True) if shape.node else "SPREAD"
+        actor: Any = (
+            ray.remote(_gate())
+            .options(
+                num_gpus=shape.num_gpus, num_cpus=shape.num_cpus, scheduling_strategy=strategy, max_restarts=0,
+                runtime_env={"env_vars": environment},
+            )
+            .remote()
+        )  # fmt: skip
+        self._actors.append(actor)
+        return Hired(actor, actor.arrive.remote(OURS, self.devices[number].type, os.environ.get(CACHE)))
+
+    def _first_answer(self, hired: Hired) -> Facts:
+        ready, _ = ray.wait([hired.answer], timeout=PATIENCE)
+        if not ready:
+            free, total = ray.available_resources(), ray.cluster_resources()
+            shown = [f"{free.get(name, 0):g} of {total.get(name, 0):g} {name}s" for name in ("GPU", "CPU")]
+            self._say(f"waiting for a worker of the Ray cluster: {' and '.join(shown)} are free")
+        try:
+            return facts_of(ray.get(hired.answer))
+        except ray.exceptions.RayError as error:
+            raise UsageError(f"no worker starts on the Ray cluster: {brief(error)}") from None
+
+    def dismiss(self, actor: Any) -> None:
+        """End an actor that is there or may be; it leaves nothing behind if it still answers."""
+        try:
+            ray.kill(actor)
+        except Exception:  # gone before, as the connection may be
+            return
+
+    def part(self, hired: Sequence[Hired]) -> None:
+        """Let actors tidy up before they are ended."""
+        try:
+            ray.wait([each.actor.close.remote() for each in hired], num_returns=len(hired) or 1, timeout=PARTING)
+        except Exception:  # what is gone has nothing to tidy
+            return
+
+
+def check_answers(address: str) -> None:
+    """UsageError where nothing that speaks Ray's protocol, gRPC, answers at HOST:PORT or ray://HOST:PORT."""
+    place = address.removeprefix("ray://").partition("/")[0]
+    host, _, port = place.rpartition(":")
+    if not (host and port.isdecimal()):
+        raise UsageError(
+            f"--address {address}: the form is HOST:PORT or ray://HOST:PORT, or auto on a node of the cluster"
+        )
+    if os.environ.get("RAY_USE_TLS", "0") == "1":
+        return  # a plain channel would not be answered
+    import grpc
+
+    with grpc.insecure_channel(place, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=ANSWER)
+        except grpc.FutureTimeoutError:
+            raise UsageError(
+                f"--address {address}: no Ray answers there; `ray status` on a node says where it is"
+            ) from None
+
+
+def facts_of(said: Mapping[str, Any]) -> Facts:
+    """UsageError where a node has another tuning-bench than this machine, none, or no device for a worker."""
+    host, theirs = said["host"], said["version"]
+    if theirs != OURS:
+        there = f"has tuning-bench {theirs}" if theirs else f"has no tuning-bench ({said['lacks']})"
+        raise UsageError(
+            f"node {host} of the Ray cluster {there}, here is {OURS}; "
+            f"give its Python the same: pip install 'tuning-bench[ray]=={__version__}'"
+        )
+    if said["lacks"]:
+        raise UsageError(f"node {host} of the Ray cluster: {said['lacks']}")
+    return Facts(host, torch.device(said["device"]), said["has_bf16"])
+
+
+def errand_of(job: Job, host: str) -> Errand:
+    """What an actor is given to begin with."""
+    plugins = {path: path.read_text(encoding="utf-8") for path in job.plugins}
+    lean = replace(job, plan=Plan(()), folder=Path(), failures={}, plugins=())
+    return Errand(lean, plugins, tuple(sys.argv), host)
+
+
+def brief(error: BaseException) -> str:
+    """What an error of Ray says, in a line without its advice."""
+    error = getattr(error, "cause", None) or error  # of what an actor raised, Ray tells the whole way
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    line = next((line for line in lines if "because" in line), lines[0])
+    line = line.partition(" Some common causes")[0].partition(" There are some potential")[0]
+    return textwrap.shorten(line.rstrip("."), 240, placeholder=" …")
+
+
+def _gate() -> type:
+    """The class of actors. Ray sends a class that is made in a function whole, so that this one starts where
+    tuning-bench is another one or lacks, and can say so; the rest is the node's own.
+    """
+
+    class Worker:
+        def arrive(self, ours: str, kind: str, cache: str | None) -> dict[str, Any]:
+            import os
+            import platform
+
+            said: dict[str, Any] = {"host": platform.node(), "version": None, "lacks": ""}
+            if cache:
+                os.environ.setdefault("TUNING_BENCH_CACHE", cache)
+            try:
+                from bench.cell import RESULTS_VERSION
+                from bench.version import __version__
+            except ImportError as error:
+                return said | {"lacks": str(error)}
+            said["version"] = f"{__version__}, results version {RESULTS_VERSION}"
+            if said["version"] != ours:
+                return said
+            import torch
+
+            from bench.model.device import has_bf16
+
+            if kind == "cuda" and not torch.cuda.is_available():
+                return said | {"lacks": "Ray gave a GPU there, and torch sees none"}
+            device = "cuda:0" if kind == "cuda" else "cpu"
+            return said | {"device": device, "has_bf16": has_bf16(torch.device(device))}
+
+        def open(self, errand: Any, device: str) -> None:
+            import torch
+
+            from bench.execute.outpost import Outpost
+
+            self._outpost = Outpost(errand, torch.device(device))
+
+        def begin(self, cells: Any, shared: bool) -> None:
+            self._outpost.begin(cells, shared)
+
+        def hear(self) -> Any:
+            return self._outpost.hear()
+
+        def close(self) -> None:
+            if hasattr(self, "_outpost"):
+                self._outpost.close()
+
+    return Worker
