@@ -31,6 +31,7 @@ from bench.train.loop import Progress
 from bench.train.options import Options
 from bench.train.run_data import RunData
 
+LONG_SILENCE = 3600.0  # seconds; a worker's file is written every few
 NOTED_EVERY = 2.0  # seconds between two notes of how far a loop is
 
 
@@ -79,11 +80,16 @@ def expected(job: Job, store: Store) -> list[ResolvedCell]:
 
 
 def check_grid(job: Job, watch: Watch) -> None:
-    """UsageError where a process that is at work on the folder measures one of the tasks otherwise."""
+    """UsageError where a process that is at work on the folder measures one of the tasks otherwise.
+
+    One of another machine that was silent for so long that no clock can be that wrong is not.
+    """
     ours = grid_of(job.plan.cells)
     for worker in watch.alive():
+        if worker.identity.run == job.run or watch.silence(worker.identity) > LONG_SILENCE:
+            continue
         for place, theirs in worker.grid.items():
-            if worker.identity.run != job.run and ours.get(place, theirs) != theirs:
+            if ours.get(place, theirs) != theirs:
                 raise UsageError(
                     f"another bench run on {worker.identity.host} measures {place} into {job.folder} with {theirs}, "
                     f"this one would with {ours[place]}; wait for it or choose another --out"

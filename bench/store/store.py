@@ -30,7 +30,7 @@ from bench.store.files import FORMAT, flush, on_disk, parsed, read_json, read_re
 from bench.store.record import Record
 from bench.store.workers import new_identity
 
-_OURS = re.compile(r"\.(partial|store\.json\.[0-9a-f]+)$")
+_OURS = re.compile(r"\.(lock|partial|store\.json\.[0-9a-f]+)$")
 Broken = Callable[[UsageError], None]  # told of a file that cannot be read
 Writer = Callable[[Path], None]  # writes one file of a cell's folder at the path it is given
 

@@ -9,6 +9,7 @@ machines are never compared, and no lock of the file system is asked for.
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
@@ -227,6 +228,13 @@ class Watch:
         except OSError:
             return None
         return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+    def silence(self, owner: Identity) -> float:
+        """Seconds since the last sign of a worker, as far as the clocks of two machines agree; infinite without one."""
+        try:
+            return time.time() - worker_file(self._folder, owner.worker).stat().st_mtime
+        except OSError:
+            return math.inf
 
     def alive(self) -> list[Worker]:
         """The workers of a folder that are not known to be gone."""

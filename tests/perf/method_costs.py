@@ -70,8 +70,6 @@ def measure(args: argparse.Namespace, method: str) -> dict[str, Any]:
         store = Store.create(Path(folder) / "out")
         cells = [resolve(cell) for cell in plan(request, args.precision).cells]
         (record,) = Runner(store, options, clock).run(groups(cells, max_lanes=1))
-            groups([resolve(cell) for cell in plan(request, args.precision).cells], max_lanes=1)
-        )
     if record.status != "done":
         raise UsageError(f"{record.status}: {record.reason}")
     counted = clock.seconds[WARMUP:]

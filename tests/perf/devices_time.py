@@ -1,0 +1,137 @@
+"""Wall time of one grid on one device and on several, and whether every cell came to the same.
+
+    python -m tests.perf.devices_time --devices 0 --devices 0,1 [--model 110m --tokenizer DIR] [--json FILE] -- FLAGS
+
+Each `--devices` is a `bench run` of its own with the flags after `--` (suite, tasks, methods, seeds, data, …), an empty
+cache and a new results folder; the first is what the others are compared with. `--model` is a layout with random
+weights (tests/perf/random_models.py) and the tokenizer of `--tokenizer`; without it the flags say which models. The
+table has the wall time of the whole command, the time from the first start to the last end of a loop, how many times
+faster the command is, the share of the devices' time that this comes to, the share of the loops' time in which workers
+were busy, and how many cells have other scores, predictions or tuned tensors than in the first run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import torch
+
+from bench.execute.devices import chosen_devices
+from bench.store.record import Record
+from bench.store.store import Store
+from tests.perf.random_models import LAYOUTS, write_model
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run took, in seconds: the command, its loops from first to last, and the sum over its cells."""
+
+    devices: str
+    num_devices: int
+    wall: float
+    loops: float
+    cells: float
+    num_cells: int
+    differing: int
+
+
+def seconds_between(records: list[Record]) -> float:
+    """From the first start of a loop to the end of the last, to the second."""
+    starts = [datetime.fromisoformat(record.started) for record in records]
+    ends = [datetime.fromisoformat(record.finished) for record in records]
+    return (max(ends) - min(starts)).total_seconds()
+
+
+def differs(record: Record, other: Record | None, folders: tuple[Path, Path]) -> bool:
+    """Whether two records of a cell, and the files beside them, say other things."""
+    if other is None or (record.status, record.scores, record.selected_step) != (
+        other.status, other.scores, other.selected_step,
+    ):  # fmt: skip
+        return True
+    files = ("predictions.parquet", "tuned.safetensors")
+    contents = [[(folder / name).read_bytes() for name in files if (folder / name).exists()] for folder in folders]
+    return contents[0] != contents[1]
+
+
+def measured(devices: str, flags: list[str], out: Path, first: Path | None) -> Run:
+    """One run of the grid. SystemExit where it fails."""
+    command = [sys.executable, "-m", "bench", "run", "--devices", devices, "--out", str(out), *flags]
+    begun = time.perf_counter()
+    done = subprocess.run(command, env={**os.environ, "TUNING_BENCH_CACHE": f"{out}-cache"}, check=False)
+    wall = time.perf_counter() - begun
+    if done.returncode:
+        raise SystemExit(f"exit code {done.returncode}: {' '.join(command)}")
+    store = Store.open(out)
+    records = store.records()
+    differing = 0
+    if first is not None:
+        reference = Store.open(first)
+        others = {record.id: record for record in reference.records()}
+        differing = sum(
+            differs(record, others.get(record.id), (store.cell_folder(record.id), reference.cell_folder(record.id)))
+            for record in records
+        ) + abs(len(others) - len(records))
+    return Run(
+        devices, len(chosen_devices(devices)), wall, seconds_between(records),
+        sum(record.costs.seconds for record in records), len(records), differing,
+    )  # fmt: skip
+
+
+def table(runs: list[Run]) -> list[str]:
+    """Rows of Markdown."""
+    rows = [
+        "| devices | cells | command s | loops s | times faster | efficiency | busy | cells that differ |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for run in runs:
+        faster = runs[0].wall / run.wall
+        share = faster * runs[0].num_devices / run.num_devices
+        busy = run.cells / max(1e-9, run.loops * run.num_devices)
+        rows.append(
+            f"| {run.devices} | {run.num_cells} | {run.wall:.1f} | {run.loops:.0f} | {faster:.2f} | {share:.0%} "
+            f"| {busy:.0%} | {run.differing} |"
+        )
+    return rows
+
+
+def arguments() -> argparse.Namespace:
+    given = sys.argv[1:]
+    own, flags = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--devices", action="append", required=True, help="as of `bench run`; one run each")
+    parser.add_argument("--model", choices=LAYOUTS, help="a layout with random weights")
+    parser.add_argument("--tokenizer", type=Path, help="folder with the files of a tokenizer, for random weights")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    args = parser.parse_args(own)
+    if args.model and args.tokenizer is None:
+        parser.error(f"--model {args.model} has random weights and wants --tokenizer DIR")
+    args.flags = flags
+    return args
+
+
+def main() -> None:
+    args = arguments()
+    runs: list[Run] = []
+    with tempfile.TemporaryDirectory() as folder:
+        flags = list(args.flags)
+        if args.model:
+            flags += ["--models", str(write_model(args.model, args.tokenizer, Path(folder), torch.device("cpu")))]
+        for number, devices in enumerate(args.devices):
+            out = Path(folder) / f"run-{number}"
+            runs.append(measured(devices, flags, out, Path(folder) / "run-0" if number else None))
+            print("\n".join(table(runs)), flush=True)
+            if args.json:
+                args.json.write_text(json.dumps([asdict(run) for run in runs], indent=1))
+
+
+if __name__ == "__main__":
+    main()
