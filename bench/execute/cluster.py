@@ -7,7 +7,7 @@ import os
 import sys
 import textwrap
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,38 +16,19 @@ import ray
 import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from bench.cell import RESULTS_VERSION, AskedPrecision, Plan, Precision
+from bench.cell import AskedPrecision, Plan, Precision
 from bench.errors import UsageError
+from bench.execute.gate import OURS, Facts, facts_of, gate
 from bench.execute.job import Job
 from bench.execute.outpost import Errand
-from bench.version import __version__
+from bench.execute.shapes import shapes
 
 ANSWER = 5.0  # seconds for an address to answer; Ray itself would try for minutes, and then end the process
 PATIENCE = 15.0  # seconds after which the user is told what is waited for
-PARTING = 5.0  # seconds for actors to tidy up
 HANDED_ON = (
     "HF_HUB_OFFLINE", "HF_ENDPOINT", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM",
 )  # fmt: skip
 CACHE = "TUNING_BENCH_CACHE"  # a place: a node that has one of its own keeps it
-OURS = f"{__version__}, results version {RESULTS_VERSION}"
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What one worker asks Ray for; `node` where it should be, if that is there."""
-
-    num_gpus: int
-    num_cpus: float
-    node: str = ""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What an actor says of itself when it has started."""
-
-    host: str
-    device: torch.device
-    has_bf16: bool
 
 
 @dataclass
@@ -56,31 +37,6 @@ class Hired:
 
     actor: Any
     answer: Any
-
-
-def shapes(nodes: Sequence[Mapping[str, float]], names: Sequence[str], asked: str) -> list[Shape]:
-    """A worker for each GPU of a cluster; without GPUs, and for `cpu`, one for each node with all its processors;
-    `cpu:4` are four that have as many processors each as there are for all. `nodes` are their resources.
-
-    UsageError for what a cluster cannot give.
-    """
-    if asked not in ("auto", "all", "cuda") and not asked.startswith("cpu"):
-        raise UsageError(f"--devices {asked}: with --executor ray, Ray chooses the GPUs; use all, cpu or cpu:4")
-    gpus = sum(int(node.get("GPU", 0)) for node in nodes)
-    if gpus and not asked.startswith("cpu"):
-        return [Shape(1, 1)] * gpus
-    if asked == "cuda":
-        raise UsageError("--devices cuda: the Ray cluster has no GPU; use --devices cpu")
-    processors = {name: int(node.get("CPU", 0)) for node, name in zip(nodes, names, strict=True)}
-    if not any(processors.values()):
-        raise UsageError("the Ray cluster has no processors to give; start its nodes with --num-cpus")
-    if ":" not in asked:
-        return [Shape(0, count, name) for name, count in processors.items() if count]
-    wanted = int(asked.partition(":")[2])
-    for share in range(max(processors.values()), 0, -1):
-        if sum(count // share for count in processors.values()) >= wanted:
-            return [Shape(0, share)] * wanted
-    return [Shape(0, round(sum(processors.values()) / wanted - 0.005, 2))] * wanted
 
 
 class Cluster:
@@ -153,7 +109,7 @@ class Cluster:
         environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
         strategy = NodeAffinitySchedulingStrategy(shape.node, soft=True) if shape.node else "SPREAD"
         actor: Any = (
-            ray.remote(_gate())
+            ray.remote(gate())
             .options(
                 num_gpus=shape.num_gpus, num_cpus=shape.num_cpus, scheduling_strategy=strategy, max_restarts=0,
                 runtime_env={"env_vars": environment},
@@ -166,26 +122,19 @@ class Cluster:
     def _first_answer(self, hired: Hired) -> Facts:
         ready, _ = ray.wait([hired.answer], timeout=PATIENCE)
         if not ready:
-            free, total = ray.available_resources(), ray.cluster_resources()
-            shown = [f"{free.get(name, 0):g} of {total.get(name, 0):g} {name}s" for name in ("GPU", "CPU")]
-            self._say(f"waiting for a worker of the Ray cluster: {' and '.join(shown)} are free")
+            name = "GPU" if self.devices[0].type == "cuda" else "CPU"
+            free = f"{ray.available_resources().get(name, 0):g} of {ray.cluster_resources().get(name, 0):g} {name}s"
+            self._say(f"waiting for a worker to start on the Ray cluster; beside it {free} are free")
         try:
             return facts_of(ray.get(hired.answer))
         except ray.exceptions.RayError as error:
             raise UsageError(f"no worker starts on the Ray cluster: {brief(error)}") from None
 
     def dismiss(self, actor: Any) -> None:
-        """End an actor that is there or may be; it leaves nothing behind if it still answers."""
+        """End an actor that is there or may be."""
         try:
             ray.kill(actor)
         except Exception:  # gone before, as the connection may be
-            return
-
-    def part(self, hired: Sequence[Hired]) -> None:
-        """Let actors tidy up before they are ended."""
-        try:
-            ray.wait([each.actor.close.remote() for each in hired], num_returns=len(hired) or 1, timeout=PARTING)
-        except Exception:  # what is gone has nothing to tidy
             return
 
 
@@ -210,20 +159,6 @@ def check_answers(address: str) -> None:
             ) from None
 
 
-def facts_of(said: Mapping[str, Any]) -> Facts:
-    """UsageError where a node has another tuning-bench than this machine, none, or no device for a worker."""
-    host, theirs = said["host"], said["version"]
-    if theirs != OURS:
-        there = f"has tuning-bench {theirs}" if theirs else f"has no tuning-bench ({said['lacks']})"
-        raise UsageError(
-            f"node {host} of the Ray cluster {there}, here is {OURS}; "
-            f"give its Python the same: pip install 'tuning-bench[ray]=={__version__}'"
-        )
-    if said["lacks"]:
-        raise UsageError(f"node {host} of the Ray cluster: {said['lacks']}")
-    return Facts(host, torch.device(said["device"]), said["has_bf16"])
-
-
 def errand_of(job: Job, host: str) -> Errand:
     """What an actor is given to begin with."""
     plugins = {path: path.read_text(encoding="utf-8") for path in job.plugins}
@@ -238,53 +173,3 @@ def brief(error: BaseException) -> str:
     line = next((line for line in lines if "because" in line), lines[0])
     line = line.partition(" Some common causes")[0].partition(" There are some potential")[0]
     return textwrap.shorten(line.rstrip("."), 240, placeholder=" …")
-
-
-def _gate() -> type:
-    """The class of actors. Ray sends a class that is made in a function whole, so that this one starts where
-    tuning-bench is another one or lacks, and can say so; the rest is the node's own.
-    """
-
-    class Worker:
-        def arrive(self, ours: str, kind: str, cache: str | None) -> dict[str, Any]:
-            import os
-            import platform
-
-            said: dict[str, Any] = {"host": platform.node(), "version": None, "lacks": ""}
-            if cache:
-                os.environ.setdefault("TUNING_BENCH_CACHE", cache)
-            try:
-                from bench.cell import RESULTS_VERSION
-                from bench.version import __version__
-            except ImportError as error:
-                return said | {"lacks": str(error)}
-            said["version"] = f"{__version__}, results version {RESULTS_VERSION}"
-            if said["version"] != ours:
-                return said
-            import torch
-
-            from bench.model.device import has_bf16
-
-            if kind == "cuda" and not torch.cuda.is_available():
-                return said | {"lacks": "Ray gave a GPU there, and torch sees none"}
-            device = "cuda:0" if kind == "cuda" else "cpu"
-            return said | {"device": device, "has_bf16": has_bf16(torch.device(device))}
-
-        def open(self, errand: Any, device: str) -> None:
-            import torch
-
-            from bench.execute.outpost import Outpost
-
-            self._outpost = Outpost(errand, torch.device(device))
-
-        def begin(self, cells: Any, shared: bool) -> None:
-            self._outpost.begin(cells, shared)
-
-        def hear(self) -> Any:
-            return self._outpost.hear()
-
-        def close(self) -> None:
-            if hasattr(self, "_outpost"):
-                self._outpost.close()
-
-    return Worker

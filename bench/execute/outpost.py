@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -74,7 +75,8 @@ class Outpost:
 
     def __init__(self, errand: Errand, device: torch.device) -> None:
         self._host, self._device = errand.host, device
-        self._folder = Path(tempfile.mkdtemp(prefix="tuning-bench-"))
+        self._scratch = Scratch()
+        self._folder = self._scratch.path
         sys.argv = list(errand.command)  # which a record tells
         for path, text in errand.plugins.items():
             load_plugin(_same(path, text) or self._copied(path, text))
@@ -168,9 +170,19 @@ class Outpost:
             if path.name != "record.json":  # written anew, from the record itself
                 yield from (("piece", piece) for piece in pieces(record.id, path))
 
-    def close(self) -> None:
-        """Leave nothing behind."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+class Scratch:
+    """A folder that lasts as long as this object and its process do: somebody else removes it, so that a process that
+    is killed leaves nothing behind.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="tuning-bench-worker-"))
+        # it reads until nobody can write to it any more; no child of ours, since Ray ends those of an actor with it
+        after_us = 'exec 3<&0; { cat <&3; rm -rf "$0"; } >/dev/null &'
+        process = subprocess.Popen(["sh", "-c", after_us, self.path], stdin=subprocess.PIPE, start_new_session=True)
+        process.wait()
+        self._held = process.stdin
 
 
 def _same(path: Path, text: str) -> Path | None:

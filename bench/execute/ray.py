@@ -15,8 +15,9 @@ import ray
 from ray.exceptions import RayError
 
 from bench.errors import UsageError
-from bench.execute.cluster import Cluster, Facts, Hired, brief, errand_of, facts_of
+from bench.execute.cluster import Cluster, Hired, brief, errand_of
 from bench.execute.deputy import Deputy
+from bench.execute.gate import Facts, facts_of
 from bench.execute.job import Job
 from bench.execute.pool import MOST_FRUITLESS
 from bench.execute.worker import check_grid, ending_on_request
@@ -199,9 +200,7 @@ class Dispatch:
         self._is_fresh = True
 
     def _end(self) -> None:
-        """Free what is claimed, and let the actors tidy up; the cluster ends them."""
-        arrived = [place for place in self._places if place.deputy]
-        self._cluster.part([place.hired for place in arrived if place.hired])
-        for place in arrived:
-            assert place.deputy is not None
-            place.deputy.close()
+        """Free what is claimed; the actors end with the connection, if not before."""
+        for place in self._places:
+            if place.deputy is not None:
+                place.deputy.close()

@@ -153,6 +153,7 @@ class Claims:
     def abandon(self) -> None:
         """The worker that these claims stand for has died: they stay, and count as one death of each cell's owners."""
         self._mine.clear()
+        self.close()
 
     def close(self) -> None:
         """Let go of everything."""
