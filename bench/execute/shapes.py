@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,4 +40,5 @@ def shapes(nodes: Sequence[Mapping[str, float]], names: Sequence[str], asked: st
     for share in range(max(processors.values()), 0, -1):
         if sum(count // share for count in processors.values()) >= wanted:
             return [Shape(0, share)] * wanted
-    return [Shape(0, round(sum(processors.values()) / wanted - 0.005, 2))] * wanted
+    of_each = math.ceil(wanted / sum(processors.values()))  # workers that a processor has
+    return [Shape(0, math.floor(10_000 / of_each) / 10_000)] * wanted  # Ray counts in ten-thousandths
