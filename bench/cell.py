@@ -16,6 +16,7 @@ TRIAL_SEED = 990_017  # of every trial; not among the reported seeds, so that no
 Protocol = Literal["holdout", "paper"]
 Precision = Literal["bf16", "fp32"]
 Compile = Literal["auto", "on", "off"]  # whether layers run compiled; what `auto` is, bench.model.compile_price says
+Executor = Literal["local", "ray", "slurm"]  # who starts the workers
 AskedPrecision = Literal["auto", "bf16", "fp32"]  # what `auto` is, the device says
 Stage = Literal["trial", "score"]
 NOT_IN_ID = {"given", "drawn", "tried", "model_path", "data_path", "data_revision", "model", "suite"}

@@ -100,7 +100,7 @@ def _finish(
 def _check_workers(request: RunRequest, whole: Plan, devices: list[torch.device]) -> None:
     """UsageError for processes that no cell of the plan would keep busy."""
     most = max(len(whole.cells), len(whole.trials))
-    if devices[0].type == "cpu" and len(devices) > most:
+    if devices[0].type == "cpu" and ":" in request.devices and len(devices) > most:
         raise UsageError(
             f"--devices {request.devices}: {len(devices)} workers are more than the {most} cells of this grid; "
             f"use cpu:{most} or fewer"
