@@ -23,12 +23,13 @@ app = typer.Typer(
 def run(
     given: dict[str, Any],
     config: Annotated[Path | None, typer.Option("-c", "--config", help="TOML file with the same keys.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what would run, and stop.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what would run and how long it takes, and stop.")] = False,
+    probe: Annotated[bool, typer.Option(help="With --plan: time a few steps where no earlier run tells.")] = True,
 ) -> None:
     """Measure a grid of methods x tasks x models x seeds; what is already in the results folder is not run again."""
     from bench.commands.run import run_grid
 
-    raise typer.Exit(run_grid(RunRequest.read(given, config), only_plan=plan))
+    raise typer.Exit(run_grid(RunRequest.read(given, config), only_plan=plan, probing=probe))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from rich.console import Console
 
 from bench.cell import Plan
+from bench.commands.forecast import print_forecast
 from bench.commands.preview import print_cells, print_plan
 from bench.commands.progress import progress
 from bench.errors import UsageError
@@ -45,31 +47,31 @@ if TYPE_CHECKING:
 LOST = ("trial", "diverged")
 
 
-def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None, only_plan: bool) -> int:
-    """Show a plan and measure what the store at `path` lacks of it; the exit code.
-
-    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet.
-    """
-    console = Console()
+def cluster_of(request: RunRequest) -> AbstractContextManager[Cluster | None]:
+    """The connection to the cluster that a request names, if it names one. UsageError where none is there."""
     if request.executor != "ray":
-        return _finish(console, request, whole, path, store, only_plan, chosen_devices(request.devices))
+        return nullcontext()
     from bench.execute.cluster import Cluster
 
-    with Cluster(request.address, request.devices, partial(_say, console)) as cluster:
-        return _finish(console, request, whole, path, store, only_plan, cluster.devices, cluster)
+    return Cluster(request.address, request.devices, partial(_say, Console()))
 
 
-def _finish(
-    console: Console,
+def finish_run(
     request: RunRequest,
     whole: Plan,
     path: Path,
     store: Store | None,
     only_plan: bool,
-    devices: list[torch.device],
+    probing: bool = True,
     cluster: Cluster | None = None,
 ) -> int:
-    """The same on these devices, which are those of a cluster where there is one."""
+    """Show a plan and measure what the store at `path` lacks of it; the exit code.
+
+    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet. With `probing` a plan
+    runs a few steps where no earlier run tells how long they take. Where there is a `cluster`, its devices do the work.
+    """
+    console = Console()
+    devices = cluster.devices if cluster else chosen_devices(request.devices)
     device = devices[0]
     lanes = request.lanes or default_lanes(device)
     options = Options(device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile)
@@ -79,6 +81,8 @@ def _finish(
     print_plan(console, whole, left, path)
     if only_plan:
         print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
+        if cluster is None:  # of other machines no record here tells
+            print_forecast(console, left, path, options, num_workers=len(devices), probing=probing)
         return 0
     ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
     if cluster is None:  # a node's memory is looked at there; before minutes of reading

@@ -13,7 +13,7 @@ from bench.registry import load_plugin
 from bench.request import RunRequest
 
 
-def run_grid(request: RunRequest, only_plan: bool) -> int:
+def run_grid(request: RunRequest, only_plan: bool, probing: bool = True) -> int:
     """Measure what is missing of a grid, or show its plan. 0 when all of it is done, 1 when a cell failed or diverged.
 
     UsageError for what cannot be run.
@@ -27,10 +27,11 @@ def run_grid(request: RunRequest, only_plan: bool) -> int:
 
     store = Store.find(folder)
     with not_collecting():
-        from bench.commands.measure import finish_run  # torch comes in here
+        from bench.commands.measure import cluster_of, finish_run  # torch comes in here
     gc.freeze()  # modules stay to the end
 
-    return finish_run(request, whole, folder, store, only_plan)
+    with cluster_of(request) as cluster:
+        return finish_run(request, whole, folder, store, only_plan, probing, cluster)
 
 
 def check_executor(request: RunRequest) -> None:

@@ -57,6 +57,24 @@ def check_memory(
             )
 
 
+def bytes_needed(
+    cells: Sequence[ResolvedCell], device: torch.device, token_budget: int | None, checkpointing: bool
+) -> int:
+    """What cells in one loop need of the device by the estimate, the most demanding of them; 0 where it is unknown."""
+    most = 0
+    for resolved in cells:
+        cell, method = resolved.cell, resolved.method
+        model = find_model(cell.model_path)
+        sizes = model_sizes(model)
+        if sizes is None:
+            return 0
+        row_length = _row_length(cell, method, model.positions)
+        budget = token_budget or default_token_budget(sizes.hidden, device)
+        tokens = _tokens(budget, row_length, len(cells) * cell.budget.batch_size, device)
+        most = max(most, estimate(sizes, work_of(cell, method, tokens, checkpointing, device)).total)
+    return most
+
+
 def _alike(cells: Sequence[ResolvedCell]) -> list[list[ResolvedCell]]:
     """Cells that need the same: of one model, precision, method with its settings, and lengths."""
     groups: dict[tuple[object, ...], list[ResolvedCell]] = {}

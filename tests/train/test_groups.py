@@ -38,6 +38,17 @@ def test_frozen_cells_of_one_dropout_share_a_loop_and_those_that_change_weights_
     ]
 
 
+@pytest.mark.parametrize(
+    ("max_lanes", "workers", "sizes"),
+    [(8, 1, [7]), (8, 2, [4, 3]), (3, 2, [3, 3, 1]), (8, 7, [1] * 7), (8, 50, [1] * 7)],
+)
+def test_each_worker_gets_a_group_if_there_are_enough_cells(workshop, max_lanes, workers, sizes) -> None:
+    cells = [resolve(cell) for cell in workshop.cells("ptv2", seeds=tuple(range(7)))]
+    found = list(groups(cells, max_lanes, workers))
+    assert list(map(len, found)) == sizes
+    assert [resolved for group in found for resolved in group.cells] == cells
+
+
 def test_adapters_go_with_the_other_frozen_cells_but_for_those_that_only_change_a_model(workshop) -> None:
     settings = {"peft": {"config": "LOHA:r=2"}}
     cells = workshop.cells("peft", "lora", "ptv2", "adalora", "ia3", "bitfit", settings=settings)

@@ -1,0 +1,160 @@
+"""A short run to learn what cells cost, where no earlier run tells: a few steps, of which nothing is kept."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from itertools import count, islice
+from pathlib import Path
+
+from bench.cell import Cell
+from bench.data.hub import prepared
+from bench.errors import UsageError
+from bench.model.peak import peak_flops
+from bench.model.sizes import model_sizes
+from bench.model.source import find_model, is_fetched
+from bench.plan.amounts import Rows
+from bench.resolved import ResolvedCell
+from bench.runner import Runner
+from bench.store.record import Record
+from bench.store.store import Store
+from bench.train.groups import Group
+from bench.train.loop import Progress
+from bench.train.options import Options
+from bench.train.prepare import prepare
+from bench.train.run_data import RunData
+
+SECONDS = 3.0  # of a probe's steps, about
+FEWEST_STEPS, MOST_STEPS = 3, 12  # the first ones set up
+USE = 0.3  # of the peak rate, what a step is taken to do before one has been seen
+SEEDS_APART = 100_003
+ROWS = 256  # of a data set, those that a probe trains on and is evaluated on
+
+
+class Probe:
+    """Runs short cells on a device and counts rows, from data and models that are on this machine.
+
+    Records go to a folder that is deleted. Layers run as they are unless compiling was asked for, so that what `auto`
+    would compile is told too slow rather than too fast.
+    """
+
+    def __init__(self, options: Options) -> None:
+        as_asked = replace(options, save_tuned=False)
+        self._options = as_asked if options.compile == "on" else replace(as_asked, compile="off")
+        self._data = RunData()
+
+    def measure(self, group: Group) -> list[Record]:
+        """Records of a few steps of these cells, put on one task; none where data or model are not here, or unfit."""
+        cells = self._short(_on_one_task(group.cells))
+        if not cells:
+            return []
+        with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what data and model are like is told when they run
+            try:
+                runner = Runner(Store.create(Path(folder) / "probe"), self._options, Nobody(), self._data)
+                prepare(cells, self._data)
+                return list(runner.measure(replace(group, cells=tuple(cells))))
+            except UsageError:
+                return []
+
+    def count(self, resolved: ResolvedCell) -> Rows | None:
+        """The rows of a cell, by reading its data; None where they are not here, or unfit."""
+        if not _is_here(resolved):
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                parts = self._data.parts(resolved.cell, resolved.task)
+            except UsageError:
+                return None
+        return Rows(len(parts.train), len(parts.selection), len(parts.scored))
+
+    def _short(self, cells: Sequence[ResolvedCell]) -> list[ResolvedCell]:
+        """The cells with a budget of a few steps, on a processor with one seed of each method alone."""
+        cells = [resolved for resolved in cells if not resolved.cell.joint]
+        if self._options.device.type == "cpu":  # where lanes share nothing
+            cells = list({resolved.cell.method: resolved for resolved in cells}.values())
+        steps, batch_size = self._steps(cells)
+        return [replace(resolved, cell=_shortened(resolved.cell, steps, batch_size)) for resolved in cells]
+
+    def _steps(self, cells: Sequence[ResolvedCell]) -> tuple[int, int]:
+        """Steps of a probe and rows of a batch: those of the cells, less where so few steps would take too long."""
+        budget = cells[0].cell.budget if cells else None
+        if budget is None:
+            return 0, 0
+        flops = sum(token_flops(resolved) for resolved in cells) * budget.batch_size * budget.max_length
+        rate = USE * peak_flops(self._options.device, cells[0].cell.precision)
+        seconds = flops / rate if rate else 0.0
+        steps = MOST_STEPS if not seconds else min(MOST_STEPS, int(SECONDS / seconds))
+        if steps >= FEWEST_STEPS:
+            return steps, budget.batch_size
+        return FEWEST_STEPS, max(1, int(budget.batch_size * SECONDS / (FEWEST_STEPS * seconds)))
+
+
+def token_flops(resolved: ResolvedCell) -> float:
+    """About what a token takes while a cell trains, by the model's matrices: 2 forward, 2 back through the states, and
+    2 more where weights train. 0.0 where the model's size is unknown.
+    """
+    sizes = model_sizes(find_model(resolved.cell.model_path))
+    if sizes is None:
+        return 0.0
+    parameters = sizes.matrices or sizes.parameters - sizes.largest
+    return (6.0 if resolved.method.changes_weights else 4.0) * parameters
+
+
+def _shortened(cell: Cell, steps: int, batch_size: int) -> Cell:
+    budget = cell.budget
+    changes = {
+        "steps": steps,
+        "evaluations": 1,
+        "batch_size": batch_size,
+        "train_rows": min(ROWS, budget.train_rows or ROWS),
+        "scored_rows": min(ROWS, budget.scored_rows or ROWS),
+    }
+    return cell.changed(budget=budget.model_copy(update=changes))
+
+
+def _on_one_task(cells: Sequence[ResolvedCell]) -> list[ResolvedCell]:
+    """As many cells as can be, all of the task with the fewest rows whose data are here, since it is read whole.
+
+    They are that task's own, again and again at other seeds: a loop of so many takes what theirs takes.
+    """
+    here = [resolved for resolved in cells if _is_here(resolved)]
+    if not here:
+        return []
+    least = min(here, key=lambda resolved: sum(resolved.task.sizes.values())).cell
+    place = (least.task, least.budget)
+    own = [resolved for resolved in here if (resolved.cell.task, resolved.cell.budget) == place]
+    turns = ((resolved, turn) for turn in count() for resolved in own)
+    return [
+        replace(resolved, cell=resolved.cell.changed(seed=resolved.cell.seed + SEEDS_APART * turn))
+        if turn
+        else resolved
+        for resolved, turn in islice(turns, len(here))
+    ]
+
+
+def _is_here(resolved: ResolvedCell) -> bool:
+    """Whether nothing has to be fetched for a cell."""
+    cell, source = resolved.cell, resolved.task.source
+    if not is_fetched(find_model(cell.model_path)):
+        return False
+    if source.generate is not None or cell.data_path:
+        return True
+    return bool(source.hub and cell.data_revision and prepared(source.hub, cell.data_revision, source.config))
+
+
+class Nobody:
+    """An audience that listens to nothing."""
+
+    def loop(self, cells: Sequence[Cell]) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def step(self, progress: Progress) -> None: ...
+
+    def finished(self, record: Record) -> None: ...
+
+    def chosen(self, choice: object) -> None: ...
