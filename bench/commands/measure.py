@@ -115,16 +115,16 @@ def _proved(
     request: RunRequest, whole: Plan, options: Options, store: Store | None, fetch: bool, cluster: Cluster | None
 ) -> Plan:
     """The plan at the device's precision, made anew where a model still to be run shows that it lacks something."""
-    chosen = cluster.precision(request.precision) if cluster else choose_precision(request.precision, options.device)
-    precision, here = chosen, torch.device("cpu") if cluster else options.device  # a cluster's driver may lack a GPU
+    asked, device = request.precision, options.device
+    precision = cluster.precision(asked) if cluster else choose_precision(asked, device)
     if any(cell.precision != precision for cell in whole.cells):
         whole = plan(request, precision)
     left = outstanding(whole, store)
     models = [find_model(cell.model_path) for cell in [*left.trials, *left.cells, *left.choice.waiting]]
-    proofs = proofs_of(models, here, fetch)
+    proofs = cluster.proofs_of(models, fetch) if cluster else proofs_of(models, device, fetch)
     if any(proof.limits for proof in proofs.values()):
         whole = plan(request, precision, proofs)
-    of_device = () if cluster else precision_notes(precision, here)
+    of_device = () if cluster else precision_notes(precision, device)
     notes = (*whole.notes, *unproved_notes(models, proofs), *of_device)
     return replace(whole, notes=notes)
 

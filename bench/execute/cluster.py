@@ -7,13 +7,14 @@ import os
 import sys
 import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import ray
 import torch
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from bench.cell import AskedPrecision, Plan, Precision
@@ -22,6 +23,9 @@ from bench.execute.gate import OURS, Facts, facts_of, gate
 from bench.execute.job import Job
 from bench.execute.outpost import Errand
 from bench.execute.shapes import shapes
+from bench.model.proof import Proof, adopt_proof
+from bench.model.proofs import proofs_of
+from bench.model.source import ModelSource
 
 ANSWER = 5.0  # seconds for an address to answer; Ray itself would try for minutes, and then end the process
 PATIENCE = 15.0  # seconds after which the user is told what is waited for
@@ -88,6 +92,23 @@ class Cluster:
             return "bf16" if self.has_bf16 else "fp32"
         return asked
 
+    def proofs_of(self, models: Sequence[ModelSource], fetch: bool) -> dict[str, Proof]:
+        """As bench.model.proofs.proofs_of, made by the first worker on its device; a model that its node does not have
+        is proved here. This process goes by them.
+        """
+        assert self.first is not None
+        hired, facts = self.first
+        unique = list(dict.fromkeys(models))
+        try:
+            found = ray.get(hired.actor.prove.remote([model.path for model in unique], str(facts.device), fetch))
+        except RayError as error:
+            raise UsageError(f"node {facts.host} of the Ray cluster: {brief(error)}") from None
+        missing = [model for model in unique if model.fingerprint not in found]
+        proofs: dict[str, Proof] = found | proofs_of(missing, torch.device("cpu"), fetch)
+        for fingerprint, proof in found.items():
+            adopt_proof(fingerprint, facts.device.type, proof)
+        return proofs
+
     def _connect(self) -> None:
         if ray.is_initialized():  # a notebook's own connection
             return
@@ -127,7 +148,7 @@ class Cluster:
             self._say(f"waiting for a worker to start on the Ray cluster; beside it {free} are free")
         try:
             return facts_of(ray.get(hired.answer))
-        except ray.exceptions.RayError as error:
+        except RayError as error:
             raise UsageError(f"no worker starts on the Ray cluster: {brief(error)}") from None
 
     def dismiss(self, actor: Any) -> None:

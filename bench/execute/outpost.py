@@ -90,6 +90,8 @@ class Outpost:
         self._inputs = Inputs()
         self._told = self._words()
         self._sent: set[str] = set()  # keys of scored examples
+        self._given: queue.SimpleQueue[tuple[Sequence[Cell], bool]] = queue.SimpleQueue()
+        threading.Thread(target=self._live, name="training", daemon=True).start()
 
     def _copied(self, path: Path, text: str) -> Path:
         copy = self._folder / "plugins" / path.name
@@ -101,11 +103,16 @@ class Outpost:
         """Train a group; the word "over" ends what there is to tell of it."""
         for kind in ("cells", "failed"):
             shutil.rmtree(self._store.path / kind, ignore_errors=True)
-        threading.Thread(target=self._train, args=(cells, shared), name="training", daemon=True).start()
+        self._given.put((cells, shared))
 
-    def _train(self, cells: Sequence[Cell], shared: bool) -> None:
+    def _live(self) -> None:
+        """All groups in one thread: what compiles and what captures graphs remembers its thread."""
         if self._device.type == "cuda":
             torch.cuda.set_device(self._device)
+        while True:
+            self._train(*self._given.get())
+
+    def _train(self, cells: Sequence[Cell], shared: bool) -> None:
         started = datetime.now(UTC)
         group = Group((), shared)
         try:
