@@ -45,6 +45,7 @@ class RunRequest(Request):
     devices: Devices = flag("all", "all, cpu, cpu:4, 0,2: a worker each.", also="device")
     executor: Annotated[Executor, one_of("executor", Executor)] = flag("local", "local, ray or slurm.")
     slurm: Table = flag({}, "KEY=VALUE for --executor slurm, like gpus=1; repeatable.")
+    address: str | None = flag(None, "Of the Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", shown="auto")
     precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag("auto", "auto, bf16, fp32.")
     lanes: int | None = flag(None, "Most cells in one loop; default: by device.", ge=1)
     token_budget: int | None = flag(None, "Tokens per micro-batch; default: by device.", ge=1)

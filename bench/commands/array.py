@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bench.commands.progress import PlainProgress, summary
 from bench.errors import UsageError
-from bench.execute.devices import chosen_devices
+from bench.execute.devices import chosen_devices, seats_of
 from bench.execute.pool import Pool
 from bench.execute.submissions import Submission, read
 from bench.execute.worker import TERMINATED, Seat, ending_on_request, work
@@ -96,8 +96,9 @@ def run_job(submission: Submission, log: Log) -> list[Record]:
     if not num_left:
         return []
     ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(job.plan, left.choice.waiting))]
-    check_memory(ahead, devices[0], job.max_lanes, job.token_budget, job.checkpointing)
-    seats = [Seat((device,), wait=False) for device in devices[:num_left]]
+    seats = [Seat(of_worker, wait=False) for of_worker in seats_of(devices, job.shard)[:num_left]]
+    first, *others = seats[0].devices
+    check_memory(ahead, first, job.max_lanes, job.token_budget, job.checkpointing, others=tuple(others))
     if len(seats) > 1:
         return Pool(job, seats, log, log.say).run()
     with ending_on_request():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -15,14 +16,12 @@ from bench.commands.preview import print_cells, print_plan
 from bench.commands.progress import progress
 from bench.commands.submit import Sending
 from bench.errors import UsageError
-from bench.execute.devices import chosen_devices, job_device, proving_device
+from bench.execute.executor import Executor, Here, Jobs
 from bench.execute.job import Job
 from bench.execute.pool import Pool
-from bench.execute.queue import Queue, check_array, queue_of
+from bench.execute.queue import Queue, check_array
 from bench.execute.worker import Seat, check_grid, ending_on_request, work
 from bench.model.compile_price import RATES
-from bench.model.device import choose_precision, precision_notes
-from bench.model.proofs import proofs_of
 from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.plan.models import unproved_notes
@@ -40,55 +39,55 @@ from bench.train.options import Options, default_lanes
 from bench.train.prepare import prepare, unloaded_models
 from bench.train.run_data import RunData
 
-if TYPE_CHECKING:
-    import torch
-
 LOST = ("trial", "diverged")
 
 
-def finish_run(
-    request: RunRequest,
-    whole: Plan,
-    path: Path,
-    store: Store | None,
-    only_plan: bool,
-    probing: bool = True,
-    dry_run: bool = False,
-) -> int:
-    """Show a plan and measure what the store at `path` lacks of it, or have SLURM's jobs do so; the exit code.
+@dataclass(frozen=True)
+class Asked:
+    """What a command is to do with a plan: have a queue's jobs run it, only show it, with a few steps run where no
+    earlier run tells how long they take (`probing`), or show what the queue would be given.
+    """
 
-    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet. With `probing` a plan
-    runs a few steps where no earlier run tells how long they take.
+    queue: Queue | None = None
+    only_plan: bool = False
+    probing: bool = True
+    dry_run: bool = False
+
+
+def executor_of(request: RunRequest, queue: Queue | None) -> AbstractContextManager[Executor]:
+    """Where a request has its cells trained. UsageError where that is not there."""
+    if queue is not None:
+        return nullcontext(Jobs(queue))
+    if request.executor == "ray":
+        from bench.execute.cluster import Cluster
+
+        return Cluster(request.address, request.devices, partial(_say, Console()))
+    return nullcontext(Here(request.devices, request.shard))
+
+
+def finish_run(
+    request: RunRequest, whole: Plan, path: Path, store: Store | None, executor: Executor, asked: Asked
+) -> int:  # fmt: skip
+    """Show a plan and measure what the store at `path` lacks of it, or have that done; the exit code.
+
+    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet.
     """
     console = Console()
-    queue = queue_of(request)
-    devices = chosen_devices(request.devices) if queue is None else [job_device(queue)]
-    device = devices[0]
-    lanes = request.lanes or default_lanes(device)
-    options = Options(device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile)
-    whole = _proved(
-        request, whole, device if queue is None else proving_device(queue), store, fetch=not (only_plan or dry_run)
-    )
-    _check_workers(request, whole, devices, queue)
+    options = _options(request, executor)
+    whole = _proved(request, whole, executor, store, fetch=not (asked.only_plan or asked.dry_run))
+    _check_workers(request, whole, executor, asked.queue)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)
-    if only_plan:
+    if asked.only_plan:
         print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
-        if queue is None:  # what another machine's devices take, that machine can tell
-            print_forecast(console, left, path, options, num_workers=len(devices), probing=probing)
+        if executor.is_here:  # what another machine's devices take, that machine can tell
+            print_forecast(console, left, path, options, num_workers=len(executor.seats), probing=asked.probing)
         return 0
-    sending = Sending.of(queue, request.devices, whole, left, path) if queue else None
-    if sending and (dry_run or sending.is_enough):
+    sending = Sending.of(asked.queue, request.devices, whole, left, path) if asked.queue else None
+    if sending and (asked.dry_run or sending.is_enough):
         sending.show(console)
         return 0
-    ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
-    if queue is None:  # before minutes of reading; of another machine its own workers know
-        check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing)
-    data = RunData()
-    begun = time.perf_counter()
-    # before anything is written: bad input leaves no folder behind
-    prepare([resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)], data)
-    _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
+    data = _read(console, left, whole, executor, options)
     job = _job(request, whole, left, path, options, data)
     check_grid(job, Watch(path))
     is_new, store = store is None, Store.create(path)
@@ -99,34 +98,55 @@ def finish_run(
     store.write_plan([*whole.trials, *left.choice.cells, *left.choice.waiting])
     if sending and sending.num_jobs:
         return 0
-    return _close(console, job, left, _measured(console, job, left, devices, data))
+    return _close(console, job, left, _measured(console, job, left, executor, data))
 
 
-def _check_workers(request: RunRequest, whole: Plan, devices: list[torch.device], queue: Queue | None) -> None:
+def _options(request: RunRequest, executor: Executor) -> Options:
+    device, *others = executor.seats[0]
+    lanes = request.lanes or default_lanes(device)
+    return Options(
+        device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile, tuple(others)
+    )  # fmt: skip
+
+
+def _check_workers(request: RunRequest, whole: Plan, executor: Executor, queue: Queue | None) -> None:
     """UsageError for processes that no cell of the plan would keep busy."""
-    most = max(len(whole.cells), len(whole.trials))
+    most, count = max(len(whole.cells), len(whole.trials)), len(executor.seats)
     if queue is not None:
         check_array(queue, request.devices, most)
-    if devices[0].type == "cpu" and len(devices) > most:
+    if ":" in request.devices and executor.seats[0][0].type == "cpu" and count > most:
         raise UsageError(
-            f"--devices {request.devices}: {len(devices)} workers are more than the {most} cells of this grid; "
+            f"--devices {request.devices}: {count} workers are more than the {most} cells of this grid; "
             f"use cpu:{most} or fewer"
         )
 
 
-def _proved(request: RunRequest, whole: Plan, here: torch.device, store: Store | None, fetch: bool) -> Plan:
-    """The plan at the device's precision, made anew where a model still to be run shows that it lacks something."""
-    precision = choose_precision(request.precision, here)
+def _proved(request: RunRequest, whole: Plan, executor: Executor, store: Store | None, fetch: bool) -> Plan:
+    """The plan at the devices' precision, made anew where a model still to be run shows that it lacks something."""
+    precision = executor.precision(request.precision)
     if any(cell.precision != precision for cell in whole.cells):
         whole = plan(request, precision)
     left = outstanding(whole, store)
     models = [find_model(cell.model_path) for cell in [*left.trials, *left.cells, *left.choice.waiting]]
-    proofs = proofs_of(models, here, fetch)
+    proofs = executor.proofs_of(models, fetch)
     if any(proof.limits for proof in proofs.values()):
         whole = plan(request, precision, proofs)
-    hardware = precision_notes(precision, here) if request.executor == "local" else ()
-    notes = (*whole.notes, *unproved_notes(models, proofs), *hardware)
+    notes = (*whole.notes, *unproved_notes(models, proofs), *executor.notes(precision))
     return replace(whole, notes=notes)
+
+
+def _read(console: Console, left: Outstanding, whole: Plan, executor: Executor, options: Options) -> RunData:
+    """What is outstanding, read and encoded, before anything is written: bad input leaves no folder behind."""
+    ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
+    if executor.is_here:  # before minutes of reading; of another machine its own workers know
+        check_memory(
+            ahead, options.device, options.max_lanes, options.token_budget, options.checkpointing,
+            others=options.others,
+        )  # fmt: skip
+    data, begun = RunData(), time.perf_counter()
+    prepare([resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)], data)
+    _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
+    return data
 
 
 def _job(
@@ -142,6 +162,7 @@ def _job(
         save_tuned=options.save_tuned,
         checkpointing=options.checkpointing,
         compile=options.compile,
+        shard=request.shard,
         plugins=request.plugin,
         failures=store.failures() if store else {},
         tokens=_tokens(left, options, data),
@@ -169,19 +190,28 @@ def _compiled(whole: Plan, store: Store | None) -> dict[Place, bool]:
 
 
 def _measured(
-    console: Console, job: Job, left: Outstanding, devices: list[torch.device], data: RunData
+    console: Console, job: Job, left: Outstanding, executor: Executor, data: RunData
 ) -> list[Record]:  # fmt: skip
-    """The records of what was outstanding, by one process here or several."""
+    """The records of what was outstanding, by one process here or several, or by those of a cluster."""
     num_cells = len(left.trials) + len(left.cells) + len(left.choice.waiting)
     if not num_cells:
         return []
-    seats = [Seat((device,)) for device in devices[:num_cells]]
+    seats = [Seat(devices) for devices in executor.seats[:num_cells]]
+    shared, say = replace(job, workers=len(seats)), partial(_say, console)
     with progress(console, num_cells) as audience:
+        if not executor.is_here:
+            from bench.execute.ray import dispatch
+
+            return dispatch(shared, executor, audience, say)
         if len(seats) == 1:
             with ending_on_request():
                 return work(job, seats[0], audience, data)
-        say = lambda line: console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)  # noqa: E731
-        return Pool(replace(job, workers=len(seats)), seats, audience, say).run()
+        return Pool(shared, seats, audience, say).run()
+
+
+def _say(console: Console, line: str) -> None:
+    """Something that the user should read."""
+    console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _close(console: Console, job: Job, left: Outstanding, records: list[Record]) -> int:

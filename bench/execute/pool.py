@@ -9,40 +9,28 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
 
-from bench.cell import Cell
 from bench.errors import DiskError, UsageError
 from bench.execute.job import Job
+from bench.execute.relay import Listener, Relay
 from bench.execute.worker import Seat, ending_on_request, work
-from bench.plan.selection import Choice
 from bench.registry import load_plugin
 from bench.store.record import Record
 from bench.store.workers import workers_of
 from bench.train.audience import Audience
-from bench.train.loop import Progress
 
-TOLD_EVERY = 0.3  # seconds between two words of a worker on how far it is
 # signals that every process of a job gets, Ctrl-C and a queue's warnings; the pool asks for the end in its own way
 REACH_ALL = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 PATIENCE = 15.0  # seconds that a worker has to let go of what it holds
 MOST_FRUITLESS = 3  # times in a row that a seat's worker may end before it trains a cell
-
-
-@dataclass(frozen=True)
-class LaneAt:
-    """How far a lane is: bench.train.loop.Running, for another process."""
-
-    cell: Cell
-    step: int
-    num_steps: int
 
 
 @dataclass
@@ -50,11 +38,11 @@ class Place:
     """A seat with its process, where there is one."""
 
     seat: Seat
+    listener: Listener
     process: BaseProcess | None = None
     connection: Connection | None = None
     fruitless: int = 0
     is_over: bool = False
-    shown: ExitStack = field(default_factory=ExitStack)
 
     @property
     def name(self) -> str:
@@ -69,7 +57,7 @@ class Pool:
 
     def __init__(self, job: Job, seats: Sequence[Seat], audience: Audience, say: Callable[[str], None]) -> None:
         self._job, self._audience, self._say = job, audience, say
-        self._places = [Place(seat) for seat in seats]
+        self._places = [Place(seat, Listener(audience)) for seat in seats]
         self._records: list[Record] = []
         self._was_chosen = False
         self._threads = max(1, torch.get_num_threads() // len(seats))
@@ -136,18 +124,12 @@ class Pool:
         return True
 
     def _take(self, place: Place, word: str, content: Any) -> None:
-        if word == "loop":
-            place.shown.close()
-            place.shown.enter_context(self._audience.loop(content))
-        elif word == "loop over":
-            place.shown.close()
-        elif word == "step":
-            self._audience.step(content)
-        elif word == "finished":
+        if word == "finished":
             place.fruitless = 0
             self._records.append(content)
-            self._audience.finished(content)
-        elif word == "chosen":
+        if place.listener.hear(word, content):
+            return
+        if word == "chosen":
             if not self._was_chosen:
                 self._was_chosen = True
                 self._audience.chosen(content)
@@ -168,7 +150,7 @@ class Pool:
         assert place.connection is not None
         place.connection.close()
         place.process, place.connection = None, None
-        place.shown.close()
+        place.listener.close()
         if place.is_over:
             return
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
@@ -202,7 +184,7 @@ class Pool:
         for process in alive:
             _end(process, max(0.0, until - time.monotonic()))
         for place in self._places:
-            place.shown.close()
+            place.listener.close()
 
 
 def _end(process: BaseProcess, patience: float) -> None:
@@ -211,41 +193,6 @@ def _end(process: BaseProcess, patience: float) -> None:
     if process.is_alive():
         process.kill()
         process.join()
-
-
-class Relay:
-    """An audience in a worker's process: it tells the pool's."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._told = 0.0
-
-    def tell(self, word: str, content: object = None) -> None:
-        """SystemExit where nobody listens any more: the process that started this one is gone."""
-        try:
-            self._connection.send((word, content))
-        except OSError:
-            raise SystemExit(1) from None
-
-    @contextmanager
-    def loop(self, cells: Sequence[Cell]) -> Iterator[None]:
-        self.tell("loop", list(cells))
-        yield
-        self.tell("loop over")
-
-    def step(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self._told < TOLD_EVERY:
-            return
-        self._told = now
-        lanes = [LaneAt(lane.cell, lane.step, lane.num_steps) for lane in progress.lanes]
-        self.tell("step", Progress(lanes, list(progress.losses), progress.tokens, progress.seconds))
-
-    def finished(self, record: Record) -> None:
-        self.tell("finished", record)
-
-    def chosen(self, choice: Choice) -> None:
-        self.tell("chosen", choice)
 
 
 def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:

@@ -30,6 +30,7 @@ class Queue:
     array: int = 1
     minutes: int = DEFAULT_MINUTES
     gpus: str = "1"  # how many, or with their kind: a100:2
+    shard: int = 1  # GPUs to a worker
     cpus: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     further: Mapping[str, str | bool] = field(default_factory=dict)
@@ -57,7 +58,8 @@ def queue_of(request: RunRequest) -> Queue | None:
     found = Queue(
         **queue,
         minutes=read.get("time", DEFAULT_MINUTES),
-        gpus=read.get("gpus", "0" if on_cpu else "1"),
+        gpus=read.get("gpus", "0" if on_cpu else str(request.shard)),
+        shard=request.shard,
         options={name: read[name] for name in TEXTS if name in read},
         further={key.removeprefix(FURTHER).replace("-", "_"): value for key, value in further.items()},
     )
@@ -66,6 +68,10 @@ def queue_of(request: RunRequest) -> Queue | None:
 
 
 def _check_devices(request: RunRequest, queue: Queue) -> None:
+    if queue.shard > max(1, queue.num_gpus):
+        raise UsageError(
+            f"--shard {queue.shard}: a worker would need more GPUs than a job has; give --slurm gpus={queue.shard}"
+        )
     if request.devices not in ("all", "auto") and not request.devices.startswith("cpu"):
         raise UsageError(
             f"--devices {request.devices}: a job uses all GPUs that SLURM gives it; leave --devices out, and say how "
@@ -98,7 +104,7 @@ def check_tools(queue: Queue) -> None:
 
 def num_workers(queue: Queue, devices: str) -> int:
     """How many workers a job has."""
-    return int(devices.partition(":")[2] or 1) if devices.startswith("cpu") else max(1, queue.num_gpus)
+    return int(devices.partition(":")[2] or 1) if devices.startswith("cpu") else max(1, queue.num_gpus // queue.shard)
 
 
 def check_array(queue: Queue, devices: str, num_cells: int) -> None:

@@ -86,7 +86,7 @@ class Work:
         What is interrupted is free again at once.
         """
         while True:
-            group = self._next() or self._next(anew=True)
+            group = self.next()
             if group is None:
                 if self.is_over or not (self._wait or self._waiting):
                     return
@@ -97,24 +97,27 @@ class Work:
                 with doing(ids):
                     yield group
             finally:
-                self._let_go(ids)
+                self.let_go(ids)
 
     @property
     def is_over(self) -> bool:
         """Whether every cell has a record, or has been tried and failed."""
         return not self._waiting and not self._line_of
 
-    def _let_go(self, ids: Sequence[str]) -> None:
+    def let_go(self, ids: Sequence[str]) -> None:
+        """A group's work has ended: what has no record is free again."""
         done = {cell_id for cell_id in ids if self._store.is_done(cell_id)}
         failed = {cell_id for cell_id in ids if cell_id not in done and self._has_failed(cell_id)}
         self._claims.release([*done, *failed])
         self._claims.release([cell_id for cell_id in ids if cell_id not in done | failed], over=False)
         self._note(done, failed)
 
+    def next(self) -> Group | None:
+        """A group that is now claimed, until `let_go`; None when there is none to be had at the moment."""
+        return self._next() or self._next(anew=True)
+
     def _next(self, anew: bool = False) -> Group | None:
-        """A group that is now claimed; None when there is none to be had at the moment, as far as the last look says,
-        or a new one.
-        """
+        """The same as far as the last look says, or a new one."""
         if anew or time.monotonic() >= self._look_at:
             self._look()
         held = self._claims.held()
@@ -285,12 +288,13 @@ def num_rows(resolved: ResolvedCell) -> int:
 def _died(resolved: ResolvedCell, claim: Held) -> Record:
     """The record of a cell whose workers ended without a word."""
     last = f", the last on {claim.owner.host}" if claim.owner and claim.owner.host else ""
+    how = claim.how or "killed, out of memory, or a driver's error"
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Record(
         id=resolved.cell.id,
         cell=resolved.cell,
         status="failed",
-        reason=f"{claim.deaths} workers ended while they trained it{last}: killed, out of memory, or a driver's error",
+        reason=f"{claim.deaths} workers ended while they trained it{last}: {how}",
         main_metric=resolved.task.main_metric,
         started=now,
         finished=now,

@@ -67,8 +67,9 @@ def work(job: Job, seat: Seat, audience: Audience, data: RunData | None = None) 
 
 
 def options_of(job: Job, seat: Seat) -> Options:
+    first, *others = seat.devices
     return Options(
-        seat.devices[0], job.max_lanes, job.token_budget, job.save_tuned, job.checkpointing, job.compile
+        first, job.max_lanes, job.token_budget, job.save_tuned, job.checkpointing, job.compile, tuple(others)
     )  # fmt: skip
 
 

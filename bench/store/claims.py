@@ -25,7 +25,7 @@ MOST_DEATHS = 3  # owners of one run that may be gone before their cell is given
 @dataclass(frozen=True)
 class Held:
     """A cell's claims: the number and owner of the last one (None: not readable yet), whether that owner is gone, and
-    how many owners of this run are, the last included.
+    how many owners of this run are, the last included. `how` it went, where that is known.
     """
 
     cell: str
@@ -33,6 +33,7 @@ class Held:
     owner: Identity | None
     is_gone: bool
     deaths: int
+    how: str = ""
 
 
 class Claims:
@@ -75,7 +76,8 @@ class Claims:
         )
         last = owners[numbers[-1]]
         is_left = last is not None and last.worker == self.me.worker and cell not in self._mine
-        return Held(cell, numbers[-1], last, is_left or (last is not None and gone[last.worker]), deaths)
+        how = self._watch.how(last) if last else ""
+        return Held(cell, numbers[-1], last, is_left or (last is not None and gone[last.worker]), deaths, how)
 
     def _counts(self, owner: Identity, name: str) -> bool:
         """Whether the end of an owner is one of this run, or has come since this process looks on: those of earlier
@@ -166,6 +168,11 @@ class Claims:
             for number in range(claim.number + 1) if claim is not None and claim.is_gone else ():
                 with suppress(OSError):
                     (self._folder / f"{cell}.{number}").unlink(missing_ok=True)
+
+    def abandon(self) -> None:
+        """The worker that these claims stand for has died: they stay, and count as one death of each cell's owners."""
+        self._mine.clear()
+        self.close()
 
     def close(self) -> None:
         """Let go of everything."""

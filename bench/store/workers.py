@@ -234,9 +234,12 @@ class Watch:
     def __init__(self, folder: Path, gone: float = GONE) -> None:
         self._folder, self._gone = folder, gone
         self._signs: dict[str, Sign] = {}
+        self._buried: dict[str, str] = {}
 
     def is_gone(self, owner: Identity) -> bool:
         """Whether a process has ended: of this machine at once, of another after `gone` seconds without a sign."""
+        if owner.worker in self._buried:
+            return True
         if is_here(owner):
             return not _is_running(owner)
         now = time.monotonic()  # before the look: a file system that hangs hangs for the owner too
@@ -255,6 +258,14 @@ class Watch:
                 return True
             time.sleep(LOOK)
         return False
+
+    def bury(self, owner: Identity, how: str) -> None:
+        """Note that a worker is gone, and how it went: one that works elsewhere for this process, which lives on."""
+        self._buried[owner.worker] = how
+
+    def how(self, owner: Identity) -> str:
+        """How a worker went; empty where nobody said it."""
+        return self._buried.get(owner.worker, "")
 
     def _mark(self, owner: Identity) -> object:
         status = last_sign(self._folder, owner)
