@@ -17,11 +17,11 @@ def decide(backbone: Backbone, options: Options, left: Sequence[ResolvedCell], d
     """Compile a backbone's layers where that is asked for or pays, once for each backbone; `left` are the cells that
     are still to run on its model, or on a copy of it, which would use the same code.
 
-    Layers whose activations are made again in the backward pass stay as they are.
+    Layers whose activations are made again in the backward pass stay as they are, and those on several devices.
     """
     if backbone.compiled is not None:
         return
-    asked = options.compile if not options.checkpointing else "off"
+    asked = options.compile if not options.checkpointing and len(backbone.devices) == 1 else "off"
     if asked == "auto":
         tokens = sum(num_tokens(resolved, data, backbone) for resolved in left)
         parameters = sum(weight.numel() for weight in backbone.encoder.parameters())
