@@ -48,6 +48,7 @@ class RunRequest(Request):
     address: str | None = flag(None, "Of the Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", shown="auto")
     precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag("auto", "auto, bf16, fp32.")
     lanes: int | None = flag(None, "Most cells in one loop; default: by device.", ge=1)
+    shard: int = flag(1, "GPUs of one worker, for models larger than one.", ge=1)
     token_budget: int | None = flag(None, "Tokens per micro-batch; default: by device.", ge=1)
     checkpointing: bool = flag(False, "Remake activations in backward: less memory.")
     compile: Annotated[Compile, one_of("choice of compile", Compile)] = flag("auto", "Compile layers: auto, on, off.")

@@ -31,11 +31,11 @@ def decide(backbone: Backbone, options: Options, compiling: Compiling, group: Gr
     """Compile a backbone's layers where that is asked for or pays, once for each backbone; a plan that does not know
     its tokens on a model has those of the group.
 
-    Layers whose activations are made again in the backward pass stay as they are.
+    Layers whose activations are made again in the backward pass stay as they are, and those on several devices.
     """
     if backbone.compiled is not None:
         return
-    asked = options.compile if not options.checkpointing else "off"
+    asked = options.compile if not options.checkpointing and len(backbone.devices) == 1 else "off"
     place = place_of(group.cells[0])
     if asked == "auto" and place in compiling.before:
         asked = "on" if compiling.before[place] else "off"
