@@ -43,7 +43,9 @@ class RunRequest(Request):
     limit: int | None = flag(None, "Both: train on and score at most so many rows.")
     backbone_dropout: bool | None = flag(None, "Train with the backbone's own dropout on.")
     device: Device = flag("auto", "auto, cpu, cuda, cuda:1.")
-    precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag("auto", "auto, bf16, fp32.")
+    precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag(
+        "auto", "auto, bf16, fp32; int8, nf4: frozen matrices in few bits."
+    )
     lanes: int | None = flag(None, "Most cells in one loop; default: by device.", ge=1)
     token_budget: int | None = flag(None, "Tokens per micro-batch; default: by device.", ge=1)
     checkpointing: bool = flag(False, "Remake activations in backward: less memory.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,39 @@ def test_the_command_refuses_before_anything_is_written(bench, monkeypatch) -> N
     monkeypatch.setattr(memory, "available_bytes", lambda _: 10_000)
     assert "model 'tiny-bert' with ptv2 in fp32 needs about" in bench.refuses()
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(("precision", "num_bytes"), [("int8", 1), ("nf4", 0.515869140625)])
+@pytest.mark.parametrize("shared", [True, False])
+def test_quantised_matrices_of_layers_take_their_bits_and_come_to_the_device_one_by_one(
+    workshop, precision, num_bytes, shared
+) -> None:
+    (cell,) = workshop.cells("lora")
+    cell, tuned = cell.changed(precision=precision), build(find_method("lora"), cell.settings)
+    sizes = replace(BILLION, largest=10_000_000, inner_matrices=800_000_000)
+    need, on_cpu = (estimate(sizes, work_of(cell, tuned, 1000, False, where, shared)) for where in (GPU, CPU))
+    outside = 100_000_000 * (2 if shared else 4)  # a language-model head
+    assert need.weights == round(800_000_000 * num_bytes) + outside + 100_000_000 * 4
+    assert need.loading == need.weights + 2 * 10_000_000
+    assert on_cpu.loading == 4_000_000_000
+    plain = estimate(sizes, work_of(cell.changed(precision="bf16"), tuned, 1000, False, GPU, shared))
+    assert need.activations == plain.activations + 2 * 10_000_000  # a matrix as it is multiplied
+
+
+def test_what_a_model_has_within_its_layers_is_known_from_its_names(workshop) -> None:
+    (cell,) = workshop.cells("ptv2")
+    sizes = model_sizes(find_model(cell.model_path))
+    backbone = workshop.backbone()
+    linear = {name: part for name, part in backbone.model.named_modules() if isinstance(part, torch.nn.Linear)}
+    assert sizes is not None
+    assert sizes.inner_matrices == sum(part.weight.numel() for name, part in linear.items() if ".layer." in name)
+
+
+def test_fewer_bits_are_named_where_they_would_help(workshop, monkeypatch) -> None:
+    monkeypatch.setattr(memory, "model_sizes", lambda _: replace(BILLION, inner_matrices=900_000_000))
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 1_000_000_000)
+    for precision, named in (("bf16", True), ("int8", True), ("nf4", False)):
+        cells = [cell.changed(precision=precision) for cell in workshop.cells("ptv2")]
+        with pytest.raises(UsageError) as refused:
+            check(cells, GPU, 8, 4096, False)
+        assert ("--precision nf4" in str(refused.value)) is named
