@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.cell import Plan
 from bench.commands.preview import print_cells, print_choice, print_plan
 from bench.commands.progress import progress
-from bench.model.device import choose_device, choose_precision, precision_notes
+from bench.model.device import choose_device, choose_precision, further_devices, precision_notes
 from bench.model.proofs import proofs_of
 from bench.model.source import find_model
 from bench.plan.cells import plan
@@ -41,7 +41,10 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None
     console = Console()
     device = choose_device(request.device)
     lanes = request.lanes or default_lanes(device)
-    options = Options(device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile)
+    options = Options(
+        device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile,
+        further_devices(device, request.shard),
+    )  # fmt: skip
     whole = _proved(request, whole, options, store, fetch=not only_plan)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)
@@ -50,7 +53,7 @@ def finish_run(request: RunRequest, whole: Plan, path: Path, store: Store | None
         return 0
     ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
     # before minutes of reading
-    check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing)
+    check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing, others=options.others)
     records, choice = _measured(console, whole, left, path, options)
     return _close(console, records, choice, path)
 
@@ -62,7 +65,7 @@ def _proved(request: RunRequest, whole: Plan, options: Options, store: Store | N
         whole = plan(request, precision)
     left = outstanding(whole, store)
     models = [find_model(cell.model_path) for cell in [*left.trials, *left.cells, *left.choice.waiting]]
-    proofs = proofs_of(models, options.device, fetch)
+    proofs = proofs_of(models, options.device, fetch, options.others)
     if any(proof.limits for proof in proofs.values()):
         whole = plan(request, precision, proofs)
     notes = (*whole.notes, *unproved_notes(models, proofs), *precision_notes(precision, options.device))

@@ -67,6 +67,8 @@ class Backbone:
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
+        self.devices: tuple[torch.device, ...] = (device,)  # over which its layers lie; the first has all else
+        self.layer_devices: dict[int, torch.device] = {}  # of the encoder's layers that lie on another
         self.shared = False  # whether lanes share it; it is then frozen
         self.sharing: dict[tuple[Sites, bool], str] = {}  # changes by row that were tried (bench.model.sharing)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
@@ -122,7 +124,8 @@ class Backbone:
             inputs["inputs_embeds"] = embedded
         word_queries = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= word_queries.inputs() if word_queries else {}
-        changes, with_prefixes = row_changes(batch, stacked, self.family.query_stream), row_prefixes(batch, stacked)
+        changes = row_changes(batch, stacked, self.family.query_stream)
+        with_prefixes = row_prefixes(batch, stacked, self.layer_devices)
         with uncompiled(changes is not None), changed(changes):
             if self.before_pass:
                 self.before_pass(with_prefixes, len(batch.ids))

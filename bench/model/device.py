@@ -28,6 +28,19 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def further_devices(device: torch.device, shard: int) -> tuple[torch.device, ...]:
+    """The devices of a worker beside its first: those that follow it. UsageError when they are not there."""
+    if shard == 1:
+        return ()
+    if device.type != "cuda":
+        raise UsageError(f"--shard {shard} divides a model over GPUs, and --device is {device.type}; give --shard 1")
+    first, here = device.index or 0, torch.cuda.device_count()
+    if first + shard > here:
+        rest = f"{here} GPUs" if not first else f"{here - first} from number {first} on"
+        raise UsageError(f"--shard {shard}: torch sees {rest} here; give a smaller number, or a machine with more")
+    return tuple(torch.device("cuda", number) for number in range(first + 1, first + shard))
+
+
 def choose_precision(name: AskedPrecision, device: torch.device) -> Precision:
     """The precision of a request; `auto` is bf16 where the processor multiplies it natively, else fp32. UsageError for
     one that this device has no kernels for.

@@ -123,8 +123,9 @@ class _Product(torch.autograd.Function):
 KINDS: dict[Precision, type[Int8Linear] | type[NF4Linear]] = {"int8": Int8Linear, "nf4": NF4Linear}
 
 
-def quantize(layers: Iterable[nn.Module], precision: Precision, device: torch.device) -> None:
-    """Put a model's linear layers within these of its layers into few bits on the device, one matrix after the other.
+def quantize(layers: Iterable[nn.Module], precision: Precision, device: torch.device | None) -> None:
+    """Put a model's linear layers within these of its layers into few bits, one matrix after the other, on the device
+    or where each lies.
 
     What stands outside of layers, embeddings and the language-model head, stays as it is, as does everything in them
     that is no nn.Linear. UsageError where there is nothing to do, or bitsandbytes does not run on the device.
@@ -134,7 +135,7 @@ def quantize(layers: Iterable[nn.Module], precision: Precision, device: torch.de
         for place in list(layer.modules()):
             for name, part in list(place.named_children()):
                 if isinstance(part, nn.Linear) and _is_plain(part):
-                    setattr(place, name, _quantized(kind, part, precision, device))
+                    setattr(place, name, _quantized(kind, part, precision, device or part.weight.device))
                     number += 1
     if not number:
         raise UsageError(f"--precision {precision}: the model's layers have no matrices that can be quantised")

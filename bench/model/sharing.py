@@ -57,7 +57,7 @@ def _difference(backbone: Backbone, decodes: bool, sites: Sites, model: ChangedM
     values = [_drawn(sites, model.tensors, seed) for seed in range(len(rows))]
     try:
         plain = _seen(ours, rows, sites)
-        found = _seen(ours, rows, sites, [Prompts(changes=of_row, sites=sites) for of_row in values])
+        found = _seen(ours, rows, sites, [_prompts(of_row, sites, backbone.device) for of_row in values])
         expected = [_changed(theirs, rows, sites, model.tensors, of_row)[at] for at, of_row in enumerate(values)]
     except torch.OutOfMemoryError:
         raise
@@ -109,6 +109,10 @@ def _drawn(sites: Sites, tensors: Mapping[str, Tensor], seed: int) -> dict[str, 
         noise = noise / tensor.shape[-1] ** 0.5 if name in factors else SIZE * noise
         drawn[name] = noise.to(tensor.device) if name in factors else tensor.detach() + noise.to(tensor.device)
     return drawn
+
+
+def _prompts(values: Mapping[str, Tensor], sites: Sites, device: torch.device) -> Prompts:
+    return Prompts(changes={name: value.to(device) for name, value in values.items()}, sites=sites)
 
 
 def _size(states: Tensor) -> float:

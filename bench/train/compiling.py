@@ -18,12 +18,13 @@ def decide(backbone: Backbone, options: Options, left: Sequence[ResolvedCell], d
     """Compile a backbone's layers where that is asked for or pays, once for each backbone; `left` are the cells that
     are still to run on its model, or on a copy of it, which would use the same code.
 
-    Layers whose activations are made again in the backward pass stay as they are, and so do those of quantised
-    matrices: bitsandbytes' kernels take most of what a step costs beside the products, and code cannot reach into them.
+    Layers whose activations are made again in the backward pass stay as they are, those on several devices, and those
+    of quantised matrices: bitsandbytes' kernels take most of what a step costs beside the products, and code cannot
+    reach into them.
     """
     if backbone.compiled is not None:
         return
-    as_they_are = options.checkpointing or backbone.precision in QUANTIZED
+    as_they_are = options.checkpointing or len(backbone.devices) > 1 or backbone.precision in QUANTIZED
     asked = "off" if as_they_are else options.compile
     if asked == "auto":
         tokens = sum(num_tokens(resolved, data, backbone) for resolved in left)
