@@ -31,7 +31,8 @@ def layer_devices(model: nn.Module, family: Family, devices: Sequence[torch.devi
     """
     layers = _named_layers(model, family)
     if len(layers) < len(devices):
-        raise ValueError(f"it has {len(layers)} layers, which do not go over {len(devices)} devices")
+        count = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
+        raise ValueError(f"it has {count}, which cannot go over {len(devices)} devices")
     ties = getattr(model, "all_tied_weights_keys", {})
     whole = sum(weight.nbytes for name, weight in model.named_parameters() if name not in ties)
     sizes = [sum(weight.nbytes for weight in layer.parameters()) for _, layer in layers]

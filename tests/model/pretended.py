@@ -24,16 +24,22 @@ class Mixed(AssertionError):
 class Pretended(TorchFunctionMode):
     """Within it tensors say where they are held to be. Those that nothing is known of are at home."""
 
-    def __init__(self, model: nn.Module, places: Mapping[str, torch.device]) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._places: Any = WeakTensorKeyDictionary()
-        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-            part = max((part for part in places if not part or f"{name}.".startswith(f"{part}.")), key=len)
-            self._places[tensor] = places[part]
+        self._memory: dict[int, torch.device] = {}  # of weights, which other tensors may share
         self.moves = 0
 
+    def lay(self, model: nn.Module, places: Mapping[str, torch.device]) -> None:
+        """Let a model's weights be at these places, by names of its parts."""
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+            part = max((part for part in places if not part or f"{name}.".startswith(f"{part}.")), key=len)
+            self._memory[tensor.untyped_storage().data_ptr()] = places[part]
+
     def of(self, tensor: Tensor) -> torch.device:
-        place: torch.device = self._places.get(tensor, HOME)
+        with torch._C.DisableTorchFunction():
+            memory = tensor.untyped_storage().data_ptr()
+        place: torch.device = self._places.get(tensor) or self._memory.get(memory, HOME)
         return place
 
     def __torch_function__(
@@ -45,8 +51,11 @@ class Pretended(TorchFunctionMode):
             return self.of(arguments[0])
         if function is torch.Tensor.to:
             return self._to(*arguments, **options)
+        if function == torch.Tensor.data.__set__:
+            self._places[arguments[0]] = self.of(arguments[1])
+            return function(*arguments, **options)
         given = {self.of(tensor) for tensor in tensors_of((arguments, options)) if tensor.dim()}
-        if len(given) > 1:
+        if len(given) > 1 and function is not torch._has_compatible_shallow_copy_type:
             raise Mixed(f"{function} of tensors on both devices")
         result = function(*arguments, **options)
         place = next(iter(given), _known(options.get("device")) or HOME)
@@ -56,7 +65,8 @@ class Pretended(TorchFunctionMode):
 
     def _to(self, tensor: Tensor, *arguments: Any, **options: Any) -> Tensor:
         like = arguments and isinstance(arguments[0], Tensor)
-        asked = self.of(arguments[0]) if like else torch._C._nn._parse_to(*arguments, **options)[0]
+        named = {name: value for name, value in options.items() if name != "copy"}
+        asked = self.of(arguments[0]) if like else torch._C._nn._parse_to(*arguments, **named)[0]
         result = tensor.to(*arguments, **options)
         place = _known(asked) or self.of(tensor)
         if place != self.of(tensor):
