@@ -23,6 +23,7 @@ from bench.model.families.config import first_position, most_positions
 from bench.model.families.family import Family
 from bench.model.geometry import geometry_of
 from bench.model.layers import uncompiled
+from bench.model.precisions import computed_in
 from bench.model.prefixes import row_changes, row_prefixes, slot_vectors
 from bench.model.pretrained import reader_for
 from bench.model.proof import Proof
@@ -96,7 +97,7 @@ class Backbone:
 
     def autocast(self) -> AbstractContextManager[object]:
         """bf16 matrix products where the cell asks for them; everything that trains stays fp32."""
-        if self.precision == "bf16":
+        if computed_in(self.precision) == "bf16":
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return nullcontext()
 

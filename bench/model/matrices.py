@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from bench.model.quantized import QuantizedLinear
+
 
 def declared(kind: Any) -> Any:
     """A class of transformers' models whose matrices are bf16 from the beginning; `undeclared` ends it.
@@ -39,7 +41,11 @@ def undeclared(model: Any) -> None:
 def round_matrices(model: nn.Module) -> None:
     """Make bf16 of those that are fp32 still; one that is a table too (tied embeddings) becomes a weight of its own."""
     for part in model.modules():
-        if isinstance(part, nn.Linear) and part.weight.dtype != torch.bfloat16:
+        if (
+            isinstance(part, nn.Linear)
+            and not isinstance(part, QuantizedLinear)
+            and part.weight.dtype != torch.bfloat16
+        ):
             part.weight = _rounded(part.weight)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from bench.cell import Precision
+from bench.model.precisions import QUANTIZED, computed_in
 from bench.model.sizes import Sizes
 
 MARGIN = 0.05  # share of the free memory that is left to the allocator's gaps, prompts, heads and the data
@@ -62,23 +63,29 @@ def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
 
     Over several devices layers are whole, so that one of them has up to a layer more than its share of a frozen model
     and of its activations. Sharded weights that train are all divided, as a layer's (or the largest tensor) and its
-    gradient are gathered while it runs; each device has micro-batches, and activations, of its own.
+    gradient are gathered while it runs; each device has micro-batches, and activations, of its own. A model in few
+    bits comes to several devices in bf16, and that is counted.
     """
-    trains = work.moments is not None
+    trains, few = work.moments is not None, QUANTIZED.get(work.precision) if work.num_devices == 1 else None
     if trains:
         loaded, number = sizes.parameters * FLOAT, work.num_devices
         gathered = 2 * max(loaded // max(1, sizes.layers), sizes.largest * FLOAT) if number > 1 else 0
-        weights, training = loaded // number + gathered, loaded * (2 + (work.moments or 0)) // number
+        whole = loaded if few is None else weight_bytes(sizes, half=True, in_layers=few)
+        weights, training = whole // number + gathered, loaded * (2 + (work.moments or 0)) // number
         between = max(3 * 8 * sizes.largest, loaded) // number
         return MemoryNeed(weights, training, _activations(sizes, work), between)
-    weights = weight_bytes(sizes, work.precision == "bf16", work.num_devices)
+    weights = weight_bytes(sizes, computed_in(work.precision) == "bf16", work.num_devices, few)
     activations = round(_activations(sizes, work) * _share(sizes, work.num_devices))
     return MemoryNeed(weights, 0, activations, 3 * 8 * sizes.largest)
 
 
-def weight_bytes(sizes: Sizes, half: bool, num_devices: int = 1) -> int:
-    """Of a model spread over devices, on the one that takes most; `half`: its matrices are bf16."""
-    whole = sizes.parameters * FLOAT - (sizes.matrices * (FLOAT - HALF) if half else 0)
+def weight_bytes(sizes: Sizes, half: bool, num_devices: int = 1, in_layers: float | None = None) -> int:
+    """Of a model spread over devices, on the one that takes most; `half`: its matrices are bf16, but for those of
+    layers where a number of them takes `in_layers` bytes.
+    """
+    inner = 0 if in_layers is None else sizes.inner_matrices
+    outer = sizes.matrices - inner if half else 0
+    whole = (sizes.parameters - inner - outer) * FLOAT + outer * HALF + inner * (in_layers or 0)
     return round(whole * _share(sizes, num_devices))
 
 
@@ -93,13 +100,14 @@ def _activations(sizes: Sizes, work: Work) -> int:
     """
     width, inner = (10.5, 2) if work.moments is not None else (7.5, 1)
     floats = width * sizes.hidden + (inner + 2 * sizes.gated) * sizes.inner
-    if work.precision == "bf16" and work.device.type == "cpu":
+    if computed_in(work.precision) == "bf16" and work.device.type == "cpu":
         floats += sizes.heads * work.length * 2  # attention written out keeps its scores
     layers = float(sizes.layers) if work.backward else 1.0
     num_kept = work.tokens * layers * floats
     if work.checkpointing:
         num_kept = work.tokens * (layers * sizes.hidden + floats)  # each layer's input, and one layer in the making
-    return round(num_kept * FLOAT)
+    made = HALF * sizes.largest if work.precision in QUANTIZED else 0  # a matrix, for the length of its product
+    return round(num_kept * FLOAT) + made
 
 
 def default_token_budget(hidden: int, device: torch.device) -> int:

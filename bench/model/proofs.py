@@ -64,7 +64,8 @@ def _place(model: ModelSource, device: torch.device, others: Devices) -> Place |
 def prove(source: ModelSource, device: torch.device, others: Devices = ()) -> Proof:
     """What a model shows of itself, multiplied in fp32 on the device; kept, so that it is loaded for this once.
 
-    A model that is too large for the device is spread over the others too.
+    A model that is too large for the device is spread over the others too, and for all of them stays in main memory: in
+    int8 or nf4 it may fit after all.
 
     Attention that takes prefixes is tried first; where it is not right, the family's own, without. UsageError when
     transformers cannot load it.
@@ -72,7 +73,7 @@ def prove(source: ModelSource, device: torch.device, others: Devices = ()) -> Pr
     proof = known_proof(source.fingerprint, device.type)
     if proof is None:
         try:
-            proof = _proved(source, _place(source, device, others) or Place((device, *others), half=True))
+            proof = _proved(source, _place(source, device, others) or Place(half=True))
         except UnfitModel as error:
             proof = Proof("own", "both", str(error))
         keep_proof(source.fingerprint, device.type, proof)

@@ -17,6 +17,7 @@ from bench.errors import CannotShare
 from bench.model.backbone import Backbone
 from bench.model.changes import install, rows_first
 from bench.model.layers import uncompiled
+from bench.model.precisions import computed_in
 from bench.model.probe import Probe
 from bench.model.prompts import Prompts
 from bench.model.sites import LowRank, Sites
@@ -67,7 +68,7 @@ def _difference(backbone: Backbone, decodes: bool, sites: Sites, model: ChangedM
             return "changed by row other modules run"
         for at, (before, after, row) in enumerate(zip(*of_row, strict=True)):
             off, effect = (_size(part.float() - after.float()) for part in (row, before))
-            if not off <= TOLERANCE[backbone.precision] * effect:
+            if not off <= TOLERANCE[computed_in(backbone.precision)] * effect:
                 where = "its states are" if at == 0 else "what a module gives is"
                 return f"changed by row {where} off by {off:.1g}, where the change is {effect:.1g}"
     return ""

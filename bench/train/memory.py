@@ -169,6 +169,10 @@ def _remedies(sizes: Sizes, work: Work, need: MemoryNeed) -> Iterator[str]:
         lower = estimate(sizes, replace(work, precision="bf16"))
         if lower.total < need.total:
             yield "--precision bf16"
+    if work.precision in ("bf16", "int8") and work.moments is None:
+        lower = estimate(sizes, replace(work, precision="nf4"))
+        if lower.total < need.total:
+            yield "--precision nf4"
     if not work.checkpointing and estimate(sizes, replace(work, checkpointing=True)).total < need.total:
         yield "--checkpointing"
     if need.activations > need.between:

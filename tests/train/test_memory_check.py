@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,41 @@ def test_the_command_refuses_before_anything_is_written(bench, monkeypatch) -> N
     monkeypatch.setattr(memory, "available_bytes", lambda _: 10_000)
     assert "model 'tiny-bert' with ptv2 in fp32 needs about" in bench.refuses()
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(("precision", "num_bytes"), [("int8", 1), ("nf4", 0.515869140625)])
+@pytest.mark.parametrize("shared", [True, False])
+def test_quantised_matrices_of_layers_take_their_bits(workshop, precision, num_bytes, shared) -> None:
+    (cell,) = workshop.cells("lora")
+    cell, tuned = cell.changed(precision=precision), build(find_method("lora"), cell.settings)
+    sizes = replace(BILLION, largest=10_000_000, inner_matrices=800_000_000)
+    need = estimate(sizes, work_of(cell, tuned, 1000, False, GPU, shared))
+    outside = 100_000_000 * 2  # a language-model head
+    assert need.weights == round(800_000_000 * num_bytes) + outside + 100_000_000 * 4
+    if shared:  # to several devices it comes in bf16
+        spread = [
+            estimate(sizes, work_of(cell.changed(precision=each), tuned, 1000, False, GPU, True, 2)).weights
+            for each in (precision, "bf16")
+        ]
+        assert spread[0] == spread[1]
+    plain = estimate(sizes, work_of(cell.changed(precision="bf16"), tuned, 1000, False, GPU, shared))
+    assert need.activations == plain.activations + 2 * 10_000_000  # a matrix as it is multiplied
+
+
+def test_what_a_model_has_within_its_layers_is_known_from_its_names(workshop) -> None:
+    (cell,) = workshop.cells("ptv2")
+    sizes = model_sizes(find_model(cell.model_path))
+    backbone = workshop.backbone()
+    linear = {name: part for name, part in backbone.model.named_modules() if isinstance(part, torch.nn.Linear)}
+    assert sizes is not None
+    assert sizes.inner_matrices == sum(part.weight.numel() for name, part in linear.items() if ".layer." in name)
+
+
+def test_fewer_bits_are_named_where_they_would_help(workshop, monkeypatch) -> None:
+    monkeypatch.setattr(memory, "model_sizes", lambda _: replace(BILLION, inner_matrices=900_000_000))
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 1_000_000_000)
+    for precision, named in (("bf16", True), ("int8", True), ("nf4", False)):
+        cells = [cell.changed(precision=precision) for cell in workshop.cells("ptv2")]
+        with pytest.raises(UsageError) as refused:
+            check(cells, GPU, 8, 4096, False)
+        assert ("--precision nf4" in str(refused.value)) is named
