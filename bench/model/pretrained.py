@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -85,8 +85,20 @@ def reader_for(config: dict[str, Any], family: Family) -> Reader:
     )  # fmt: skip
 
 
-def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) -> tuple[nn.Module, str]:
-    """The model (safetensors only, fp32, on the CPU, without gradients), and why it has no language-model head.
+@dataclass(frozen=True)
+class Place:
+    """Where weights go; on `meta` they have no values."""
+
+    devices: tuple[torch.device, ...] = (torch.device("cpu"),)
+
+
+ON_CPU = Place()
+
+
+def load_model(
+    source: ModelSource, family: Family, way: Way, with_words: bool, place: Place = ON_CPU
+) -> tuple[nn.Module, str]:
+    """The model (safetensors only, fp32, without gradients), and why it has no language-model head.
 
     The reason is empty where it has one. Without `with_words` the head is not looked for. UsageError when transformers
     cannot load it.
@@ -96,7 +108,7 @@ def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) 
         if with_words:
             try:
                 auto_class: Any = getattr(transformers, f"AutoModelFor{family.words}")
-                model, missing = _from_pretrained(auto_class, source, family, way)
+                model, missing = _from_pretrained(auto_class, source, family, way, place)
             except ValueError as error:
                 if "Unrecognized configuration class" not in str(error):
                     raise
@@ -106,7 +118,7 @@ def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) 
                 if missing and not any(name.startswith(base_name) for name in missing):
                     reason = _lacking(missing, "its language-model head is made of")
         if reason or not with_words:
-            model, missing = _from_pretrained(AutoModel, source, family, way)
+            model, missing = _from_pretrained(AutoModel, source, family, way, place)
         if missing:  # transformers would draw them at random and go on
             raise ValueError(_lacking(missing, "its config describes"))
         if way == "written" and write_attention(model) != model.config.num_hidden_layers:
@@ -124,7 +136,9 @@ class _NoPooler(nn.Module):
         return states
 
 
-def _from_pretrained(auto_class: Any, source: ModelSource, family: Family, way: Way) -> tuple[Any, list[str]]:
+def _from_pretrained(
+    auto_class: Any, source: ModelSource, family: Family, way: Way, place: Place
+) -> tuple[Any, list[str]]:
     """The model, and the weights it wants that the checkpoint lacks."""
     config = load_config(source)
     part_options = {"config": getattr(config, family.part), "key_mapping": PART_NAMES} if family.part else {}
@@ -136,6 +150,7 @@ def _from_pretrained(auto_class: Any, source: ModelSource, family: Family, way: 
         trust_remote_code=False,
         attn_implementation=attention.NAME if way == "interface" else "eager",
         output_loading_info=True,
+        device_map=None if place.devices[0].type == "cpu" else {"": place.devices[0]},
         **part_options,
     )
     if getattr(model, "_hf_peft_config_loaded", False):

@@ -87,7 +87,7 @@ def proving_seconds(fingerprint: str) -> float:
 def _read(fingerprint: str, device: str) -> Proof | None:
     try:
         values = json.loads(_path(fingerprint, device).read_text(encoding="utf-8"))
-        proof = Proof(**{**values, "layers": tuple(values["layers"])})
+        proof = _of_values(values)
         return proof if _is_whole(proof) else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -106,6 +106,15 @@ def keep_proof(fingerprint: str, device: str, proof: Proof) -> None:
         os.replace(name, path)
     except OSError:
         return
+
+
+def take_proof(fingerprint: str, device: str, values: dict[str, Any]) -> None:
+    """Go by a proof that another process of this run has made, as its `record` has it."""
+    _MADE[fingerprint, device] = _of_values(values)
+
+
+def _of_values(values: dict[str, Any]) -> Proof:
+    return Proof(**{**values, "layers": tuple(values["layers"])})
 
 
 def _is_whole(proof: Proof) -> bool:
