@@ -21,6 +21,7 @@ class Options:
     save_tuned: bool = True
     checkpointing: bool = False  # make activations again in the backward pass: less memory, more time
     compile: Compile = "auto"  # run layers compiled: minutes at first, less time after (bench.train.compiling)
+    others: tuple[torch.device, ...] = ()  # further devices of this worker, over which a model lies
 
     def tokens_for(self, resolved: ResolvedCell, shared: bool = True) -> int:
         """Tokens of a micro-batch of cells like this one, their model being loaded; `shared` as in check_memory."""
