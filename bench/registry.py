@@ -26,6 +26,7 @@ from bench.errors import UsageError, unknown
 from bench.task import Suite
 from bench.tuning import Method
 
+PLUGIN = "tuning_bench_plugin_"  # what the names of modules begin with that came from a file
 _METHODS: dict[str, type[Method]] = {}
 _SUITES: dict[str, Suite] = {}
 _HOMES: dict[str, str] = {}  # suite -> the module it came from
@@ -115,7 +116,7 @@ def load_plugin(path: Path) -> Plugin:
         raise UsageError(f"--plugin {path}: no such file")
     methods(), suites()  # whoever takes a name of theirs is then the second to have it
     tag = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]  # two files of one name are two modules
-    name = f"tuning_bench_plugin_{path.stem}_{tag}"
+    name = f"{PLUGIN}{path.stem}_{tag}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"--plugin {path}: not a Python file")
@@ -130,6 +131,13 @@ def load_plugin(path: Path) -> Plugin:
         raise UsageError(f"--plugin {where}: {_said(error)}") from error
     brought = tuple(known for known, cls in methods().items() if cls.__module__ == name)
     return Plugin(brought, tuple(known for known in suites() if _HOMES.get(known) == name))
+
+
+def plugin_files(method: Method, suite: Suite) -> list[str]:
+    """The files that a method, a suite and its kinds of tasks came from, as far as `load_plugin` has imported them."""
+    kinds = {type(task.facts).__module__ for task in suite.tasks}
+    homes = dict.fromkeys([type(method).__module__, _HOMES.get(suite.name, ""), *sorted(kinds)])
+    return [str(sys.modules[home].__file__) for home in homes if home.startswith(PLUGIN)]
 
 
 def own_line(error: BaseException, path: Path) -> int | None:
@@ -191,4 +199,4 @@ def _collect(module: ModuleType) -> None:
 def _place(module: str) -> str:
     """Where a module's code is: a plugin's file, or the name it is imported by."""
     file = getattr(sys.modules.get(module), "__file__", None)
-    return str(file) if module.startswith("tuning_bench_plugin_") and file else module
+    return str(file) if module.startswith(PLUGIN) and file else module

@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 
 from bench.collecting import set_aside
 from bench.data.display import example_table
-from bench.errors import CannotShare, DiskError
+from bench.errors import CannotShare, DiskError, UsageError
 from bench.model.backbone import Backbone
 from bench.model.compiled import compile_seconds
+from bench.model.ranks import ALONE, Ranks
 from bench.resolved import ResolvedCell
 from bench.score.evaluate import Predictions, Predictor
 from bench.score.table import prediction_table
@@ -28,11 +29,12 @@ from bench.train.groups import Group
 from bench.train.joint import FirstStages
 from bench.train.lane import Lane
 from bench.train.loop import fit
-from bench.train.meter import peak_bytes, reset_peak
+from bench.train.meter import peak_bytes, release, reset_peak
 from bench.train.options import Options
 from bench.train.outcome import Before, Loop, outcome
 from bench.train.prepare import prepare
 from bench.train.run_data import RunData
+from bench.train.team import Team, TeamError
 from bench.train.trained import NotTrained
 
 
@@ -40,6 +42,7 @@ class Runner:
     """Measures cells and writes their records to a store.
 
     `data` is what has been read and encoded before; what lacks there is added. `compiling` is what a plan says of that.
+    `ranks` are the processes of a team, in one of them.
     """
 
     def __init__(
@@ -49,12 +52,14 @@ class Runner:
         audience: Audience,
         data: RunData | None = None,
         compiling: Compiling | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.store, self.options, self.audience = store, options, audience
         self.data = RunData() if data is None else data
         self._compiling = compiling or Compiling()
-        self._backbones = Backbones(options)
+        self._backbones = Backbones(options, ranks)
         self._first_stages = FirstStages(self.data, options, audience)
+        self._team = Team(options, store, audience)
 
     def run(self, pieces: Iterable[Group], expected: Sequence[ResolvedCell] = ()) -> list[Record]:
         """Measure every group's cells and write their records; returns them in the order they finished.
@@ -65,25 +70,36 @@ class Runner:
         """
         written: list[Record] = []
         self._backbones.expect(expected)
-        with set_aside():
-            for group in pieces:
-                prepare(group.cells, self.data)
-                self._backbones.expect(group.cells)
-                for record in self.measure(group):
-                    self.audience.finished(record)
-                    written.append(record)
+        try:
+            with set_aside():
+                for group in pieces:
+                    prepare(group.cells, self.data)
+                    self._backbones.expect(group.cells)
+                    for record in self.measure(group):
+                        self.audience.finished(record)
+                        written.append(record)
+        finally:
+            self.end()
         return written
+
+    def end(self) -> None:
+        """End the processes that were started for cells that change weights; they would wait for the next one."""
+        self._team.end()
 
     def measure(self, group: Group) -> Iterator[Record]:
         """Train a group's cells in one loop, and write each one's record before it is given back.
 
         A cell that must change the backbone after all then gets one of its own. When the loop itself breaks, each is
-        tried alone, so that only the culprit fails.
+        tried alone, so that only the culprit fails. With several devices a cell that changes weights is trained by a
+        team of processes, which writes its record.
         """
         started = datetime.now(UTC)
+        if self.options.others and not group.shared:
+            yield from self._by_team(group, started)
+            return
+        self._team.end()  # it would take memory of the same devices
         try:
-            backbone = self._backbones.of(group)
-            decide(backbone, self.options, self._compiling, group, self.data)
+            backbone = self._loaded(group)
         except Exception as error:  # a model that does not load, or does not fit the device, fails its cells only
             for resolved in group.cells:
                 yield self._fail(resolved, error, started)
@@ -111,6 +127,31 @@ class Runner:
         for resolved in left:
             yield from self.measure(Group((resolved,), shared=False))
 
+    def train(self, group: Group) -> Iterator[Record]:
+        """The records of a group's cells as `measure` writes them, of a team's process; whatever breaks is raised."""
+        return self._train(group, self._loaded(group), datetime.now(UTC), [])
+
+    def _loaded(self, group: Group) -> Backbone:
+        backbone = self._backbones.of(group)
+        decide(backbone, self.options, self._compiling, group, self.data)
+        return backbone
+
+    def _by_team(self, group: Group, started: datetime) -> Iterator[Record]:
+        self._backbones.drop()
+        release(self.options.device)
+        try:
+            yield from self._team.measure(group)
+        except DiskError:
+            raise
+        except (TeamError, UsageError) as error:
+            for resolved in group.cells:
+                told = error.record if isinstance(error, TeamError) else None
+                if told is None:
+                    yield self._fail(resolved, error, started)
+                else:
+                    self.store.write(told)
+                    yield told
+
     def _train(self, group: Group, backbone: Backbone, started: datetime, left: list[ResolvedCell]) -> Iterator[Record]:
         """The records of a group's cells; those that cannot share the backbone have none, and are put into `left`."""
         starts = [self._first_stages.start(resolved, backbone) for resolved in group.cells]
@@ -125,7 +166,7 @@ class Runner:
                 left.append(resolved)
         if not lanes:
             return
-        token_budget = self.options.tokens_for(group.cells[0], group.shared)
+        token_budget = backbone.ranks.smallest(self.options.tokens_for(group.cells[0], group.shared))
         reset_peak(*backbone.devices)
         with self.audience.loop([lane.cell for lane in lanes]):
             training = fit(backbone, lanes, token_budget, self.audience.step)
@@ -138,9 +179,9 @@ class Runner:
         for lane in lanes:
             of_lane, cell_id = predictions.get(id(lane)), lane.cell.id
             before = Before(self._backbones.seconds(cell_id), self.data.seconds.of(cell_id))
-            yield self._write(outcome(lane, of_lane, backbone, loop, before), lane, of_lane)
+            yield self._write(outcome(lane, of_lane, backbone, loop, before), lane, of_lane, backbone.ranks)
 
-    def _write(self, record: Record, lane: Lane, predictions: Predictions | None) -> Record:
+    def _write(self, record: Record, lane: Lane, predictions: Predictions | None, ranks: Ranks) -> Record:
         files: dict[str, Writer] = {}
         begun = time.perf_counter()
         if predictions is not None:
@@ -151,8 +192,9 @@ class Runner:
             )
             table = prediction_table(task, examples, predictions.scored_answers, predictions.predicted)
             files["predictions.parquet"] = lambda path: write_predictions(path, table)
-            tensors = {name: tensor.cpu().contiguous() for name, tensor in lane.stored().items()}
-            if self.options.save_tuned and tensors:
+            stored = lane.stored() if self.options.save_tuned else {}
+            tensors = {name: ranks.kept(tensor) for name, tensor in stored.items()}
+            if tensors:
                 metadata = {"cell": record.id}  # one entry: several would be written in another order each time
                 files["tuned.safetensors"] = lambda path: save_file(tensors, path, metadata=metadata)
         record.costs.add_storing(time.perf_counter() - begun)

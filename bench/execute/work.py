@@ -16,10 +16,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from bench.cell import Budget, Cell
+from bench.cell import Cell
+from bench.execute.cost import cost_of
 from bench.execute.job import Job
-from bench.model.sizes import model_sizes
-from bench.model.source import find_model
 from bench.plan.selection import Choice, choose, contests
 from bench.resolved import ResolvedCell, resolve
 from bench.store.claims import MOST_DEATHS, Claims, Held
@@ -265,24 +264,6 @@ def _deaths(held: Mapping[str, Held], cell_id: str) -> int:
 
 def _model_of(resolved: ResolvedCell) -> Hashable:
     return (resolved.cell.model_path, resolved.cell.precision)
-
-
-def cost_of(resolved: ResolvedCell) -> float:
-    """What training a cell costs beside others, in arbitrary units: rows times their length times parameters."""
-    cell = resolved.cell
-    sizes = model_sizes(find_model(cell.model_path))
-    parameters = sizes.parameters if sizes else 1
-    passes = 1.5 if resolved.method.changes_weights else 1.0  # gradients of weights beside those of states
-    return num_rows(resolved) * cell.budget.max_length * parameters * passes * resolved.method.passes_per_step
-
-
-def num_rows(resolved: ResolvedCell) -> int:
-    """About how many rows a cell trains on, each time counted."""
-    budget: Budget = resolved.cell.budget
-    if budget.steps is not None:
-        return budget.steps * budget.batch_size
-    rows = resolved.task.sizes.get("train", 1000)
-    return budget.epochs * min(rows, budget.train_rows or rows)
 
 
 def _died(resolved: ResolvedCell, claim: Held) -> Record:

@@ -27,6 +27,7 @@ from bench.model.precisions import computed_in
 from bench.model.prefixes import row_changes, row_prefixes, slot_vectors
 from bench.model.pretrained import reader_for
 from bench.model.proof import Proof
+from bench.model.ranks import ALONE, Ranks
 from bench.model.sites import Sites
 from bench.model.stacked import Stacked
 from bench.model.streams import queries
@@ -69,6 +70,7 @@ class Backbone:
         self.has_types = self.family.types or _has_types(model.config)
         self.devices: tuple[torch.device, ...] = (device,)  # over which its layers lie; the first has all else
         self.layer_devices: dict[int, torch.device] = {}  # of the encoder's layers that lie on another
+        self.ranks: Ranks = ALONE  # who works on it
         self.shared = False  # whether lanes share it; it is then frozen
         self.sharing: dict[tuple[Sites, bool], str] = {}  # changes by row that were tried (bench.model.sharing)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
@@ -89,7 +91,7 @@ class Backbone:
     def word_embeddings(self) -> Tensor:
         """(V, H) the table that tokens are looked up in, in fp32 and without gradients; H is `geometry.embedding`."""
         table: Tensor = self.embeddings.weight  # type: ignore[assignment]
-        return table.detach().float()
+        return self.ranks.whole(table).detach().float()
 
     def reached(self, task: Task) -> list[nn.Module]:
         """The parts whose weights the states depend on that a task's head reads: not the decoder for tags and spans."""
@@ -98,7 +100,8 @@ class Backbone:
     def autocast(self) -> AbstractContextManager[object]:
         """bf16 matrix products where the cell asks for them; everything that trains stays fp32."""
         if computed_in(self.precision) == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+            # sharded weights come and go, and what was made of them must not stay
+            return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=self.ranks.alone)
         return nullcontext()
 
     def hidden(self, batch: MicroBatch, stacked: Stacked) -> Tensor:

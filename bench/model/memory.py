@@ -71,6 +71,8 @@ def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
         loaded, number = sizes.parameters * FLOAT, work.num_devices
         gathered = 2 * max(loaded // max(1, sizes.layers), sizes.largest * FLOAT) if number > 1 else 0
         whole = loaded if few is None else weight_bytes(sizes, half=True, in_layers=few)
+        if number > 1 and work.precision == "bf16" and not work.checkpointing:
+            gathered += sizes.matrices * HALF  # what products are made of stays until the backward pass
         weights, training = whole // number + gathered, loaded * (2 + (work.moments or 0)) // number
         between = max(3 * 8 * sizes.largest, loaded) // number
         return MemoryNeed(weights, training, _activations(sizes, work), between)

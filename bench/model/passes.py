@@ -42,6 +42,7 @@ class Program:
     body: Callable[[MicroBatch], tuple[Tensor, ...]]
     kind: Hashable
     alone: bool = False
+    asked: bool = True  # whether anybody looks at its outputs
     clear: Callable[[], None] = lambda: None
     recorded: dict[tuple[int, Shape], RecordedPass] = field(default_factory=dict)
 
@@ -53,8 +54,11 @@ class Passes:
         self.backbone, self.token_budget, self.halvings = backbone, token_budget, 0
         self.kept: dict[int, Tensor | None] = {}  # by the id of a table (bench.model.kept)
         self._tables: list[tuple[list[int], list[Set], ItemTable]] = []
-        self.graphs = Graphs(backbone.device, captures=len(backbone.devices) == 1)  # a graph is one device's
-        self.tries_shapes = backbone.device.type == "cuda"  # a processor's kernels are not asked: it has `own`
+        self.ranks = backbone.ranks
+        # a graph is one device's, and has no place for what processes say to each other
+        self.graphs = Graphs(backbone.device, captures=len(backbone.devices) == 1 and self.ranks.alone)
+        # a processor's kernels are not asked: it has `own`
+        self.tries_shapes = backbone.device.type == "cuda" and self.ranks.alone
 
     def table(self, sets: Sequence[Set]) -> ItemTable:
         """The items of some sets, on the device if they fit; made once for the same sets."""
@@ -81,13 +85,16 @@ class Passes:
         """Every ticket through the backbone; `terms` (n,): by what each one's loss is divided.
 
         Begins again with smaller micro-batches when one does not fit the memory, and without deterministic kernels
-        when the model has an operation without one.
+        when the model has an operation without one; a team of processes cannot do either.
         """
         while True:
             try:
                 cuts = self._cuts(program, table, tickets, terms)
-                return [(cut, self._pass(program, table, tickets, terms, cut)) for cut in cuts]
+                outputs = [(cut, self._pass(program, table, tickets, terms, cut)) for cut in cuts]
+                return self.ranks.collected(outputs) if program.asked else outputs
             except RuntimeError as error:  # an OutOfMemoryError is one
+                if not self.ranks.alone:
+                    raise
                 if _out_of_memory(error) and self.token_budget > int(table.sizes.longest.max()):
                     self._halve(program)
                 elif self.backbone.deterministic and lacks_kernel(error):
@@ -104,6 +111,9 @@ class Passes:
         self.graphs.forget()
 
     def _cuts(self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray) -> list[Cut]:
+        return self.ranks.deal(table.sizes, tickets, lambda share: self._cut(program, table, share, terms))
+
+    def _cut(self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray) -> list[Cut]:
         if not self.backbone.fixed_shapes:
             return list(own(table.sizes, tickets, self.token_budget))
         hidden = self.backbone.geometry.hidden

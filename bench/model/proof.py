@@ -87,7 +87,7 @@ def proving_seconds(fingerprint: str) -> float:
 def _read(fingerprint: str, device: str) -> Proof | None:
     try:
         values = json.loads(_path(fingerprint, device).read_text(encoding="utf-8"))
-        proof = Proof(**{**values, "layers": tuple(values["layers"])})
+        proof = proof_of_record(values)
         return proof if _is_whole(proof) else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -109,8 +109,13 @@ def keep_proof(fingerprint: str, device: str, proof: Proof) -> None:
 
 
 def adopt_proof(fingerprint: str, device: str, proof: Proof) -> None:
-    """Go by a proof that was made on another machine, which keeps it."""
+    """Go by a proof that another process has made, perhaps on another machine, and keeps."""
     _MADE[fingerprint, device] = proof
+
+
+def proof_of_record(values: dict[str, Any]) -> Proof:
+    """A proof as its `record` has it."""
+    return Proof(**{**values, "layers": tuple(values["layers"])})
 
 
 def _is_whole(proof: Proof) -> bool:

@@ -117,7 +117,11 @@ class Predictor:
         states = states_read(self.passes, stacked, table, fixed=evaluations[0].fixed)
 
         def body(batch: MicroBatch) -> tuple[Tensor, ...]:
-            with torch.no_grad(), backbone.autocast():
+            with torch.no_grad():
+                return self.passes.ranks.pass_through(lambda: scored(batch))
+
+        def scored(batch: MicroBatch) -> tuple[Tensor, ...]:
+            with backbone.autocast():
                 scores = row_scores(batch, states(batch), stacked)
                 of_items, given = item_scores(task_kind, batch, scores)
                 return of_items, item_losses(task_kind, batch, of_items, given)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from bench.model.backbone import Backbone
 from bench.model.loading import load_backbone
 from bench.model.proof import proving_seconds
+from bench.model.ranks import ALONE, Ranks
 from bench.model.source import find_model
 from bench.resolved import ResolvedCell
 from bench.train.groups import Group
@@ -19,8 +20,8 @@ from bench.train.shares import Shares
 class Backbones:
     """A shared one, which is frozen, is kept while cells share it; one that is changed serves a single cell."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    def __init__(self, options: Options, ranks: Ranks = ALONE) -> None:
+        self._options, self._ranks = options, ranks
         self._shared: tuple[tuple[str, str], Backbone] | None = None
         self._shares = Shares()
         self._proved: set[str] = set()  # models whose proof has been divided
@@ -46,10 +47,15 @@ class Backbones:
         self.expect([resolved])
         begun = time.perf_counter()
         options, proved_before = self._options, proving_seconds(cell.model_fingerprint)
-        device, others = options.device, options.others if group.shared else ()
+        device, others = options.device, options.others if group.shared or not self._ranks.alone else ()
         check_memory([resolved], device, 1, options.token_budget, options.checkpointing, group.shared, others)
         model = find_model(cell.model_path)
-        backbone = load_backbone(model, device, cell.precision, group.shared, options.checkpointing, others)
+        if self._ranks.alone:
+            backbone = load_backbone(model, device, cell.precision, group.shared, options.checkpointing, others)
+        else:
+            from bench.model.sharded_loading import load_sharded  # with torch's distributed part, which few need
+
+            backbone = load_sharded(model, self._ranks, cell.precision, options.checkpointing)
         if group.shared:
             self._shared = (key, backbone)
         proving = proving_seconds(cell.model_fingerprint)

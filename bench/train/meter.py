@@ -26,6 +26,13 @@ def reset_peak(*devices: torch.device) -> None:
         _CLEAR.write_text("5")  # Linux: resets VmHWM, the high-water mark of resident memory
 
 
+def release(device: torch.device) -> None:
+    """Give what torch holds unused of a GPU's memory back to other processes."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
 def peak_bytes(*devices: torch.device) -> int:
     """Most memory since `reset_peak`: the allocator's on a GPU, of several on the one that had most; resident memory
     of the process on a CPU.

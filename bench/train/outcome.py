@@ -48,7 +48,7 @@ class Before:
 def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loop: Loop, before: Before) -> Record:
     """The record of a lane that has left its loop; without `predictions` there are no scores."""
     data, cell = lane.data, lane.cell
-    peak = peak_flops(backbone.device, cell.precision) * len(backbone.devices)
+    peak = peak_flops(backbone.device, cell.precision) * len(backbone.devices) * backbone.ranks.count
     return Record(
         id=cell.id,
         cell=cell,
@@ -145,6 +145,7 @@ def _of_backbone(backbone: Backbone, loop: Loop, peak: float) -> dict[str, Any]:
         "deterministic": backbone.deterministic,
         "peak_tflops": float(f"{peak / 1e12:.4g}"),
         "compiled": bool(backbone.compiled),
+        "processes": backbone.ranks.count,
         **shown,
     }
 

@@ -102,8 +102,10 @@ def _choose_words(lane: Lane, head: LabelWords, passes: Passes) -> None:
 
     def body(batch: MicroBatch) -> tuple[Tensor, ...]:
         with torch.no_grad(), backbone.autocast():
-            read = batch.gathered(backbone.hidden(batch, stacked))[:, 0]  # every row reads one position
-            return (head.states(read),)
+            return passes.ranks.pass_through(lambda: (head.states(read(batch)),))
+
+    def read(batch: MicroBatch) -> Tensor:
+        return batch.gathered(backbone.hidden(batch, stacked))[:, 0]  # every row reads one position
 
     states: dict[int, Tensor] = {}
     program = Program(stacked, body, ("states", stacked.kind))

@@ -31,6 +31,7 @@ from bench.score.objective import item_losses, item_scores
 from bench.train.lane import Lane
 from bench.train.optim import Moved, Optimization
 from bench.train.segment import Segment
+from bench.train.sharded_optim import ShardedOptimization
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,16 @@ def stack_kind(lane: Lane) -> Hashable:
 class Stack:
     """Lanes that are alike while they train. `optimization` is given where lanes of other stacks share it."""
 
+    optimization: Optimization | ShardedOptimization | None
+
     def __init__(self, passes: Passes, lanes: Sequence[Lane], optimization: Optimization | None = None) -> None:
         self.passes, self.lanes = passes, list(lanes)
         first = self.lanes[0]
         self.optimization, self._shares = optimization, optimization is not None
         if optimization is None and not first.searches:
-            self.optimization = Optimization(
-                [Moved(lane.method, lane.attachment, [lane.head], lane.num_steps) for lane in self.lanes]
-            )
+            moved = [Moved(lane.method, lane.attachment, [lane.head], lane.num_steps) for lane in self.lanes]
+            alone = passes.ranks.alone
+            self.optimization = Optimization(moved) if alone else ShardedOptimization(moved[0], passes.ranks)
         self._heads = [lane.head for lane in self.lanes]
         self._kind = kind_of(first.task)
         self._drops_inside = first.cell.budget.backbone_dropout or first.attachment.drops_inside
@@ -88,7 +91,7 @@ class Stack:
         self._turning = Recorded(passes.graphs, self._turn)
         kind = ("train", self.stacked.kind, first.task.kind, self._drops_inside, self.stacked.drops)
         self._program = Program(
-            self.stacked, self._body, kind, alone=bool(first.attachment.weights()), clear=self._clear
+            self.stacked, self._body, kind, alone=bool(first.attachment.weights()), asked=False, clear=self._clear
         )
 
     def _prompts(self) -> list[Prompts]:
@@ -144,6 +147,8 @@ class Stack:
 
     def settle(self) -> Tensor:
         """Take the gradients on to the lanes' tensors (their `grad`); returns each lane's loss (S,)."""
+        weights = self.lanes[0].attachment.weights().values()
+        self.passes.ranks.add_up(self._losses, self.stacked.gradients, weights)
         losses = summed(self._losses[:-1])
         self.stacked.carry(self._made or self._prompts(), self._heads, self._together("gradients"))
         self._made = None
@@ -224,6 +229,12 @@ class Stack:
 
     def _body(self, batch: MicroBatch) -> tuple[Tensor, ...]:
         """Forward and backward: each item's share of its lane's mean loss."""
+        shares = self.passes.ranks.pass_through(lambda: self._shares_of(batch))
+        shares.sum().backward()  # type: ignore[no-untyped-call]
+        self._losses[batch.item_owners, batch.item_places] = shares.detach()
+        return (shares.detach(),)
+
+    def _shares_of(self, batch: MicroBatch) -> Tensor:
         backbone = self.passes.backbone
         with backbone.autocast():
             draws = RowDropout(batch, backbone.family.query_stream) if self._drops_inside else None
@@ -231,7 +242,4 @@ class Stack:
                 states = self._states(batch)
             scores = row_scores(batch, states, self.stacked)
             losses = item_losses(self._kind, batch, *item_scores(self._kind, batch, scores)) / batch.terms
-        shares = torch.where(batch.item_owners < len(self.lanes), losses, 0.0)
-        shares.sum().backward()  # type: ignore[no-untyped-call]
-        self._losses[batch.item_owners, batch.item_places] = shares.detach()
-        return (shares.detach(),)
+        return torch.where(batch.item_owners < len(self.lanes), losses, 0.0)

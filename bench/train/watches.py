@@ -18,8 +18,8 @@ class Watches:
         moving = {id(weight) for lane in lanes for weight in lane.attachment.weights().values()}
         tensors = {**dict(backbone.model.named_parameters()), **dict(backbone.model.named_buffers())}
         still = {f"backbone.{name}": tensor for name, tensor in tensors.items() if id(tensor) not in moving}
-        self._still = Watch({}, still)
-        self._lanes = {id(lane): Watch(lane.training_tensors(), {}) for lane in lanes}
+        self._still = Watch({}, still, backbone.ranks)
+        self._lanes = {id(lane): Watch(lane.training_tensors(), {}, backbone.ranks) for lane in lanes}
 
     def saw_gradients(self, lane: Lane) -> None:
         if lane.step < CHECK_AFTER:
