@@ -25,11 +25,13 @@ def run(
     config: Annotated[Path | None, typer.Option("-c", "--config", help="TOML file with the same keys.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would run and how long it takes, and stop.")] = False,
     probe: Annotated[bool, typer.Option(help="With --plan: time a few steps where no earlier run tells.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what SLURM would be given, and stop.")] = False,
 ) -> None:
     """Measure a grid of methods x tasks x models x seeds; what is already in the results folder is not run again."""
     from bench.commands.run import run_grid
 
-    raise typer.Exit(run_grid(RunRequest.read(given, config), only_plan=plan, probing=probe))
+    request = RunRequest.read(given, config)
+    raise typer.Exit(run_grid(request, only_plan=plan, probing=probe, dry_run=dry_run))
 
 
 @app.command()
@@ -39,6 +41,18 @@ def report(given: dict[str, Any]) -> None:
     from bench.commands.report import report_folders
 
     report_folders(ReportRequest.read(given))
+
+
+@app.command()
+def status(
+    folder: Annotated[Path | None, typer.Argument(help="Results folder; default: the newest.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look every few seconds until nothing is left.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: results/README.md has the keys.")] = False,
+) -> None:
+    """Show what of a grid is done, running and where, waiting and failed, also of a run on other machines."""
+    from bench.commands.status import show_status
+
+    show_status(folder, as_json, watch)
 
 
 @app.command()

@@ -97,7 +97,7 @@ class Request(Frozen):
         for name, value in given.items():
             if isinstance(value, dict):
                 tables = getattr(base, name)
-                given[name] = tables | {key: {**tables.get(key, {}), **table} for key, table in value.items()}
+                given[name] = tables | {key: _laid_over(tables.get(key), table) for key, table in value.items()}
         return base.model_copy(update=given)
 
     @model_validator(mode="wrap")
@@ -124,6 +124,10 @@ class Request(Frozen):
         elif problem["type"] == "greater_than_equal":
             message = f"it must be at least {context['ge']}"
         return f"{origin.shown(name, given[name])} is not possible: {message}"
+
+
+def _laid_over(base: Any, value: Any) -> Any:
+    return {**(base or {}), **value} if isinstance(value, dict) else value
 
 
 def _keys(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, ValidationError, ValidationInfo, field_val
 
 from bench.cell import AskedPrecision, Budget, Compile, Executor, Protocol
 from bench.fields import Request, argument, flag
-from bench.spelling import NAMES, Devices, Names, Paths, Place, Places, Seeds, Settings, Sweep, names, one_of
+from bench.spelling import NAMES, Devices, Names, Paths, Place, Places, Seeds, Settings, Sweep, Table, names, one_of
 
 Format = Literal["md", "csv", "tex", "png", "svg", "html"]
 Formats = Annotated[tuple[str, ...], one_of("report format", Format), BeforeValidator(names), NAMES]
@@ -44,6 +44,7 @@ class RunRequest(Request):
     backbone_dropout: bool | None = flag(None, "Train with the backbone's own dropout on.")
     devices: Devices = flag("all", "all, cpu, cpu:4, 0,2: a worker each.", also="device")
     executor: Annotated[Executor, one_of("executor", Executor)] = flag("local", "local, ray or slurm.")
+    slurm: Table = flag({}, "KEY=VALUE for --executor slurm, like gpus=1; repeatable.")
     address: str | None = flag(None, "Of the Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", shown="auto")
     precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag("auto", "auto, bf16, fp32.")
     lanes: int | None = flag(None, "Most cells in one loop; default: by device.", ge=1)

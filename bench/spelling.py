@@ -131,6 +131,30 @@ def sweep(value: Any) -> Any:
     return {method: {name: tuple(values) for name, values in table.items()} for method, table in value.items()}
 
 
+def table(value: Any) -> Any:
+    """`KEY=VALUE` texts, or a table whose tables have dots for their names, as a table of texts. UsageError for another
+    form.
+    """
+    if _is_list_of(value, str):
+        pairs = {}
+        for text in value:
+            key, equals, written = (part.strip() for part in text.partition("="))
+            if not (key and equals and written):
+                raise UsageError(f"--slurm {text!r}: the form is KEY=VALUE, like partition=gpu")
+            pairs[key] = written
+        return pairs
+    if not isinstance(value, Mapping):
+        return value
+    flat = {}
+    for key, part in value.items():
+        inner = table(part) if isinstance(part, Mapping) else {"": part}
+        for name, written in inner.items():
+            if not isinstance(written, str | int | float):
+                raise UsageError(f"slurm.{key} must be text or a number; put it in quotes")
+            flat[f"{key}.{name}" if name else key] = written if isinstance(written, str) else json.dumps(written)
+    return flat
+
+
 def _scalar(text: str) -> Any:
     """Numbers, true, false and null as JSON has them; everything else is text."""
     try:
@@ -175,4 +199,5 @@ Sweep = Annotated[
     BeforeValidator(sweep),
     Written(list[str], "a table of tables, like [sweep.METHOD]"),
 ]
+Table = Annotated[dict[str, str], BeforeValidator(table), Written(list[str], "a table of texts and numbers")]
 Devices = Annotated[str, AfterValidator(devices)]

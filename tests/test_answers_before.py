@@ -24,7 +24,7 @@ RUN: dict[str, tuple[tuple[str, ...], str]] = {
     "model folder": (("--models", "./nowhere"), "--models ./nowhere: no such folder"),
     "data folder": ((*SUPERGLUE, "--data", "nowhere"), "--data nowhere: no such folder"),
     "data file": ((*SUPERGLUE, "--data", "."), "the train split of task 'rte' is missing"),
-    "device": (("--device", "tpu"), "--device 'tpu' is not possible"),
+    "device": (("--device", "tpu"), "--devices 'tpu' is not possible"),
     "precision": (("--precision", "fp16"), "unknown precision 'fp16'"),
     "protocol": (("--protocol", "papr"), "unknown protocol 'papr'"),
     "key of a file": (("-c", "wrong.toml"), "unknown key in wrong.toml 'method'"),

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from bench.store.store import Store
+from bench.store.workers import Presence, new_identity
 
 Bench = Callable[..., tuple[int, str, str]]
 
@@ -41,12 +41,14 @@ def test_results_of_another_format_are_left_alone(bench: Bench) -> None:
     assert tree(Path("out")) == {"store.json": b'{"format": 99}'}
 
 
-def test_a_folder_another_run_writes_to_is_left_alone(bench: Bench) -> None:
+def test_a_folder_that_another_grid_is_measured_into_is_left_alone(bench: Bench) -> None:
     Store.create(Path("out"))
-    with FileLock("out/.lock"):
+    grid = {"superglue/rte": "5 epochs of 32 rows"}
+    with Presence(Path("out"), new_identity(), ["cpu"], grid):
         before = tree(Path("out"))
-        assert "another bench run writes to out; wait for it or choose another --out" in bench.refuses()
+        assert "measures superglue/rte into out with 5 epochs of 32 rows, this one would with " in bench.refuses()
         assert tree(Path("out")) == before
+    assert bench.run()[0] == 0
 
 
 FULL = OSError(errno.ENOSPC, "No space left on device")

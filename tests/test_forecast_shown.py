@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.commands.forecast_table import span
+from bench.commands.span import span
 
 
 def test_a_plan_probes_what_has_not_run_and_then_goes_by_records(bench, tmp_path) -> None:

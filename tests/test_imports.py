@@ -30,7 +30,8 @@ NEVER_HEAVY = {  # not even inside their functions
     "cell", "fields", "flags", "joint", "kind", "plan", "report", "request", "resolved", "seeds", "spelling", "store",
     "task", "tuning",
 }  # fmt: skip
-TRAINING = {"bench.commands.measure"}  # the part of a command that comes when a request has been found right
+# the parts of a command that come when a request has been found right
+TRAINING = {"bench.commands.array", "bench.commands.measure", "bench.commands.submit"}
 
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -17,7 +17,10 @@ from bench.fields import Request, written
 from bench.request import ReportRequest, RunRequest
 
 COMMANDS = {"run": RunRequest, "report": ReportRequest}
-OF_THE_COMMAND = {"run": {"config", "plan"}, "report": set()}  # how a request is given, and what is done with it
+OF_THE_COMMAND = {
+    "run": {"config", "plan", "probe", "dry_run"},
+    "report": set(),
+}  # how a request is given, and what is done with it
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -58,13 +61,14 @@ AS_TEXT: dict[str, Any] = {
     "methods": "ptv2,finetune", "suite": "glue", "tasks": "rte", "models": "tiny", "seeds": "11,44", "trials": 2,
     "vary": "init", "data": Path("d"), "out": Path("o"), "protocol": "paper", "epochs": 1, "steps": 2, "batch_size": 3,
     "max_length": 9, "evaluations": 4, "train_rows": 5, "scored_rows": 6, "limit": 7, "backbone_dropout": True,
-    "device": "cuda:1", "precision": "bf16", "lanes": 4, "token_budget": 9, "checkpointing": True, "save_tuned": False,
-    "compile": "on",
+    "devices": "cuda:1", "precision": "bf16", "lanes": 4, "token_budget": 9, "checkpointing": True, "save_tuned": False,
+    "compile": "on", "executor": "slurm", "slurm": ["partition=gpu", "gpus=2", "sbatch.exclusive=true"],
     "plugin": [Path("p.py")], "set": ["ptv2.length=4"], "sweep": ["ptv2.dropout=0,0.1"],
 }  # fmt: skip
 AS_TOML = {
     "methods": '["ptv2", "finetune"]', "seeds": "[11, 44]", "data": '"d"', "out": '"o"', "plugin": '"p.py"',
-    "set": "{ptv2 = {length = 4}}", "sweep": "{ptv2 = {dropout = [0, 0.1]}}",
+    "slurm": '{partition = "gpu", gpus = 2, sbatch = {exclusive = true}}', "set": "{ptv2 = {length = 4}}",
+    "sweep": "{ptv2 = {dropout = [0, 0.1]}}",
 }  # fmt: skip
 
 
@@ -101,7 +105,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a path": ({"data": 4}, "{} is not possible: it must be text"),
     "names": ({"tasks": ["rte", 4]}, "{} is not possible: it must be a list of names"),
     "seeds": ({"seeds": [1.5]}, "{} is not possible: give a number of seeds (5) or the seeds themselves (11,44)"),
-    "a device": ({"device": "gpu"}, "{} is not possible: use auto, cpu or cuda, or one GPU of several, like cuda:1"),
+    "a device": (
+        {"devices": "gpu"},
+        "{} is not possible: use all, cpu or cuda, some GPUs like 0,2, or processes on the CPU like cpu:4",
+    ),
 }  # fmt: skip
 
 

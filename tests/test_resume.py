@@ -263,5 +263,6 @@ def test_kill_at_any_moment_loses_no_finished_cell(bench: Bench, forks: Callable
     assert {cell: now.get(cell) for cell in before} == before
     assert list(out.glob(".partial/*")) == []
     assert {path.name for path in out.iterdir()} <= {
-        "store.json", "suites", "plans", "cells", "failed", "examples", ".partial", ".lock",
+        "store.json", "suites", "plans", "cells", "failed", "examples", ".partial", "workers", "claims",
     }  # fmt: skip
+    assert [*out.glob("workers/*"), *out.glob("claims/*")] == []

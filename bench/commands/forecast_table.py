@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from bench.commands.span import span
 from bench.plan.forecast import Forecast, GroupForecast
 from bench.plan.ranges import Range
 from bench.plan.seen import Source
@@ -31,22 +32,6 @@ def show(console: Console, told: Forecast) -> None:
     lines = [f"{_mark(at)}: {source.told(len(ids))}" for at, (source, ids) in enumerate(sources.items())]
     for line in (*lines, *_notes(told), _whole(told)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def span(seconds: float) -> str:
-    """ "0.4 s", "12 s", "3 min", "3 h 20 min", "2 d 4 h": two digits, about."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours + (minutes >= 30)} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 def _sorts(groups: Sequence[GroupForecast]) -> list[list[GroupForecast]]:

@@ -6,16 +6,14 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from bench.commands.screen import screen
 from bench.errors import unknown
 from bench.model.families.scales import SCALES, expand, listed_size
 from bench.model.source import find_model, weight_shapes
 from bench.registry import load_plugin, methods, suites
 from bench.task import Task
-
-WIDTH = 200  # columns where no terminal says how many there are
 
 
 def list_names(what: str, plugins: Iterable[Path]) -> None:
@@ -25,12 +23,9 @@ def list_names(what: str, plugins: Iterable[Path]) -> None:
     listings = {"methods": _methods, "suites": _suites, "tasks": _tasks, "models": _models}
     if what not in listings:
         raise unknown("listing", what, listings)
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDTH
     table = listings[what]()
     table.columns[0].no_wrap = True  # names, to be typed as they stand
-    console.print(table)
+    screen().print(table)
 
 
 def _methods() -> Table:

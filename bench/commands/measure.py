@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import torch
 from rich.console import Console
 
 from bench.cell import Plan
 from bench.commands.forecast import print_forecast
 from bench.commands.preview import print_cells, print_plan
 from bench.commands.progress import progress
+from bench.commands.submit import Sending
 from bench.errors import UsageError
-from bench.execute.devices import chosen_devices
+from bench.execute.executor import Executor, Here, Jobs
 from bench.execute.job import Job
 from bench.execute.pool import Pool
+from bench.execute.queue import Queue, check_array
 from bench.execute.worker import Seat, check_grid, ending_on_request, work
 from bench.model.compile_price import RATES
-from bench.model.device import choose_precision, precision_notes
-from bench.model.proofs import proofs_of
 from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.plan.models import unproved_notes
@@ -41,92 +39,114 @@ from bench.train.options import Options, default_lanes
 from bench.train.prepare import prepare, unloaded_models
 from bench.train.run_data import RunData
 
-if TYPE_CHECKING:
-    from bench.execute.cluster import Cluster
-
 LOST = ("trial", "diverged")
 
 
-def cluster_of(request: RunRequest) -> AbstractContextManager[Cluster | None]:
-    """The connection to the cluster that a request names, if it names one. UsageError where none is there."""
-    if request.executor != "ray":
-        return nullcontext()
-    from bench.execute.cluster import Cluster
+@dataclass(frozen=True)
+class Asked:
+    """What a command is to do with a plan: have a queue's jobs run it, only show it, with a few steps run where no
+    earlier run tells how long they take (`probing`), or show what the queue would be given.
+    """
 
-    return Cluster(request.address, request.devices, partial(_say, Console()))
+    queue: Queue | None = None
+    only_plan: bool = False
+    probing: bool = True
+    dry_run: bool = False
+
+
+def executor_of(request: RunRequest, queue: Queue | None) -> AbstractContextManager[Executor]:
+    """Where a request has its cells trained. UsageError where that is not there."""
+    if queue is not None:
+        return nullcontext(Jobs(queue))
+    if request.executor == "ray":
+        from bench.execute.cluster import Cluster
+
+        return Cluster(request.address, request.devices, partial(_say, Console()))
+    return nullcontext(Here(request.devices, request.shard))
 
 
 def finish_run(
-    request: RunRequest,
-    whole: Plan,
-    path: Path,
-    store: Store | None,
-    only_plan: bool,
-    probing: bool = True,
-    cluster: Cluster | None = None,
-) -> int:
-    """Show a plan and measure what the store at `path` lacks of it; the exit code.
+    request: RunRequest, whole: Plan, path: Path, store: Store | None, executor: Executor, asked: Asked
+) -> int:  # fmt: skip
+    """Show a plan and measure what the store at `path` lacks of it, or have that done; the exit code.
 
-    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet. With `probing` a plan
-    runs a few steps where no earlier run tells how long they take. Where there is a `cluster`, its devices do the work.
+    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet.
     """
     console = Console()
-    devices = cluster.devices if cluster else chosen_devices(request.devices)
-    device = devices[0]
-    lanes = request.lanes or default_lanes(device)
-    options = Options(device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile)
-    whole = _proved(request, whole, options, store, not only_plan, cluster)
-    _check_workers(request, whole, devices)
+    options = _options(request, executor)
+    whole = _proved(request, whole, executor, store, fetch=not (asked.only_plan or asked.dry_run))
+    _check_workers(request, whole, executor, asked.queue)
     left = outstanding(whole, store)
     print_plan(console, whole, left, path)
-    if only_plan:
+    if asked.only_plan:
         print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
-        if cluster is None:  # of other machines no record here tells
-            print_forecast(console, left, path, options, num_workers=len(devices), probing=probing)
+        if executor.is_here:  # what another machine's devices take, that machine can tell
+            print_forecast(console, left, path, options, num_workers=len(executor.seats), probing=asked.probing)
         return 0
-    ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
-    if cluster is None:  # a node's memory is looked at there; before minutes of reading
-        check_memory(ahead, device, options.max_lanes, options.token_budget, options.checkpointing)
-    data = RunData()
-    begun = time.perf_counter()
-    # before anything is written: bad input leaves no folder behind
-    prepare([resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)], data)
-    _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
+    sending = Sending.of(asked.queue, request.devices, whole, left, path) if asked.queue else None
+    if sending and (asked.dry_run or sending.is_enough):
+        sending.show(console)
+        return 0
+    data = _read(console, left, whole, executor, options)
     job = _job(request, whole, left, path, options, data)
     check_grid(job, Watch(path))
-    store = Store.create(path)
+    is_new, store = store is None, Store.create(path)
     for suite in dict.fromkeys(cell.suite for cell in whole.cells):
         keep_suite(path, find_suite(suite))
+    if sending and sending.num_jobs:  # before the grid is noted: SLURM may refuse
+        sending.submit(console, job, is_new)
     store.write_plan([*whole.trials, *left.choice.cells, *left.choice.waiting])
-    return _close(console, job, left, _measured(console, job, left, devices, data, cluster))
+    if sending and sending.num_jobs:
+        return 0
+    return _close(console, job, left, _measured(console, job, left, executor, data))
 
 
-def _check_workers(request: RunRequest, whole: Plan, devices: list[torch.device]) -> None:
+def _options(request: RunRequest, executor: Executor) -> Options:
+    device, *others = executor.seats[0]
+    lanes = request.lanes or default_lanes(device)
+    return Options(
+        device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile, tuple(others)
+    )  # fmt: skip
+
+
+def _check_workers(request: RunRequest, whole: Plan, executor: Executor, queue: Queue | None) -> None:
     """UsageError for processes that no cell of the plan would keep busy."""
-    most = max(len(whole.cells), len(whole.trials))
-    if devices[0].type == "cpu" and ":" in request.devices and len(devices) > most:
+    most, count = max(len(whole.cells), len(whole.trials)), len(executor.seats)
+    if queue is not None:
+        check_array(queue, request.devices, most)
+    if ":" in request.devices and executor.seats[0][0].type == "cpu" and count > most:
         raise UsageError(
-            f"--devices {request.devices}: {len(devices)} workers are more than the {most} cells of this grid; "
+            f"--devices {request.devices}: {count} workers are more than the {most} cells of this grid; "
             f"use cpu:{most} or fewer"
         )
 
 
-def _proved(
-    request: RunRequest, whole: Plan, options: Options, store: Store | None, fetch: bool, cluster: Cluster | None
-) -> Plan:
-    """The plan at the device's precision, made anew where a model still to be run shows that it lacks something."""
-    asked, device = request.precision, options.device
-    precision = cluster.precision(asked) if cluster else choose_precision(asked, device)
+def _proved(request: RunRequest, whole: Plan, executor: Executor, store: Store | None, fetch: bool) -> Plan:
+    """The plan at the devices' precision, made anew where a model still to be run shows that it lacks something."""
+    precision = executor.precision(request.precision)
     if any(cell.precision != precision for cell in whole.cells):
         whole = plan(request, precision)
     left = outstanding(whole, store)
     models = [find_model(cell.model_path) for cell in [*left.trials, *left.cells, *left.choice.waiting]]
-    proofs = cluster.proofs_of(models, fetch) if cluster else proofs_of(models, device, fetch)
+    proofs = executor.proofs_of(models, fetch)
     if any(proof.limits for proof in proofs.values()):
         whole = plan(request, precision, proofs)
-    of_device = () if cluster else precision_notes(precision, device)
-    notes = (*whole.notes, *unproved_notes(models, proofs), *of_device)
+    notes = (*whole.notes, *unproved_notes(models, proofs), *executor.notes(precision))
     return replace(whole, notes=notes)
+
+
+def _read(console: Console, left: Outstanding, whole: Plan, executor: Executor, options: Options) -> RunData:
+    """What is outstanding, read and encoded, before anything is written: bad input leaves no folder behind."""
+    ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
+    if executor.is_here:  # before minutes of reading; of another machine its own workers know
+        check_memory(
+            ahead, options.device, options.max_lanes, options.token_budget, options.checkpointing,
+            others=options.others,
+        )  # fmt: skip
+    data, begun = RunData(), time.perf_counter()
+    prepare([resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)], data)
+    _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
+    return data
 
 
 def _job(
@@ -142,6 +162,7 @@ def _job(
         save_tuned=options.save_tuned,
         checkpointing=options.checkpointing,
         compile=options.compile,
+        shard=request.shard,
         plugins=request.plugin,
         failures=store.failures() if store else {},
         tokens=_tokens(left, options, data),
@@ -169,28 +190,23 @@ def _compiled(whole: Plan, store: Store | None) -> dict[Place, bool]:
 
 
 def _measured(
-    console: Console,
-    job: Job,
-    left: Outstanding,
-    devices: list[torch.device],
-    data: RunData,
-    cluster: Cluster | None,
-) -> list[Record]:
+    console: Console, job: Job, left: Outstanding, executor: Executor, data: RunData
+) -> list[Record]:  # fmt: skip
     """The records of what was outstanding, by one process here or several, or by those of a cluster."""
     num_cells = len(left.trials) + len(left.cells) + len(left.choice.waiting)
     if not num_cells:
         return []
-    seats = [Seat((device,)) for device in devices[:num_cells]]
-    say = partial(_say, console)
+    seats = [Seat(devices) for devices in executor.seats[:num_cells]]
+    shared, say = replace(job, workers=len(seats)), partial(_say, console)
     with progress(console, num_cells) as audience:
-        if cluster is not None:
-            from bench.execute.ray import Dispatch
+        if not executor.is_here:
+            from bench.execute.ray import dispatch
 
-            return Dispatch(replace(job, workers=len(seats)), cluster, audience, say).run()
+            return dispatch(shared, executor, audience, say)
         if len(seats) == 1:
             with ending_on_request():
                 return work(job, seats[0], audience, data)
-        return Pool(replace(job, workers=len(seats)), seats, audience, say).run()
+        return Pool(shared, seats, audience, say).run()
 
 
 def _say(console: Console, line: str) -> None:

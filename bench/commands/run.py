@@ -8,17 +8,20 @@ from importlib.util import find_spec
 from bench.collecting import not_collecting
 from bench.commands.folders import RESULTS
 from bench.errors import UsageError
+from bench.execute.queue import Queue, check_precision, check_tools, queue_of
 from bench.plan.cells import plan
 from bench.registry import load_plugin
 from bench.request import RunRequest
 
 
-def run_grid(request: RunRequest, only_plan: bool, probing: bool = True) -> int:
-    """Measure what is missing of a grid, or show its plan. 0 when all of it is done, 1 when a cell failed or diverged.
+def run_grid(request: RunRequest, only_plan: bool, probing: bool = True, dry_run: bool = False) -> int:
+    """Measure what is missing of a grid, or show its plan, or what a queue would be given. 0 when all of it is done or
+    submitted, 1 when a cell failed or diverged.
 
     UsageError for what cannot be run.
     """
-    check_executor(request)
+    queue = queue_of(request)
+    check_executor(request, queue, only_plan, dry_run)
     for path in request.plugin:
         load_plugin(path)
     whole = plan(request, "fp32" if request.precision == "auto" else request.precision)  # what `auto` is, torch knows
@@ -27,16 +30,27 @@ def run_grid(request: RunRequest, only_plan: bool, probing: bool = True) -> int:
 
     store = Store.find(folder)
     with not_collecting():
-        from bench.commands.measure import cluster_of, finish_run  # torch comes in here
+        from bench.commands.measure import Asked, executor_of, finish_run  # torch comes in here
     gc.freeze()  # modules stay to the end
 
-    with cluster_of(request) as cluster:
-        return finish_run(request, whole, folder, store, only_plan, probing, cluster)
+    with executor_of(request, queue) as executor:
+        return finish_run(request, whole, folder, store, executor, Asked(queue, only_plan, probing, dry_run))
 
 
-def check_executor(request: RunRequest) -> None:
-    """UsageError for an executor that is not installed, and for a flag of one that was not asked for."""
+def check_executor(request: RunRequest, queue: Queue | None, only_plan: bool, dry_run: bool) -> None:
+    """UsageError for an executor that is not installed or not there, and for a flag of one that was not asked for."""
+    if dry_run and queue is None:
+        raise UsageError("--dry-run shows what --executor slurm would submit; --plan shows what would run")
+    if queue is not None:
+        if not only_plan:
+            check_tools(queue)
+        check_precision(queue, request.precision)
     if request.address is not None and request.executor != "ray":
         raise UsageError(f"--address {request.address}: it is Ray's; give --executor ray too")
     if request.executor == "ray" and find_spec("ray") is None:
         raise UsageError("--executor ray: Ray is not installed; pip install 'tuning-bench[ray]'")
+    if request.executor == "ray" and request.shard > 1:
+        raise UsageError(
+            f"--shard {request.shard}: a Ray worker has one GPU; a model over several is trained with --executor local "
+            "or slurm"
+        )

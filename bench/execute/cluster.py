@@ -7,7 +7,7 @@ import os
 import sys
 import textwrap
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -52,6 +52,7 @@ class Cluster:
 
     devices: list[torch.device]
     has_bf16: bool
+    is_here = False
 
     def __init__(self, address: str | None, devices: str, say: Callable[[str], None]) -> None:
         self._address = address or "auto"
@@ -85,6 +86,14 @@ class Cluster:
         finally:
             if self._connected:
                 ray.shutdown()
+
+    @property
+    def seats(self) -> list[tuple[torch.device, ...]]:
+        return [(device,) for device in self.devices]
+
+    def notes(self, precision: Precision) -> Iterable[str]:
+        """Nothing: a node's processor is not this one."""
+        return ()
 
     def precision(self, asked: AskedPrecision) -> Precision:
         """The precision of a request; `auto` is what the first worker's device multiplies in hardware."""

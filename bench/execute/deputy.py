@@ -45,7 +45,7 @@ class Deputy:
         self._watch = watch
         self._store = Store(job.folder, self._identity.worker)
         self._claims = Claims(job.folder, self._identity, watch)
-        self._work = Work(job, self._store, self._claims, watch, told=told)
+        self._work = Work(job, self._store, self._claims, watch, chosen=told, gave_up=audience.finished)
         self._present, self._training = ExitStack(), ExitStack()
         presence = self._present.enter_context(Presence(job.folder, self._identity, [device], grid_of(job.plan.cells)))
         self._noted = Noted(audience, presence)

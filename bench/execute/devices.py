@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 
 import torch
 
 from bench.errors import UsageError
+from bench.execute.queue import Queue
 
 
 def chosen_devices(text: str) -> list[torch.device]:
@@ -28,6 +29,22 @@ def chosen_devices(text: str) -> list[torch.device]:
     return [torch.device("cuda", number) for number in dict.fromkeys(numbers)]
 
 
-def threads_of(num_workers: int) -> int:
-    """Threads for each of several processes that share this machine's cores."""
-    return max(1, len(os.sched_getaffinity(0)) // num_workers if hasattr(os, "sched_getaffinity") else 1)
+def seats_of(devices: Sequence[torch.device], shard: int) -> list[tuple[torch.device, ...]]:
+    """The devices of each worker, so many to one. UsageError where there are too few of them, or no GPUs."""
+    if shard == 1:
+        return [(device,) for device in devices]
+    if devices[0].type != "cuda":
+        raise UsageError(f"--shard {shard} divides a model over GPUs, and --devices are processors; give --shard 1")
+    if shard > len(devices):
+        raise UsageError(f"--shard {shard}: a worker would need more GPUs than the {len(devices)} that are here")
+    return [tuple(devices[first : first + shard]) for first in range(0, len(devices) - shard + 1, shard)]
+
+
+def job_device(queue: Queue) -> torch.device:
+    """What the jobs of a queue train on, by its kind. UsageError where that is this machine, and has no such device."""
+    return torch.device(queue.device) if queue.cluster == "slurm" else chosen_devices(queue.device)[0]
+
+
+def proving_device(queue: Queue) -> torch.device:
+    """Where models prove themselves before jobs are submitted: of another machine's jobs, on the processor here."""
+    return torch.device("cpu") if queue.cluster == "slurm" else job_device(queue)

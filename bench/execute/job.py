@@ -26,6 +26,7 @@ class Job:
     run: str
     max_lanes: int
     workers: int = 1  # how many there are at least
+    shard: int = 1  # devices of each, over which a model that is larger than one lies
     token_budget: int | None = None
     save_tuned: bool = True
     checkpointing: bool = False

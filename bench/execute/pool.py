@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 import time
 import traceback
 import warnings
@@ -22,10 +24,13 @@ from bench.execute.relay import Listener, Relay
 from bench.execute.worker import Seat, ending_on_request, work
 from bench.registry import load_plugin
 from bench.store.record import Record
+from bench.store.workers import workers_of
 from bench.train.audience import Audience
 
+# signals that every process of a job gets, Ctrl-C and a queue's warnings; the pool asks for the end in its own way
+REACH_ALL = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 PATIENCE = 15.0  # seconds that a worker has to let go of what it holds
-MOST_FRUITLESS = 3  # times that a seat's worker may end before it has finished a cell
+MOST_FRUITLESS = 3  # times in a row that a seat's worker may end before it trains a cell
 
 
 @dataclass
@@ -78,7 +83,11 @@ class Pool:
         name = f"bench-{place.name}"
         place.process = context.Process(target=main, args=(theirs, self._job, place.seat, self._threads), name=name)
         place.connection = ours
-        place.process.start()
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: a worker is asked by this one
+        try:
+            place.process.start()
+        finally:
+            signal.signal(signal.SIGINT, before)
         theirs.close()
 
     def _listen(self, running: Sequence[Place]) -> None:
@@ -108,7 +117,7 @@ class Pool:
             word, content = place.connection.recv()
         except (EOFError, OSError):
             if place.process is not None:
-                place.process.join(PATIENCE)
+                _end(place.process, PATIENCE)
                 self._ended(place)
             return False
         self._take(place, word, content)
@@ -137,22 +146,34 @@ class Pool:
         """A process has ended: its work is over, or another one takes its seat."""
         if place.process is None:
             return
-        code = place.process.exitcode
+        code, was_training = place.process.exitcode, self._was_training(place.process)
         assert place.connection is not None
         place.connection.close()
         place.process, place.connection = None, None
         place.listener.close()
         if place.is_over:
             return
-        place.fruitless += 1
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        if place.fruitless < MOST_FRUITLESS:
+        if was_training:  # the cells' deaths are counted where they are claimed, so that this comes to an end
+            place.fruitless = 0
             self._say(f"the worker on {place.name} ended ({how}); what it was training is taken over")
+            self._start(place)
+            return
+        place.fruitless += 1
+        if place.fruitless < MOST_FRUITLESS:
+            self._say(f"the worker on {place.name} ended ({how}) before it trained anything; it is started again")
             self._start(place)
             return
         self._say(f"the worker on {place.name} ended ({how}) {place.fruitless} times in a row; nothing more runs there")
         if all(other.process is None and not other.is_over for other in self._places):
-            raise UsageError(f"no worker stays alive here: each ended {MOST_FRUITLESS} times before it finished a cell")
+            raise UsageError(
+                f"no worker stays alive here: each ended {MOST_FRUITLESS} times before it trained anything"
+            )
+
+    def _was_training(self, process: BaseProcess) -> bool:
+        """Whether a process ended amid a group: its file still says so, where it was killed."""
+        of_run = [worker for worker in workers_of(self._job.folder) if worker.identity.run == self._job.run]
+        return any(worker.doing for worker in of_run if worker.identity.process == process.pid)
 
     def _end(self) -> None:
         """End the processes that are still there: each lets go of what it holds, or is killed."""
@@ -161,17 +182,24 @@ class Pool:
             process.terminate()
         until = time.monotonic() + PATIENCE
         for process in alive:
-            process.join(max(0.0, until - time.monotonic()))
-            if process.is_alive():
-                process.kill()
-                process.join()
+            _end(process, max(0.0, until - time.monotonic()))
         for place in self._places:
             place.listener.close()
 
 
+def _end(process: BaseProcess, patience: float) -> None:
+    """Wait for a process that is about to end, so long; then kill it."""
+    process.join(patience)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
 def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
     """What a worker's process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the pool asks for the end in its own way
+    for number in REACH_ALL:
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     relay = Relay(connection)
     warnings.showwarning = lambda message, *_, **__: relay.tell("warning", str(message))
     torch.set_num_threads(threads)
@@ -190,3 +218,11 @@ def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
         with suppress(SystemExit):
             relay.tell("broke", traceback.format_exc())
         raise SystemExit(1) from None
+
+
+def _end_with_parent() -> None:
+    """Where the process that started this one is killed, this one ends too, and lets go of what it holds."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)

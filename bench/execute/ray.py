@@ -17,6 +17,7 @@ from ray.exceptions import RayError
 from bench.errors import UsageError
 from bench.execute.cluster import Cluster, Hired, brief, errand_of
 from bench.execute.deputy import Deputy
+from bench.execute.executor import Executor
 from bench.execute.gate import Facts, facts_of
 from bench.execute.job import Job
 from bench.execute.pool import MOST_FRUITLESS
@@ -204,3 +205,9 @@ class Dispatch:
         for place in self._places:
             if place.deputy is not None:
                 place.deputy.close()
+
+
+def dispatch(job: Job, executor: Executor, audience: Audience, say: Callable[[str], None]) -> list[Record]:
+    """The records of a job that a cluster's workers have done: see `Dispatch.run`."""
+    assert isinstance(executor, Cluster)
+    return Dispatch(job, executor, audience, say).run()

@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bench.cell import Budget, Cell
@@ -30,15 +30,20 @@ from bench.train.groups import Group, kind_of, loop_share
 
 POLL = 1.0  # seconds between two looks at the folder when there is nothing to take
 LOOK = 1.0  # seconds for which a look at what is finished is good enough
+LOOKING = 0.05  # most of the time that looks may take: in a large folder there are fewer of them
 Doing = Callable[[Sequence[str]], AbstractContextManager[object]]
 
 
 @dataclass
 class Line:
-    """Cells that may share a loop, in the plan's order, and what one of them costs, in arbitrary units."""
+    """Cells that may share a loop, in the plan's order, and what one of them costs, in arbitrary units. Of lines that
+    cost the same each worker has a `turn` of its own, so that they do not all want one first.
+    """
 
+    model: Hashable
     cost: float
     shares: bool
+    turn: int
     cells: dict[str, ResolvedCell] = field(default_factory=dict)
 
 
@@ -46,7 +51,8 @@ class Work:
     """The outstanding cells of a job, for one worker, which `claims` are of.
 
     `wait`: whether to stay while others train what is left, and take it over when they die; without it a worker leaves
-    as soon as there is nothing to take and nothing to come. `told` hears of the choice when all trials are over.
+    as soon as there is nothing to take and nothing to come. `chosen` hears of the choice when all trials are over,
+    `gave_up` of the record of a cell that brought down too many workers.
     """
 
     def __init__(
@@ -56,16 +62,20 @@ class Work:
         claims: Claims,
         watch: Watch,
         wait: bool = True,
-        told: Callable[[Choice], None] = lambda _: None,
+        chosen: Callable[[Choice], None] = lambda _: None,
+        gave_up: Callable[[Record], None] = lambda _: None,
     ) -> None:
-        self._job, self._store, self._claims, self._watch, self._wait, self._told = (
-            job, store, claims, watch, wait, told,
-        )  # fmt: skip
+        self._job, self._store, self._claims, self._watch = job, store, claims, watch
+        self._wait, self._chosen, self._gave_up = wait, chosen, gave_up
+        self._named: dict[str, ResolvedCell] = {}  # one of each task and settings
         self._resolved: dict[str, ResolvedCell] = {}
         self._done: set[str] = set()
         self._attempted: set[str] = set()
-        self._looked = -math.inf
-        self._lines: list[dict[Hashable, Line]] = []
+        self._look_at = -math.inf  # when the next look is due
+        self._workers = 1
+        self._stages: list[list[Line]] = []  # trials, and the cells whose settings are known; the longest line first
+        self._line_of: dict[str, Line] = {}
+        self._trials = frozenset(trial.id for trial in job.plan.trials)
         self._choice: Choice | None = None
         self._waiting = True
         self._loaded: Hashable = None
@@ -81,7 +91,6 @@ class Work:
                 if self.is_over or not (self._wait or self._waiting):
                     return
                 time.sleep(POLL)
-                self._looked = -math.inf
                 continue
             ids = [resolved.cell.id for resolved in group.cells]
             try:
@@ -93,140 +102,165 @@ class Work:
     @property
     def is_over(self) -> bool:
         """Whether every cell has a record, or has been tried and failed."""
-        return not self._waiting and not any(line.cells for lines in self._lines for line in lines.values())
+        return not self._waiting and not self._line_of
 
     def let_go(self, ids: Sequence[str]) -> None:
         """A group's work has ended: what has no record is free again."""
-        self._looked = -math.inf
-        self._look()
-        over = {cell_id for cell_id in ids if cell_id in self._attempted or self._store.is_done(cell_id)}
-        self._done |= {cell_id for cell_id in over if cell_id not in self._attempted}
-        self._claims.release(over)
-        self._claims.release([cell_id for cell_id in ids if cell_id not in over], over=False)
-        self._sort()
+        done = {cell_id for cell_id in ids if self._store.is_done(cell_id)}
+        failed = {cell_id for cell_id in ids if cell_id not in done and self._has_failed(cell_id)}
+        self._claims.release([*done, *failed])
+        self._claims.release([cell_id for cell_id in ids if cell_id not in done | failed], over=False)
+        self._note(done, failed)
 
     def next(self) -> Group | None:
         """A group that is now claimed, until `let_go`; None when there is none to be had at the moment."""
-        while True:
+        return self._next() or self._next(anew=True)
+
+    def _next(self, anew: bool = False) -> Group | None:
+        """The same as far as the last look says, or a new one."""
+        if anew or time.monotonic() >= self._look_at:
             self._look()
-            held = self._claims.held()
-            self._give_up(held)
-            candidate = self._candidate(held)
-            if candidate is None:
-                return None
+        held = self._claims.held()
+        self._give_up(held)
+        lost: set[str] = set()  # others were faster
+        while candidate := self._candidate(held, lost):
             line, cells = candidate
-            group = self._claimed(line, cells, held)
+            group = self._claimed(line, cells, held, lost)
             if group is not None:
                 return group
+        return None
 
-    def _claimed(self, line: Line, cells: Sequence[ResolvedCell], held: Mapping[str, Held]) -> Group | None:
+    def _claimed(
+        self, line: Line, cells: Sequence[ResolvedCell], held: Mapping[str, Held], lost: set[str]
+    ) -> Group | None:  # fmt: skip
         """The candidates that could be claimed; None where another was faster with the first, or all are finished."""
         ids = [resolved.cell.id for resolved in cells]
         taken = self._claims.take(ids[:1], held)
         taken += self._claims.take(ids[1:], held) if taken else []
-        done = [cell_id for cell_id in taken if self._store.is_done(cell_id)]
-        failed = [cell_id for cell_id in taken if self._failed_anew(cell_id)]
+        lost.update(set(ids if taken else ids[:1]).difference(taken))
+        if any(cell_id in held for cell_id in taken):
+            self._watch.sweep()  # who takes over clears up
+        done = {cell_id for cell_id in taken if self._store.is_done(cell_id)}
+        failed = {cell_id for cell_id in taken if cell_id not in done and self._has_failed(cell_id)}
         self._claims.release([*done, *failed])
-        for cell_id in (*done, *failed):
-            line.cells.pop(cell_id, None)
-        self._done.update(done)
-        left = [self._resolved[cell_id] for cell_id in taken if cell_id not in (*done, *failed)]
+        left = [self._resolved[cell_id] for cell_id in taken if cell_id not in done | failed]
+        self._note(done, failed)
         if not left:
             return None
-        self._loaded = _model_of(left[0])
+        self._loaded = line.model
         return Group(tuple(left), shared=line.shares)
 
-    def _failed_anew(self, cell_id: str) -> bool:
-        mark = self._store.failures().get(cell_id) if cell_id not in self._attempted else None
+    def _has_failed(self, cell_id: str) -> bool:
+        """Whether a cell has failed in this run, in whatever process."""
+        mark = self._store.failure(cell_id)
         return mark is not None and mark != self._job.failures.get(cell_id)
 
-    def _candidate(self, held: Mapping[str, Held]) -> tuple[Line, list[ResolvedCell]] | None:
+    def _candidate(self, held: Mapping[str, Held], lost: set[str]) -> tuple[Line, list[ResolvedCell]] | None:
         """The cells to be claimed next: of a line as many as make its share of the work, or a single one that has
         brought down two workers, lest it takes others along.
         """
-        workers = max(self._job.workers, len(self._watch.alive())) if held or self._job.workers > 1 else 1
-        for lines in self._lines:
-            order = sorted(lines.items(), key=lambda entry: (entry[0][0] != self._loaded, -entry[1].cost))  # type: ignore[index]
-            for _, line in order:
-                free = [cell for name, cell in line.cells.items() if name not in held or held[name].is_gone]
+        for stage in self._stages:
+            stage[:] = [line for line in stage if line.cells]
+            for line in sorted(stage, key=lambda line: line.model != self._loaded):
+                free = [
+                    cell
+                    for name, cell in line.cells.items()
+                    if name not in lost and (name not in held or held[name].is_gone)
+                ]
                 if not free:
                     continue
-                share = loop_share(len(line.cells), self._job.max_lanes if line.shares else 1, workers)
+                share = loop_share(len(line.cells), self._job.max_lanes if line.shares else 1, self._workers)
                 start = 0
-                if workers > 1:  # workers that look at the same moment are not to want the same cells
-                    start = zlib.crc32(self._claims.me.worker.encode()) % math.ceil(len(free) / share) * share
-                chosen = free[start : start + share]
-                risky = [
-                    cell for cell in chosen if cell.cell.id in held and held[cell.cell.id].deaths >= MOST_DEATHS - 1
-                ]
-                return line, risky[:1] or chosen
+                if self._workers > 1:  # workers that look at the same moment are not to want the same cells
+                    start = self._spread(len(line.cells)) % math.ceil(len(free) / share) * share
+                wanted = free[start : start + share]
+                risky = [cell for cell in wanted if _deaths(held, cell.cell.id) >= MOST_DEATHS - 1]
+                return line, risky[:1] or wanted
         return None
 
+    def _spread(self, salt: object) -> int:
+        """A number that differs from worker to worker."""
+        return zlib.crc32(f"{self._claims.me.worker} {salt}".encode())
+
     def _give_up(self, held: Mapping[str, Held]) -> None:
-        """Note as failed what has brought down too many workers of this run; forget claims on what is finished."""
+        """Note as failed what has brought down too many workers; forget claims on what is finished."""
         self._claims.forget([cell_id for cell_id in held if cell_id in self._done], held)
-        for lines in self._lines:
-            for line in lines.values():
-                for cell_id in [name for name in line.cells if name in held and held[name].is_gone]:
-                    claim = held[cell_id]
-                    if claim.deaths < MOST_DEATHS or not self._claims.take([cell_id], held):
-                        continue
-                    if not self._store.is_done(cell_id) and not self._failed_anew(cell_id):
-                        self._store.write(_died(line.cells[cell_id], claim))
-                    self._claims.release([cell_id])
-                    self._attempted.add(cell_id)
-                    del line.cells[cell_id]
+        for cell_id, claim in held.items():
+            if cell_id not in self._line_of or not claim.is_gone or claim.deaths < MOST_DEATHS:
+                continue
+            if not self._claims.take([cell_id], held):
+                continue
+            is_done = self._store.is_done(cell_id)
+            if not is_done and not self._has_failed(cell_id):
+                record = _died(self._resolved[cell_id], claim)
+                self._store.write(record)
+                self._gave_up(record)
+            self._claims.release([cell_id])
+            self._note({cell_id} if is_done else set(), set() if is_done else {cell_id})
 
     def _look(self) -> None:
-        """What is finished or has failed by now, and which cells are left."""
-        if time.monotonic() - self._looked < LOOK:
-            return
-        done = self._store.done()
-        failures = self._store.failures()
+        """See what is finished or has failed by now, and how many are at work."""
+        begun = time.monotonic()
+        done = self._store.done(self._done)
         before = self._job.failures
-        attempted = {cell_id for cell_id, mark in failures.items() if mark != before.get(cell_id)} - done
-        self._looked = time.monotonic()
-        if done != self._done or attempted - self._attempted or self._choice is None:
-            self._done, self._attempted = done, self._attempted | attempted
+        failed = {cell_id for cell_id, mark in self._store.failures().items() if mark != before.get(cell_id)}
+        self._workers = max(self._job.workers, len(self._watch.alive()))
+        self._note(done, failed - done)
+        now = time.monotonic()
+        self._look_at = now + max(LOOK, (now - begun) / LOOKING)
+
+    def _note(self, done: set[str], failed: set[str]) -> None:
+        """Take out what is over; where trials are, see what can be chosen."""
+        new = (done - self._done) | (failed - self._attempted)
+        self._done |= done
+        self._attempted |= failed
+        if self._choice is None or (self._waiting and not new.isdisjoint(self._trials)):
             self._sort()
+        for cell_id in new:
+            line = self._line_of.pop(cell_id, None)
+            if line is not None:
+                del line.cells[cell_id]
 
     def _sort(self) -> None:
         """Put what is left into lines: trials, and the cells whose settings are known."""
-        if self._choice is None or self._waiting:
-            self._choose()
-        assert self._choice is not None
-        trials = [cell for cell in self._job.plan.trials if cell.id in self._wanted]
-        self._lines = [self._in_lines(trials), self._in_lines(self._choice.cells)]
-
-    def _choose(self) -> None:
-        plan, store = self._job.plan, self._store
-        before = self._choice
+        plan, store, before = self._job.plan, self._store, self._choice
         self._choice = choose(plan, store, self._attempted)
-        self._wanted = {trial.id for contest in contests(plan, store).values() for trial in contest.to_run}
-        over = not any(trial for trial in self._wanted if trial not in self._attempted)
+        wanted = {trial.id for contest in contests(plan, store).values() for trial in contest.to_run}
+        over = wanted <= self._attempted
         self._waiting = bool(self._choice.waiting) and not over
+        self._line_of = {}
+        trials = [cell for cell in plan.trials if cell.id in wanted]
+        self._stages = [self._in_lines(trials), self._in_lines(self._choice.cells)]
         if plan.trials and over and (before is None or before.waiting):
-            self._store.write_plan([*plan.trials, *self._choice.cells, *self._choice.waiting])
-            self._told(self._choice)
+            store.write_plan([*plan.trials, *self._choice.cells, *self._choice.waiting])
+            self._chosen(self._choice)
 
-    def _in_lines(self, cells: Sequence[Cell]) -> dict[Hashable, Line]:
+    def _in_lines(self, cells: Sequence[Cell]) -> list[Line]:
         lines: dict[Hashable, Line] = {}
         for cell in cells:
             if cell.id in self._done or cell.id in self._attempted:
                 continue
-            if cell.id not in self._resolved:
-                self._resolved[cell.id] = resolve(cell)
-            resolved = self._resolved[cell.id]
+            resolved = self._resolve(cell)
             kind = (_model_of(resolved), *kind_of(resolved))
             if kind not in lines:
-                lines[kind] = Line(cost_of(resolved), shares=not resolved.method.changes_weights)
+                turn = self._spread(cell.id) if self._workers > 1 else 0
+                lines[kind] = Line(kind[0], cost_of(resolved), not resolved.method.changes_weights, turn)
             lines[kind].cells[cell.id] = resolved
-        return lines
+            self._line_of[cell.id] = lines[kind]
+        return sorted(lines.values(), key=lambda line: (-line.cost, line.turn))
+
+    def _resolve(self, cell: Cell) -> ResolvedCell:
+        """What a cell's names stand for, which its seeds have in common."""
+        if cell.id not in self._resolved:
+            names = f"{cell.suite} {cell.task} {cell.method} {cell.settings}"
+            if names not in self._named:
+                self._named[names] = resolve(cell)
+            self._resolved[cell.id] = replace(self._named[names], cell=cell)
+        return self._resolved[cell.id]
 
 
-def _deaths(resolved: ResolvedCell, held: Mapping[str, Held]) -> int:
-    claim = held.get(resolved.cell.id)
-    return claim.deaths if claim else 0
+def _deaths(held: Mapping[str, Held], cell_id: str) -> int:
+    return held[cell_id].deaths if cell_id in held else 0
 
 
 def _model_of(resolved: ResolvedCell) -> Hashable:

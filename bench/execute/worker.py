@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -24,14 +25,13 @@ from bench.runner import Runner
 from bench.store.claims import Claims
 from bench.store.record import Record
 from bench.store.store import Store
-from bench.store.workers import Presence, Watch, new_identity
+from bench.store.workers import GONE, Presence, Watch, is_here, new_identity
 from bench.train.audience import Audience
 from bench.train.compiling import Compiling
 from bench.train.loop import Progress
 from bench.train.options import Options
 from bench.train.run_data import RunData
 
-LONG_SILENCE = 3600.0  # seconds; a worker's file is written every few
 NOTED_EVERY = 2.0  # seconds between two notes of how far a loop is
 
 
@@ -53,22 +53,23 @@ def work(job: Job, seat: Seat, audience: Audience, data: RunData | None = None) 
     """
     identity = new_identity(job.run)
     watch = Watch(job.folder)
-    check_grid(job, watch)
     store = Store(job.folder, identity.worker)
     claims = Claims(job.folder, identity, watch)
     names = [str(device) for device in seat.devices]
     with Presence(job.folder, identity, names, grid_of(job.plan.cells)) as presence, closing(claims):
+        check_grid(job, watch)  # when others can see this one: of two that begin at once one has to be told
         watch.sweep()
         noted = Noted(audience, presence)
-        queue = Work(job, store, claims, watch, seat.wait, audience.chosen)
+        queue = Work(job, store, claims, watch, seat.wait, audience.chosen, audience.finished)
         runner = Runner(store, options_of(job, seat), noted, data, Compiling(job.tokens, job.compiled))
         with closing(queue.groups(lambda ids: noted.doing(ids, names[0]))) as pieces:
             return runner.run(pieces, () if job.workers > 1 else expected(job, store))
 
 
 def options_of(job: Job, seat: Seat) -> Options:
+    first, *others = seat.devices
     return Options(
-        seat.devices[0], job.max_lanes, job.token_budget, job.save_tuned, job.checkpointing, job.compile
+        first, job.max_lanes, job.token_budget, job.save_tuned, job.checkpointing, job.compile, tuple(others)
     )  # fmt: skip
 
 
@@ -80,20 +81,32 @@ def expected(job: Job, store: Store) -> list[ResolvedCell]:
 
 
 def check_grid(job: Job, watch: Watch) -> None:
-    """UsageError where a process that is at work on the folder measures one of the tasks otherwise.
-
-    One of another machine that was silent for so long that no clock can be that wrong is not.
-    """
+    """UsageError where a process that is at work on the folder measures one of the tasks otherwise."""
     ours = grid_of(job.plan.cells)
     for worker in watch.alive():
-        if worker.identity.run == job.run or watch.silence(worker.identity) > LONG_SILENCE:
+        other = worker.identity
+        apart = [place for place, theirs in worker.grid.items() if ours.get(place, theirs) != theirs]
+        if not apart or other.run == job.run:
             continue
-        for place, theirs in worker.grid.items():
-            if ours.get(place, theirs) != theirs:
-                raise UsageError(
-                    f"another bench run on {worker.identity.host} measures {place} into {job.folder} with {theirs}, "
-                    f"this one would with {ours[place]}; wait for it or choose another --out"
-                )
+        if not is_here(other):  # its file may be what a power cut has left
+            said = f"looking whether a bench run on {other.host} is still there, for at most {GONE:.0f} s"
+            warnings.warn(said, stacklevel=2)
+        if watch.outlasts(other):
+            place = apart[0]
+            raise UsageError(
+                f"another bench run on {other.host} measures {place} into {job.folder} with {worker.grid[place]}, "
+                f"this one would with {ours[place]}; wait for it or choose another --out"
+            )
+        watch.sweep()  # nobody has to look again
+
+
+@dataclass
+class Pace:
+    """How fast a loop goes, evaluations included, from the end of its first step, in which kernels are made ready."""
+
+    since: float
+    step: int
+    tokens: int = 0
 
 
 class Noted:
@@ -103,6 +116,7 @@ class Noted:
         self._audience, self._presence = audience, presence
         self._ids: Sequence[str] = ()
         self._noted = 0.0
+        self._pace: Pace | None = None
 
     @contextmanager
     def doing(self, ids: Sequence[str], device: str) -> Iterator[None]:
@@ -111,15 +125,27 @@ class Noted:
             yield
 
     def loop(self, cells: Sequence[Cell]) -> AbstractContextManager[object]:
+        self._pace, self._noted = None, 0.0
         return self._audience.loop(cells)
 
     def step(self, progress: Progress) -> None:
         self._audience.step(progress)
         now = time.monotonic()
-        if now - self._noted >= NOTED_EVERY and progress.lanes:
-            self._noted = now
-            lane = min(progress.lanes, key=lambda lane: lane.step / max(1, lane.num_steps))
-            self._presence.reached(self._ids, lane.step, lane.num_steps, progress.tokens / progress.seconds)
+        if self._pace is not None:
+            self._pace.tokens += progress.tokens
+        if now - self._noted < NOTED_EVERY or not progress.lanes:
+            return
+        self._noted = now
+        lane = min(progress.lanes, key=lambda lane: lane.step / max(1, lane.num_steps))
+        self._pace = pace = self._pace or Pace(now, lane.step)
+        passed, steps = now - pace.since, lane.step - pace.step
+        self._presence.reached(
+            self._ids,
+            step=lane.step,
+            num_steps=lane.num_steps,
+            tokens_per_second=round(pace.tokens / passed) if steps > 0 else 0.0,
+            seconds_per_step=passed / steps if steps > 0 else 0.0,
+        )
 
     def finished(self, record: Record) -> None:
         self._audience.finished(record)
@@ -134,10 +160,11 @@ TERMINATED = 128 + signal.SIGTERM  # what a shell sees of a program that was ask
 @contextmanager
 def ending_on_request() -> Iterator[None]:
     """Within the block SIGTERM, which a queue sends before it takes a machine away, ends the process as Ctrl-C does:
-    what is claimed is let go.
+    what is claimed is let go. A second one, which a queue may send to every process while this one ends, is too many.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise SystemExit(TERMINATED)
 
     before = signal.signal(signal.SIGTERM, end)

@@ -16,9 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from bench.store.files import on_disk
+from bench.store.files import on_disk, write_text
 from bench.store.workers import Identity, Watch
 
 MOST_DEATHS = 3  # owners of one run that may be gone before their cell is given up
@@ -44,16 +42,21 @@ class Claims:
     def __init__(self, folder: Path, me: Identity, watch: Watch) -> None:
         self.me, self._store, self._folder, self._watch = me, folder, folder / "claims", watch
         self._mine: dict[str, int] = {}
-        self._owners: dict[str, Identity] = {}  # by file name; what a claim says never changes
+        self._before: frozenset[str] | None = None  # names of claims that stood when this process came
+        self._owners: dict[str, Identity] = {}  # by what a claim says
 
     def held(self) -> dict[str, Held]:
         """Every claim that stands, by cell."""
         numbers: dict[str, list[int]] = {}
-        for name in self._names():
+        names = self._names()
+        if self._before is None:
+            self._before = frozenset(names)
+        for name in names:
             cell, _, number = name.rpartition(".")
             if cell and number.isdecimal():
                 numbers.setdefault(cell, []).append(int(number))
-        return {cell: self._held(cell, sorted(of_cell)) for cell, of_cell in numbers.items()}
+        gone: dict[str, bool] = {}
+        return {cell: self._held(cell, sorted(of_cell), gone) for cell, of_cell in numbers.items()}
 
     def _names(self) -> Sequence[str]:
         try:
@@ -61,28 +64,41 @@ class Claims:
         except FileNotFoundError:
             return []
 
-    def _held(self, cell: str, numbers: Sequence[int]) -> Held:
-        owners = [self._owner(f"{cell}.{number}") for number in numbers]
-        gone = [owner is not None and self._watch.is_gone(owner) for owner in owners]
-        of_run = sum(is_gone and owner.run == self.me.run for owner, is_gone in zip(owners, gone, strict=True) if owner)
-        how = self._watch.how(owners[-1]) if owners[-1] else ""
-        return Held(cell, numbers[-1], owners[-1], gone[-1], of_run, how)
+    def _held(self, cell: str, numbers: Sequence[int], gone: dict[str, bool]) -> Held:
+        """`gone`: by worker, what this look has found out already."""
+        owners = {number: self._owner(f"{cell}.{number}") for number in numbers}
+        for owner in owners.values():
+            if owner is not None and owner.worker not in gone:
+                gone[owner.worker] = self._watch.is_gone(owner)
+        deaths = sum(
+            owner is not None and gone[owner.worker] and self._counts(owner, f"{cell}.{number}")
+            for number, owner in owners.items()
+        )
+        last = owners[numbers[-1]]
+        is_left = last is not None and last.worker == self.me.worker and cell not in self._mine
+        how = self._watch.how(last) if last else ""
+        return Held(cell, numbers[-1], last, is_left or (last is not None and gone[last.worker]), deaths, how)
+
+    def _counts(self, owner: Identity, name: str) -> bool:
+        """Whether the end of an owner is one of this run, or has come since this process looks on: those of earlier
+        runs are forgiven.
+        """
+        assert self._before is not None
+        return owner.run == self.me.run or (owner.run != "" and name not in self._before)
 
     def _owner(self, name: str) -> Identity | None:
-        if name not in self._owners:
-            try:
-                self._owners[name] = Identity.model_validate_json((self._folder / name).read_text(encoding="utf-8"))
-            except (OSError, ValidationError):
-                return self._unwritten(name)
-        return self._owners[name]
-
-    def _unwritten(self, name: str) -> Identity | None:
-        """The owner of a claim that says nothing: it is being written, or its process ended in the middle of that. As
-        of a worker nobody knows, it is over when nothing has happened for long enough.
-        """
-        if not (self._folder / name).exists():
+        """Whose a claim is; None where it is gone by now. It is read each time, since its name may come again."""
+        try:
+            text = (self._folder / name).read_text(encoding="utf-8")
+            if text not in self._owners:
+                self._owners[text] = Identity.model_validate_json(text)
+            return self._owners[text]
+        except FileNotFoundError:
             return None
-        return Identity(worker=f"unwritten-{name}", run="", host="", machine="", process=0)
+        except (OSError, ValueError):
+            # It is being written, or its process ended in the middle of that. As of a worker nobody knows, it is over
+            # when nothing has happened for long enough.
+            return Identity(worker=f"unwritten-{name}", run="", host="", machine="", process=0)
 
     def take(self, cells: Iterable[str], held: Mapping[str, Held] | None = None) -> list[str]:
         """Claim those of `cells` that are free, or whose owner is gone; returns what is now this process's.
@@ -104,11 +120,10 @@ class Claims:
     def _create(self, name: str) -> bool:
         """Make a claim with its text in one step; where the file system has no hard links, in two."""
         with on_disk(self._store):
-            self._folder.mkdir(exist_ok=True)
             aside = self._folder / f".{self.me.worker}"
             try:
                 if not aside.exists():
-                    aside.write_text(self.me.model_dump_json(), encoding="utf-8")
+                    write_text(aside, self.me.model_dump_json(), durable=False)
                 os.link(aside, self._folder / name)
                 return True
             except FileExistsError:
@@ -126,8 +141,12 @@ class Claims:
             handle = os.open(self._folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         except FileExistsError:
             return self._is_mine(name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(self.me.model_dump_json())
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(self.me.model_dump_json())
+        except OSError:
+            (self._folder / name).unlink(missing_ok=True)  # it would keep others waiting
+            raise
         return True
 
     def release(self, cells: Iterable[str], over: bool = True) -> None:

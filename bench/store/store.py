@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -85,9 +86,14 @@ class Store:
                 raise UsageError(f"{path} exists and is not a results folder; choose another --out")
         return None
 
-    def done(self) -> set[str]:
-        """Ids of the finished cells."""
-        return {path.parent.name for path in self.path.glob("cells/*/record.json")}
+    def done(self, known: Collection[str] = ()) -> set[str]:
+        """Ids of the finished cells. Those that are `known` to be finished are not looked at, where they are there."""
+        cells = self.path / "cells"
+        try:
+            names = os.listdir(cells)
+        except OSError:
+            return set()
+        return {name for name in names if name in known or (cells / name / "record.json").exists()}
 
     def missing(self, cells: Iterable[Cell]) -> list[Cell]:
         """Those of `cells` that have no finished record here, in their order."""
@@ -186,6 +192,10 @@ class Store:
                     cells[cell.choice if cell.tried else (cell.id, cell.suite)] = cell
         return list(cells.values())
 
+    def plan_marks(self) -> list[tuple[str, int]]:
+        """What changes when `planned` does."""
+        return sorted((path.name, path.stat().st_mtime_ns) for path in self.path.glob("plans/*.json"))
+
     def records(self, broken: Broken | None = None) -> list[Record]:
         """Every record: finished cells, and the last failure of those that are not finished; `broken` as `planned`."""
         records = []
@@ -215,16 +225,18 @@ class Store:
 
     def is_done(self, cell_id: str) -> bool:
         """Whether a cell is finished."""
+        _look_anew(self.path / "cells")
         return (self.cell_folder(cell_id) / "record.json").exists()
 
     def failures(self) -> dict[str, str]:
         """By cell a mark of its last failure, which another failure changes."""
-        marks = {}
-        for path in self.path.glob("failed/*.json"):
-            with suppress(OSError):
-                status = path.stat()
-                marks[path.stem] = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
-        return marks
+        marks = {path.stem: _mark(path) for path in self.path.glob("failed/*.json")}
+        return {cell_id: mark for cell_id, mark in marks.items() if mark is not None}
+
+    def failure(self, cell_id: str) -> str | None:
+        """The mark of a cell's last failure; None where there is none."""
+        _look_anew(self.path / "failed")
+        return _mark(self.path / "failed" / f"{cell_id}.json")
 
     def record(self, cell_id: str) -> Record:
         """The record whose id starts with `cell_id`; UsageError when none or several do."""
@@ -239,9 +251,26 @@ class Store:
 
     def _record_files(self) -> dict[str, Path]:
         """record.json of every finished cell, and the failure of every other, by id."""
-        done = {path.parent.name: path for path in sorted(self.path.glob("cells/*/record.json"))}
+        # failures first: what a writer finishes between the two looks is found in one of them
         failed = {path.stem: path for path in sorted(self.path.glob("failed/*.json"))}
+        done = {path.parent.name: path for path in sorted(self.path.glob("cells/*/record.json"))}
         return done | {name: path for name, path in failed.items() if name not in done}
+
+
+def _mark(path: Path) -> str | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+
+
+def _look_anew(folder: Path) -> None:
+    """Open a folder: a network file system then asks what is in it, where it would else go on for a minute to say that
+    what another machine has put there is not.
+    """
+    with suppress(OSError):
+        os.close(os.open(folder, os.O_RDONLY))
 
 
 def _read_if_there(path: Path) -> Record | None:

@@ -9,7 +9,6 @@ machines are never compared, and no lock of the file system is asked for.
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import re
@@ -19,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bench.store.files import on_disk, write_text
 
 BEAT = 5.0  # seconds between two writings
+LOOK = 1.0  # seconds between two looks at one that may be gone
 GONE = 90.0  # seconds without one, after which a process of another machine is gone; NFS may show files of a minute ago
 
 
@@ -51,14 +52,20 @@ class Identity(Part):
 
 
 class Doing(Part):
-    """A group in training: its cells, since when (ISO 8601, UTC), and how far the first of them is."""
+    """A group in training: its cells, since when (ISO 8601, UTC), and how far the one with the longest way is.
+
+    `seconds` are those since then when this was written, so that a reader need not compare clocks. What a step takes
+    counts evaluations; it is 0 until a second step is over.
+    """
 
     cells: tuple[str, ...]
     device: str
     since: str
+    seconds: float = 0.0
     step: int = 0
     num_steps: int = 0
     tokens_per_second: float = 0.0
+    seconds_per_step: float = 0.0
 
 
 class Worker(Part):
@@ -84,10 +91,13 @@ def new_identity(run: str | None = None) -> Identity:
 
 @cache
 def _machine() -> str:
-    """A name for this boot of this system; in a container also for its own numbering of processes."""
+    """A name for this boot of this system; in a container also for its own numbering of processes.
+
+    The host's name is in it because copies of a virtual machine may run on with one boot's mark.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+        return f"{platform.node()} {boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return platform.node()
 
@@ -96,10 +106,7 @@ def _began(process: int) -> str | None:
     """When a process began, in ticks since the boot; "" where the system does not say, None when there is none."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
-        if Path("/proc/self/stat").exists():
-            return None
-    except OSError:
+    except OSError:  # there is none; or the system keeps no such files, or hides those of somebody else's processes
         pass
     else:
         state, *rest = stat.rpartition(")")[2].split()  # what is before may have spaces and brackets of its own
@@ -111,6 +118,11 @@ def _began(process: int) -> str | None:
     except OSError:  # somebody else's
         pass
     return ""
+
+
+def is_here(identity: Identity) -> bool:
+    """Whether a process is, or was, one of this machine, where its number means something."""
+    return identity.machine == _machine()
 
 
 def _is_running(identity: Identity) -> bool:
@@ -132,7 +144,7 @@ class Presence:
         self.path = worker_file(folder, identity.worker)
         started = datetime.now(UTC).isoformat(timespec="seconds")
         self._worker = Worker(identity=identity, devices=tuple(devices), started=started, grid=dict(grid))
-        self._doing: dict[tuple[str, ...], Doing] = {}
+        self._doing: dict[tuple[str, ...], tuple[Doing, float]] = {}  # and when it began, by this process's own clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
 
@@ -153,7 +165,7 @@ class Presence:
         """Within the block these cells are in training on a device."""
         key = tuple(cells)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._doing[key] = Doing(cells=key, device=device, since=now)
+        self._doing[key] = (Doing(cells=key, device=device, since=now), time.monotonic())
         with suppress(OSError):
             self._write()
         try:
@@ -161,12 +173,12 @@ class Presence:
         finally:
             del self._doing[key]
 
-    def reached(self, cells: Sequence[str], step: int, num_steps: int, tokens_per_second: float) -> None:
-        """Note how far a group is; it is written with the next beat."""
+    def reached(self, cells: Sequence[str], **changes: float) -> None:
+        """Note how far a group is, by the fields of `Doing`; it is written with the next beat."""
         key = tuple(cells)
         if key in self._doing:
-            changes = {"step": step, "num_steps": num_steps, "tokens_per_second": tokens_per_second}
-            self._doing[key] = self._doing[key].model_copy(update=changes)
+            doing, begun = self._doing[key]
+            self._doing[key] = (doing.model_copy(update=changes), begun)
 
     def _live(self) -> None:
         while not self._stop.wait(self._beat):
@@ -177,12 +189,24 @@ class Presence:
                     os.utime(self.path)
 
     def _write(self) -> None:
-        worker = self._worker.model_copy(update={"doing": tuple(self._doing.values())})
+        now = time.monotonic()
+        groups = list(self._doing.values())  # the other thread changes it
+        doing = tuple(each.model_copy(update={"seconds": round(now - begun, 1)}) for each, begun in groups)
+        worker = self._worker.model_copy(update={"doing": doing})
         write_text(self.path, worker.model_dump_json(indent=1) + "\n", durable=False)
 
 
 def worker_file(folder: Path, worker: str) -> Path:
     return folder / "workers" / f"{worker}.json"
+
+
+def last_sign(folder: Path, identity: Identity) -> os.stat_result | None:
+    """What the file system says of a worker's file; None where there is none."""
+    try:
+        with worker_file(folder, identity.worker).open("rb") as file:  # opened: a remote system then looks anew
+            return os.fstat(file.fileno())
+    except OSError:
+        return None
 
 
 def workers_of(folder: Path) -> list[Worker]:
@@ -194,24 +218,46 @@ def workers_of(folder: Path) -> list[Worker]:
     return workers
 
 
+@dataclass
+class Sign:
+    """What was last seen of a process of another machine."""
+
+    mark: object  # of its file
+    looked: float
+    silent: float = 0.0  # seconds for which the mark has been the same
+    has_moved: bool = False  # since the first look
+
+
 class Watch:
     """Which owners of a folder's claims are gone. It remembers what it saw of those on other machines, so keep one."""
 
     def __init__(self, folder: Path, gone: float = GONE) -> None:
         self._folder, self._gone = folder, gone
-        self._seen: dict[str, tuple[object, float]] = {}  # a file's last change, and when it was first seen so
+        self._signs: dict[str, Sign] = {}
         self._buried: dict[str, str] = {}
 
     def is_gone(self, owner: Identity) -> bool:
         """Whether a process has ended: of this machine at once, of another after `gone` seconds without a sign."""
         if owner.worker in self._buried:
             return True
-        if owner.machine == _machine():
+        if is_here(owner):
             return not _is_running(owner)
-        mark, now = self._mark(owner), time.monotonic()
-        if owner.worker not in self._seen or self._seen[owner.worker][0] != mark:
-            self._seen[owner.worker] = (mark, now)
-        return now - self._seen[owner.worker][1] >= self._gone
+        now = time.monotonic()  # before the look: a file system that hangs hangs for the owner too
+        mark, sign = self._mark(owner), self._signs.get(owner.worker)
+        if sign is None or mark not in (None, sign.mark):  # that a file was swept is no sign of life
+            self._signs[owner.worker] = Sign(mark, now, has_moved=sign is not None)
+            return self._gone <= 0
+        sign.silent += min(now - sign.looked, self._gone / 3)  # after a pause of ours the owner is to have its chance
+        sign.looked = now
+        return sign.silent >= self._gone
+
+    def outlasts(self, owner: Identity) -> bool:
+        """Whether a process is still there, when that is certain: of another machine it may take `gone` seconds."""
+        while not self.is_gone(owner):
+            if is_here(owner) or self._signs[owner.worker].has_moved:
+                return True
+            time.sleep(LOOK)
+        return False
 
     def bury(self, owner: Identity, how: str) -> None:
         """Note that a worker is gone, and how it went: one that works elsewhere for this process, which lives on."""
@@ -222,19 +268,8 @@ class Watch:
         return self._buried.get(owner.worker, "")
 
     def _mark(self, owner: Identity) -> object:
-        try:
-            with worker_file(self._folder, owner.worker).open("rb") as file:  # opened: a remote system then looks anew
-                status = os.fstat(file.fileno())
-        except OSError:
-            return None
-        return (status.st_ino, status.st_mtime_ns, status.st_size)
-
-    def silence(self, owner: Identity) -> float:
-        """Seconds since the last sign of a worker, as far as the clocks of two machines agree; infinite without one."""
-        try:
-            return time.time() - worker_file(self._folder, owner.worker).stat().st_mtime
-        except OSError:
-            return math.inf
+        status = last_sign(self._folder, owner)
+        return status and (status.st_ino, status.st_mtime_ns, status.st_size)
 
     def alive(self) -> list[Worker]:
         """The workers of a folder that are not known to be gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from bench.cell import Budget, Cell
 from bench.errors import DiskError, UsageError
 from bench.store.record import CurvePoint, Record
 from bench.store.store import Store
+from bench.store.workers import Presence, Watch, new_identity
 
 
 def make_cell(seed: int = 0, **changes: Any) -> Cell:
@@ -169,21 +171,47 @@ def test_a_folder_whose_first_run_was_killed_at_once_is_no_obstacle(tmp_path: Pa
     assert Store.create(tmp_path / "results").records() == []
 
 
-def test_writing_sweeps_what_a_killed_run_left(store: Store) -> None:
-    store.write(make_record(make_cell(), status="failed", reason="…"))
-    lefts = [store.path / name for name in (".partial/abc/record.json", ".store.json.7", "failed/.x.json.7")]
-    for left in lefts:
-        left.parent.mkdir(parents=True, exist_ok=True)
-        left.touch()
-    assert [left for left in lefts if left.exists()] == []
-    assert [record.status for record in store.records()] == ["failed"]
+def test_two_writers_of_a_cell_leave_the_one_that_was_first(store: Store) -> None:
+    """Each thought that the other was gone."""
+    first, second = (make_record(make_cell(), scores={"accuracy": score}) for score in (40.0, 60.0))
+    other = Store(store.path)
+
+    def overtake(path: Path) -> None:
+        path.write_bytes(b"slow")
+        other.write(first, {"predictions.parquet": lambda path: path.write_bytes(b"fast") and None})
+
+    store.write(second, {"predictions.parquet": overtake})
+    assert [record.scores for record in store.records()] == [{"accuracy": 40.0}]
+    assert (store.cell_folder(first.id) / "predictions.parquet").read_bytes() == b"fast"
+    assert list((store.path / ".partial").iterdir()) == []
 
 
-def test_one_writer_at_a_time(store: Store) -> None:
-    with store.writing(), pytest.raises(UsageError, match="another bench run writes to"), Store(store.path).writing():
-        pass
-    with store.writing():  # given back
-        pass
+def test_what_is_done_is_listed_anew_and_what_is_known_is_not_read_again(store: Store) -> None:
+    records = [make_record(make_cell(seed)) for seed in range(3)]
+    for record in records[:2]:
+        store.write(record)
+    known = store.done()
+    assert known == {record.id for record in records[:2]}
+    store.write(records[2])
+    (store.cell_folder(records[0].id) / "record.json").unlink()
+    assert store.done() == {record.id for record in records[1:]}
+    assert store.done(known) == {record.id for record in records}
+    shutil.rmtree(store.cell_folder(records[1].id))
+    assert store.done(known) == {records[0].id, records[2].id}
+    assert [store.is_done(record.id) for record in records] == [False, False, True]
+
+
+def test_another_failure_of_a_cell_has_another_mark(store: Store) -> None:
+    cell = make_cell()
+    assert (store.failure(cell.id), store.failures()) == (None, {})
+    marks = []
+    for reason in ("once", "more"):
+        store.write(make_record(cell, status="failed", reason=reason))
+        marks.append(store.failure(cell.id))
+        assert store.failures() == {cell.id: marks[-1]}
+    assert len(set(marks)) == 2
+    store.write(make_record(cell))
+    assert store.failure(cell.id) is None
 
 
 # --- ids
@@ -244,13 +272,16 @@ FILES = {"a": 100_000, "b": 50_000}
 def write_many(folder: Path, num_cells: int) -> None:
     """What a run does to its store, without the training: every third cell fails once before it succeeds."""
     cells = [make_cell(seed) for seed in range(num_cells)]
-    store = Store.create(folder)
-    store.write_plan(cells)
-    for cell in store.missing(cells):
-        if cell.seed % 3 == 0:
-            store.write(make_record(cell, status="failed", reason="once"))
-        files = {name: _filler(size) for name, size in FILES.items()}
-        store.write(make_record(cell), files)
+    me = new_identity()
+    store = Store(Store.create(folder).path, me.worker)
+    with Presence(folder, me, ["cpu"], {}):
+        Watch(folder).sweep()
+        store.write_plan(cells)
+        for cell in store.missing(cells):
+            if cell.seed % 3 == 0:
+                store.write(make_record(cell, status="failed", reason="once"))
+            files = {name: _filler(size) for name, size in FILES.items()}
+            store.write(make_record(cell), files)
 
 
 def _filler(size: int) -> Callable[[Path], None]:
@@ -292,5 +323,5 @@ def test_kill_at_any_moment_of_writing_loses_nothing(tmp_path: Path, forks: Call
     write_many(store.path, len(before) + 5)
     assert len(_whole(store)) == len(before) + 5
     assert {record.status for record in store.records()} == {"done"}
-    assert {path.name for path in store.path.rglob(".*")} <= {".lock", ".partial"}
-    assert list(store.path.glob(".partial/*")) == []
+    assert {path.name for path in store.path.rglob(".*")} == {".partial"}
+    assert list(store.path.glob(".partial/*")) == list(store.path.glob("workers/*")) == []

@@ -1,0 +1,261 @@
+"""Runs with several processes, started as a user starts them: killed, stopped, short of disk, and side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from safetensors.torch import load_file
+
+from bench.store.record import Record
+from bench.store.store import Store
+from bench.store.workers import workers_of
+from tests.conftest import Bench
+from tests.store.conftest import ROOT
+
+PLUGIN = """
+import errno
+import os
+import signal
+import time
+from pathlib import Path
+
+import torch
+
+from bench.data.slots import Slots
+from bench.model.attachment import SlotPrompts
+from bench.registry import method
+from bench.seeds import derive
+from bench.store import store
+from bench.tuning import Method
+
+
+class Waiting(SlotPrompts):
+    def make(self):
+        while Path("hold").exists():
+            Path(f"held-{os.getpid()}").touch()
+            time.sleep(0.01)
+        return super().make()
+
+
+@method("waiting")
+class WaitingMethod(Method):
+    "Trains on when ./hold is gone; where ./deadly is, seed 1 brings down its process."
+    learning_rate: float = 0.01
+
+    def slots(self):
+        return Slots(2)
+
+    def attach(self, backbone, task):
+        if Path("deadly").exists() and torch.initial_seed() == derive("init", 1, "attachment"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Waiting(torch.randn(2, backbone.geometry.hidden))
+
+
+flush = store.flush
+
+
+def flush_where_there_is_room(path):
+    if Path("full").exists() and "partial" in str(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    flush(path)
+
+
+store.flush = flush_where_there_is_room
+"""
+WAITING = ("--plugin", "mine.py", "--methods", "waiting")
+
+
+class Run:
+    """A `bench run` in a process, and a session, of its own."""
+
+    def __init__(self, flags: Sequence[object]) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "bench", "run", *map(str, flags)], env=environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def end(self) -> tuple[int, str, str]:
+        """(exit code, standard output, standard error), when all its processes are gone."""
+        out, err = self.popen.communicate(timeout=400)
+        wait_for(lambda: not self.processes(), "the end of its processes")
+        assert "Traceback" not in err
+        return self.popen.returncode, out, err
+
+    def processes(self) -> list[int]:
+        """The living processes of its session."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, _, _, session, *_ = path.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            found += [int(path.parent.name)] if int(session) == self.popen.pid and state != "Z" else []
+        return found
+
+
+@pytest.fixture
+def start(bench: Bench) -> Iterator[Callable[..., Run]]:
+    """Start the small grid in a process of its own: start(flags)."""
+    Path("mine.py").write_text(PLUGIN)
+    runs: list[Run] = []
+
+    def begin(*flags: object) -> Run:
+        runs.append(Run([*bench.base, *flags]))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        for process in run.processes():
+            os.kill(process, signal.SIGKILL)
+        run.popen.communicate()
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 400
+    while not condition():
+        assert time.monotonic() < deadline, f"no sign of {what}"
+        time.sleep(0.01)
+
+
+def in_training(number: int) -> list[int]:
+    """The processes that are held amid their training, when there are so many."""
+    wait_for(lambda: len(list(Path().glob("held-*"))) >= number, f"{number} that train")
+    return [int(path.name.removeprefix("held-")) for path in Path().glob("held-*")]
+
+
+def by_seed(folder: str = "out") -> dict[int, Record]:
+    records = Store.open(Path(folder)).records()
+    assert len({record.cell.seed for record in records}) == len(records)
+    return {record.cell.seed: record for record in records}
+
+
+def left_behind() -> list[Path]:
+    return [path for room in ("claims", "workers", ".partial") for path in Path("out").glob(f"{room}/*")]
+
+
+def test_a_worker_that_is_killed_is_replaced_and_its_cells_are_taken_over(start: Callable[..., Run]) -> None:
+    Path("hold").touch()
+    run = start(*WAITING, "--devices", "cpu:2", "--seeds", "5", "--lanes", "2")
+    victim, _ = in_training(2)
+    (cells,) = (worker.doing[0].cells for worker in workers_of(Path("out")) if worker.identity.process == victim)
+    os.kill(victim, signal.SIGKILL)
+    Path("hold").unlink()
+    code, out, _ = run.end()
+    assert (code, {seed: record.status for seed, record in by_seed().items()}) == (0, dict.fromkeys(range(5), "done"))
+    assert "the worker on cpu ended (signal 9); what it was training is taken over" in out
+    assert {line.split(",")[0] for line in out.splitlines() if line.startswith("[")} == {f"[{n}/5" for n in range(1, 6)}
+    assert set(cells) <= {record.id for record in by_seed().values()}
+    assert left_behind() == []
+
+
+def test_a_cell_that_brings_down_every_worker_fails_alone(start: Callable[..., Run], bench: Bench) -> None:
+    Path("deadly").touch()
+    code, out, _ = start(*WAITING, "--devices", "cpu:2", "--seeds", "4", "--lanes", "2").end()
+    found = by_seed()
+    statuses = {seed: record.status for seed, record in found.items()}
+    assert (code, statuses) == (1, {0: "done", 1: "failed", 2: "done", 3: "done"})
+    assert str(found[1].reason).startswith("3 workers ended while they trained it, the last on ")
+    assert "1 of 4 cells failed; they are tried again next time" in out
+    assert left_behind() == []
+    Path("deadly").unlink()
+    assert bench.run(*WAITING, "--seeds", "4")[0] == 0
+    assert {record.status for record in by_seed().values()} == {"done"}
+
+
+ENDINGS = {
+    "Ctrl-C": (lambda run: os.killpg(run.popen.pid, signal.SIGINT), 130),  # a terminal tells every process
+    "SIGTERM": (lambda run: run.popen.terminate(), 143),
+    "killed": (lambda run: run.popen.kill(), -signal.SIGKILL),
+}
+
+
+@pytest.mark.parametrize(("end", "expected"), ENDINGS.values(), ids=ENDINGS)
+def test_when_the_first_process_is_told_to_end_all_end_and_hold_nothing(
+    start: Callable[..., Run], end: Callable[[Run], None], expected: int
+) -> None:
+    Path("hold").touch()
+    run = start(*WAITING, "--devices", "cpu:2", "--seeds", "4")
+    in_training(2)
+    end(run)
+    code, _, err = run.end()
+    assert (code, left_behind(), by_seed()) == (expected, [], {})
+    stopped = "stopped; finished cells are kept, the same command goes on from there\n"
+    assert err == (stopped if expected == 130 else "")
+
+
+def test_a_full_disk_ends_all_with_one_line(start: Callable[..., Run]) -> None:
+    Path("hold").touch()
+    run = start(*WAITING, "--devices", "cpu:2", "--seeds", "4")
+    in_training(2)
+    Path("full").touch()
+    Path("hold").unlink()
+    said = "error: no space left on the disk of out; finished cells are kept: free space and run again\n"
+    code, _, err = run.end()
+    assert (code, err, left_behind(), by_seed()) == (2, said, [], {})
+
+
+def test_while_one_grid_is_measured_another_is_refused_and_the_same_one_is_joined(
+    start: Callable[..., Run], bench: Bench
+) -> None:
+    Path("hold").touch()
+    first = start(*WAITING, "--seeds", "3", "--lanes", "1")
+    in_training(1)
+    assert "measures superglue/rte into out with " in bench.refuses(*WAITING, "--steps", "3")
+    second = start(*WAITING, "--seeds", "3", "--lanes", "1")
+    in_training(2)
+    Path("hold").unlink()
+    ends = [first.end(), second.end()]
+    assert [code for code, _, _ in ends] == [0, 0]
+    assert sum(out.count("\n[") for _, out, _ in ends) == 3  # each cell was somebody's, and nobody else's
+    assert {seed: record.status for seed, record in by_seed().items()} == dict.fromkeys(range(3), "done")
+    assert left_behind() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [2, 4, 8])
+def test_many_processes_on_one_folder_measure_every_cell_once(start: Callable[..., Run], number: int) -> None:
+    flags = ["--methods", "ptv2,prompt_tuning,finetune", "--set", "prompt_tuning.length=4", "--lanes", "2"]
+    ends = [run.end() for run in [start(*flags, "--seeds", "8") for _ in range(number)]]
+    assert [code for code, _, _ in ends] == [0] * number
+    assert sum(out.count("\n[") for _, out, _ in ends) == 24
+    records = Store.open(Path("out")).records()
+    assert (len(records), {record.status for record in records}) == (24, {"done"})
+    assert left_behind() == []
+
+
+MEASURED = ("scores", "trivial", "selection_score", "selected_step", "curve", "counts", "parameters")
+
+
+def numbers(folder: str) -> dict[str, list[object]]:
+    """By cell everything that was measured, to the bit."""
+    found = {}
+    for record in Store.open(Path(folder)).records():
+        cell = Path(folder) / "cells" / record.id
+        rows = pq.read_table(cell / "predictions.parquet").to_pylist()
+        tensors = {name: tensor.tolist() for name, tensor in load_file(cell / "tuned.safetensors").items()}
+        measured = record.model_dump(mode="json", include=set(MEASURED))
+        found[record.id] = [json.dumps(measured, sort_keys=True), rows, tensors]
+    return found
+
+
+def test_the_number_of_workers_and_of_lanes_changes_no_bit(
+    start: Callable[..., Run], bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--methods", "ptv2,linear_probe", "--seeds", "3", "--steps", "4", "--evaluations", "2"]
+    splits = {"one": ["--lanes", "8"], "two": ["--devices", "cpu:2"], "alone": ["--devices", "cpu:2", "--lanes", "1"]}
+    for out, split in splits.items():
+        assert start(*flags, *split, "--out", out).end()[0] == 0
+    expected = numbers("one")
+    assert len(expected) == 6
+    assert numbers("two") == expected
+    assert numbers("alone") == expected
