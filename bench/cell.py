@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 RESULTS_VERSION = 5  # raise it when code changes what a cell's number is; old records are then no longer hits
 TRIAL_SEED = 990_017  # of every trial; not among the reported seeds, so that no choice is made by a number it reports
 Protocol = Literal["holdout", "paper"]
-Precision = Literal["bf16", "fp32"]
+Precision = Literal["bf16", "fp32", "int8", "nf4"]  # what each is, bench.model.precisions says
 Compile = Literal["auto", "on", "off"]  # whether layers run compiled; what `auto` is, bench.model.compile_price says
 Executor = Literal["local", "ray", "slurm"]  # who starts the workers
-AskedPrecision = Literal["auto", "bf16", "fp32"]  # what `auto` is, the device says
+AskedPrecision = Literal["auto", "bf16", "fp32", "int8", "nf4"]  # what `auto` is, the device says
 Stage = Literal["trial", "score"]
 NOT_IN_ID = {"given", "drawn", "tried", "model_path", "data_path", "data_revision", "model", "suite"}
 

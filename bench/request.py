@@ -46,8 +46,11 @@ class RunRequest(Request):
     executor: Annotated[Executor, one_of("executor", Executor)] = flag("local", "local, ray or slurm.")
     slurm: Table = flag({}, "KEY=VALUE for --executor slurm, like gpus=1; repeatable.")
     address: str | None = flag(None, "Of the Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", shown="auto")
-    precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag("auto", "auto, bf16, fp32.")
+    precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag(
+        "auto", "auto, bf16, fp32; int8, nf4: frozen matrices in few bits."
+    )
     lanes: int | None = flag(None, "Most cells in one loop; default: by device.", ge=1)
+    shard: int = flag(1, "GPUs of one worker, for models larger than one.", ge=1)
     token_budget: int | None = flag(None, "Tokens per micro-batch; default: by device.", ge=1)
     checkpointing: bool = flag(False, "Remake activations in backward: less memory.")
     compile: Annotated[Compile, one_of("choice of compile", Compile)] = flag("auto", "Compile layers: auto, on, off.")

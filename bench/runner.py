@@ -126,11 +126,11 @@ class Runner:
         if not lanes:
             return
         token_budget = self.options.tokens_for(group.cells[0], group.shared)
-        reset_peak(self.options.device)
+        reset_peak(*backbone.devices)
         with self.audience.loop([lane.cell for lane in lanes]):
             training = fit(backbone, lanes, token_budget, self.audience.step)
         _check_shared(lanes)
-        peak = peak_bytes(self.options.device)
+        peak = peak_bytes(*backbone.devices)
         predictions = _scored(lanes, training.predictor)
         overhead = (time.perf_counter() - begun - sum(lane.ledger.seconds for lane in lanes)) / len(lanes)
         passes, compiling = training.passes, compile_seconds() - compiled_before

@@ -61,8 +61,9 @@ AS_TEXT: dict[str, Any] = {
     "methods": "ptv2,finetune", "suite": "glue", "tasks": "rte", "models": "tiny", "seeds": "11,44", "trials": 2,
     "vary": "init", "data": Path("d"), "out": Path("o"), "protocol": "paper", "epochs": 1, "steps": 2, "batch_size": 3,
     "max_length": 9, "evaluations": 4, "train_rows": 5, "scored_rows": 6, "limit": 7, "backbone_dropout": True,
-    "devices": "cuda:1", "precision": "bf16", "lanes": 4, "token_budget": 9, "checkpointing": True, "save_tuned": False,
-    "compile": "on", "executor": "slurm", "slurm": ["partition=gpu", "gpus=2", "sbatch.exclusive=true"],
+    "devices": "cuda:1", "precision": "bf16", "lanes": 4, "shard": 2, "token_budget": 9, "checkpointing": True,
+    "save_tuned": False, "compile": "on", "executor": "slurm",
+    "slurm": ["partition=gpu", "gpus=2", "sbatch.exclusive=true"],
     "plugin": [Path("p.py")], "set": ["ptv2.length=4"], "sweep": ["ptv2.dropout=0,0.1"],
 }  # fmt: skip
 AS_TOML = {

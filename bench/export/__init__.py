@@ -96,7 +96,7 @@ def _description(tuned: Tuned) -> dict[str, Any]:
     known = special(backbone.tokenizer, backbone.reader)
     described: dict[str, Any] = {
         "cell": cell.id, "method": cell.label, "task": cell.task, "seed": cell.seed, "model": cell.model_path,
-        "base": tuned.base_class,
+        "precision": cell.precision, "base": tuned.base_class,
         "form": task.pattern if tuned.with_words else task.plain, "max_length": cell.budget.max_length,
         "head": method.head, "classes": task.classes,
     }  # fmt: skip

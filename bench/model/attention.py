@@ -122,8 +122,8 @@ def _attend(
     if prefix is not None:
         keys, values = prefix
         attention_mask = extended(attention_mask, keys.shape[2])
-        key = torch.cat([keys.to(key.dtype), key], dim=2)
-        value = torch.cat([values.to(value.dtype), value], dim=2)
+        key = torch.cat([keys.to(key), key], dim=2)
+        value = torch.cat([values.to(value), value], dim=2)
     if bias is not None:
         attention_mask = _biased(attention_mask, bias, query, key)
     slow = query.device.type == "cpu" and query.dtype == torch.bfloat16

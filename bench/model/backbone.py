@@ -23,6 +23,7 @@ from bench.model.families.config import first_position, most_positions
 from bench.model.families.family import Family
 from bench.model.geometry import geometry_of
 from bench.model.layers import uncompiled
+from bench.model.precisions import computed_in
 from bench.model.prefixes import row_changes, row_prefixes, slot_vectors
 from bench.model.pretrained import reader_for
 from bench.model.proof import Proof
@@ -66,6 +67,8 @@ class Backbone:
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.geometry = geometry_of(model, self.encoder.config, proof)
         self.has_types = self.family.types or _has_types(model.config)
+        self.devices: tuple[torch.device, ...] = (device,)  # over which its layers lie; the first has all else
+        self.layer_devices: dict[int, torch.device] = {}  # of the encoder's layers that lie on another
         self.shared = False  # whether lanes share it; it is then frozen
         self.sharing: dict[tuple[Sites, bool], str] = {}  # changes by row that were tried (bench.model.sharing)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)
@@ -94,7 +97,7 @@ class Backbone:
 
     def autocast(self) -> AbstractContextManager[object]:
         """bf16 matrix products where the cell asks for them; everything that trains stays fp32."""
-        if self.precision == "bf16":
+        if computed_in(self.precision) == "bf16":
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return nullcontext()
 
@@ -121,7 +124,8 @@ class Backbone:
             inputs["inputs_embeds"] = embedded
         word_queries = queries(batch, self.tokenizer.mask_token_id) if self.family.query_stream else None
         inputs |= word_queries.inputs() if word_queries else {}
-        changes, with_prefixes = row_changes(batch, stacked, self.family.query_stream), row_prefixes(batch, stacked)
+        changes = row_changes(batch, stacked, self.family.query_stream)
+        with_prefixes = row_prefixes(batch, stacked, self.layer_devices)
         with uncompiled(changes is not None), changed(changes):
             if self.before_pass:
                 self.before_pass(with_prefixes, len(batch.ids))

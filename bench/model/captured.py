@@ -22,11 +22,14 @@ Outputs = tuple[Tensor, ...]
 
 
 class Graphs:
-    """The graphs of one loop: they share a stream, and a pool of memory, since no two run at a time."""
+    """The graphs of one loop: they share a stream, and a pool of memory, since no two run at a time.
 
-    def __init__(self, device: torch.device) -> None:
+    Without `captures` everything just runs, as it does on a processor.
+    """
+
+    def __init__(self, device: torch.device, captures: bool) -> None:
         self.device = device
-        self.captures = device.type == "cuda"
+        self.captures = captures and device.type == "cuda"
         self._stream: Any = torch.cuda.Stream(device) if self.captures else None  # type: ignore[no-untyped-call]
         self._pool: Any = None
 

@@ -33,6 +33,10 @@ class RowChanges:
     num_rows: int
     time_first: bool = False
 
+    def of(self, name: str, states: Tensor) -> Tensor:
+        """A tensor's values where a module's states are: a spread model has its layers on several devices."""
+        return self.tensors[name].to(states.device)
+
     def by_row(self, states: Tensor) -> Tensor:
         """A module's states as (B, N, size). ValueError as `rows_first`."""
         return rows_first(states, self.num_rows, self.time_first)
@@ -118,14 +122,14 @@ def _leaving(path: str) -> Callable[..., Any]:
 
 
 def _with_low_rank(active: RowChanges, change: LowRank, states: Tensor, output: Tensor) -> Tensor:
-    down, up = active.tensors[change.down], active.tensors[change.up]  # (B, r, I), (B, O, r)
+    down, up = active.of(change.down, states), active.of(change.up, states)  # (B, r, I), (B, O, r)
     if change.dropout and torch.is_grad_enabled():
         states = states.to(down.dtype)  # what is dropped out is scaled in fp32
         # where rows come first draws want to see it, whatever the module was given
         states = states if active.time_first else active.by_row(states)
         states = nn.functional.dropout(states, p=change.dropout)
     if change.singular is not None:
-        down = down * active.tensors[change.singular]
+        down = down * active.of(change.singular, states)
     added = torch.matmul(torch.matmul(active.by_row(states), down.transpose(1, 2)), up.transpose(1, 2))  # (B, N, O)
     added = added * change.scaling
     if change.singular is not None:
@@ -134,11 +138,11 @@ def _with_low_rank(active: RowChanges, change: LowRank, states: Tensor, output: 
 
 
 def _scaled(active: RowChanges, change: Scale, states: Tensor) -> Tensor:
-    scales = active.tensors[change.name].flatten(1)[:, None]  # (B, 1, size)
+    scales = active.of(change.name, states).flatten(1)[:, None]  # (B, 1, size)
     return active.laid_as(active.by_row(states) * scales, states).to(states.dtype)
 
 
 def _with_bias(active: RowChanges, change: Bias, module: nn.Module, output: Tensor) -> Tensor:
     own: Tensor = module.bias  # type: ignore[assignment]
-    more = active.tensors[change.name] - own  # (B, O)
+    more = active.of(change.name, output) - own  # (B, O)
     return active.laid_as(active.by_row(output) + more[:, None], output).to(output.dtype)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.model.layers import uncompiled
+from bench.model.precisions import computed_in
 from bench.model.probe import Probe
 from bench.model.prompts import Prompts
 
@@ -45,7 +46,7 @@ def difference(backbone: Backbone, length: int, alone: bool) -> str:
     with uncompiled():
         expected, expected_gradients = trial.run()
     found, gradients = trial.run()
-    limit = TOLERANCE[backbone.precision]
+    limit = TOLERANCE[computed_in(backbone.precision)]
     return _told("states", found, expected, limit) or _told("gradients", gradients, expected_gradients, 3 * limit)
 
 

@@ -9,6 +9,8 @@ import torch
 
 from bench.cell import AskedPrecision, Precision
 from bench.errors import UsageError
+from bench.model.precisions import QUANTIZED, computed_in
+from bench.model.quantized import check_kernels
 
 CPUINFO = Path("/proc/cpuinfo")
 BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of x86 and Arm processors, as Linux names them
@@ -27,9 +29,13 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: AskedPrecision, device: torch.device) -> Precision:
-    """The precision of a request; `auto` is bf16 where the processor multiplies it natively, else fp32."""
+    """The precision of a request; `auto` is bf16 where the processor multiplies it natively, else fp32. UsageError for
+    one that this device has no kernels for.
+    """
     if name == "auto":
         return "bf16" if has_bf16(device) else "fp32"
+    if name in QUANTIZED:
+        check_kernels(name, device)
     return name
 
 
@@ -53,10 +59,10 @@ def _processor_flags() -> set[str]:
 
 def precision_notes(precision: Precision, device: torch.device) -> Iterator[str]:
     """What somebody should know who asks for a precision that the device has not."""
-    if precision == "bf16" and not has_bf16(device):
+    if computed_in(precision) == "bf16" and not has_bf16(device):
         yield (
-            f"--precision bf16: {device_name(device)} has no bf16 in hardware; there bf16 has been measured about 350 "
-            "times slower than fp32, which `--precision auto` takes here"
+            f"--precision {precision}: {device_name(device)} has no bf16 in hardware; there bf16 has been measured "
+            "about 350 times slower than fp32, which `--precision auto` takes here"
         )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from bench.model.families.config import expert_share, num_kv_heads, runs_of_a_layer
 from bench.model.proof import Proof
+from bench.model.quantized import QuantizedLinear
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ def geometry_of(model: Any, config: Any, proof: Proof | None) -> Geometry:
         head_size=(proof.head_size if proof else 0) or getattr(config, "head_dim", None) or config.hidden_size // heads,
         hidden=config.hidden_size,
         embedding=model.base_model.get_input_embeddings().weight.shape[1],
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=sum(weight.numel() for weight in (*model.parameters(), *dict(_matrices(model)).values())),
     )
 
 
-def token_weights(part: nn.Module, config: Any) -> Iterator[tuple[nn.Parameter, float]]:
+def token_weights(part: nn.Module, config: Any) -> Iterator[tuple[Tensor, float]]:
     """The parameters that a token is multiplied with in a part of a model, each with how often that happens.
 
     Embedding tables are looked up, and left out. A layer that serves several depths is run as often, and of a mixture's
@@ -53,6 +55,13 @@ def token_weights(part: nn.Module, config: Any) -> Iterator[tuple[nn.Parameter, 
     """
     runs, taken = runs_of_a_layer(config), expert_share(config)
     tables = {id(module.weight) for module in part.modules() if isinstance(module, nn.Embedding)}
-    for name, weight in part.named_parameters():
+    for name, weight in (*part.named_parameters(), *_matrices(part)):
         if id(weight) not in tables:
             yield weight, runs * (taken if ".experts." in name else 1.0)
+
+
+def _matrices(part: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Quantised matrices, which are no parameters, by name: shapes without numbers."""
+    for name, module in part.named_modules():
+        if isinstance(module, QuantizedLinear):
+            yield f"{name}.weight", torch.empty(module.out_features, module.in_features, device="meta")

@@ -56,7 +56,7 @@ class RowDropout(TorchFunctionMode):
         if states.shape[row_dim] != len(keys):
             raise ValueError(f"dropout on a tensor of shape {tuple(states.shape)} says nothing of {len(keys)} rows")
         by_row = states.movedim(row_dim, 0)
-        keep = keep_places(keys, rate, tuple(by_row.shape[1:])).to(states.dtype)
+        keep = keep_places(keys.to(states.device), rate, tuple(by_row.shape[1:])).to(states.dtype)
         return (by_row * keep).movedim(0, row_dim)
 
 

@@ -71,8 +71,9 @@ def gather_rows(values: Tensor, owners: Tensor, draws: RowDraws | None, part: in
     out = torch.empty(len(owners), *values.shape[1:], dtype=values.dtype, device=values.device)
     count = values[0].numel()
     grid = (triton.cdiv(count, BLOCK), len(owners))
-    _gather[grid](values, owners, *_drawn(draws, owners), part_key(part), out, values.stride(0), count,
-                  DROPS=draws is not None, BLOCK=BLOCK)  # fmt: skip
+    with torch.cuda.device_of(values):  # Triton launches where torch is, not where the tensors are
+        _gather[grid](values, owners, *_drawn(draws, owners), part_key(part), out, values.stride(0), count,
+                      DROPS=draws is not None, BLOCK=BLOCK)  # fmt: skip
     return out
 
 
@@ -80,8 +81,9 @@ def add_rows(totals: Tensor, owners: Tensor, terms: Tensor, draws: RowDraws | No
     """totals[owners[i]] += terms[i], dropped out as above, for i = 0, 1, …; nobody's, the last of S, are left out."""
     count = totals[0].numel()
     grid = (triton.cdiv(count, BLOCK), len(totals) - 1)
-    _add[grid](totals, owners, *_drawn(draws, owners), part_key(part), terms.contiguous(), totals.stride(0),
-               len(owners), count, DROPS=draws is not None, BLOCK=BLOCK)  # fmt: skip
+    with torch.cuda.device_of(totals):
+        _add[grid](totals, owners, *_drawn(draws, owners), part_key(part), terms.contiguous(), totals.stride(0),
+                   len(owners), count, DROPS=draws is not None, BLOCK=BLOCK)  # fmt: skip
 
 
 def _drawn(draws: RowDraws | None, owners: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from bench.cell import Precision
+from bench.model.precisions import QUANTIZED, computed_in
 from bench.model.sizes import Sizes
 
 MARGIN = 0.05  # share of the free memory that is left to the allocator's gaps, prompts, heads and the data
@@ -19,7 +20,7 @@ FLOAT, HALF = 4, 2  # bytes
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """Bytes on the device: the weights, what training them takes, activations; `loading` is the peak of loading.
+    """Bytes on a device, of several on the one that takes most: the weights, what training them takes, activations.
 
     `between` are copies made between steps, when there are no activations: see `estimate`.
     """
@@ -27,12 +28,11 @@ class MemoryNeed:
     weights: int
     training: int
     activations: int
-    loading: int
     between: int = 0
 
     @property
     def total(self) -> int:
-        return max(self.loading, self.weights + self.training + max(self.activations, self.between))
+        return self.weights + self.training + max(self.activations, self.between)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Work:
     """What a cell does on a model: micro-batches of `tokens` tokens in rows of `length`, in this precision.
 
     `backward`: whether anything trains. `moments`: how many numbers the optimizer keeps for each weight of the backbone
-    that trains, None where none does.
+    that trains, None where none does. `num_devices`: over how many the layers of a frozen model are spread, or the
+    weights of one that trains are sharded.
     """
 
     precision: Precision
@@ -50,6 +51,7 @@ class Work:
     checkpointing: bool = False
     backward: bool = True
     moments: int | None = None
+    num_devices: int = 1
 
 
 def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
@@ -58,22 +60,54 @@ def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
     Training weights takes a gradient, the best weights so far, and the optimizer's moments, all fp32. Between steps,
     the check that the right tensors train (bench.train.trained) takes three int64 copies of the largest one, and what
     is stored in the end is a copy of all that has trained.
+
+    Over several devices layers are whole, so that one of them has up to a layer more than its share of a frozen model
+    and of its activations. Sharded weights that train are all divided, as a layer's (or the largest tensor) and its
+    gradient are gathered while it runs; each device has micro-batches, and activations, of its own. A model in few
+    bits comes to several devices in bf16, and that is counted.
     """
-    trains, loaded = work.moments is not None, sizes.parameters * FLOAT
-    weights = loaded - (sizes.matrices * (FLOAT - HALF) if work.precision == "bf16" and not trains else 0)
-    training = 0 if work.moments is None else loaded * (2 + work.moments)
-    # Kept for the backward pass of a token in a layer, as saved_tensors_hooks counts it on BERT, GPT-NeoX and Llama:
-    # frozen linear layers keep no inputs, a gated feed-forward part keeps two more of its width.
-    width, inner = (10.5, 2) if trains else (7.5, 1)
+    trains, few = work.moments is not None, QUANTIZED.get(work.precision) if work.num_devices == 1 else None
+    if trains:
+        loaded, number = sizes.parameters * FLOAT, work.num_devices
+        gathered = 2 * max(loaded // max(1, sizes.layers), sizes.largest * FLOAT) if number > 1 else 0
+        whole = loaded if few is None else weight_bytes(sizes, half=True, in_layers=few)
+        weights, training = whole // number + gathered, loaded * (2 + (work.moments or 0)) // number
+        between = max(3 * 8 * sizes.largest, loaded) // number
+        return MemoryNeed(weights, training, _activations(sizes, work), between)
+    weights = weight_bytes(sizes, computed_in(work.precision) == "bf16", work.num_devices, few)
+    activations = round(_activations(sizes, work) * _share(sizes, work.num_devices))
+    return MemoryNeed(weights, 0, activations, 3 * 8 * sizes.largest)
+
+
+def weight_bytes(sizes: Sizes, half: bool, num_devices: int = 1, in_layers: float | None = None) -> int:
+    """Of a model spread over devices, on the one that takes most; `half`: its matrices are bf16, but for those of
+    layers where a number of them takes `in_layers` bytes.
+    """
+    inner = 0 if in_layers is None else sizes.inner_matrices
+    outer = sizes.matrices - inner if half else 0
+    whole = (sizes.parameters - inner - outer) * FLOAT + outer * HALF + inner * (in_layers or 0)
+    return round(whole * _share(sizes, num_devices))
+
+
+def _share(sizes: Sizes, num_devices: int) -> float:
+    """The largest part of a model's layers that a device has."""
+    return 1.0 if num_devices == 1 else min(1.0, 1 / num_devices + 1 / max(1, sizes.layers))
+
+
+def _activations(sizes: Sizes, work: Work) -> int:
+    """Kept for the backward pass of a micro-batch, as saved_tensors_hooks counts it on BERT, GPT-NeoX and Llama: frozen
+    linear layers keep no inputs, a gated feed-forward part keeps two more of its width.
+    """
+    width, inner = (10.5, 2) if work.moments is not None else (7.5, 1)
     floats = width * sizes.hidden + (inner + 2 * sizes.gated) * sizes.inner
-    if work.precision == "bf16" and work.device.type == "cpu":
+    if computed_in(work.precision) == "bf16" and work.device.type == "cpu":
         floats += sizes.heads * work.length * 2  # attention written out keeps its scores
     layers = float(sizes.layers) if work.backward else 1.0
     num_kept = work.tokens * layers * floats
     if work.checkpointing:
         num_kept = work.tokens * (layers * sizes.hidden + floats)  # each layer's input, and one layer in the making
-    between = max(3 * 8 * sizes.largest, loaded if trains else 0)
-    return MemoryNeed(weights, training, round(num_kept * FLOAT), loaded, between)
+    made = HALF * sizes.largest if work.precision in QUANTIZED else 0  # a matrix, for the length of its product
+    return round(num_kept * FLOAT) + made
 
 
 def default_token_budget(hidden: int, device: torch.device) -> int:

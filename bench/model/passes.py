@@ -53,7 +53,7 @@ class Passes:
         self.backbone, self.token_budget, self.halvings = backbone, token_budget, 0
         self.kept: dict[int, Tensor | None] = {}  # by the id of a table (bench.model.kept)
         self._tables: list[tuple[list[int], list[Set], ItemTable]] = []
-        self.graphs = Graphs(backbone.device)
+        self.graphs = Graphs(backbone.device, captures=len(backbone.devices) == 1)  # a graph is one device's
         self.tries_shapes = backbone.device.type == "cuda"  # a processor's kernels are not asked: it has `own`
 
     def table(self, sets: Sequence[Set]) -> ItemTable:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.cell import Precision
+from bench.model.precisions import computed_in
 
 SIZES = {"cuda": (1024, 2048, 4096, 8192), "cpu": (128, 256, 512, 1024)}  # of the square matrices
 BLOCK = 0.02  # seconds of products between two looks at the clock, where one product is shorter
@@ -42,7 +43,7 @@ def _product_seconds(size: int, device: torch.device, precision: Precision) -> t
     Random values: a GPU multiplies zeros faster, since they take less power.
     """
     generator = torch.Generator(device).manual_seed(0)
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    dtype = torch.bfloat16 if computed_in(precision) == "bf16" else torch.float32
     left, right = (torch.randn(size, size, generator=generator, device=device).to(dtype) for _ in range(2))
     product = torch.empty_like(left)
     first = _seconds(left, right, product, 1)

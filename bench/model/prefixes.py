@@ -6,6 +6,9 @@ Shape legend: B rows, L layers with a prefix, A key/value heads, P prompt length
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor
 
 from bench.data.batches import MicroBatch
@@ -15,14 +18,20 @@ from bench.model.prompts import CHANGE
 from bench.model.stacked import Stacked
 
 
-def row_prefixes(batch: MicroBatch, stacked: Stacked) -> RowPrefixes | None:
-    """Each row's prefixes by layer, dropped out by its own seed; None when no row has any."""
+def row_prefixes(
+    batch: MicroBatch, stacked: Stacked, devices: Mapping[int, torch.device] | None = None
+) -> RowPrefixes | None:
+    """Each row's prefixes by layer, dropped out by its own seed; None when no row has any.
+
+    `devices` are those of layers that lie elsewhere: keys and values go there together, which leaves them as they lie
+    in memory, and products of them as they are rounded.
+    """
     if not stacked.has("prefixes"):
         return None
-    draws, keys, values = stacked.draws(batch, "prompt"), {}, {}
+    draws, keys, values, devices = stacked.draws(batch, "prompt"), {}, {}, devices or {}
     for at, layer in enumerate(stacked.layers):
         by_row = stacked.by_row("prefixes", batch.owners, at, draws)  # (B, 2, A, P, D)
-        keys[layer], values[layer] = by_row.unbind(1)
+        keys[layer], values[layer] = by_row.to(devices.get(layer, by_row.device)).unbind(1)
     return RowPrefixes(keys, values)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,8 +20,10 @@ from bench.model.families.config import decoder_start, family_of, refuse
 from bench.model.families.family import Direction, Family
 from bench.model.families.written import write_attention
 from bench.model.layers import layers_of
+from bench.model.matrices import declared, undeclared
 from bench.model.proof import Proof, Way
 from bench.model.source import ModelSource
+from bench.model.spread import layer_devices, take_over
 
 # A checkpoint's names for the weights of its text part, beside other parts, as that part names them alone.
 PART_NAMES = {r"^(?:model\.)?language_model\.(?:model\.)?(?!lm_head)": "model.", r"^language_model\.lm_head": "lm_head"}
@@ -85,18 +87,35 @@ def reader_for(config: dict[str, Any], family: Family) -> Reader:
     )  # fmt: skip
 
 
-def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) -> tuple[nn.Module, str]:
-    """The model (safetensors only, fp32, on the CPU, without gradients), and why it has no language-model head.
+@dataclass(frozen=True)
+class Place:
+    """Where weights go, and `half`: whether matrices come in bf16 (bench.model.matrices).
 
-    The reason is empty where it has one. Without `with_words` the head is not looked for. UsageError when transformers
-    cannot load it.
+    On several devices the layers are spread over them (bench.model.spread).
+    """
+
+    devices: tuple[torch.device, ...] = (torch.device("cpu"),)
+    half: bool = False
+
+
+ON_CPU = Place()
+
+
+def load_model(
+    source: ModelSource, family: Family, way: Way, with_words: bool, place: Place = ON_CPU
+) -> tuple[nn.Module, str]:
+    """The model (safetensors only, fp32, without gradients), and why it has no language-model head.
+
+    Weights come to their place one by one, each as it is to be there, without a whole copy in main memory. The reason
+    is empty where the model has a head. Without `with_words` it is not looked for. UsageError when transformers cannot
+    load the model.
     """
     reason = ""
     with loading(source):
         if with_words:
             try:
                 auto_class: Any = getattr(transformers, f"AutoModelFor{family.words}")
-                model, missing = _from_pretrained(auto_class, source, family, way)
+                model, missing = _from_pretrained(auto_class, source, family, way, place)
             except ValueError as error:
                 if "Unrecognized configuration class" not in str(error):
                     raise
@@ -106,7 +125,7 @@ def load_model(source: ModelSource, family: Family, way: Way, with_words: bool) 
                 if missing and not any(name.startswith(base_name) for name in missing):
                     reason = _lacking(missing, "its language-model head is made of")
         if reason or not with_words:
-            model, missing = _from_pretrained(AutoModel, source, family, way)
+            model, missing = _from_pretrained(AutoModel, source, family, way, place)
         if missing:  # transformers would draw them at random and go on
             raise ValueError(_lacking(missing, "its config describes"))
         if way == "written" and write_attention(model) != model.config.num_hidden_layers:
@@ -124,23 +143,47 @@ class _NoPooler(nn.Module):
         return states
 
 
-def _from_pretrained(auto_class: Any, source: ModelSource, family: Family, way: Way) -> tuple[Any, list[str]]:
+def _from_pretrained(
+    auto_class: Any, source: ModelSource, family: Family, way: Way, place: Place
+) -> tuple[Any, list[str]]:
     """The model, and the weights it wants that the checkpoint lacks."""
-    config = load_config(source)
-    part_options = {"config": getattr(config, family.part), "key_mapping": PART_NAMES} if family.part else {}
-    model, report = auto_class.from_pretrained(
+    config, home = load_config(source), place.devices[0]
+    options = {"key_mapping": PART_NAMES} if family.part else {}
+    if family.part:
+        config = getattr(config, family.part)
+    kind, places = auto_class, {"": home}
+    if place.half or len(place.devices) > 1:
+        kind, places = _laid_out(auto_class, config, family, place)
+    model, report = kind.from_pretrained(
         source.path,
+        config=config,
         revision=source.revision,
         dtype=torch.float32,
         use_safetensors=True,
         trust_remote_code=False,
         attn_implementation=attention.NAME if way == "interface" else "eager",
         output_loading_info=True,
-        **part_options,
+        device_map=None if home.type == "cpu" else places,
+        **options,
     )
     if getattr(model, "_hf_peft_config_loaded", False):
         raise ValueError("an adapter lies beside it (adapter_config.json); give a model alone, or merge them")
+    if place.half:
+        undeclared(model)
+    if len(place.devices) > 1:
+        take_over(model, family, places)
     return model, [name for name in sorted(report["missing_keys"]) if "pooler." not in name]
+
+
+def _laid_out(auto_class: Any, config: Any, family: Family, place: Place) -> tuple[Any, dict[str, torch.device]]:
+    """The class that loads a model to its place, and by name of a part its device, from a model without weights."""
+    with torch.device("meta"):
+        blank = auto_class.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        kind: Any = type(blank)
+        if place.half:
+            kind = declared(kind)
+            blank = kind(blank.config)
+    return kind, layer_devices(blank, family, place.devices)
 
 
 def _lacking(missing: list[str], what: str) -> str:

@@ -39,7 +39,7 @@ class RowAdapter(Attachment):
         injected = Injected(twin.backbone, task, config)
         self.sites = _sites(twin.backbone.model, injected)
         weights = _trained(injected)
-        self.adapter = NamedTensors(injected.stored(), weights)
+        self.adapter = NamedTensors(injected.stored(), weights, backbone.device)
         self.drops_inside = any(isinstance(change, LowRank) and change.dropout > 0 for _, change in self.sites)
         twin.fill()
         injected.rest()

@@ -30,7 +30,7 @@ class RowBiases(Attachment):
         super().__init__()
         weights = chosen_weights(backbone, task, with_lm_head, chosen, chosen_are)
         self.sites = _sites(backbone, task, weights)
-        self.biases = NamedTensors(weights, weights)
+        self.biases = NamedTensors(weights, weights, backbone.device)
         twin = Twin(backbone)
         twin.fill()
         parameters = dict(twin.backbone.model.named_parameters())

@@ -17,6 +17,7 @@ from bench.errors import CannotShare
 from bench.model.backbone import Backbone
 from bench.model.changes import install, rows_first
 from bench.model.layers import uncompiled
+from bench.model.precisions import computed_in
 from bench.model.probe import Probe
 from bench.model.prompts import Prompts
 from bench.model.sites import LowRank, Sites
@@ -56,7 +57,7 @@ def _difference(backbone: Backbone, decodes: bool, sites: Sites, model: ChangedM
     values = [_drawn(sites, model.tensors, seed) for seed in range(len(rows))]
     try:
         plain = _seen(ours, rows, sites)
-        found = _seen(ours, rows, sites, [Prompts(changes=of_row, sites=sites) for of_row in values])
+        found = _seen(ours, rows, sites, [_prompts(of_row, sites, backbone.device) for of_row in values])
         expected = [_changed(theirs, rows, sites, model.tensors, of_row)[at] for at, of_row in enumerate(values)]
     except torch.OutOfMemoryError:
         raise
@@ -67,7 +68,7 @@ def _difference(backbone: Backbone, decodes: bool, sites: Sites, model: ChangedM
             return "changed by row other modules run"
         for at, (before, after, row) in enumerate(zip(*of_row, strict=True)):
             off, effect = (_size(part.float() - after.float()) for part in (row, before))
-            if not off <= TOLERANCE[backbone.precision] * effect:
+            if not off <= TOLERANCE[computed_in(backbone.precision)] * effect:
                 where = "its states are" if at == 0 else "what a module gives is"
                 return f"changed by row {where} off by {off:.1g}, where the change is {effect:.1g}"
     return ""
@@ -108,6 +109,10 @@ def _drawn(sites: Sites, tensors: Mapping[str, Tensor], seed: int) -> dict[str, 
         noise = noise / tensor.shape[-1] ** 0.5 if name in factors else SIZE * noise
         drawn[name] = noise.to(tensor.device) if name in factors else tensor.detach() + noise.to(tensor.device)
     return drawn
+
+
+def _prompts(values: Mapping[str, Tensor], sites: Sites, device: torch.device) -> Prompts:
+    return Prompts(changes={name: value.to(device) for name, value in values.items()}, sites=sites)
 
 
 def _size(states: Tensor) -> float:

@@ -27,7 +27,8 @@ INNER = (
 
 @dataclass(frozen=True)
 class Sizes:
-    """`matrices` are the parameters in linear layers, which a frozen backbone in bf16 holds in bf16.
+    """`matrices` are the parameters in linear layers, which a frozen backbone in bf16 holds in bf16; `inner_matrices`
+    those of them inside the model's layers, which int8 and nf4 hold in few bits.
 
     `layers` are those that a text's tokens go through: a decoder's too where it is fed the text, but not where it is
     fed two tokens.
@@ -41,6 +42,7 @@ class Sizes:
     gated: bool
     heads: int
     largest: int = 0  # elements of the largest tensor
+    inner_matrices: int = 0
 
 
 @cache
@@ -52,9 +54,11 @@ def model_sizes(model: ModelSource) -> Sizes | None:
     if shapes is not None:
         counts = list(map(math.prod, shapes.values()))
         parameters, largest = sum(counts), max(counts, default=0)
-        matrices = sum(math.prod(shape) for name, shape in shapes.items() if _is_matrix(name, shape, family))
+        of_linear = {name: math.prod(shape) for name, shape in shapes.items() if _is_matrix(name, shape, family)}
+        matrices = sum(of_linear.values())
+        inner = sum(count for name, count in of_linear.items() if _in_a_layer(name))
     else:
-        parameters, matrices, largest = listed_size(model.path) or 0, 0, 0
+        parameters, matrices, inner, largest = listed_size(model.path) or 0, 0, 0, 0
         if not parameters:
             return None
     hidden = _first(part, "hidden_size", "d_model", "n_embd", "dim")
@@ -68,6 +72,7 @@ def model_sizes(model: ModelSource) -> Sizes | None:
         gated="num_key_value_heads" in part or str(part.get("feed_forward_proj")).startswith("gated"),
         heads=_first(part, "num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads"),
         largest=largest,
+        inner_matrices=inner,
     )
 
 
@@ -78,6 +83,11 @@ def _is_matrix(name: str, shape: tuple[int, ...], family: Family) -> bool:
     linear = ("embed_out", "embeddings_project", "embedding_transformation")  # called after what they stand beside
     excluded = any(mark in name.lower() for mark in tables + experts) and not any(mark in name for mark in linear)
     return len(shape) == 2 and name.endswith("weight") and not excluded and not family.conv1d
+
+
+def _in_a_layer(name: str) -> bool:
+    """Whether a tensor belongs to a numbered layer, not to what stands before or after them."""
+    return any(part.isdigit() for part in name.split("."))
 
 
 def _decoder_layers(config: Mapping[str, Any]) -> int:

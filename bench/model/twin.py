@@ -31,6 +31,7 @@ class Twin:
         self.backbone = Backbone(
             model, backbone.tokenizer, backbone.device, backbone.precision, backbone.family, backbone.proof
         )
+        self.backbone.devices, self.backbone.layer_devices = backbone.devices, backbone.layer_devices
 
     def fill(self) -> None:
         """Give every parameter its value; the twin can run from now on."""

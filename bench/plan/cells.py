@@ -10,6 +10,7 @@ from bench.cell import TRIAL_SEED, Cell, Plan, Precision, Skip
 from bench.data.places import check_source, fingerprint, hub_revision
 from bench.errors import UsageError, unknown
 from bench.joint import JointData
+from bench.model.precisions import check_installed
 from bench.model.proof import Proof
 from bench.model.source import ModelSource
 from bench.plan.budgets import BUDGET, budgets
@@ -29,6 +30,7 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     fingerprint: what one cannot do is skipped. UsageError for unknown names, impossible settings, data
     or models that are not there, prompts that do not fit; what this machine can tell comes before any hub is asked.
     """
+    check_installed(precision)
     suite = find_suite(request.suite)
     tasks = _chosen_tasks(suite, request.tasks)
     seeds = tuple(dict.fromkeys(request.seeds or range(suite.seeds)))
@@ -47,7 +49,7 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     cells: list[Cell] = []
     trials: list[Cell] = []
     for model, task, line in product(models, tasks, planned):
-        serving, unfit = fitting(line, task, model, suite, every_budget[0])
+        serving, unfit = fitting(line, task, model, suite, every_budget[0], precision)
         skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
         for of_task in every_budget if serving else ():
             joint = joint_data.of(serving[0].joint(task, suite), serving[0], of_task)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from bench.cell import Budget, settings_text
+from bench.cell import Budget, Precision, settings_text
 from bench.errors import UsageError, unknown
 from bench.joint import joint_unfit
+from bench.model.precisions import cannot_be
 from bench.model.source import ModelSource
 from bench.plan.budgets import BUDGET
 from bench.plan.design import draw
@@ -75,7 +76,7 @@ def lines(suite: Suite, names: tuple[str, ...], settings: Given, sweep: Given, t
 
 
 def fitting(
-    line: Line, task: Task, model: ModelSource, suite: Suite, budgets: Mapping[str, Budget]
+    line: Line, task: Task, model: ModelSource, suite: Suite, budgets: Mapping[str, Budget], precision: Precision
 ) -> tuple[list[Method], list[tuple[str, str]]]:
     """The line's methods for a task on a model, the first one first; and what cannot serve there, with the reasons.
 
@@ -88,6 +89,7 @@ def fitting(
         method = _with_head(drawn, task, line.given)
         joint = method.joint(task, suite)
         reason = method.unfit(task, model) or joint_unfit(method, joint, task, suite)
+        reason = reason or cannot_be(precision, model, method.changes_weights, method.name)
         read = joint.tasks if joint else (task,)
         beyond = next(filter(None, (_beyond_positions(method, model, text, budgets[text.name]) for text in read)), None)
         if beyond and not reason and drawn == line.first:

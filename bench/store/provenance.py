@@ -13,7 +13,7 @@ from typing import Any
 # Those that a score goes through: models and what injects into them, texts and rows read, draws, fits and metrics.
 PACKAGES = (
     "tuning-bench", "torch", "transformers", "tokenizers", "datasets", "safetensors", "peft", "numpy", "scipy",
-    "scikit-learn",
+    "scikit-learn", "bitsandbytes",
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -103,7 +103,7 @@ class Store:
     def cell_folder(self, cell_id: str) -> Path:
         return self.path / "cells" / cell_id
 
-    def write(self, record: Record, files: dict[str, Writer] | None = None) -> None:
+    def write(self, record: Record, files: Mapping[str, Writer] | None = None) -> None:
         """Add a finished cell with its files, or note a failure; a full disk is a UsageError and leaves no trace.
 
         What writing the files took is added to the record before it is written itself. A cell that another writer has

@@ -46,9 +46,10 @@ class Backbones:
         self.expect([resolved])
         begun = time.perf_counter()
         options, proved_before = self._options, proving_seconds(cell.model_fingerprint)
-        check_memory([resolved], options.device, 1, options.token_budget, options.checkpointing, group.shared)
+        device, others = options.device, options.others if group.shared else ()
+        check_memory([resolved], device, 1, options.token_budget, options.checkpointing, group.shared, others)
         model = find_model(cell.model_path)
-        backbone = load_backbone(model, options.device, cell.precision, group.shared, options.checkpointing)
+        backbone = load_backbone(model, device, cell.precision, group.shared, options.checkpointing, others)
         if group.shared:
             self._shared = (key, backbone)
         proving = proving_seconds(cell.model_fingerprint)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bench.model.backbone import Backbone
 from bench.model.compile_price import worth_compiling
 from bench.model.compiled import compile_layers
+from bench.model.precisions import QUANTIZED
 from bench.resolved import ResolvedCell
 from bench.train.groups import Group
 from bench.train.lane import budget_steps
@@ -31,11 +32,14 @@ def decide(backbone: Backbone, options: Options, compiling: Compiling, group: Gr
     """Compile a backbone's layers where that is asked for or pays, once for each backbone; a plan that does not know
     its tokens on a model has those of the group.
 
-    Layers whose activations are made again in the backward pass stay as they are.
+    Layers whose activations are made again in the backward pass stay as they are, those on several devices, and those
+    of quantised matrices: bitsandbytes' kernels take most of what a step costs beside the products, and code cannot
+    reach into them.
     """
     if backbone.compiled is not None:
         return
-    asked = options.compile if not options.checkpointing else "off"
+    as_they_are = options.checkpointing or len(backbone.devices) > 1 or backbone.precision in QUANTIZED
+    asked = "off" if as_they_are else options.compile
     place = place_of(group.cells[0])
     if asked == "auto" and place in compiling.before:
         asked = "on" if compiling.before[place] else "off"

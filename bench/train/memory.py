@@ -10,7 +10,7 @@ import torch
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.model.free_memory import available_bytes
-from bench.model.memory import FLOAT, MARGIN, MemoryNeed, Work, default_token_budget, estimate
+from bench.model.memory import MARGIN, MemoryNeed, Work, default_token_budget, estimate
 from bench.model.sizes import Sizes, model_sizes
 from bench.model.source import ModelSource, find_model
 from bench.resolved import ResolvedCell
@@ -26,14 +26,15 @@ def check_memory(
     token_budget: int | None,
     checkpointing: bool,
     shared: bool = True,
+    others: tuple[torch.device, ...] = (),
 ) -> None:
-    """UsageError with the estimate when a cell's model does not fit the free memory of the device.
+    """UsageError with the estimate when a cell's model does not fit the free memory of a worker's devices.
 
     Without `shared` every cell has a model to itself, whatever its method says. A checkpoint whose size cannot be known
     before it is fetched is let through.
     """
-    usable = round(available_bytes(device) * (1 - MARGIN))
-    host = available_bytes(torch.device("cpu")) * (1 - MARGIN)
+    devices = (device, *others)
+    usable = usable_bytes(devices)
     for alike in _alike(cells):
         cell, method = alike[0].cell, alike[0].method
         model = find_model(cell.model_path)
@@ -45,16 +46,16 @@ def check_memory(
         row_length = _row_length(cell, method, model.positions)
         most = token_budget or default_token_budget(sizes.hidden, device)
         most = _tokens(most, row_length, num_lanes * cell.budget.batch_size, device)
-        work = work_of(cell, method, most, checkpointing, device, shared)
+        work = work_of(cell, method, most, checkpointing, device, shared, len(devices))
         if token_budget is None:  # then micro-batches may be as small as one row
             work = _halved(sizes, work, row_length, lambda need: need.total <= usable)
         if estimate(sizes, work).total > usable:
             raise UsageError(_refusal(model, cell, sizes, work, usable))
-        if device.type != "cpu" and sizes.parameters * FLOAT > host:
-            raise UsageError(
-                f"model {model.name!r} is loaded through main memory: it needs {sizes.parameters * FLOAT / GB:.1f} GB "
-                f"there and {host / GB:.1f} GB can be used; take a smaller model or another machine"
-            )
+
+
+def usable_bytes(devices: Sequence[torch.device]) -> int:
+    """Memory that can be used of each of some devices."""
+    return round(min(map(available_bytes, devices)) * (1 - MARGIN))
 
 
 def bytes_needed(
@@ -87,27 +88,35 @@ def _alike(cells: Sequence[ResolvedCell]) -> list[list[ResolvedCell]]:
 
 
 def work_of(
-    cell: Cell, method: Method, tokens: int, checkpointing: bool, device: torch.device, shared: bool = True
+    cell: Cell,
+    method: Method,
+    tokens: int,
+    checkpointing: bool,
+    device: torch.device,
+    shared: bool = True,
+    num_devices: int = 1,
 ) -> Work:
     """What a cell does on a model that it shares, or has to itself though its method would share it."""
     moments = 2 if method.optimizer == "adamw" else 0  # Adafactor's of large ones are rows and columns
     return Work(
         cell.precision, tokens, cell.budget.max_length, device, checkpointing, backward=method.trains,
-        moments=None if shared and not method.changes_weights else moments,
+        moments=None if shared and not method.changes_weights else moments, num_devices=num_devices,
     )  # fmt: skip
 
 
-def fitting_tokens(resolved: ResolvedCell, device: torch.device, checkpointing: bool, shared: bool = True) -> int:
-    """Tokens of a micro-batch where none were asked for, the model being loaded: the default, halved until activations
-    and what training takes fit the memory that is free.
+def fitting_tokens(
+    resolved: ResolvedCell, devices: Sequence[torch.device], checkpointing: bool, shared: bool = True
+) -> int:
+    """Tokens of a micro-batch where none were asked for, the model being loaded on these devices: the default, halved
+    until activations and what training takes fit the memory that is free.
     """
     cell, method = resolved.cell, resolved.method
     model = find_model(cell.model_path)
     sizes = model_sizes(model)
     if sizes is None:
-        return default_token_budget(0, device)
-    free = available_bytes(device) * (1 - MARGIN)
-    work = work_of(cell, method, default_token_budget(sizes.hidden, device), checkpointing, device, shared)
+        return default_token_budget(0, devices[0])
+    free, most = usable_bytes(devices), default_token_budget(sizes.hidden, devices[0])
+    work = work_of(cell, method, most, checkpointing, devices[0], shared, len(devices))
     row_length = _row_length(cell, method, model.positions)
     return _halved(sizes, work, row_length, lambda need: need.training + need.activations <= free).tokens
 
@@ -145,11 +154,10 @@ def _refusal(model: ModelSource, cell: Cell, sizes: Sizes, work: Work, usable: i
         )
         if num_bytes >= GB / 20
     ]  # fmt: skip
-    if need.loading == need.total:
-        parts = [f"{need.loading / GB:.1f} while its weights are loaded in fp32"]
-    remedies = [*_remedies(sizes, work, need), "another --device", "a smaller model"]
+    remedies = [*_remedies(sizes, work, need), *_more_devices(sizes, work, usable), "a smaller model"]
+    each = f" on each of {work.num_devices} devices" if work.num_devices > 1 else ""
     return (
-        f"model {model.name!r} with {cell.method} in {cell.precision} needs about {need.total / GB:.1f} GB "
+        f"model {model.name!r} with {cell.method} in {cell.precision} needs about {need.total / GB:.1f} GB{each} "
         f"({sizes.parameters / 1e6:,.0f} million parameters; GB: {', '.join(parts)}), but {usable / GB:.1f} GB of "
         f"{work.device} can be used; give {', '.join(remedies[:-1])} or {remedies[-1]}"
     )
@@ -161,7 +169,27 @@ def _remedies(sizes: Sizes, work: Work, need: MemoryNeed) -> Iterator[str]:
         lower = estimate(sizes, replace(work, precision="bf16"))
         if lower.total < need.total:
             yield "--precision bf16"
+    if work.precision in ("bf16", "int8") and work.moments is None:
+        lower = estimate(sizes, replace(work, precision="nf4"))
+        if lower.total < need.total:
+            yield "--precision nf4"
     if not work.checkpointing and estimate(sizes, replace(work, checkpointing=True)).total < need.total:
         yield "--checkpointing"
-    if need.total > need.loading and need.activations > need.between:
+    if need.activations > need.between:
         yield "a smaller --token-budget"
+
+
+def _more_devices(sizes: Sizes, work: Work, usable: int) -> Iterator[str]:
+    """How many GPUs like this one would do, and whether this machine has them."""
+    if work.device.type != "cuda":
+        yield "another --device"
+        return
+    numbers = range(work.num_devices + 1, max(2, sizes.layers) + 1)
+    enough = next((n for n in numbers if estimate(sizes, replace(work, num_devices=n)).total <= usable), None)
+    here = torch.cuda.device_count()
+    if enough is None:
+        yield "a larger GPU (no number of these would do)"
+    elif enough <= here:
+        yield f"--shard {enough}"
+    else:
+        yield f"a machine with {enough} GPUs like this one for --shard {enough} (this one has {here})"

@@ -13,10 +13,11 @@ import torch
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def reset_peak(device: torch.device) -> None:
+def reset_peak(*devices: torch.device) -> None:
     """Start a new peak where the platform can; elsewhere the peak is that of the process so far."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
+    if devices[0].type == "cuda":
+        for device in devices:
+            torch.cuda.reset_peak_memory_stats(device)
         return
     gc.collect()
     with suppress(OSError, AttributeError):
@@ -25,10 +26,12 @@ def reset_peak(device: torch.device) -> None:
         _CLEAR.write_text("5")  # Linux: resets VmHWM, the high-water mark of resident memory
 
 
-def peak_bytes(device: torch.device) -> int:
-    """Most memory since `reset_peak`: the allocator's on a GPU, resident memory of the process on a CPU."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
+def peak_bytes(*devices: torch.device) -> int:
+    """Most memory since `reset_peak`: the allocator's on a GPU, of several on the one that had most; resident memory
+    of the process on a CPU.
+    """
+    if devices[0].type == "cuda":
+        return max(int(torch.cuda.max_memory_allocated(device)) for device in devices)
     try:
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024

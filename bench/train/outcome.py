@@ -48,7 +48,7 @@ class Before:
 def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loop: Loop, before: Before) -> Record:
     """The record of a lane that has left its loop; without `predictions` there are no scores."""
     data, cell = lane.data, lane.cell
-    peak = peak_flops(backbone.device, cell.precision)
+    peak = peak_flops(backbone.device, cell.precision) * len(backbone.devices)
     return Record(
         id=cell.id,
         cell=cell,
@@ -133,11 +133,12 @@ def _flops(lane: Lane, backbone: Backbone) -> float:
 
 def _of_backbone(backbone: Backbone, loop: Loop, peak: float) -> dict[str, Any]:
     """What the model is and has shown, how its rows were cut, which changes how a number is rounded, and the rate of
-    matrix products that its use of the device is measured by.
+    matrix products, of all its devices, that its use of them is measured by.
     """
     shown = {"proof": backbone.proof.record()} if backbone.proof else {}
     return {
         "layers": backbone.geometry.layers,
+        "devices": len(backbone.devices),
         "micro_batches": "fixed" if backbone.fixed_shapes else "own",
         "token_budget": loop.token_budget,
         "halvings": loop.halvings,

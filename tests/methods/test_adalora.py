@@ -116,7 +116,7 @@ def test_ranks_are_allotted_as_pefts_allocator_does_step_by_step(interval, initi
         for part, shape in (("lora_A", (4, size)), ("lora_B", (6, 4)), ("lora_E", (4, 1)))
     }
     schedule = {"tinit": initial, "tfinal": final, "deltaT": interval, "target_r": 1, "init_r": 4, "total_step": 12}
-    ours, theirs = (NamedTensors(values, values) for _ in range(2))
+    ours, theirs = (NamedTensors(values, values, torch.device("cpu")) for _ in range(2))
     config = peft.AdaLoraConfig(**schedule)
     allocation = RankAllocation(peft.AdaLoraConfig(**schedule), dict(ours.named_parameters()), None, None)
     allocation.begin(12)

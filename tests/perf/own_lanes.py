@@ -82,13 +82,17 @@ class Bench:
 
     def load(self, cells: Sequence[ResolvedCell]) -> Backbone:
         """A backbone for cells of one method, as the runner would load it for them."""
-        frozen = not cells[0].method.changes_weights
-        backbone = load_backbone(find_model(str(self.model)), self.options.device, self.precision, frozen)
-        decide(backbone, self.options, Compiling(), Group(tuple(cells), shared=frozen), self)
+        frozen, options = not cells[0].method.changes_weights, self.options
+        others = options.others if frozen else ()
+        backbone = load_backbone(find_model(str(self.model)), options.device, self.precision, frozen, False, others)
+        decide(backbone, options, Compiling(), Group(tuple(cells), shared=frozen), self)
         return backbone
 
-    def time_steps(self, cells: Sequence[ResolvedCell], backbone: Backbone, clock: StepClock) -> None:
-        """Train cells of one method together until the clock has enough. RuntimeError where a lane ended before."""
+    def time_steps(self, cells: Sequence[ResolvedCell], backbone: Backbone, clock: StepClock) -> list[float]:
+        """Train cells of one method together until the clock has enough; the losses that were read last.
+
+        RuntimeError where a lane ended before.
+        """
         data = self.of(cells[0], backbone)
         clock.start()
         lanes = [Lane.alone(cell, backbone, data) for cell in cells]
@@ -102,6 +106,7 @@ class Bench:
         ended = next((lane for lane in lanes if not lane.running), None)
         if ended is not None:
             raise RuntimeError(f"a lane ended as {ended.status} at step {ended.step}: {ended.reason}")
+        return [lane.last_loss for lane in lanes]
 
     def of(self, resolved: ResolvedCell, backbone: Backbone) -> LaneData:
         """The items of a cell, encoded once for its method."""

@@ -40,6 +40,7 @@ LAYOUTS: dict[str, Callable[..., PretrainedConfig]] = {
     "110m": _bert(12, 768, 12),
     "335m": _bert(24, 1024, 16),
     "1b": _llama(16, 2048, 32, 8, 8192),
+    "10b": _llama(46, 4096, 32, 8, 14336),
 }
 
 

@@ -25,9 +25,9 @@ def attended(module: nn.Module, scores: Tensor, query: Tensor, value: Tensor, sc
     prefix = attention.active_prefix()
     if prefix is not None:
         keys, values = prefix
-        front = torch.matmul(query, grouped(keys, query).to(query.dtype).transpose(-1, -2)) / scale  # (B, A, T, P)
+        front = torch.matmul(query, grouped(keys, query).to(query).transpose(-1, -2)) / scale  # (B, A, T, P)
         scores = torch.cat([front.to(scores.dtype), scores], dim=-1)
-        value = torch.cat([grouped(values, value).to(value.dtype), value], dim=2)
+        value = torch.cat([grouped(values, value).to(value), value], dim=2)
     weights = nn.functional.dropout(scores.softmax(dim=-1).to(value.dtype), p=rate, training=module.training)
     return torch.matmul(weights, grouped(value, query)).transpose(1, 2)
 
