@@ -200,6 +200,6 @@ def brief(error: BaseException) -> str:
     """What an error of Ray says, in a line without its advice."""
     error = getattr(error, "cause", None) or error  # of what an actor raised, Ray tells the whole way
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    line = next((line for line in lines if "because" in line), lines[0])
+    line = next((line for line in lines if "because" in line), lines[-1] if lines[0].endswith(":") else lines[0])
     line = line.partition(" Some common causes")[0].partition(" There are some potential")[0]
     return textwrap.shorten(line.rstrip("."), 240, placeholder=" …")

@@ -24,7 +24,7 @@ from bench.store.claims import Claims
 from bench.store.examples import examples_key
 from bench.store.files import on_disk
 from bench.store.record import Record
-from bench.store.store import Store
+from bench.store.store import Store, Writer
 from bench.store.workers import Presence, Watch, new_identity
 from bench.train.audience import Audience
 from bench.train.groups import Group
@@ -101,7 +101,9 @@ class Deputy:
         texts = self._incoming / "examples" / f"{examples_key(record.cell)}.parquet"
         if texts.exists():
             self._store.write_examples(texts.stem, partial(os.replace, texts))
-        files = {path.name: partial(os.replace, path) for path in sorted((self._incoming / record.id).glob("*"))}
+        files: dict[str, Writer] = {
+            path.name: partial(os.replace, path) for path in sorted((self._incoming / record.id).glob("*"))
+        }
         self._store.write(record, files)
         shutil.rmtree(self._incoming / record.id, ignore_errors=True)
 
