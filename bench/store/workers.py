@@ -251,13 +251,11 @@ class Watch:
         return [worker for worker in workers_of(self._folder) if not self.is_gone(worker.identity)]
 
     def sweep(self) -> None:
-        """Remove what workers that are gone left: what they were writing, and their files."""
-        for worker in workers_of(self._folder):
-            name = worker.identity.worker
-            if not self.is_gone(worker.identity):
-                continue
-            shutil.rmtree(self._folder / ".partial" / name, ignore_errors=True)
-            left = [*self._folder.glob(f"workers/.{name}.json.*"), self._folder / "claims" / f".{name}"]
-            for path in [*left, worker_file(self._folder, name)]:
-                with suppress(OSError):
+        """Remove what workers that are gone left: what they were writing, and their files, one in the making too."""
+        for path in self._folder.glob("workers/*"):
+            with suppress(OSError, ValidationError):
+                identity = Worker.model_validate_json(path.read_text(encoding="utf-8")).identity
+                if self.is_gone(identity):
+                    shutil.rmtree(self._folder / ".partial" / identity.worker, ignore_errors=True)
+                    (self._folder / "claims" / f".{identity.worker}").unlink(missing_ok=True)
                     path.unlink(missing_ok=True)

@@ -251,7 +251,7 @@ def test_what_the_dead_left_is_swept_and_what_the_living_write_is_not(
         ]
         for path in left[owner.worker][1:]:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            path.write_bytes(left[owner.worker][0].read_bytes())
     os.kill(dead.process, 9)
     watch = Watch(tmp_path)
     wait_for(lambda: watch.is_gone(dead))
