@@ -83,6 +83,13 @@ def new_identity(run: str | None = None) -> Identity:
     )  # fmt: skip
 
 
+def unknown(name: str) -> Identity:
+    """Whoever wrote a file that says nothing: it is being written, or its process ended in the middle of that. As one
+    of another machine that shows no sign, it is gone after a while.
+    """
+    return Identity(worker=f"unknown-{name}", run="", host="", machine="", process=0)
+
+
 @cache
 def _machine() -> str:
     """A name for this boot of this system; in a container also for its own numbering of processes.
@@ -253,8 +260,11 @@ class Watch:
     def sweep(self) -> None:
         """Remove what workers that are gone left: what they were writing, and their files, one in the making too."""
         for path in self._folder.glob("workers/*"):
-            with suppress(OSError, ValidationError):
-                identity = Worker.model_validate_json(path.read_text(encoding="utf-8")).identity
+            with suppress(OSError):
+                try:
+                    identity = Worker.model_validate_json(path.read_text(encoding="utf-8")).identity
+                except ValidationError:
+                    identity = unknown(path.name)
                 if self.is_gone(identity):
                     shutil.rmtree(self._folder / ".partial" / identity.worker, ignore_errors=True)
                     (self._folder / "claims" / f".{identity.worker}").unlink(missing_ok=True)
