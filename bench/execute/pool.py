@@ -42,6 +42,7 @@ class Place:
     process: BaseProcess | None = None
     connection: Connection | None = None
     fruitless: int = 0
+    is_training: bool = False
     is_over: bool = False
 
     @property
@@ -99,8 +100,8 @@ class Pool:
             by_handle |= {place.connection: place, place.process.sentinel: place}
         for handle in wait(list(by_handle)):
             place = by_handle[handle]
-            if place.process is None:
-                continue  # seen to have ended a moment ago
+            if place.process is None or handle not in (place.connection, place.process.sentinel):
+                continue  # seen to have ended a moment ago; another process may have the seat by now
             if handle is place.connection:
                 self._hear(place)
             else:
@@ -124,6 +125,8 @@ class Pool:
         return True
 
     def _take(self, place: Place, word: str, content: Any) -> None:
+        if word in ("loop", "loop over"):
+            place.is_training = word == "loop"
         if word == "finished":
             place.fruitless = 0
             self._records.append(content)
@@ -146,10 +149,10 @@ class Pool:
         """A process has ended: its work is over, or another one takes its seat."""
         if place.process is None:
             return
-        code, was_training = place.process.exitcode, self._was_training(place.process)
+        code, was_training = place.process.exitcode, place.is_training or self._held_some(place.process)
         assert place.connection is not None
         place.connection.close()
-        place.process, place.connection = None, None
+        place.process, place.connection, place.is_training = None, None, False
         place.listener.close()
         if place.is_over:
             return
@@ -170,8 +173,8 @@ class Pool:
                 f"no worker stays alive here: each ended {MOST_FRUITLESS} times before it trained anything"
             )
 
-    def _was_training(self, process: BaseProcess) -> bool:
-        """Whether a process ended amid a group: its file still says so, where it was killed."""
+    def _held_some(self, process: BaseProcess) -> bool:
+        """Whether a process ended amid a group, if only while it loaded a model: its file still says so."""
         of_run = [worker for worker in workers_of(self._job.folder) if worker.identity.run == self._job.run]
         return any(worker.doing for worker in of_run if worker.identity.process == process.pid)
 

@@ -183,19 +183,20 @@ class Work:
 
     def _give_up(self, held: Mapping[str, Held]) -> None:
         """Note as failed what has brought down too many workers; forget claims on what is finished."""
-        self._claims.forget([cell_id for cell_id in held if cell_id in self._done], held)
+        self._claims.forget([cell_id for cell_id in held if cell_id in self._done or cell_id in self._attempted], held)
         for cell_id, claim in held.items():
             if cell_id not in self._line_of or not claim.is_gone or claim.deaths < MOST_DEATHS:
                 continue
             if not self._claims.take([cell_id], held):
                 continue
-            is_done = self._store.is_done(cell_id)
+            is_done, record = self._store.is_done(cell_id), None
             if not is_done and not self._has_failed(cell_id):
                 record = _died(self._resolved[cell_id], claim)
                 self._store.write(record)
-                self._gave_up(record)
             self._claims.release([cell_id])
             self._note({cell_id} if is_done else set(), set() if is_done else {cell_id})
+            if record is not None:
+                self._gave_up(record)
 
     def _look(self) -> None:
         """See what is finished or has failed by now, and how many are at work."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.store.files import on_disk, write_text
-from bench.store.workers import Identity, Watch
+from bench.store.workers import Identity, Watch, unknown
 
 MOST_DEATHS = 3  # owners of one run that may be gone before their cell is given up
 
@@ -96,9 +96,7 @@ class Claims:
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
-            # It is being written, or its process ended in the middle of that. As of a worker nobody knows, it is over
-            # when nothing has happened for long enough.
-            return Identity(worker=f"unwritten-{name}", run="", host="", machine="", process=0)
+            return unknown(name)
 
     def take(self, cells: Iterable[str], held: Mapping[str, Held] | None = None) -> list[str]:
         """Claim those of `cells` that are free, or whose owner is gone; returns what is now this process's.

@@ -89,6 +89,13 @@ def new_identity(run: str | None = None) -> Identity:
     )  # fmt: skip
 
 
+def unknown(name: str) -> Identity:
+    """Whoever wrote a file that says nothing: it is being written, or its process ended in the middle of that. As one
+    of another machine that shows no sign, it is gone after a while.
+    """
+    return Identity(worker=f"unknown-{name}", run="", host="", machine="", process=0)
+
+
 @cache
 def _machine() -> str:
     """A name for this boot of this system; in a container also for its own numbering of processes.
@@ -276,13 +283,14 @@ class Watch:
         return [worker for worker in workers_of(self._folder) if not self.is_gone(worker.identity)]
 
     def sweep(self) -> None:
-        """Remove what workers that are gone left: what they were writing, and their files."""
-        for worker in workers_of(self._folder):
-            name = worker.identity.worker
-            if not self.is_gone(worker.identity):
-                continue
-            shutil.rmtree(self._folder / ".partial" / name, ignore_errors=True)
-            left = [*self._folder.glob(f"workers/.{name}.json.*"), self._folder / "claims" / f".{name}"]
-            for path in [*left, worker_file(self._folder, name)]:
-                with suppress(OSError):
+        """Remove what workers that are gone left: what they were writing, and their files, one in the making too."""
+        for path in self._folder.glob("workers/*"):
+            with suppress(OSError):
+                try:
+                    identity = Worker.model_validate_json(path.read_text(encoding="utf-8")).identity
+                except ValidationError:
+                    identity = unknown(path.name)
+                if self.is_gone(identity):
+                    shutil.rmtree(self._folder / ".partial" / identity.worker, ignore_errors=True)
+                    (self._folder / "claims" / f".{identity.worker}").unlink(missing_ok=True)
                     path.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from tests.store.conftest import ROOT
 
 PLUGIN = """
 import errno
+import multiprocessing
 import os
 import signal
 import time
@@ -59,6 +60,11 @@ class WaitingMethod(Method):
             os.kill(os.getpid(), signal.SIGKILL)
         return Waiting(torch.randn(2, backbone.geometry.hidden))
 
+
+if Path("broken").exists() and multiprocessing.parent_process():
+    with open("starts", "a") as starts:
+        starts.write("x")
+    os._exit(3)
 
 flush = store.flush
 
@@ -170,6 +176,15 @@ def test_a_cell_that_brings_down_every_worker_fails_alone(start: Callable[..., R
     Path("deadly").unlink()
     assert bench.run(*WAITING, "--seeds", "4")[0] == 0
     assert {record.status for record in by_seed().values()} == {"done"}
+
+
+def test_where_no_worker_stays_alive_the_run_ends_with_one_line(start: Callable[..., Run]) -> None:
+    Path("broken").touch()
+    code, out, err = start(*WAITING, "--devices", "cpu:2", "--seeds", "4").end()
+    assert (code, err) == (2, "error: no worker stays alive: each ended 3 times before it trained anything\n")
+    assert Path("starts").read_text() == "xxxxxx"
+    assert out.count("the worker on cpu ended (exit code 3) before it trained anything; it is started again") == 4
+    assert left_behind() == []
 
 
 ENDINGS = {

@@ -251,7 +251,7 @@ def test_what_the_dead_left_is_swept_and_what_the_living_write_is_not(
         ]
         for path in left[owner.worker][1:]:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            path.write_bytes(left[owner.worker][0].read_bytes())
     os.kill(dead.process, 9)
     watch = Watch(tmp_path)
     wait_for(lambda: watch.is_gone(dead))
@@ -269,3 +269,15 @@ def test_what_the_dead_left_is_swept_and_what_the_living_write_is_not(
     clock.now += GONE / 3
     assert swept() == {dead.worker, far.worker}
     assert [worker.identity for worker in watch.alive()] == [living]
+
+
+def test_a_file_that_was_never_written_to_its_end_is_swept_after_a_while(tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "workers" / ".host-1-0123.json.4567"
+    path.parent.mkdir()
+    path.touch()
+    watch, seen = Watch(tmp_path), []
+    for _ in range(5):
+        watch.sweep()
+        seen.append(path.exists())
+        clock.now += GONE / 4
+    assert seen == [True, True, True, True, False]
