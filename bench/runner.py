@@ -73,7 +73,7 @@ class Runner:
         try:
             with set_aside():
                 for group in pieces:
-                    prepare(group.cells, self.data)
+                    prepare(group.cells, self.data, self.options.devices)
                     self._backbones.expect(group.cells)
                     for record in self.measure(group):
                         self.audience.finished(record)

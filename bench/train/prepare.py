@@ -21,6 +21,9 @@ from bench.model.source import ModelSource, find_model, refusal
 from bench.resolved import ResolvedCell
 from bench.train.run_data import RunData
 
+Devices = tuple[torch.device, ...]
+ON_CPU: Devices = (torch.device("cpu"),)
+
 
 @dataclass(frozen=True)
 class UnloadedModel:
@@ -31,11 +34,14 @@ class UnloadedModel:
     positions: int
 
 
-def prepare(cells: Sequence[ResolvedCell], data: RunData) -> None:
-    """Read and encode every task for every tokenizer, if that is still to be done. UsageError: what cannot be used."""
+def prepare(cells: Sequence[ResolvedCell], data: RunData, devices: Devices = ON_CPU) -> None:
+    """Read and encode every task for every tokenizer, if that is still to be done. UsageError: what cannot be used.
+
+    A model whose proof is not known here, made or kept, proves itself on these devices.
+    """
     new = {_place(resolved.cell): resolved for resolved in cells if _place(resolved.cell) not in data.prepared}
     paths = dict.fromkeys(resolved.cell.model_path for resolved in new.values())
-    models = unloaded_models(paths)
+    models = unloaded_models(paths, devices)
     encoded = {
         place: (*_rows(resolved.cell), data.tokens.key(models[resolved.cell.model_path].tokenizer))
         for place, resolved in new.items()
@@ -49,9 +55,9 @@ def prepare(cells: Sequence[ResolvedCell], data: RunData) -> None:
             data.prepared.add(place)
 
 
-def unloaded_models(paths: Iterable[str]) -> dict[str, UnloadedModel]:
+def unloaded_models(paths: Iterable[str], devices: Devices = ON_CPU) -> dict[str, UnloadedModel]:
     """By path what is known of models before their weights are loaded. UsageError: one cannot be used."""
-    return {path: _unloaded(find_model(path)) for path in paths}
+    return {path: _unloaded(find_model(path), devices) for path in paths}
 
 
 def _read(resolved: ResolvedCell, model: UnloadedModel, data: RunData, encoded: tuple[str | None, ...]) -> None:
@@ -79,9 +85,9 @@ def _rows(cell: Cell) -> tuple[str | None, ...]:
     return (cell.suite, cell.task, cell.data_path)
 
 
-def _unloaded(model: ModelSource) -> UnloadedModel:
+def _unloaded(model: ModelSource, devices: Devices) -> UnloadedModel:
     """How a model reads a text, as it has proved. UsageError when it cannot be used."""
-    proof = proof_in_use(model.fingerprint) or prove(model, torch.device("cpu"))
+    proof = proof_in_use(model.fingerprint) or prove(model, devices[0], devices[1:])
     if proof.refused:
         raise UnfitModel(refusal(model, proof))
     config = load_config(model).to_dict()
