@@ -197,7 +197,7 @@ def test_a_worker_is_seen_from_its_beginning_to_its_end(tmp_path: Path) -> None:
 
 def test_the_file_says_how_far_a_group_is_with_the_next_beat(tmp_path: Path) -> None:
     with Presence(tmp_path, new_identity(), ["cpu"], {}, beat=0.01) as presence, presence.doing(["a"], "cpu"):
-        presence.reached(["a"], 3, 7, 12.5)
+        presence.reached(["a"], step=3, num_steps=7, tokens_per_second=12.5, seconds_per_step=0.5)
         wait_for(lambda: workers_of(tmp_path)[0].doing[0].step == 3)
         (doing,) = workers_of(tmp_path)[0].doing
         assert (doing.step, doing.num_steps, doing.tokens_per_second) == (3, 7, 12.5)
