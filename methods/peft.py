@@ -6,11 +6,11 @@ LoRA: Hu et al. 2021 (arXiv:2106.09685). IA3: Liu et al. 2022 (arXiv:2205.05638)
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
+from bench.installed import is_installed
 from bench.model.plain_adapters import is_plain
 from bench.registry import method
 from bench.task import Task
@@ -48,7 +48,7 @@ class Adapter(Method):
     """
 
     def unfit(self, task: Task, model: ModelSource) -> str | None:
-        if find_spec("peft") is None:
+        if not is_installed("peft"):
             return f"method {self.name!r} needs the package peft: pip install 'tuning-bench[peft]'"
         named = self.named_targets()
         if named and not _has_one_of(named, model):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-from importlib.util import find_spec
 
 from bench.collecting import not_collecting
 from bench.commands.folders import RESULTS
 from bench.errors import UsageError
 from bench.execute.queue import Queue, check_precision, check_tools, queue_of
+from bench.installed import is_installed
 from bench.plan.cells import plan
 from bench.registry import load_plugin
 from bench.request import RunRequest
@@ -47,7 +47,7 @@ def check_executor(request: RunRequest, queue: Queue | None, only_plan: bool, dr
         check_precision(queue, request.precision)
     if request.address is not None and request.executor != "ray":
         raise UsageError(f"--address {request.address}: it is Ray's; give --executor ray too")
-    if request.executor == "ray" and find_spec("ray") is None:
+    if request.executor == "ray" and not is_installed("ray"):
         raise UsageError("--executor ray: Ray is not installed; pip install 'tuning-bench[ray]'")
     if request.executor == "ray" and request.shard > 1:
         raise UsageError(

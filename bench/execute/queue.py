@@ -7,10 +7,10 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, Literal
 
 from bench.errors import UsageError, unknown
+from bench.installed import is_installed
 from bench.request import RunRequest
 
 DEFAULT_MINUTES = 60
@@ -92,7 +92,7 @@ def check_precision(queue: Queue, precision: str) -> None:
 
 def check_tools(queue: Queue) -> None:
     """UsageError where jobs cannot be submitted from this machine."""
-    if find_spec("submitit") is None:
+    if not is_installed("submitit"):
         raise UsageError("--executor slurm needs the package submitit: pip install 'tuning-bench[slurm]'")
     lacking = [name for name in ("sbatch", "srun") if shutil.which(name) is None]
     if queue.cluster == "slurm" and lacking:

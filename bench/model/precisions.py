@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Literal
 
 from bench.cell import Precision
 from bench.errors import UsageError
+from bench.installed import is_installed
 from bench.model.families.config import family_of
 from bench.model.source import ModelSource, read_config
 
@@ -23,7 +23,7 @@ def computed_in(precision: Precision) -> Literal["bf16", "fp32"]:
 
 def check_installed(precision: Precision) -> None:
     """UsageError where a precision wants a package that is not here."""
-    if precision in QUANTIZED and find_spec("bitsandbytes") is None:
+    if precision in QUANTIZED and not is_installed("bitsandbytes"):
         raise UsageError(
             f"--precision {precision} needs the package bitsandbytes: pip install 'tuning-bench[large]'; bf16 and fp32 "
             "need none"

@@ -76,7 +76,7 @@ def test_a_node_of_another_version_is_asked_for_no_more() -> None:
 
 
 def test_ray_that_is_not_installed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.commands.run.find_spec", lambda name: None)
+    monkeypatch.setattr("bench.commands.run.is_installed", lambda name: False)
     assert bench.refuses("--executor", "ray") == (
         "error: --executor ray: Ray is not installed; pip install 'tuning-bench[ray]'"
     )
