@@ -7,88 +7,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bench.cell import Cell, Plan
+from bench.cell import Plan
 from bench.errors import DiskError
-from bench.execute import work as queue
-from bench.execute.job import Job
-from bench.execute.work import Work
-from bench.plan.cells import plan
-from bench.plan.selection import Choice
-from bench.request import RunRequest
-from bench.store.claims import Claims
-from bench.store.record import Record
-from bench.store.store import Store
-from bench.store.workers import Identity, Presence, Watch, new_identity
-from bench.train.groups import Group
+from bench.store.workers import Presence, new_identity
+from tests.execute.seat import Seat, make_plan, no_pause, standing
 from tests.store.conftest import ROOT, Process, clock, process, show
 
-__all__ = ["clock", "process"]
+__all__ = ["clock", "no_pause", "process"]
 Start = Callable[..., Process]
 Killing = Callable[[Plan, str, int], list[list[int]]]
-
-
-def make_plan(**asked: Any) -> Plan:
-    return plan(RunRequest(**{"tasks": "sentiment", "models": "tiny", "methods": "ptv2", **asked}), "fp32")
-
-
-class Seat:
-    """One worker of a folder, as bench.execute.worker has it, with its queue."""
-
-    def __init__(
-        self,
-        folder: Path,
-        of: Plan,
-        owner: Identity | None = None,
-        *,
-        wait: bool = False,
-        gone: float = 90.0,
-        **job: Any,
-    ) -> None:
-        self.me = owner or new_identity("mine")
-        self.store = Store(Store.create(folder).path, self.me.worker)
-        self.watch = Watch(folder, gone)
-        self.claims = Claims(folder, self.me, self.watch)
-        self.choices: list[Choice] = []
-        self.given_up: list[Record] = []
-        self.job = Job(of, folder, self.me.run, **{"max_lanes": 8, "failures": self.store.failures(), **job})
-        work = Work(self.job, self.store, self.claims, self.watch, wait, self.choices.append, self.given_up.append)
-        self.work, self.groups = work, work.groups(lambda _: nullcontext())
-
-    def next(self) -> list[Cell]:
-        group: Group = next(self.groups)
-        return [resolved.cell for resolved in group.cells]
-
-    def write(self, cell: Cell, score: float = 50.0, **changes: Any) -> None:
-        scores = {"accuracy": score} if changes.get("status", "done") == "done" else {}
-        fields = {"status": "done", "main_metric": "accuracy", "scores": scores, "selection_score": score}
-        self.store.write(Record(id=cell.id, cell=cell, **(fields | changes)))
-
-    def do_all(self, score: Callable[[Cell], float] = lambda _: 50.0) -> list[list[Cell]]:
-        """Take group after group and write it; returns them."""
-        done = []
-        for group in self.groups:
-            done.append([resolved.cell for resolved in group.cells])
-            for cell in done[-1]:
-                self.write(cell, score(cell))
-        return done
-
-
-def standing(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("claims/[!.]*"))
-
-
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
-    """A worker with nothing to take does not sleep but calls these in turn; one that would sleep on is a mistake."""
-    meanwhile: list[Callable[[], object]] = []
-    monkeypatch.setattr(queue.time, "sleep", lambda _: meanwhile.pop(0)())
-    return meanwhile
 
 
 # --- who gets what
@@ -267,80 +198,6 @@ def test_what_fails_is_tried_by_no_other_worker_of_this_time(tmp_path: Path) -> 
     assert [len(group) for group in first.do_all()] == [1]
     assert second.do_all() == []
     assert [cell.id for group in Seat(tmp_path, of).do_all() for cell in group] == [failing.id]  # next time
-
-
-# --- trials
-
-
-def settings_score(cell: Cell) -> float:
-    return 1000 * float(cell.settings["learning_rate"])
-
-
-@pytest.fixture
-def searched() -> Plan:
-    return make_plan(methods="linear_probe", trials=3, seeds=2)
-
-
-def best(of: Plan) -> dict[str, Any]:
-    return max(of.trials, key=settings_score).settings
-
-
-def test_trials_come_first_and_the_best_is_run_with_all_seeds(tmp_path: Path, searched: Plan) -> None:
-    seat = Seat(tmp_path, searched)
-    trials, chosen = seat.do_all(settings_score)
-    assert [cell.id for cell in trials] == [trial.id for trial in searched.trials]
-    assert [(cell.settings, cell.seed) for cell in chosen] == [(best(searched), 0), (best(searched), 1)]
-    assert [len(choice.cells) for choice in seat.choices] == [2]
-    planned = {cell.id for cell in seat.store.planned()}
-    assert planned == {cell.id for cell in (*trials, *chosen)}
-
-
-def test_whoever_comes_first_chooses_and_all_choose_alike(
-    tmp_path: Path, searched: Plan, no_pause: list[Callable[[], object]]
-) -> None:
-    """A worker stays for the trials of others, even one that does not wait for their cells."""
-    one, other = (Seat(tmp_path, searched, workers=2, max_lanes=1) for _ in range(2))
-    idle = Seat(tmp_path, searched, workers=2, max_lanes=1)
-    (first,), (second,) = one.next(), other.next()
-    one.write(first, settings_score(first))
-    (third,) = one.next()
-    assert {first.id, second.id, third.id} == {trial.id for trial in searched.trials}
-    no_pause += [
-        lambda: other.write(second, settings_score(second)),
-        lambda: one.write(third, settings_score(third)),
-    ]
-    (last,) = idle.next()
-    assert no_pause == []
-    ((next_of_one,), (next_of_other)) = one.next(), list(other.groups)
-    assert next_of_other == []  # both cells are held
-    assert {last.seed, next_of_one.seed} == {0, 1}
-    assert last.settings == next_of_one.settings == best(searched)
-    assert [seat.choices for seat in (one, other)] == [idle.choices] * 2
-    assert len(list((tmp_path / "plans").iterdir())) == 1
-
-
-def test_a_trial_that_fails_in_one_worker_is_not_waited_for_by_another(tmp_path: Path, searched: Plan) -> None:
-    one, other = (Seat(tmp_path, searched, workers=2, max_lanes=3) for _ in range(2))
-    trials = [*one.next(), *other.next()]
-    assert len(trials) == 3
-    winner = max(trials, key=settings_score)
-    for trial in trials:
-        if trial is winner:
-            one.write(trial, status="failed", reason="no luck")
-        else:
-            one.write(trial, settings_score(trial))
-    second = max((trial for trial in trials if trial is not winner), key=settings_score)
-    assert {tuple(cell.settings.items()) for cell in (*one.next(), *other.next())} == {tuple(second.settings.items())}
-
-
-def test_where_no_trial_is_finished_the_cells_are_not_waited_for(tmp_path: Path, searched: Plan) -> None:
-    seat = Seat(tmp_path, searched, wait=True)
-    for trial in seat.next():
-        seat.write(trial, status="failed", reason="no luck")
-    with pytest.raises(StopIteration):
-        seat.next()
-    ((skip,),) = (choice.skips for choice in seat.choices)
-    assert "none of its 3 trials finished" in skip.reason
 
 
 # --- disks
