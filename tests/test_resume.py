@@ -265,4 +265,4 @@ def test_kill_at_any_moment_loses_no_finished_cell(bench: Bench, forks: Callable
     assert {path.name for path in out.iterdir()} <= {
         "store.json", "suites", "plans", "cells", "failed", "examples", ".partial", "workers", "claims",
     }  # fmt: skip
-    assert [*out.glob("workers/*"), *out.glob("claims/*")] == []
+    assert list(out.glob("workers/*")) == []  # claims on cells of the larger grid stand until it is run again
