@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class UsageError(ValueError):
@@ -29,6 +30,15 @@ class CannotShare(Exception):
 
     The message is the reason, for whoever looks into it; no user is told.
     """
+
+
+class DeviceLost(Exception):
+    """A device whose driver has failed: nothing more runs on it in this process. In another one it may.
+
+    `records` are those that were written before.
+    """
+
+    records: tuple[Any, ...] = ()
 
 
 class DiskError(UsageError):

@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 
 from bench.collecting import set_aside
 from bench.data.display import example_table
-from bench.errors import CannotShare, DiskError, UsageError
+from bench.errors import CannotShare, DeviceLost, DiskError, UsageError
 from bench.model.backbone import Backbone
 from bench.model.compiled import compile_seconds
+from bench.model.device import is_lost
 from bench.model.ranks import ALONE, Ranks
 from bench.resolved import ResolvedCell
 from bench.score.evaluate import Predictions, Predictor
@@ -24,7 +25,7 @@ from bench.store.store import Store, Writer
 from bench.train.audience import Audience
 from bench.train.backbones import Backbones
 from bench.train.compiling import Compiling, decide
-from bench.train.failure import failure
+from bench.train.failure import brief, failure
 from bench.train.groups import Group
 from bench.train.joint import FirstStages
 from bench.train.lane import Lane
@@ -66,7 +67,7 @@ class Runner:
 
         `expected` are cells that will come: what they use together is charged to each in part. UsageError where data or
         models are unfit. After that a cell that fails or diverges becomes a record with its reason, and only a full
-        disk (DiskError) ends the run; what finished is kept.
+        disk (DiskError) ends the run, or a device that is lost (DeviceLost); what finished is kept.
         """
         written: list[Record] = []
         self._backbones.expect(expected)
@@ -78,6 +79,9 @@ class Runner:
                     for record in self.measure(group):
                         self.audience.finished(record)
                         written.append(record)
+        except DeviceLost as lost:
+            lost.records = tuple(written)
+            raise
         finally:
             self.end()
         return written
@@ -101,6 +105,7 @@ class Runner:
         try:
             backbone = self._loaded(group)
         except Exception as error:  # a model that does not load, or does not fit the device, fails its cells only
+            self._check_device(error)
             for resolved in group.cells:
                 yield self._fail(resolved, error, started)
             return
@@ -113,6 +118,7 @@ class Runner:
         except DiskError:
             raise
         except Exception as error:
+            self._check_device(error)
             self._backbones.drop()  # whatever broke may have left its marks on the shared weights
             if len(group) == 1:
                 yield self._fail(group.cells[0], error, started)
@@ -130,6 +136,11 @@ class Runner:
     def train(self, group: Group) -> Iterator[Record]:
         """The records of a group's cells as `measure` writes them, of a team's process; whatever breaks is raised."""
         return self._train(group, self._loaded(group), datetime.now(UTC), [])
+
+    def _check_device(self, error: Exception) -> None:
+        """DeviceLost where an error has left a device on which every other cell would fail too."""
+        if is_lost(self.options.device):
+            raise DeviceLost(f"{self.options.device} runs nothing more in this process: {brief(error)}") from error
 
     def _loaded(self, group: Group) -> Backbone:
         backbone = self._backbones.of(group)

@@ -15,7 +15,7 @@ from bench.commands.forecast import print_forecast
 from bench.commands.preview import print_cells, print_plan
 from bench.commands.progress import progress
 from bench.commands.submit import Sending
-from bench.errors import UsageError
+from bench.errors import DeviceLost, UsageError
 from bench.execute.executor import Executor, Here, Jobs
 from bench.execute.job import Job
 from bench.execute.pool import Pool
@@ -203,10 +203,14 @@ def _measured(
             from bench.execute.ray import dispatch
 
             return dispatch(shared, executor, audience, say)
-        if len(seats) == 1:
+        if len(seats) > 1:
+            return Pool(shared, seats, audience, say).run()
+        try:
             with ending_on_request():
                 return work(job, seats[0], audience, data)
-        return Pool(shared, seats, audience, say).run()
+        except DeviceLost as lost:
+            say(f"{lost}; what is left goes on in another one")
+            return [*lost.records, *Pool(shared, seats, audience, say).run()]
 
 
 def _say(console: Console, line: str) -> None:

@@ -11,14 +11,14 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
 
-from bench.errors import DiskError, UsageError
+from bench.errors import DeviceLost, DiskError, UsageError
 from bench.execute.job import Job
 from bench.execute.relay import Listener, Relay
 from bench.execute.worker import Seat, ending_on_request, work
@@ -58,7 +58,7 @@ class Pool:
 
     def __init__(self, job: Job, seats: Sequence[Seat], audience: Audience, say: Callable[[str], None]) -> None:
         self._job, self._audience, self._say = job, audience, say
-        self._places = [Place(seat, Listener(audience)) for seat in seats]
+        self._places = [Place(replace(seat, own_process=True), Listener(audience)) for seat in seats]
         self._records: list[Record] = []
         self._was_chosen = False
         self._threads = max(1, torch.get_num_threads() // len(seats))
@@ -142,6 +142,9 @@ class Pool:
             place.is_over = True
         elif word == "unusable":
             raise content
+        elif word == "lost":
+            place.is_training = True  # it holds a group, which brought it down
+            self._say(f"the worker on {place.name} has lost its device: {content}")
         else:
             self._say(f"the worker on {place.name} broke:\n{content}")
 
@@ -149,6 +152,7 @@ class Pool:
         """A process has ended: its work is over, or another one takes its seat."""
         if place.process is None:
             return
+        place.process.join(PATIENCE)  # its last word may come before it has ended
         code, was_training = place.process.exitcode, place.is_training or self._held_some(place.process)
         assert place.connection is not None
         place.connection.close()
@@ -217,6 +221,10 @@ def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
     except UsageError as error:
         # by its text alone: not every error can be sent
         relay.tell("unusable", DiskError(str(error)) if isinstance(error, DiskError) else UsageError(str(error)))
+    except DeviceLost as error:
+        with suppress(SystemExit):
+            relay.tell("lost", str(error))
+        os._exit(1)  # to end in order would ask the driver
     except Exception:
         with suppress(SystemExit):
             relay.tell("broke", traceback.format_exc())

@@ -16,7 +16,7 @@ from types import FrameType
 import torch
 
 from bench.cell import Cell
-from bench.errors import UsageError
+from bench.errors import DeviceLost, UsageError
 from bench.execute.job import Job, grid_of
 from bench.execute.work import Work
 from bench.plan.selection import Choice, choose, trials_to_run
@@ -43,13 +43,15 @@ class Seat:
 
     devices: tuple[torch.device, ...]
     wait: bool = True
+    own_process: bool = False  # which ends with the work
 
 
 def work(job: Job, seat: Seat, audience: Audience, data: RunData | None = None) -> list[Record]:
     """Measure what can be had of a job; the records that this worker wrote.
 
     UsageError where another run is measuring the same tasks otherwise, where data or models are unfit, and (DiskError)
-    for a full disk. What it had claimed when it was interrupted is free again.
+    for a full disk; DeviceLost where a device is lost to this process. What it had claimed when it was interrupted is
+    free again.
     """
     identity = new_identity(job.run)
     watch = Watch(job.folder)
@@ -63,7 +65,12 @@ def work(job: Job, seat: Seat, audience: Audience, data: RunData | None = None) 
         queue = Work(job, store, claims, watch, seat.wait, audience.chosen, audience.finished)
         runner = Runner(store, options_of(job, seat), noted, data, Compiling(job.tokens, job.compiled))
         with closing(queue.groups(lambda ids: noted.doing(ids, names[0]))) as pieces:
-            return runner.run(pieces, () if job.workers > 1 else expected(job, store))
+            try:
+                return runner.run(pieces, () if job.workers > 1 else expected(job, store))
+            except DeviceLost:
+                if seat.own_process:  # it has died of what it held
+                    claims.abandon()
+                raise
 
 
 def options_of(job: Job, seat: Seat) -> Options:

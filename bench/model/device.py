@@ -66,6 +66,19 @@ def precision_notes(precision: Precision, device: torch.device) -> Iterator[str]
         )
 
 
+def is_lost(device: torch.device) -> bool:
+    """Whether a GPU's driver has failed, so that this process can do nothing on it any more."""
+    if device.type != "cuda":
+        return False
+    try:
+        torch.cuda.synchronize(device)
+    except torch.OutOfMemoryError:
+        return False
+    except RuntimeError:
+        return True
+    return False
+
+
 def device_name(device: torch.device) -> str:
     """The accelerator's or the processor's name."""
     if device.type == "cuda":

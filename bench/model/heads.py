@@ -55,11 +55,13 @@ class VerbalizerHead(WordHead):
         super().__init__(backbone)
         self.word_ids = word_ids
         longest = max(map(len, word_ids))
-        self._tokens = torch.tensor([ids + [ids[0]] * (longest - len(ids)) for ids in word_ids])
-        self._lengths = torch.tensor([len(ids) for ids in word_ids])
+        padded = [ids + [ids[0]] * (longest - len(ids)) for ids in word_ids]
+        # on the device from the start: a graph that is captured can copy nothing there
+        self._tokens = torch.tensor(padded, device=self.device)
+        self._lengths = torch.tensor([len(ids) for ids in word_ids], device=self.device)
 
     def tensors(self) -> Mapping[str, Tensor]:
-        return {"tokens": self._tokens.to(self.device), "lengths": self._lengths.to(self.device)}
+        return {"tokens": self._tokens, "lengths": self._lengths}
 
     def chosen(self, logits: Tensor, batch: MicroBatch, of_rows: Mapping[str, Tensor]) -> Tensor:
         """The words are the same for every row of a lane."""

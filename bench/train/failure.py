@@ -27,18 +27,22 @@ def failure(resolved: ResolvedCell, error: Exception, started: datetime, device:
     The reason names the last line of the method's own code, where it had a part in it, else where the error came from.
     """
     place = _place(error, resolved.method)
-    message = (str(error).strip().splitlines() or [""])[0]
     return Record(
         id=resolved.cell.id,
         cell=resolved.cell,
         status="failed",
-        reason=f"{type(error).__name__}: {message} ({Path(place.filename).name}:{place.lineno})",
+        reason=f"{brief(error)} ({Path(place.filename).name}:{place.lineno})",
         traceback=traceback_text(error),
         main_metric=resolved.task.main_metric,
         provenance=provenance(device_name(device)),
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def brief(error: Exception) -> str:
+    """An error's kind and first line."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def _place(error: Exception, method: Method) -> FrameSummary:

@@ -35,6 +35,7 @@ from bench.data.slots import Slots
 from bench.model.attachment import SlotPrompts
 from bench.registry import method
 from bench.seeds import derive
+from bench import runner
 from bench.store import store
 from bench.tuning import Method
 
@@ -56,6 +57,9 @@ class WaitingMethod(Method):
         return Slots(2)
 
     def attach(self, backbone, task):
+        if Path("fatal").exists() and torch.initial_seed() == derive("init", 1, "attachment"):
+            runner.is_lost = lambda device: True
+            raise RuntimeError("an illegal memory access")
         if Path("deadly").exists() and torch.initial_seed() == derive("init", 1, "attachment"):
             os.kill(os.getpid(), signal.SIGKILL)
         return Waiting(torch.randn(2, backbone.geometry.hidden))
@@ -235,6 +239,19 @@ def test_while_one_grid_is_measured_another_is_refused_and_the_same_one_is_joine
     assert sum(out.count("\n[") for _, out, _ in ends) == 3  # each cell was somebody's, and nobody else's
     assert {seed: record.status for seed, record in by_seed().items()} == dict.fromkeys(range(3), "done")
     assert left_behind() == []
+
+
+@pytest.mark.parametrize("devices", ["cpu", "cpu:2"])
+def test_a_device_that_is_lost_costs_the_cell_that_lost_it_alone(start: Callable[..., Run], devices: str) -> None:
+    """As after an error of a GPU's driver: the process can go on with nothing, and another one does."""
+    Path("fatal").touch()
+    code, out, _ = start(*WAITING, "--devices", devices, "--seeds", "3", "--lanes", "1").end()
+    assert "cpu runs nothing more in this process: RuntimeError: an illegal memory access" in out
+    records = by_seed()
+    assert {seed: record.status for seed, record in records.items()} == {0: "done", 1: "failed", 2: "done"}
+    assert str(records[1].reason).startswith("3 workers ended while they trained it, the last on ")
+    assert (code, left_behind()) == (1, [])
+    assert "2 cells written to out; next" in out
 
 
 @pytest.mark.slow
