@@ -18,8 +18,10 @@ from bench.model.quantized import KINDS, QuantizedLinear, check_kernels, quantiz
 from bench.model.source import find_model
 from bench.model.stacked import Stacked
 from bench.registry import find_suite
-from bench.train.compiling import decide
+from bench.train.compiling import Compiling, decide
 from bench.train.options import Options
+from bench.train.run_data import RunData
+from tests.conftest import pieces
 from tests.train.test_company import assert_equal_bits, trained
 
 functional = pytest.importorskip("bitsandbytes.functional")
@@ -241,7 +243,7 @@ def test_lora_is_that_of_peft_over_the_same_quantised_numbers(workshop, precisio
 @PRECISIONS
 def test_layers_are_not_compiled(workshop, precision):
     backbone = workshop.backbone(precision=precision)
-    decide(backbone, Options(CPU, compile="on"), [], None)
+    decide(backbone, Options(CPU, compile="on"), Compiling(), pieces(workshop.cells("ptv2"))[0], RunData())
     assert backbone.compiled is False
 
 

@@ -26,7 +26,7 @@ from bench.runner import Runner
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.train.options import Options
-from tests.conftest import Quiet, Workshop
+from tests.conftest import Quiet, Workshop, pieces
 from tests.model.families import FAMILIES
 from tests.model.pretended import AWAY, HOME, Mixed, Pretended
 
@@ -146,7 +146,7 @@ def test_records_are_those_of_one_device(
 
     def measured(name: str, others: tuple[torch.device, ...]) -> dict[str, Record]:
         options = Options(HOME, checkpointing=checkpointing, others=others)
-        records = Runner(Store.create(tmp_path / name), options, Quiet()).run(cells)
+        records = Runner(Store.create(tmp_path / name), options, Quiet()).run(pieces(cells))
         assert {record.reason for record in records} == {None}
         return {record.cell.method: record for record in records}
 
@@ -174,7 +174,7 @@ def test_two_gpus_come_to_the_numbers_of_one(
 
     def measured(name: str, *others: torch.device) -> dict[str, Record]:
         options = Options(torch.device("cuda", 0), compile="off", others=others)
-        records = Runner(Store.create(tmp_path / name), options, Quiet()).run(cells)
+        records = Runner(Store.create(tmp_path / name), options, Quiet()).run(pieces(cells))
         assert {record.reason for record in records} == {None}
         return {record.id: record for record in records}
 
@@ -191,6 +191,6 @@ def test_the_second_gpu_of_a_machine_works_as_the_first(workshop, tmp_path: Path
     cells, found = workshop.cells("ptv2", "lora", budget={"backbone_dropout": True}), []
     for number in (0, 1):
         options = Options(torch.device("cuda", number), compile="off")
-        records = Runner(Store.create(tmp_path / str(number)), options, Quiet()).run(cells)
+        records = Runner(Store.create(tmp_path / str(number)), options, Quiet()).run(pieces(cells))
         found.append([(record.id, record.scores, record.curve) for record in records])
     assert found[0] == found[1]

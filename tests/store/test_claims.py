@@ -48,7 +48,8 @@ for number in range(int(sys.argv[2])):
         sys.stdin.readline()  # all wait for its end
         claims = Claims(folder, new_identity("race"), Watch(folder))
         got = [cell for cell in cells if claims.take([cell], {})]
-        (folder / f"got{number}").write_text(" ".join(got))
+        (folder / f"part{number}").write_text(" ".join(got))
+        (folder / f"part{number}").rename(folder / f"got{number}")  # whole when it is seen
         sys.stdin.close()
         while (folder / "on").exists():  # a process that has ended has no claim
             pass
