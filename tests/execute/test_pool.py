@@ -183,6 +183,7 @@ def test_a_cell_that_brings_down_every_worker_fails_alone(start: Callable[..., R
     assert {record.status for record in by_seed().values()} == {"done"}
 
 
+@pytest.mark.slow
 def test_where_no_worker_stays_alive_the_run_ends_with_one_line(start: Callable[..., Run]) -> None:
     Path("broken").touch()
     code, out, err = start(*WAITING, "--devices", "cpu:2", "--seeds", "4").end()
@@ -199,7 +200,10 @@ ENDINGS = {
 }
 
 
-@pytest.mark.parametrize(("end", "expected"), ENDINGS.values(), ids=ENDINGS)
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [pytest.param(*ENDINGS[name], id=name, marks=[pytest.mark.slow] * (name != "Ctrl-C")) for name in ENDINGS],
+)
 def test_when_the_first_process_is_told_to_end_all_end_and_hold_nothing(
     start: Callable[..., Run], end: Callable[[Run], None], expected: int
 ) -> None:
@@ -241,7 +245,7 @@ def test_while_one_grid_is_measured_another_is_refused_and_the_same_one_is_joine
     assert left_behind() == []
 
 
-@pytest.mark.parametrize("devices", ["cpu", "cpu:2"])
+@pytest.mark.parametrize("devices", ["cpu", pytest.param("cpu:2", marks=pytest.mark.slow)])
 def test_a_device_that_is_lost_costs_the_cell_that_lost_it_alone(start: Callable[..., Run], devices: str) -> None:
     """As after an error of a GPU's driver: the process can go on with nothing, and another one does."""
     Path("fatal").touch()
