@@ -162,9 +162,8 @@ def test_on_a_gpu_what_is_captured_has_the_bits_of_what_is_not(workshop, monkeyp
     captured = trained(workshop, cells, True, **where)
     begin = Graphs.__init__
 
-    def without(graphs, device):
-        begin(graphs, device)
-        graphs.captures = False
+    def without(graphs, device, captures):
+        begin(graphs, device, False)
 
     monkeypatch.setattr(Graphs, "__init__", without)
     for one, other in zip(captured, trained(workshop, cells, True, **where), strict=True):
