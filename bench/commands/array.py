@@ -20,7 +20,7 @@ from bench.execute.devices import chosen_devices, seats_of
 from bench.execute.pool import Pool
 from bench.execute.submissions import Submission, read
 from bench.execute.worker import TERMINATED, Seat, ending_on_request, work
-from bench.plan.selection import outstanding, possible
+from bench.plan.selection import outstanding
 from bench.registry import load_plugin
 from bench.resolved import resolve
 from bench.store.record import Record
@@ -91,11 +91,11 @@ def run_job(submission: Submission, log: Log) -> list[Record]:
         load_plugin(path)
     devices = _devices(submission)
     left = outstanding(job.plan, Store.open(job.folder))
-    num_left = len(left.trials) + len(left.cells) + len(left.choice.waiting)
+    num_left = len(left.every)
     log.say(f"on {platform.node()}: {', '.join(map(str, devices))}; {num_left} cells without a record")
     if not num_left:
         return []
-    ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(job.plan, left.choice.waiting))]
+    ahead = [resolve(cell) for cell in left.ahead(job.plan)]
     seats = [Seat(of_worker, wait=False) for of_worker in seats_of(devices, job.shard)[:num_left]]
     first, *others = seats[0].devices
     check_memory(ahead, first, job.max_lanes, job.token_budget, job.checkpointing, others=tuple(others))

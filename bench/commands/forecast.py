@@ -39,7 +39,7 @@ def print_forecast(
 
     From the records at `path` and beside it; with `probing` a few steps are run of what they do not tell.
     """
-    if not (left.trials or left.cells or left.choice.waiting):
+    if not left.every:
         return
     from bench.execute.probe import Probe, token_flops
     from bench.model.device import device_name

@@ -25,7 +25,7 @@ from bench.model.compile_price import RATES
 from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.plan.models import unproved_notes
-from bench.plan.selection import Outstanding, choose, outstanding, possible
+from bench.plan.selection import Outstanding, choose, outstanding
 from bench.registry import find_suite
 from bench.request import RunRequest
 from bench.resolved import resolve
@@ -127,7 +127,7 @@ def _proved(request: RunRequest, whole: Plan, executor: Executor, store: Store |
     if any(cell.precision != precision for cell in whole.cells):
         whole = plan(request, precision)
     left = outstanding(whole, store)
-    models = [find_model(cell.model_path) for cell in [*left.trials, *left.cells, *left.choice.waiting]]
+    models = [find_model(cell.model_path) for cell in left.every]
     proofs = executor.proofs_of(models, fetch)
     if any(proof.limits for proof in proofs.values()):
         whole = plan(request, precision, proofs)
@@ -137,14 +137,14 @@ def _proved(request: RunRequest, whole: Plan, executor: Executor, store: Store |
 
 def _read(console: Console, left: Outstanding, whole: Plan, executor: Executor, options: Options) -> RunData:
     """What is outstanding, read and encoded, before anything is written: bad input leaves no folder behind."""
-    ahead = [resolve(cell) for cell in (*left.trials, *left.cells, *possible(whole, left.choice.waiting))]
+    ahead = [resolve(cell) for cell in left.ahead(whole)]
     if executor.is_here:  # before minutes of reading; of another machine its own workers know
         check_memory(
             ahead, options.device, options.max_lanes, options.token_budget, options.checkpointing,
             others=options.others,
         )  # fmt: skip
     data, begun = RunData(), time.perf_counter()
-    prepare([resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)], data)
+    prepare([resolve(cell) for cell in left.every], data)
     _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
     return data
 
@@ -172,7 +172,7 @@ def _job(
 
 def _tokens(left: Outstanding, options: Options, data: RunData) -> dict[Place, int]:
     """What the outstanding cells put through each model, where it may be worth compiling for."""
-    cells = [resolve(cell) for cell in (*left.trials, *left.cells, *left.choice.waiting)]
+    cells = [resolve(cell) for cell in left.every]
     if options.compile != "auto" or options.device.type not in RATES:
         return {}
     return planned_tokens(cells, data, unloaded_models({resolved.cell.model_path for resolved in cells}))
@@ -193,7 +193,7 @@ def _measured(
     console: Console, job: Job, left: Outstanding, executor: Executor, data: RunData
 ) -> list[Record]:  # fmt: skip
     """The records of what was outstanding, by one process here or several, or by those of a cluster."""
-    num_cells = len(left.trials) + len(left.cells) + len(left.choice.waiting)
+    num_cells = len(left.every)
     if not num_cells:
         return []
     seats = [Seat(devices) for devices in executor.seats[:num_cells]]

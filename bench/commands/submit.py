@@ -39,7 +39,7 @@ class Sending:
     @classmethod
     def of(cls, queue: Queue, devices: str, whole: Plan, left: Outstanding, folder: Path) -> Sending:
         """UsageError where SLURM does not say what is in its queue."""
-        num_left = len(left.trials) + len(left.cells) + len(left.choice.waiting)
+        num_left = len(left.every)
         ids = [cell.id for cell in (*whole.trials, *whole.cells)]
         return cls(queue, devices, folder, num_left, covering(pending(folder), ids))
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from bench.cell import Cell
 from bench.execute.cost import cost_of
 from bench.execute.job import Job
-from bench.plan.selection import Choice, choose, contests
+from bench.plan.selection import Choice, choose, trials_to_run
 from bench.resolved import ResolvedCell, resolve
 from bench.store.claims import MOST_DEATHS, Claims, Held
 from bench.store.record import Record
@@ -225,11 +225,10 @@ class Work:
         """Put what is left into lines: trials, and the cells whose settings are known."""
         plan, store, before = self._job.plan, self._store, self._choice
         self._choice = choose(plan, store, self._attempted)
-        wanted = {trial.id for contest in contests(plan, store).values() for trial in contest.to_run}
-        over = wanted <= self._attempted
+        trials = trials_to_run(plan, store)
+        over = {trial.id for trial in trials} <= self._attempted
         self._waiting = bool(self._choice.waiting) and not over
         self._line_of = {}
-        trials = [cell for cell in plan.trials if cell.id in wanted]
         self._stages = [self._in_lines(trials), self._in_lines(self._choice.cells)]
         if plan.trials and over and (before is None or before.waiting):
             store.write_plan([*plan.trials, *self._choice.cells, *self._choice.waiting])

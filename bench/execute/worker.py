@@ -19,7 +19,7 @@ from bench.cell import Cell
 from bench.errors import DeviceLost, UsageError
 from bench.execute.job import Job, grid_of
 from bench.execute.work import Work
-from bench.plan.selection import Choice, choose, trials_to_run
+from bench.plan.selection import Choice, outstanding
 from bench.resolved import ResolvedCell, resolve
 from bench.runner import Runner
 from bench.store.claims import Claims
@@ -82,9 +82,7 @@ def options_of(job: Job, seat: Seat) -> Options:
 
 def expected(job: Job, store: Store) -> list[ResolvedCell]:
     """What this worker will train where it is the only one."""
-    choice = choose(job.plan, store)
-    cells = [*trials_to_run(job.plan, store), *store.missing(choice.cells), *choice.waiting]
-    return [resolve(cell) for cell in cells]
+    return [resolve(cell) for cell in outstanding(job.plan, store).every]
 
 
 def check_grid(job: Job, watch: Watch) -> None:

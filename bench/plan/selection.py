@@ -117,6 +117,15 @@ class Outstanding:
     cells: list[Cell]
     choice: Choice
 
+    @property
+    def every(self) -> list[Cell]:
+        """All of it; those that wait for a choice with their method's first setting."""
+        return [*self.trials, *self.cells, *self.choice.waiting]
+
+    def ahead(self, plan: Plan) -> list[Cell]:
+        """Whatever may come to run: those that wait with each setting that may be chosen."""
+        return [*self.trials, *self.cells, *possible(plan, self.choice.waiting)]
+
 
 def outstanding(plan: Plan, store: Store | None) -> Outstanding:
     """What a store lacks of a plan; all of it where there is no store yet."""

@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +25,7 @@ import torch
 from bench.execute.devices import chosen_devices
 from bench.store.record import Record
 from bench.store.store import Store
+from tests.perf.commands import divided_arguments, seconds_of
 from tests.perf.random_models import LAYOUTS, write_model
 
 
@@ -65,11 +63,7 @@ def differs(record: Record, other: Record | None, folders: tuple[Path, Path]) ->
 def measured(devices: str, flags: list[str], out: Path, first: Path | None) -> Run:
     """One run of the grid. SystemExit where it fails."""
     command = [sys.executable, "-m", "bench", "run", "--devices", devices, "--out", str(out), *flags]
-    begun = time.perf_counter()
-    done = subprocess.run(command, env={**os.environ, "TUNING_BENCH_CACHE": f"{out}-cache"}, check=False)
-    wall = time.perf_counter() - begun
-    if done.returncode:
-        raise SystemExit(f"exit code {done.returncode}: {' '.join(command)}")
+    wall = seconds_of(command, {"TUNING_BENCH_CACHE": f"{out}-cache"})
     store = Store.open(out)
     records = store.records()
     differing = 0
@@ -104,8 +98,7 @@ def table(runs: list[Run]) -> list[str]:
 
 
 def arguments() -> argparse.Namespace:
-    given = sys.argv[1:]
-    own, flags = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
+    own, flags = divided_arguments()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--devices", action="append", required=True, help="as of `bench run`; one run each")
     parser.add_argument("--model", choices=LAYOUTS, help="a layout with random weights")

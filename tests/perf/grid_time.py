@@ -17,10 +17,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,6 +32,7 @@ from bench.model.device import device_name
 from bench.plan.cells import plan
 from bench.registry import find_suite
 from bench.request import RunRequest
+from tests.perf.commands import divided_arguments, seconds_of
 from tests.perf.random_models import LAYOUTS, write_model
 
 SUITE, TASK, METHODS = "superglue", "rte", ("ptv2", "lora")
@@ -73,7 +72,7 @@ def seconds_of_bench(args: argparse.Namespace, model: Path, scratch: Path) -> fl
         "--out", str(scratch / "results"), "--device", args.device, "--precision", args.precision,
         *budget(args), *args.more,
     ]  # fmt: skip
-    return seconds_of(command, {"TUNING_BENCH_CACHE": str(scratch / "cache")})
+    return on_one_device(command, {"TUNING_BENCH_CACHE": str(scratch / "cache")})
 
 
 def seconds_of_cell(args: argparse.Namespace, model: Path, cell: Cell) -> float:
@@ -85,21 +84,17 @@ def seconds_of_cell(args: argparse.Namespace, model: Path, cell: Cell) -> float:
         "--device", args.device, "--precision", args.precision, "--sampling", args.sampling, *budget(args),
         *(["--trial"] if cell.stage == "trial" else []),
     ]  # fmt: skip
-    return seconds_of(command, {})
+    return on_one_device(command, {})
 
 
 def budget(args: argparse.Namespace) -> list[str]:
     return ["--epochs", str(args.epochs)] if args.steps is None else ["--steps", str(args.steps)]
 
 
-def seconds_of(command: Sequence[str], environment: dict[str, str]) -> float:
-    """Wall time of a command; what it prints goes where this prints. SystemExit where it fails."""
+def on_one_device(command: Sequence[str], environment: dict[str, str]) -> float:
+    """Wall time of a command that sees one GPU at most. SystemExit where it fails."""
     one_device = {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0")}
-    started = time.perf_counter()
-    done = subprocess.run(command, env={**os.environ, **one_device, **environment}, check=False)
-    if done.returncode:
-        raise SystemExit(f"exit code {done.returncode}: {' '.join(command)}")
-    return time.perf_counter() - started
+    return seconds_of(command, {**one_device, **environment})
 
 
 def evenly(cells: Sequence[Cell], count: int) -> list[Cell]:
@@ -127,8 +122,7 @@ def table(loops: dict[str, Loop], bench: float | None) -> list[str]:
 
 
 def arguments() -> argparse.Namespace:
-    given = sys.argv[1:]
-    own, more = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
+    own, more = divided_arguments()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="110m", help=f"a folder, or one of {', '.join(LAYOUTS)}")
     parser.add_argument("--tokenizer", type=Path, help="folder with the files of a tokenizer, for random weights")
