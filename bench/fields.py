@@ -28,11 +28,14 @@ PLAIN = {
 }
 
 
-def flag(default: Any, help: str, *, shown: str = "", also: str = "", ge: int | None = None) -> Any:
-    """A field of a request: its default (`shown` as another text where that says more), its help, its least value, and
-    another spelling of its flag.
+def flag(
+    default: Any, help: str, *, shown: str = "", also: str = "", ge: int | None = None, panel: str | None = None
+) -> Any:
+    """A field of a request: its default (`shown` as another text where that says more), its help, its least value,
+    another spelling of its flag, and the heading that it stands under in the help of its command.
     """
-    return Field(default, description=help, ge=ge, json_schema_extra={"shown": shown, "argument": False, "also": also})
+    marks = {"shown": shown, "argument": False, "also": also, "panel": panel}
+    return Field(default, description=help, ge=ge, json_schema_extra=marks)
 
 
 def argument(default: Any, help: str) -> Any:

@@ -43,6 +43,8 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
     options: dict[str, Any] = {"help": field.description, "show_default": str(marks["shown"] or default or "") or False}
     spellings = [f"--{name}", f"--{marks['also']}"] if marks.get("also") else []
+    if marks.get("panel"):
+        options["rich_help_panel"] = marks["panel"]
     info = typer.Argument(**options) if marks["argument"] else typer.Option(*spellings, **options)
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Parameter(name, kind, default=None, annotation=Annotated[written(field).flag | None, info])

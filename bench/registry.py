@@ -185,6 +185,16 @@ def temporary(suite: Suite) -> Iterator[None]:
         del _SUITES[suite.name]
 
 
+def declare(suite: Suite) -> None:
+    """Make known a suite that is data alone: of a user's own file, or kept in a results folder.
+
+    It takes the place of one that was declared before. UsageError when a module has one of its name.
+    """
+    if suite.name in suites() and suite.name in _HOMES:
+        raise UsageError(f"two suites are called {suite.name!r}: {_place(_HOMES[suite.name])} has one of that name")
+    _SUITES[suite.name] = suite
+
+
 def _collect(module: ModuleType) -> None:
     """Make the module's suites known. UsageError when another module has one of the same name."""
     for suite in vars(module).values():

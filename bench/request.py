@@ -15,47 +15,55 @@ from bench.fields import Request, argument, flag
 from bench.spelling import NAMES, Devices, Names, Paths, Place, Places, Seeds, Settings, Sweep, Table, names, one_of
 
 Format = Literal["md", "csv", "tex", "png", "svg", "html"]
+WHAT, BUDGET, CHOICE = "What", "Budget, alike for every method", "Seeds and choices"  # headings of a command's help
+MACHINE, OUTPUT = "Machine", "Output"
 Formats = Annotated[tuple[str, ...], one_of("report format", Format), BeforeValidator(names), NAMES]
 
 
 class RunRequest(Request):
     """A grid to be measured, and how. Empty fields mean what the suite says."""
 
-    methods: Names = flag((), "Comma-separated; default: the suite's.")
-    suite: str = flag("smoke", "Suite of tasks.")
-    tasks: Names = flag((), "Tasks of the suite; default: all.")
-    models: Places = flag((), "Hub ids, folders, or families like pythia.")
-    seeds: Seeds = flag((), "A number of seeds (5), or seeds (11,44).")
-    set: Settings = flag({}, "METHOD.SETTING=VALUE; repeatable.")
-    sweep: Sweep = flag({}, "METHOD.SETTING=VALUE,VALUE, or budget.epochs=…: a line for each; repeatable.")
-    trials: int = flag(0, "Choose among so many settings of each method's space.", ge=1)
-    vary: Names = flag((), "Seeds to vary alone too: init,order,split,dropout.")
-    data: Place = flag(None, "Folder with the data as its authors lay it out.")
-    out: Place = flag(None, "Results folder.", shown="results/SUITE")
-    protocol: Annotated[Protocol, one_of("protocol", Protocol)] = flag("holdout", "holdout or paper.")
-    epochs: int | None = flag(None, "Passes over train, for every method.")
-    steps: int | None = flag(None, "Steps instead of epochs.")
-    batch_size: int | None = flag(None, "Rows a step.")
-    max_length: int | None = flag(None, "Tokens of text; prompts come on top.")
-    evaluations: int | None = flag(None, "Evaluations along the way.")
-    train_rows: int | None = flag(None, "Use only so many train rows.")
-    scored_rows: int | None = flag(None, "Score only so many rows.")
-    limit: int | None = flag(None, "Both: train on and score at most so many rows.")
-    backbone_dropout: bool | None = flag(None, "Train with the backbone's own dropout on.")
-    devices: Devices = flag("all", "all, cpu, cpu:4, 0,2: a worker each.", also="device")
-    executor: Annotated[Executor, one_of("executor", Executor)] = flag("local", "local, ray or slurm.")
-    slurm: Table = flag({}, "KEY=VALUE for --executor slurm, like gpus=1; repeatable.")
-    address: str | None = flag(None, "Of the Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", shown="auto")
-    precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag(
-        "auto", "auto, bf16, fp32; int8, nf4: frozen matrices in few bits."
+    suite: str = flag("smoke", "Suite of tasks.", panel=WHAT)
+    tasks: Names = flag((), "Tasks of the suite; default: all.", panel=WHAT)
+    data: Place = flag(None, "Folder with the data as its authors lay it out.", panel=WHAT)
+    methods: Names = flag((), "Comma-separated; default: the suite's.", panel=WHAT)
+    models: Places = flag((), "Hub ids, folders, or families like pythia.", panel=WHAT)
+    set: Settings = flag({}, "METHOD.SETTING=VALUE; repeatable.", panel=WHAT)
+    plugin: Paths = flag((), "Python file with methods or suites.", panel=WHAT)
+    epochs: int | None = flag(None, "Passes over train, for every method.", panel=BUDGET)
+    steps: int | None = flag(None, "Steps instead of epochs.", panel=BUDGET)
+    batch_size: int | None = flag(None, "Rows a step.", panel=BUDGET)
+    max_length: int | None = flag(None, "Tokens of text; prompts come on top.", panel=BUDGET)
+    evaluations: int | None = flag(None, "Evaluations along the way.", panel=BUDGET)
+    train_rows: int | None = flag(None, "Use only so many train rows.", panel=BUDGET)
+    scored_rows: int | None = flag(None, "Score only so many rows.", panel=BUDGET)
+    limit: int | None = flag(None, "Both: train on and score at most so many rows.", panel=BUDGET)
+    backbone_dropout: bool | None = flag(None, "Train with the backbone's own dropout on.", panel=BUDGET)
+    seeds: Seeds = flag((), "A number of seeds (5), or seeds (11,44).", panel=CHOICE)
+    trials: int = flag(0, "Choose among so many settings of each method's space.", ge=1, panel=CHOICE)
+    sweep: Sweep = flag(
+        {}, "METHOD.SETTING=VALUE,VALUE, or budget.epochs=…: a line for each; repeatable.", panel=CHOICE
     )
-    lanes: int | None = flag(None, "Most cells in one loop; default: by device.", ge=1)
-    shard: int = flag(1, "GPUs of one worker, for models larger than one.", ge=1)
-    token_budget: int | None = flag(None, "Tokens per micro-batch; default: by device.", ge=1)
-    checkpointing: bool = flag(False, "Remake activations in backward: less memory.")
-    compile: Annotated[Compile, one_of("choice of compile", Compile)] = flag("auto", "Compile layers: auto, on, off.")
-    save_tuned: bool = flag(True, "Keep tuned.safetensors of every cell.", shown="on")
-    plugin: Paths = flag((), "Python file with methods or suites.")
+    protocol: Annotated[Protocol, one_of("protocol", Protocol)] = flag("holdout", "holdout or paper.", panel=CHOICE)
+    vary: Names = flag((), "Seeds to vary alone too: init,order,split,dropout.", panel=CHOICE)
+    devices: Devices = flag("all", "all, cpu, cpu:4, 0,2: a worker each.", also="device", panel=MACHINE)
+    precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag(
+        "auto", "auto, bf16, fp32; int8, nf4: frozen matrices in few bits.", panel=MACHINE
+    )
+    lanes: int | None = flag(None, "Most cells in one loop; default: by device.", ge=1, panel=MACHINE)
+    shard: int = flag(1, "GPUs of one worker, for models larger than one.", ge=1, panel=MACHINE)
+    token_budget: int | None = flag(None, "Tokens per micro-batch; default: by device.", ge=1, panel=MACHINE)
+    checkpointing: bool = flag(False, "Remake activations in backward: less memory.", panel=MACHINE)
+    compile: Annotated[Compile, one_of("choice of compile", Compile)] = flag(
+        "auto", "Compile layers: auto, on, off.", panel=MACHINE
+    )
+    executor: Annotated[Executor, one_of("executor", Executor)] = flag("local", "local, ray or slurm.", panel=MACHINE)
+    slurm: Table = flag({}, "KEY=VALUE for --executor slurm, like gpus=1; repeatable.", panel=MACHINE)
+    address: str | None = flag(
+        None, "Of the Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", shown="auto", panel=MACHINE
+    )
+    out: Place = flag(None, "Results folder.", shown="results/SUITE", panel=OUTPUT)
+    save_tuned: bool = flag(True, "Keep tuned.safetensors of every cell.", shown="on", panel=OUTPUT)
 
     @property
     def budget(self) -> dict[str, Any]:
