@@ -34,7 +34,7 @@ def flag(
     """A field of a request: its default (`shown` as another text where that says more), its help, its least value,
     another spelling of its flag, and the heading that it stands under in the help of its command.
     """
-    marks = {"shown": shown, "argument": False, "also": also, "panel": panel}
+    marks: dict[str, Any] = {"shown": shown, "argument": False, "also": also, "panel": panel}
     return Field(default, description=help, ge=ge, json_schema_extra=marks)
 
 
