@@ -1,7 +1,7 @@
 """Errors that a user can cause and mend."""
 
+import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 
@@ -46,8 +46,61 @@ class DiskError(UsageError):
 
 
 def unknown(noun: str, name: str, known: Iterable[str], hint: str = "") -> UsageError:
-    """The error for a name nobody registered, with the nearest known name and all known ones."""
+    """The error for a name nobody registered, with the known name that was meant, if one is close, and all known."""
     names = sorted(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
-    asked = f"unknown {noun} {name!r}" + (f"; did you mean {near[0]!r}?" if near else ";")
+    near = nearest(name, names)
+    asked = f"unknown {noun} {name!r}" + (f"; did you mean {near!r}?" if near else ";")
     return UsageError(f"{asked} known: {', '.join(names) or 'none'}." + (f" {hint}" if hint else ""))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a mistyped one was meant to be; None where none is close enough to be it.
+
+    Close is what a slip of the hand makes of a name, word by word: a letter wrong, missing, too many or swapped with
+    the next, two or three in a long word. `roberta-base` is another model than `roberta-large`, and no slip. Its last
+    part alone does where it has a `/`, and its beginning where no other name begins so. Capitals make no difference,
+    and neither does what stands between words.
+    """
+    names = list(dict.fromkeys(known))
+    slips = {other: count for other in names if (count := _distance(name, other)) is not None}
+    if slips:
+        return min(slips, key=lambda other: (slips[other], other[:1] != name[:1], len(other), other))
+    start = "".join(_words(name))
+    longer = [other for other in names if len(start) > 2 and "".join(_words(other)).startswith(start)]
+    return longer[0] if len(longer) == 1 else None
+
+
+def _distance(name: str, other: str) -> int | None:
+    """The number of slips between two names; None where they are too many."""
+    found = []
+    for meant in {other, other.rpartition("/")[2]}:
+        asked_words, words = _words(name), _words(meant)
+        if len(asked_words) != len(words):  # `fine-tuning` may be `finetune`
+            asked_words, words = ["".join(asked_words)], ["".join(words)]
+        pairs = [(_slips(*pair), max(map(len, pair))) for pair in zip(asked_words, words, strict=True)]
+        if all(count <= _most_slips(length) for count, length in pairs):
+            found.append(sum(count for count, _ in pairs))
+    return min(found, default=None)
+
+
+def _most_slips(length: int) -> int:
+    """How many slips a word of so many letters may have: one up to 7, three from 10 on."""
+    return min(3, (length + 2) // 4) if length > 7 else int(length > 2)
+
+
+def _words(name: str) -> list[str]:
+    return re.split(r"[-_. /:]+", name.casefold().strip("-_. "))
+
+
+def _slips(one: str, other: str) -> int:
+    """Letters to be changed, put in, left out or swapped with the next (optimal string alignment distance)."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, wanted in enumerate(other, 1):
+            row.append(min(last[j] + 1, row[-1] + 1, last[j - 1] + (letter != wanted)))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                row[-1] = min(row[-1], before[j - 2] + 1)
+        before, last = last, row
+    return last[-1]

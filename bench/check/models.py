@@ -5,8 +5,8 @@ from __future__ import annotations
 from bench.check.finding import Finding
 from bench.errors import UsageError
 from bench.model.proof import Proof
-from bench.model.source import ModelSource, find_model, refusal
-from bench.plan.models import model_references
+from bench.model.source import ModelSource, refusal
+from bench.plan.models import found_model, model_references
 
 
 def check_models(names: tuple[str, ...]) -> tuple[list[str], list[Finding]]:
@@ -25,7 +25,7 @@ def check_models(names: tuple[str, ...]) -> tuple[list[str], list[Finding]]:
 
 def _proved(reference: str) -> Finding:
     try:
-        model = find_model(reference)
+        model = found_model(reference)
         proof = _proof(model)
     except UsageError as error:
         return Finding(f"model {reference}", "proves itself", "failed", str(error))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from bench.data.hub import resolve
 from bench.errors import UsageError
 from bench.model.families.config import family_of, first_position, most_positions, reading_part
-from bench.model.families.scales import FAMILIES_HINT, SCALES, listed_size, unloadable
+from bench.model.families.scales import FAMILIES_HINT, listed_size, unloadable
 from bench.model.needs import Need
 from bench.model.proof import Proof
 from bench.model.weights import check_weights, shapes, weight_files
@@ -82,7 +81,7 @@ def find_model(reference: str) -> ModelSource:
     try:
         revision = resolve(reference, None, kind="model", offline_hint=OFFLINE_HINT)
     except UsageError as error:
-        hint = "" if listed_size(reference) else f". {_families(reference)}"
+        hint = "" if listed_size(reference) else f". {FAMILIES_HINT}"
         raise UsageError(f"{error}{hint}") from None
     facts = _facts(Path(_hub_file(reference, "config.json", revision)))
     return ModelSource(reference, reference, revision, revision, *facts)
@@ -92,11 +91,6 @@ def on_hub(reference: str) -> bool:
     """Whether a model is named by its id on the hub; else by a folder, be it there or not."""
     is_path = reference.startswith((".", "/", "~")) or reference.count("/") > 1
     return not is_path and not Path(reference).exists()
-
-
-def _families(name: str) -> str:
-    near = get_close_matches(name, SCALES, n=1, cutoff=0.5)
-    return (f"Did you mean the family {near[0]!r}? " if near else "") + FAMILIES_HINT
 
 
 def read_config(model: ModelSource) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from bench.cell import Cell, Skip
-from bench.model.families.scales import expand
+from bench.errors import UsageError, nearest
+from bench.model.families.scales import SCALES, expand
 from bench.model.proof import Proof
 from bench.model.source import ModelSource, find_model, on_hub, refusal
 from bench.registry import suites
@@ -18,7 +20,7 @@ def chosen_models(names: tuple[str, ...], proofs: Mapping[str, Proof]) -> tuple[
     """The models named, each once, with their proofs, and those that cannot be loaded or used."""
     references = model_references(names)
     usable = [reference for reference, reason in references.items() if not reason]
-    known = {reference: find_model(reference) for reference in sorted(usable, key=on_hub)}  # folders first
+    known = {reference: found_model(reference) for reference in sorted(usable, key=on_hub)}  # folders first
     models = [known[reference] for reference in usable]
     skips = [Skip("every task", name, "every method", reason) for name, reason in references.items() if reason]
     proved = [replace(model, proof=proofs.get(model.fingerprint)) for model in models]
@@ -32,7 +34,7 @@ def model_references(names: tuple[str, ...]) -> dict[str, str]:
 
     A folder that a suite brings may be called by its name, in any suite; a family stands for its members.
     """
-    brought = {Path(path).name: path for suite in suites().values() for path in suite.models if Path(path).is_dir()}
+    brought = brought_models()
     references: dict[str, str] = {}
     for name in names:
         members = expand(name)
@@ -41,6 +43,31 @@ def model_references(names: tuple[str, ...]) -> dict[str, str]:
         else:
             references.update({member.reference: member.remark for member in members})
     return references
+
+
+def brought_models() -> dict[str, str]:
+    """The folders of models that suites bring, by their names."""
+    return {Path(path).name: path for suite in suites().values() for path in suite.models if Path(path).is_dir()}
+
+
+def known_models() -> list[str]:
+    """Every name of a model that needs no looking up: what suites bring and name, families, and their members."""
+    named = [model for suite in suites().values() for model in suite.models if not Path(model).is_dir()]
+    members = [member.reference for family in SCALES.values() for member in family]
+    return list(dict.fromkeys([*brought_models(), *named, *SCALES, *members]))
+
+
+def found_model(reference: str) -> ModelSource:
+    """A model; where there is none of that name, the error ends with the one that was meant, if one is close."""
+    try:
+        return find_model(reference)
+    except UsageError as error:
+        name, rest = re.match(r"([^:@]*)(.*)", reference, re.DOTALL).groups()  # type: ignore[union-attr]
+        known = known_models()
+        near = nearest(name, known) if on_hub(reference) and name not in known else None
+        if near is None:
+            raise
+        raise UsageError(f"{str(error).rstrip('.')}. Did you mean {near + rest!r}?") from None
 
 
 def layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:

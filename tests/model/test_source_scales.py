@@ -92,7 +92,7 @@ def test_a_folder_goes_before_a_family(tmp_path, monkeypatch) -> None:
 
 def test_an_unknown_name_is_told_the_families(monkeypatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(UsageError, match=r"Did you mean the family 'pythia'\? Families of models: pythia, bert-min"):
+    with pytest.raises(UsageError, match=r"Families of models: pythia, bert-min"):
         find_model("pythja")
 
 
@@ -111,7 +111,7 @@ def test_models_are_listed_with_their_sizes(bench, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     code, out, _ = bench("list", "models")
     assert code == 0
-    lines = [re.sub(r"[│\s]+", " ", line) for line in out.splitlines()]
-    assert " pythia pythia:12b 11,846.1 M EleutherAI/pythia-12b " in lines
-    assert any(line.startswith(" smoke tiny 0.1 M ") for line in lines)
-    assert any("THUDM" not in line and "paper:glm-2b" in line and "code of its own" in line for line in lines)
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "pythia:12b 11,846.1 M EleutherAI/pythia-12b" in lines
+    assert any(line.startswith("tiny 0.1 M smoke ") for line in lines)
+    assert any(line.startswith("paper:glm-2b, paper:glm-10b cannot be loaded: ") for line in lines)
