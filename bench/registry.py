@@ -23,10 +23,11 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from bench.errors import UsageError, unknown
-from bench.task import Suite
+from bench.task import Suite, Task
 from bench.tuning import Method
 
 PLUGIN = "tuning_bench_plugin_"  # what the names of modules begin with that came from a file
+ALL = "all"  # what stands for every method; none may be called so
 _METHODS: dict[str, type[Method]] = {}
 _SUITES: dict[str, Suite] = {}
 _HOMES: dict[str, str] = {}  # suite -> the module it came from
@@ -38,6 +39,8 @@ def method(name: str) -> Callable[[MethodClass], MethodClass]:
     """Class decorator: make a Method known under `name`. ValueError when another class has the name."""
 
     def register(cls: MethodClass) -> MethodClass:
+        if name == ALL:
+            raise ValueError(f"no method can be called {name!r}: it stands for all of them")
         known = _METHODS.get(name)
         if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(
@@ -62,6 +65,12 @@ def suites() -> dict[str, Suite]:
     return dict(sorted(_SUITES.items()))
 
 
+def named_methods(names: Iterable[str]) -> tuple[str, ...]:
+    """The methods that names stand for, each once: `all` for every known one. UsageError for a name nobody knows."""
+    asked = tuple(dict.fromkeys(names))
+    return tuple(methods()) if ALL in asked else tuple(find_method(name).name for name in asked)
+
+
 def find_method(name: str) -> type[Method]:
     known = methods()
     if name not in known:
@@ -74,6 +83,17 @@ def find_suite(name: str) -> Suite:
     if name not in known:
         raise unknown("suite", name, known, "A new one is a file in suites/.")
     return known[name]
+
+
+def find_tasks(suite: Suite, names: Iterable[str]) -> list[Task]:
+    """Tasks of a suite by their names, all for no name. UsageError for one that it has not, with the suites that do."""
+    known = {task.name: task for task in suite.tasks}
+    for name in names:
+        if name not in known:
+            homes = [other for other, its in suites().items() if any(task.name == name for task in its.tasks)]
+            hint = f"It is a task of {', '.join(homes)}: --suite {homes[0]}." if homes else ""
+            raise unknown(f"task of suite {suite.name!r}", name, known, hint)
+    return [known[name] for name in names] or list(suite.tasks)
 
 
 def build(kind: type[Method], settings: dict[str, Any]) -> Method:

@@ -14,8 +14,8 @@ from bench.check.finding import Finding
 from bench.check.folders import data_folder
 from bench.check.models import check_models
 from bench.commands.folders import RESULTS
-from bench.errors import UsageError, unknown
-from bench.registry import find_method, find_suite, load_plugin, suites
+from bench.errors import UsageError
+from bench.registry import find_suite, find_tasks, load_plugin, named_methods, suites
 from bench.request import CheckRequest, RunRequest
 from bench.task import Suite, Task
 
@@ -30,16 +30,14 @@ def check_all(request: CheckRequest) -> int:
     if request.data is not None and not request.data.is_dir():
         raise UsageError(f"--data {request.data}: no such folder")
     plugins = [load_plugin(path) for path in request.plugin]
-    methods = dict.fromkeys([*request.methods, *(name for plugin in plugins for name in plugin.methods)])
-    for name in methods:
-        find_method(name)
+    methods = named_methods([*request.methods, *(name for plugin in plugins for name in plugin.methods)])
     tasks = _tasks(request, [name for plugin in plugins for name in plugin.suites])
     console, counts = Console(), Counter[str]()
     for finding in _findings(request, list(methods), tasks):
         counts[finding.status] += 1
         line = Text.assemble((MARKS[finding.status], STYLES[finding.status]), f" {finding.about}: {finding.check}")
         line.append(f": {finding.note}" if finding.note else "", "dim")
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, soft_wrap=not console.is_terminal)
     console.print(", ".join(f"{counts[status]} {status}" for status in ("passed", "failed", "skipped")))
     return 1 if counts["failed"] else 0
 
@@ -50,11 +48,7 @@ def _tasks(request: CheckRequest, brought: list[str]) -> list[tuple[Task, Suite]
     if request.suite is None:
         return chosen
     suite = find_suite(request.suite)
-    known = {task.name: task for task in suite.tasks}
-    for name in request.tasks:
-        if name not in known:
-            raise unknown(f"task of suite {suite.name!r}", name, known)
-    return [*chosen, *((known[name], suite) for name in request.tasks or known)]
+    return [*chosen, *((task, suite) for task in find_tasks(suite, request.tasks))]
 
 
 def _findings(request: CheckRequest, methods: list[str], tasks: list[tuple[Task, Suite]]) -> Iterator[Finding]:

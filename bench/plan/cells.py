@@ -16,7 +16,7 @@ from bench.model.source import ModelSource
 from bench.plan.budgets import BUDGET, budgets
 from bench.plan.lines import Line, fitting, lines, notes
 from bench.plan.models import chosen_models, layer_notes
-from bench.registry import find_suite
+from bench.registry import find_suite, find_tasks
 from bench.request import RunRequest
 from bench.seeds import VARIED
 from bench.task import Suite, Task
@@ -32,7 +32,7 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     """
     check_installed(precision)
     suite = find_suite(request.suite)
-    tasks = _chosen_tasks(suite, request.tasks)
+    tasks = find_tasks(suite, request.tasks)
     seeds = tuple(dict.fromkeys(request.seeds or range(suite.seeds)))
     _check_seeds(request, seeds)
     methods, references = request.methods or suite.methods, request.models or suite.models
@@ -40,7 +40,7 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     every_budget = budgets(suite, request.budget, request.sweep.get(BUDGET, {}))
     joint_data = JointData(request.data)
     _check_sources(request, suite, tasks)
-    for line, task in product(planned, tasks):
+    for line, task in product([line for line in planned if line.named], tasks):
         joint_data.check(line.first.joint(task, suite), line.first)
     models, skips = chosen_models(references, proofs or {})
     data = {task.name: _of_data(request, task) for task in tasks}
@@ -52,7 +52,13 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
         serving, unfit = fitting(line, task, model, suite, every_budget[0], precision)
         skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
         for of_task in every_budget if serving else ():
-            joint = joint_data.of(serving[0].joint(task, suite), serving[0], of_task)
+            try:
+                joint = joint_data.of(serving[0].joint(task, suite), serving[0], of_task)
+            except UsageError as error:
+                if line.named:
+                    raise
+                skips.append(Skip(task.name, model.name, line.label, str(error)))
+                break
             fields = {**data[task.name], **_of_model(model), **_of_method(line, serving[0])}
             first = Cell(**shared, **fields, budget=of_task[task.name], joint=joint)
             tried = [_trial(first, method, line) for method in serving] if request.trials else []
@@ -131,11 +137,3 @@ def _seeded(
     for stream in vary:
         for seed in seeds[1:]:
             yield first.changed(seed=seeds[0], streams={stream: seed})
-
-
-def _chosen_tasks(suite: Suite, names: tuple[str, ...]) -> list[Task]:
-    known = {task.name: task for task in suite.tasks}
-    for name in names:
-        if name not in known:
-            raise unknown(f"task of suite {suite.name!r}", name, known)
-    return [known[name] for name in names] if names else list(suite.tasks)

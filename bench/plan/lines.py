@@ -14,7 +14,7 @@ from bench.model.precisions import cannot_be
 from bench.model.source import ModelSource
 from bench.plan.budgets import BUDGET
 from bench.plan.design import draw
-from bench.registry import build, find_method, methods
+from bench.registry import ALL, build, find_method, methods, named_methods
 from bench.task import Suite, Task
 from bench.tuning import Method
 
@@ -25,7 +25,8 @@ Given = Mapping[str, Mapping[str, Any]]  # method -> setting -> value, or -> val
 class Line:
     """One line of the tables: a method with the settings somebody gave, and how many settings its trials have at most.
 
-    `first` are the settings without trials; `num_settings` is 1 where there are none.
+    `first` are the settings without trials; `num_settings` is 1 where there are none. `named`: somebody asked for just
+    this method, so that it is an error where it does not fit; of all methods it is one that is left out.
     """
 
     given: dict[str, Any]
@@ -33,6 +34,7 @@ class Line:
     first: Method
     trials: int
     num_settings: int
+    named: bool
 
     @property
     def label(self) -> str:
@@ -50,12 +52,12 @@ class Line:
         return {name: settings[name] for name in method.space if name not in self.given}
 
 
-def lines(suite: Suite, names: tuple[str, ...], settings: Given, sweep: Given, trials: int) -> list[Line]:
-    """Per method its lines: one, or one for each combination of the values it is swept over."""
+def lines(suite: Suite, chosen: tuple[str, ...], settings: Given, sweep: Given, trials: int) -> list[Line]:
+    """Per method its lines: one, or one for each combination of the values it is swept over. `all` asks for all."""
     for name in suite.settings:
         if name not in methods():
             raise unknown(f"method in the settings of suite {suite.name!r}", name, methods())
-    kinds = {name: find_method(name) for name in names}
+    kinds = {name: find_method(name) for name in named_methods(chosen)}
     for flag, asked in (("set", settings), ("sweep", sweep)):
         for name in asked:
             if name not in kinds and not (flag == "sweep" and name == BUDGET):
@@ -71,7 +73,7 @@ def lines(suite: Suite, names: tuple[str, ...], settings: Given, sweep: Given, t
             given = {**fixed, **dict(zip(swept, values, strict=True))}
             base = {**suite.settings.get(name, {}), **given}
             number = len(draw(kind, base, given, trials)) if trials else 1
-            planned.append(Line(given, base, build(kind, base), trials, number))
+            planned.append(Line(given, base, build(kind, base), trials, number, named=ALL not in chosen or bool(given)))
     return planned
 
 
@@ -92,7 +94,7 @@ def fitting(
         reason = reason or cannot_be(precision, model, method.changes_weights, method.name)
         read = joint.tasks if joint else (task,)
         beyond = next(filter(None, (_beyond_positions(method, model, text, budgets[text.name]) for text in read)), None)
-        if beyond and not reason and drawn == line.first:
+        if beyond and not reason and drawn == line.first and line.named:
             raise UsageError(beyond)
         if reason or beyond:
             reasons.append((f"{line.label} as {settings_text(line.drawn(method))}", reason or beyond or ""))
