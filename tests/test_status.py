@@ -211,7 +211,7 @@ def test_a_silent_worker_of_another_machine_is_told_with_what_is_known(tmp_path:
         age(store, elsewhere(), 7175)
         lines = [
             line
-            for block in blocks(Path("out"), Observer(store).look(patience=0), None)
+            for block in blocks(Path("out"), Observer(store).look(patience=0), None, 120)
             for line in str(block).splitlines()
         ]
     assert lines[:2] == [
@@ -251,7 +251,7 @@ def test_a_long_grid_is_counted_by_model_and_few_records_are_read(
     monkeypatch.setattr("bench.plan.remaining.MOST_READ", 7)
     code, out, _ = bench("status", "out")
     assert (code, out.splitlines()[0]) == (0, "out: 1,000 cells: 50 done, 950 to run")
-    rows = re.findall(r"^ (\S+) +200 +10 +190 *$", out, re.MULTILINE)
+    rows = re.findall(r"^(\S+) +200 +10 +190 *$", out, re.MULTILINE)
     assert rows == [f"model-{number}" for number in range(5)]
     assert 0 < len(read) <= 7
 
@@ -262,7 +262,7 @@ def test_a_terminal_of_80_columns_holds_the_table(tmp_path: Path) -> None:
     cells = [make_cell(seed, budget=Budget(epochs=epochs), **long) for seed in range(3) for epochs in (5, 10)]
     store.write_plan(cells)
     console = Console(width=80, force_terminal=True, color_system=None, record=True)
-    for block in blocks(Path("out"), Observer(store).look(), None):
+    for block in blocks(Path("out"), Observer(store).look(), None, 80):
         console.print(block)
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= 80

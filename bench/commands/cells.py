@@ -1,4 +1,4 @@
-"""`bench show` and `bench export`: one finished cell."""
+"""`bench export`: one finished cell."""
 
 from __future__ import annotations
 
@@ -10,21 +10,6 @@ from rich.console import Console
 from bench.commands.folders import newest_results
 from bench.registry import load_plugin
 from bench.store.store import Store
-
-
-def show_cell(cell_id: str, folder: Path | None) -> None:
-    """Print a cell's record as JSON; on standard error, out of JSON's way, the traceback of a failed one as it is read,
-    and what its settings were chosen from.
-    """
-    store = Store.open(folder or newest_results())
-    record = store.record(cell_id)
-    Console().print_json(record.model_dump_json())
-    if record.traceback:
-        Console(stderr=True).print(record.traceback, markup=False, highlight=False, soft_wrap=True)
-    if record.cell.tried:
-        from bench.report.tables.trials import trials_table
-
-        Console(stderr=True).print(trials_table(record, store))
 
 
 def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[Path]) -> None:

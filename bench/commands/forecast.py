@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.commands.forecast_table import show
+from bench.commands.lines import print_line
 from bench.errors import UsageError
 from bench.plan.forecast import Known, forecast
 from bench.plan.seen import Experience, Seen, kind_of, seen
@@ -96,6 +97,6 @@ def _probed(console: Console, cut: Sequence[Group], experience: Experience, prob
         tried.add(key)
         methods = ", ".join(dict.fromkeys(resolved.cell.method for resolved in new))
         line = f"probing {first.model} with {methods}; no earlier run tells (--no-probe leaves this out)"
-        console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, line, "dim")
         found += seen(probe.measure(replace(group, cells=new)), probed=True)
     return found

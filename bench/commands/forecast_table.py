@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 
+from bench.commands.lines import print_line, print_listing
 from bench.commands.span import span
 from bench.plan.forecast import Forecast, GroupForecast
 from bench.plan.ranges import Range
 from bench.plan.seen import Source
+from bench.report.tables.fit import Column
 
 GB = 1e9
 MARKS = "abcdefghijklmnopqrstuvwxyz"
@@ -23,15 +24,14 @@ def show(console: Console, told: Forecast) -> None:
     for group in told.groups:
         for source, ids in group.sources.items():
             sources[source] = sources.get(source, frozenset()) | ids
-    table = Table()
-    for name in ("model", "methods", "groups × cells", "time of each", "GB", "by"):
-        table.add_column(name, justify="left" if name in ("model", "methods", "by") else "right")
-    for alike in _sorts(told.groups):
-        table.add_row(*_row(alike, list(sources)))
-    console.print(table)
+    words = ("model", "methods", "by")
+    columns = [
+        Column(name, name not in words) for name in ("model", "methods", "groups × cells", "time of each", "GB", "by")
+    ]
+    print_listing(console, columns, [_row(alike, list(sources)) for alike in _sorts(told.groups)])
     lines = [f"{_mark(at)}: {source.told(len(ids))}" for at, (source, ids) in enumerate(sources.items())]
     for line in (*lines, *_notes(told), _whole(told)):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_line(console, line)
 
 
 def _sorts(groups: Sequence[GroupForecast]) -> list[list[GroupForecast]]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from rich.table import Table
-
+from bench.commands.lines import print_line, print_listing
 from bench.commands.screen import screen
 from bench.errors import unknown
 from bench.model.families.scales import SCALES, expand, listed_size
 from bench.model.source import find_model, weight_shapes
 from bench.registry import load_plugin, methods, suites
+from bench.report.tables.fit import Column
 from bench.task import Task
+from bench.tuning import Method
+
+Listing = tuple[list[Column], list[list[str]], list[str]]  # columns, rows, and lines below
 
 
 def list_names(what: str, plugins: Iterable[Path]) -> None:
@@ -23,40 +27,52 @@ def list_names(what: str, plugins: Iterable[Path]) -> None:
     listings = {"methods": _methods, "suites": _suites, "tasks": _tasks, "models": _models}
     if what not in listings:
         raise unknown("listing", what, listings)
-    table = listings[what]()
-    table.columns[0].no_wrap = True  # names, to be typed as they stand
-    screen().print(table)
+    console = screen()
+    columns, rows, notes = listings[what]()
+    print_listing(console, columns, rows)
+    for note in notes:
+        print_line(console, note)
 
 
-def _methods() -> Table:
-    table = Table("method", "settings (default)", "what it is")
+def _methods() -> Listing:
+    shared = {name: field.default for name, field in Method.model_fields.items()}
+    rows = []
     for name, kind in methods().items():
-        defaults = ", ".join(f"{key}={field.default}" for key, field in kind.model_fields.items())
-        table.add_row(name, defaults, (kind.__doc__ or "").strip().splitlines()[0])
-    return table
+        settings = {key: field.default for key, field in kind.model_fields.items()}
+        own = {key: value for key, value in settings.items() if key not in shared or value != shared[key]}
+        rows.append([name, (kind.__doc__ or "").strip().splitlines()[0], _settings(own)])
+    columns = [Column("method"), Column("what it is"), Column("settings (default)")]
+    return columns, rows, [f"every method, where its row has no other value: {_settings(shared)}"]
 
 
-def _suites() -> Table:
-    table = Table("suite", "tasks", "models", "average")
+def _settings(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _suites() -> Listing:
+    rows = []
     for name, suite in suites().items():
         models = ", ".join(Path(model).name for model in suite.models)
-        table.add_row(name, ", ".join(task.name for task in suite.tasks), models, ", ".join(suite.average))
-    return table
+        tasks = [task.name for task in suite.tasks]
+        average = "all" if set(suite.average) == set(tasks) else ", ".join(suite.average)
+        rows.append([name, ", ".join(tasks), average, models])
+    return [Column("suite"), Column("tasks"), Column("in the average"), Column("models", goes=1)], rows, []
 
 
-def _tasks() -> Table:
-    table = Table("task", "kind", "suites", "classes", "metrics", "scored", "source", "licence")
+def _tasks() -> Listing:
+    names = ("task", "kind", "suites", "classes", "metrics", "scored", "source", "licence")
+    rank = {"licence": 4, "scored": 3, "source": 2, "classes": 1}
+    columns = [Column(name, name == "classes", rank.get(name, 0)) for name in names]
     places: dict[int, tuple[Task, list[str]]] = {}
     for name, suite in suites().items():
         for task in suite.tasks:
             places.setdefault(id(task), (task, []))[1].append(name)
-    for task, names in places.values():
+    rows = []
+    for task, found in places.values():
         classes = str(len(task.classes)) if task.classes else ""
-        metrics = ", ".join(task.metrics)
-        table.add_row(
-            task.name, task.kind, ", ".join(names), classes, metrics, task.scored, _source(task), task.licence
-        )
-    return table
+        texts = (", ".join(found), classes, ", ".join(task.metrics), task.scored, _source(task), task.licence)
+        rows.append([task.name, task.kind, *texts])
+    return columns, rows, []
 
 
 def _source(task: Task) -> str:
@@ -66,17 +82,31 @@ def _source(task: Task) -> str:
     return hub or f"local: {task.source.local[0]}"
 
 
-def _models() -> Table:
-    table = Table("suite or family", "model", "parameters", "path, or why it cannot be loaded")
+def _models() -> Listing:
+    users: dict[str, list[str]] = {}
     for name, suite in suites().items():
         for model in suite.models:
             if expand(model) is None:
-                table.add_row(name, Path(model).name if Path(model).is_dir() else model, _size(model), model)
+                users.setdefault(model, []).append(name)
+    rows = [
+        [Path(model).name if Path(model).is_dir() else model, _size(model), ", ".join(names), model]
+        for model, names in users.items()
+    ]
+    refused: dict[str, list[str]] = {}
     for family, members in SCALES.items():
         for member in members:
-            place = member.remark or member.reference
-            table.add_row(family, f"{family}:{member.short}", _millions(member.parameters), place)
-    return table
+            name = f"{family}:{member.short}"
+            rows.append([name, _millions(member.parameters), "", member.reference])
+            if member.remark:
+                refused.setdefault(member.remark, []).append(name)
+    notes = [f"{', '.join(names)} cannot be loaded: {reason}" for reason, names in refused.items()]
+    columns = [
+        Column("model"),
+        Column("parameters", is_number=True),
+        Column("suites"),
+        Column("hub id or folder", goes=1),
+    ]
+    return columns, rows, notes
 
 
 def _size(model: str) -> str:

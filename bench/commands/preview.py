@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from bench.cell import Cell, Plan, Skip, settings_text
+from bench.commands.lines import print_line, print_listing
 from bench.plan.selection import Choice, Outstanding
 from bench.report.read.names import budget_text
 from bench.report.statistics.power import seeds_can_show
+from bench.report.tables.fit import Column
+
+LEAST_SAID = {"head": 2, "state": 1}  # the columns of cells that go first where there is no room
 
 
 def print_plan(console: Console, whole: Plan, left: Outstanding, path: Path) -> None:
@@ -19,19 +22,19 @@ def print_plan(console: Console, whole: Plan, left: Outstanding, path: Path) -> 
     choice = left.choice
     if whole.trials:
         line = f"{_counted(whole.trials, 'trials')}; {len(left.trials)} to run"
-        console.print(line, highlight=False, soft_wrap=True)
+        print_line(console, line)
     if choice.cells:
         line = f"{_counted(choice.cells, 'cells')}; {len(left.cells)} to run → {path}"
-        console.print(line, highlight=False, soft_wrap=True)
+        print_line(console, line)
     if choice.waiting:
         cells = _counted(choice.waiting, "cells")
         line = f"then, with the settings that trials choose, {cells} → {path}"
-        console.print(line, highlight=False, soft_wrap=True)
+        print_line(console, line)
     for note in whole.notes:
-        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, note, "yellow")
     _print_skips(console, [*whole.skips, *choice.skips])
     if whole.cells:
-        console.print(_reach(whole.cells), highlight=False, soft_wrap=True)
+        print_line(console, _reach(whole.cells))
 
 
 def _reach(cells: Sequence[Cell]) -> str:
@@ -48,7 +51,7 @@ def _reach(cells: Sequence[Cell]) -> str:
 def _print_skips(console: Console, skips: Sequence[Skip]) -> None:
     for skip in skips:
         line = f"skipped: {skip.method} on {skip.task} with {skip.model}: {skip.reason}"
-        console.print(line, style="yellow", markup=False, soft_wrap=True)
+        print_line(console, line, "yellow")
 
 
 def _counted(cells: Sequence[Cell], noun: str) -> str:
@@ -74,17 +77,15 @@ def _counted(cells: Sequence[Cell], noun: str) -> str:
 
 def print_cells(console: Console, cells: Sequence[Cell], missing: set[str]) -> None:
     """A table of these cells; `missing` are the ids of those still to be run."""
-    table = Table()
-    table.add_column("cell", no_wrap=True, min_width=16)  # whole ids also on a narrow terminal
     with_budget = len({budget_text(cell.budget) for cell in cells}) > 1
-    for name in ("model", "task", "method", *(["budget"] if with_budget else []), "head", "seed", "state"):
-        table.add_column(name)
+    names = ("cell", "model", "task", "method", *(["budget"] if with_budget else []), "head", "seed", "state")
+    rows = []
     for cell in cells:
         state = "to run" if cell.id in missing else "over" if cell.stage == "trial" else "done"
         seed = cell.seed_label.removeprefix("seed ")
         budget = [budget_text(cell.budget)] if with_budget else []
-        table.add_row(cell.id, cell.model, cell.task, cell.label, *budget, str(cell.settings["head"]), seed, state)
-    console.print(table)
+        rows.append([cell.id, cell.model, cell.task, cell.label, *budget, str(cell.settings["head"]), seed, state])
+    print_listing(console, [Column(name, goes=LEAST_SAID.get(name, 0)) for name in names], rows)
 
 
 def print_choice(console: Console, choice: Choice) -> None:
@@ -96,5 +97,5 @@ def print_choice(console: Console, choice: Choice) -> None:
     for (task, model, label, budget), cell in chosen.items():
         where = f"{label} on {task} with {model}" + (f" for {budget}" if with_budget else "")
         line = f"chosen: {where}: {settings_text(cell.drawn)}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_line(console, line)
     _print_skips(console, choice.skips)

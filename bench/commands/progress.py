@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn as Remaining
+from rich.progress import TaskID
 
 from bench.cell import Cell
+from bench.commands.bars import Bars
 from bench.commands.preview import print_choice
 from bench.plan.selection import Choice
 from bench.store.record import Record
@@ -84,16 +84,8 @@ class RichProgress:
 
     def __init__(self, console: Console, num_cells: int) -> None:
         self._console = console
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
-            TimeElapsedColumn(),
-            Remaining(),
-            console=console,
-        )
-        self._grid = self._bars.add_task("grid", total=num_cells, note="cells")
+        self._bars = Bars(console)
+        self._grid = self._bars.add_task("grid", total=num_cells, loss="cells", speed="")
         self._running: dict[str, TaskID] = {}
 
     def __enter__(self) -> RichProgress:
@@ -106,7 +98,9 @@ class RichProgress:
     @contextmanager
     def loop(self, cells: Sequence[Cell]) -> Iterator[None]:
         bars = {
-            cell.id: self._bars.add_task(f"{cell.task} · {cell.label} · {cell.model} · {cell.seed_label}", note="")
+            cell.id: self._bars.add_task(
+                f"{cell.task} · {cell.label} · {cell.model} · {cell.seed_label}", loss="", speed=""
+            )
             for cell in cells
         }
         self._running |= bars
@@ -120,9 +114,9 @@ class RichProgress:
     def step(self, step: Step) -> None:
         speed = f"{step.tokens / step.seconds:,.0f} tokens/s"
         for lane, loss in zip(step.lanes, step.losses, strict=True):
-            note = f"loss {loss:.3f} · {speed}"
             if lane.cell.id in self._running:
-                self._bars.update(self._running[lane.cell.id], completed=lane.step, total=lane.num_steps, note=note)
+                bar = self._running[lane.cell.id]
+                self._bars.update(bar, completed=lane.step, total=lane.num_steps, loss=f"loss {loss:.3f}", speed=speed)
 
     def finished(self, record: Record) -> None:
         self._bars.update(self._grid, advance=1)
@@ -134,4 +128,5 @@ class RichProgress:
 
 
 def progress(console: Console, num_cells: int) -> PlainProgress | RichProgress:
-    return RichProgress(console, num_cells) if console.is_terminal else PlainProgress(console, num_cells)
+    draws = console.is_terminal and not console.is_dumb_terminal
+    return RichProgress(console, num_cells) if draws else PlainProgress(console, num_cells)

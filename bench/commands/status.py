@@ -43,8 +43,8 @@ def show_status(folder: Path | None, as_json: bool = False, watch: bool = False)
         print(json.dumps(tree(store.path, standing, left), indent=1))
         return
     console = screen()
-    for block in blocks(store.path, standing, left):
-        console.print(block, soft_wrap=isinstance(block, Text))
+    for block in blocks(store.path, standing, left, console.width):
+        console.print(block, soft_wrap=isinstance(block, Text) and not console.is_terminal)
 
 
 def _watch(console: Console, store: Store, observer: Observer) -> None:
@@ -52,7 +52,7 @@ def _watch(console: Console, store: Store, observer: Observer) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
             standing = observer.look(patience=0)
-            live.update(Group(*blocks(store.path, standing, time_left(standing, store))), refresh=True)
+            live.update(Group(*blocks(store.path, standing, time_left(standing, store), console.width)), refresh=True)
             if not standing.of("running", "silent", "free", "to_run", "waiting"):
                 return
             time.sleep(EVERY)

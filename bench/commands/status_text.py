@@ -6,8 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +13,7 @@ from bench.cell import Cell
 from bench.commands.span import span
 from bench.plan.remaining import TimeLeft
 from bench.report.read.names import model_names
+from bench.report.tables.fit import Column, fitted
 from bench.store.standing import STATES, Piece, Standing, State, counted
 from bench.store.workers import GONE
 
@@ -34,14 +33,14 @@ WORDS: dict[State, str] = {
 REMARKS: dict[State, str] = {"waiting": "waiting for trials", "lost": "lost as trials", "silent": "without a sign"}
 
 
-def blocks(folder: Path, standing: Standing, left: TimeLeft | None) -> Iterator[Text | Table]:
-    """What `bench status` shows, from top to bottom."""
+def blocks(folder: Path, standing: Standing, left: TimeLeft | None, width: int) -> Iterator[Text | Table]:
+    """What `bench status` shows on so many columns, from top to bottom."""
     yield Text(_headline(folder, standing))
     yield Text(_outlook(folder, standing, left))
     if standing.others:
         yield Text(f"{standing.others:,} more finished cells are of no grid that this folder knows", style="dim")
     if standing.cells:
-        yield _table(standing)
+        yield from _table(standing, width)
     names = model_names({cell.model for cell in standing.cells.values()})
     for title, state in (("running", "alive"), ("without a sign", "silent")):
         pieces = [piece for piece in standing.pieces if piece.sign.state == state]
@@ -87,7 +86,7 @@ def _time(left: TimeLeft | None, ahead: bool) -> str:
     return f", about {whose}"
 
 
-def _table(standing: Standing) -> Table:
+def _table(standing: Standing, width: int) -> Iterator[Text | Table]:
     """Cells by model and line, or by what makes few enough rows."""
     names = model_names({cell.model for cell in standing.cells.values()})
     keys: tuple[Callable[[Cell], tuple[str, ...]], ...] = (
@@ -102,16 +101,14 @@ def _table(standing: Standing) -> Table:
     header = ("suite", "model", "method")[: len(next(iter(rows)))]
     first = 0 if len({suite for suite, *_ in rows}) > 1 else 1  # one suite need not be named
     shown = [state for state in STATES if state == "done" or standing.count(state)]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in header[first:]:
-        table.add_column(name, overflow="fold")
-    for name in ("cells", *(WORDS[state] for state in shown)):
-        table.add_column(name, justify="right")
+    columns = [Column(name) for name in header[first:]]
+    columns += [Column(name, is_number=True) for name in ("cells", *(WORDS[state] for state in shown))]
+    lines = []
     places = {row: at for at, row in reversed(list(enumerate(row[:2] for row in rows)))}  # of a model all together
     for row, counts in sorted(rows.items(), key=lambda entry: places[entry[0][:2]]):
         numbers = [sum(counts.values()), *(counts[state] for state in shown)]
-        table.add_row(*map(escape, row[first:]), *(f"{number:,}" if number else "·" for number in numbers))
-    return table
+        lines.append([*row[first:], *(f"{number:,}" if number else "·" for number in numbers)])
+    return fitted(columns, lines, width)
 
 
 def _line(cell: Cell) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as Grid
 
+from bench.report.tables.fit import Column, blocks
 from bench.report.tables.formats import NO_PROBLEMS, markdown
 from bench.report.tables.table import Table
 
@@ -19,7 +18,11 @@ def print_table(table: Table, console: Console | None = None) -> None:
         console.print(markdown(table), markup=False, highlight=False, soft_wrap=True)
         return
     if table.header:
-        console.print(_grid(table))
+        console.print(table.title, style="bold", markup=False, highlight=False)
+        columns = [Column(name, number >= table.num_words) for number, name in enumerate(table.header)]
+        for grid in blocks(columns, table.rows, table.footer, table.num_words, console.width):
+            console.print(grid)
+            console.print()
     for note in table.notes:
         console.print(note, style="dim", markup=False, highlight=False)
     problems = table.problems or ()
@@ -31,15 +34,3 @@ def print_table(table: Table, console: Console | None = None) -> None:
         console.print(f"  {problem}", markup=False, highlight=False)
     if len(problems) > MOST_PROBLEMS:
         console.print(f"  and {len(problems) - MOST_PROBLEMS} more, all named in the files", style="dim")
-
-
-def _grid(table: Table) -> Grid:
-    grid = Grid(title=escape(table.title), title_justify="left", header_style="bold")
-    for number, name in enumerate(table.header):
-        grid.add_column(escape(name), justify="left" if number < table.num_words else "right", overflow="fold")
-    for row in table.rows:
-        grid.add_row(*map(escape, row))
-    grid.add_section()
-    for row in table.footer:
-        grid.add_row(*map(escape, row), style="dim")
-    return grid
