@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -9,25 +10,67 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from bench.commands.completion import COMPLETIONS, cells, listings, results_folders
+from bench.commands.mistyped import refusal
+from bench.commands.streams import nobody_reads, show_what_can_be_shown, tell
+from bench.commands.usage import CommandLine, Commands
 from bench.errors import UsageError
-from bench.flags import flags_of
-from bench.request import CheckRequest, ReportRequest, RunRequest
+from bench.flags import flags_of, unbroken
+from bench.request import MACHINE, OUTPUT, WHAT, CheckRequest, ReportRequest, RunRequest
 
-app = typer.Typer(
-    help="Compare ways of tuning pretrained language models.", no_args_is_help=True, pretty_exceptions_enable=False
+app = CommandLine(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+Folder = Annotated[
+    Path | None,
+    typer.Option("--in", metavar="FOLDER", help="Results folder; default: all under results/.",
+                 autocompletion=results_folders),
+]  # fmt: skip
+CellId = Annotated[str, typer.Argument(metavar="CELL", help="Id, or how it begins.", autocompletion=cells)]
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", metavar="PATH", help="Python file with methods or suites.")
+]
+Config = Annotated[Path | None, typer.Option("-c", "--config", metavar="PATH", rich_help_panel=WHAT,
+                                             help="TOML file that says the same as the flags.")]  # fmt: skip
+Planning = Annotated[bool, typer.Option("--plan", rich_help_panel=OUTPUT,
+                                        help="Show what would run and how long it takes, and stop.")]  # fmt: skip
+Probing = Annotated[bool, typer.Option(rich_help_panel=OUTPUT, help="With --plan: time a few steps where no earlier "
+                                       f"run tells. {unbroken('[default: on]')}")]  # fmt: skip
+DryRun = Annotated[bool, typer.Option("--dry-run", rich_help_panel=MACHINE,
+                                      help="Show what SLURM would be given, and stop.")]  # fmt: skip
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from bench.commands.versions import versions
+
+        typer.echo(versions())
+        raise typer.Exit
+
+
+@app.callback()
+def bench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show versions and stop.")
+    ] = False,
+) -> None:
+    """Compare ways of tuning pretrained language models."""
 
 
 @app.command()
-@flags_of(RunRequest)
+@flags_of(RunRequest, COMPLETIONS)
 def run(
     given: dict[str, Any],
-    config: Annotated[Path | None, typer.Option("-c", "--config", help="TOML file with the same keys.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what would run and how long it takes, and stop.")] = False,
-    probe: Annotated[bool, typer.Option(help="With --plan: time a few steps where no earlier run tells.")] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what SLURM would be given, and stop.")] = False,
+    config: Config = None,
+    plan: Planning = False,
+    probe: Probing = True,
+    dry_run: DryRun = False,
 ) -> None:
-    """Measure a grid of methods x tasks x models x seeds; what is already in the results folder is not run again."""
+    """Measure a grid of methods × tasks × models × seeds; what is already in the results folder is not run again."""
     from bench.commands.run import run_grid
 
     request = RunRequest.read(given, config)
@@ -35,7 +78,7 @@ def run(
 
 
 @app.command()
-@flags_of(ReportRequest)
+@flags_of(ReportRequest, COMPLETIONS)
 def report(given: dict[str, Any]) -> None:
     """Aggregate seeds into tables and verdicts and draw the scale figure."""
     from bench.commands.report import report_folders
@@ -45,7 +88,10 @@ def report(given: dict[str, Any]) -> None:
 
 @app.command()
 def status(
-    folder: Annotated[Path | None, typer.Argument(help="Results folder; default: the newest.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="FOLDER", help="Results folder; default: the newest.", autocompletion=results_folders),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look every few seconds until nothing is left.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: results/README.md has the keys.")] = False,
 ) -> None:
@@ -56,7 +102,7 @@ def status(
 
 
 @app.command()
-@flags_of(CheckRequest)
+@flags_of(CheckRequest, COMPLETIONS)
 def check(given: dict[str, Any]) -> None:
     """Look at the environment, data and models, and hold methods and tasks to the rules that the built-in ones keep."""
     from bench.commands.check import check_all
@@ -66,8 +112,10 @@ def check(given: dict[str, Any]) -> None:
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="methods, suites, tasks or models.")],
-    plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="methods, suites, tasks or models.", autocompletion=listings)
+    ],
+    plugin: Plugins = None,
 ) -> None:
     """Show what can be named on the command line."""
     from bench.commands.listings import list_names
@@ -77,21 +125,24 @@ def list_(
 
 @app.command()
 def show(
-    cell: Annotated[str, typer.Argument(help="Id, or how it begins.")],
-    folder: Annotated[Path | None, typer.Option("--in", help="Results folder; default: the newest.")] = None,
+    cell: CellId,
+    folder: Folder = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The whole record as JSON, as it is where the output is no terminal.")
+    ] = False,
 ) -> None:
-    """Print one cell's record."""
-    from bench.commands.cells import show_cell
+    """Show what a cell came to: settings, scores, curve and costs."""
+    from bench.commands.show import show_cell
 
-    show_cell(cell, folder)
+    show_cell(cell, folder, as_json)
 
 
 @app.command()
 def export(
-    cell: Annotated[str, typer.Argument(help="Id, or how it begins.")],
-    to: Annotated[Path, typer.Option("--to", help="New folder for the adapter.")],
-    folder: Annotated[Path | None, typer.Option("--in", help="Results folder; default: the newest.")] = None,
-    plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
+    cell: CellId,
+    to: Annotated[Path, typer.Option("--to", metavar="PATH", help="New folder for the adapter.")],
+    folder: Folder = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write a finished cell as an adapter that PEFT loads."""
     from bench.commands.cells import export_cell
@@ -104,25 +155,38 @@ STOPPED = 130  # what a shell expects after Ctrl-C
 
 def main() -> None:
     """Entry point: what a user can mend is one line and exit code 2."""
-    warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
+    warnings.showwarning = lambda message, *_, **__: tell("warning", str(message))
+    show_what_can_be_shown()
+    if "_BENCH_COMPLETE" in os.environ:
+        warnings.simplefilter("ignore")  # a word is being typed
     try:
-        code = app(standalone_mode=False)
+        if os.environ.get("_BENCH_COMPLETE") == "complete_bash":
+            from bench.commands.bash import complete
+
+            complete(lambda: app(prog_name="bench"))
+            sys.exit(0)
+        code = app(prog_name="bench", standalone_mode=False)
+        sys.stdout.flush()  # a reader that is gone is met here, not at Python's end
+    except BrokenPipeError:
+        nobody_reads()
+        sys.exit(1)
     except UsageError as error:
         _end(str(error))
     except Exception as error:
-        refused = getattr(error, "format_message", None)  # a flag typer itself refuses; the class moves with versions
-        if refused is None:
+        line = refusal(error)
+        if line is None:
             raise
-        if not sys.argv[1:]:
-            sys.exit(2)  # no command at all: the help has been printed
-        _end(f"{refused().rstrip('.')}; see bench --help")
+        if not sys.argv[1:]:  # no command at all
+            print(error)
+            sys.exit(2)
+        _end(line)
     if code == STOPPED:
         print("stopped; finished cells are kept, the same command goes on from there", file=sys.stderr)
     sys.exit(code)
 
 
 def _end(message: str) -> NoReturn:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    tell("error", message)
     sys.exit(2)
 
 

@@ -21,20 +21,28 @@ from bench.errors import UsageError, unknown
 from bench.spelling import Written
 
 PLAIN = {
-    int: Written(int, "a whole number"),
-    float: Written(float, "a number"),
-    bool: Written(bool, "true or false"),
-    str: Written(str, "text"),
+    int: Written(int, "a whole number", "N"),
+    float: Written(float, "a number", "X"),
+    bool: Written(bool, "true or false", ""),
+    str: Written(str, "text", ""),  # the flag's own name says more
 }
 
 
 def flag(
-    default: Any, help: str, *, shown: str = "", also: str = "", ge: int | None = None, panel: str | None = None
+    default: Any,
+    help: str,
+    *,
+    shown: str = "",
+    also: str = "",
+    ge: int | None = None,
+    panel: str | None = None,
+    value: str = "",
 ) -> Any:
     """A field of a request: its default (`shown` as another text where that says more), its help, its least value,
-    another spelling of its flag, and the heading that it stands under in the help of its command.
+    another spelling of its flag, the heading that it stands under in the help of its command, and what stands for its
+    value there, where its type does not say it.
     """
-    marks: dict[str, Any] = {"shown": shown, "argument": False, "also": also, "panel": panel}
+    marks: dict[str, Any] = {"shown": shown, "argument": False, "also": also, "panel": panel, "value": value}
     return Field(default, description=help, ge=ge, json_schema_extra=marks)
 
 
@@ -49,7 +57,9 @@ def written(field: FieldInfo) -> Written:
     if marks:
         return marks[0]
     kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not NoneType]
-    return PLAIN[str if get_origin(field.annotation) is Literal or kinds[0] not in PLAIN else kinds[0]]
+    if get_origin(field.annotation) is Literal:
+        return Written(str, "text", "|".join(kinds))
+    return PLAIN[kinds[0] if kinds[0] in PLAIN else str]
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ Formats = Annotated[tuple[str, ...], one_of("report format", Format), BeforeVali
 class RunRequest(Request):
     """A grid to be measured, and how. Empty fields mean what the suite says."""
 
-    suite: str = flag("smoke", "Suite of tasks.", panel=WHAT)
+    suite: str = flag("smoke", "Suite of tasks.", panel=WHAT, value="NAME")
     tasks: Names = flag((), "Tasks of the suite; default: all.", panel=WHAT)
     data: Place = flag(None, "Folder with the data as its authors lay it out.", panel=WHAT)
-    methods: Names = flag((), "Comma-separated; default: the suite's.", panel=WHAT)
+    methods: Names = flag((), "Comma-separated, or all; default: the suite's.", panel=WHAT)
     models: Places = flag((), "Hub ids, folders, or families like pythia.", panel=WHAT)
-    set: Settings = flag({}, "METHOD.SETTING=VALUE; repeatable.", panel=WHAT)
+    set: Settings = flag({}, "Of a method, like ptv2.length=40; repeatable.", panel=WHAT)
     plugin: Paths = flag((), "Python file with methods or suites.", panel=WHAT)
     epochs: int | None = flag(None, "Passes over train, for every method.", panel=BUDGET)
     steps: int | None = flag(None, "Steps instead of epochs.", panel=BUDGET)
@@ -41,26 +41,28 @@ class RunRequest(Request):
     backbone_dropout: bool | None = flag(None, "Train with the backbone's own dropout on.", panel=BUDGET)
     seeds: Seeds = flag((), "A number of seeds (5), or seeds (11,44).", panel=CHOICE)
     trials: int = flag(0, "Choose among so many settings of each method's space.", ge=1, panel=CHOICE)
-    sweep: Sweep = flag(
-        {}, "METHOD.SETTING=VALUE,VALUE, or budget.epochs=…: a line for each; repeatable.", panel=CHOICE
+    sweep: Sweep = flag({}, "A line for each value: ptv2.length=8,32, budget.epochs=5,40; repeatable.", panel=CHOICE)
+    protocol: Annotated[Protocol, one_of("protocol", Protocol)] = flag(
+        "holdout", "Select on rows held out of train, or on dev as published.", panel=CHOICE
     )
-    protocol: Annotated[Protocol, one_of("protocol", Protocol)] = flag("holdout", "holdout or paper.", panel=CHOICE)
     vary: Names = flag((), "Seeds to vary alone too: init,order,split,dropout.", panel=CHOICE)
-    devices: Devices = flag("all", "all, cpu, cpu:4, 0,2: a worker each.", also="device", panel=MACHINE)
+    devices: Devices = flag("all", "all, cpu, cpu:4, 0,2: a worker each.", also="device", panel=MACHINE, value="LIST")
     precision: Annotated[AskedPrecision, one_of("precision", AskedPrecision)] = flag(
-        "auto", "auto, bf16, fp32; int8, nf4: frozen matrices in few bits.", panel=MACHINE
+        "auto", "auto, bf16, fp32; int8, nf4: frozen matrices in few bits.", panel=MACHINE, value="NAME"
     )
     lanes: int | None = flag(None, "Most cells in one loop; default: by device.", ge=1, panel=MACHINE)
     shard: int = flag(1, "GPUs of one worker, for models larger than one.", ge=1, panel=MACHINE)
     token_budget: int | None = flag(None, "Tokens per micro-batch; default: by device.", ge=1, panel=MACHINE)
     checkpointing: bool = flag(False, "Remake activations in backward: less memory.", panel=MACHINE)
     compile: Annotated[Compile, one_of("choice of compile", Compile)] = flag(
-        "auto", "Compile layers: auto, on, off.", panel=MACHINE
+        "auto", "Run layers compiled.", panel=MACHINE
     )
-    executor: Annotated[Executor, one_of("executor", Executor)] = flag("local", "local, ray or slurm.", panel=MACHINE)
-    slurm: Table = flag({}, "KEY=VALUE for --executor slurm, like gpus=1; repeatable.", panel=MACHINE)
+    executor: Annotated[Executor, one_of("executor", Executor)] = flag(
+        "local", "Who starts the workers.", panel=MACHINE
+    )
+    slurm: Table = flag({}, "For --executor slurm, like gpus=1; repeatable.", panel=MACHINE)
     address: str | None = flag(
-        None, "Of the Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", shown="auto", panel=MACHINE
+        None, "Of the Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", shown="auto", panel=MACHINE, value="ADDRESS"
     )
     out: Place = flag(None, "Results folder.", shown="results/SUITE", panel=OUTPUT)
     save_tuned: bool = flag(True, "Keep tuned.safetensors of every cell.", shown="on", panel=OUTPUT)
@@ -89,19 +91,19 @@ class CheckRequest(Request):
 
     plugin: Paths = flag((), "Python file whose methods and tasks are held to the rules.")
     methods: Names = flag((), "Known methods that are held to the rules.")
-    suite: str | None = flag(None, "Known suite whose tasks are held to the rules.")
+    suite: str | None = flag(None, "Known suite whose tasks are held to the rules.", value="NAME")
     tasks: Names = flag((), "Tasks of that suite; default: all.")
     models: Places = flag((), "Models to be proved, and to try the rules on.", shown="an embedded one")
     data: Place = flag(None, "Folder with data sets: what would be read of them.")
-    set: Settings = flag({}, "METHOD.SETTING=VALUE for the methods; repeatable.")
+    set: Settings = flag({}, "Of the methods, like ptv2.length=40; repeatable.")
 
 
 class ReportRequest(Request):
     """A report of results folders."""
 
     folders: Paths = argument((), "Results folders; default: the newest.")
-    format: Formats = flag(get_args(Format), "Any of md,csv,tex,png,svg,html.")
-    reference: str | None = flag(None, "Line to compare with.", shown="fine-tuning's")
+    format: Formats = flag(get_args(Format), "Some of md,csv,tex,png,svg,html; default: all.", value="NAME,…")
+    reference: str | None = flag(None, "Line to compare with.", shown="fine-tuning's", value="LINE")
     margin: float = flag(1.0, "Points within which a method matches the reference.")
     published: bool = flag(False, "Overlay published numbers.")
     to: Place = flag(None, "Where to write.", shown="FOLDER/report")

@@ -19,10 +19,13 @@ DEVICES = re.compile(rf"auto|all|cpu(:[1-9]\d{{0,3}})?|cuda|{GPU}(,{GPU})*")
 
 @dataclass(frozen=True)
 class Written:
-    """How a value is written: the type that its flag has on the command line, and in words what it must be."""
+    """How a value is written: the type that its flag has on the command line, in words what it must be, and what
+    stands for it in a command's help.
+    """
 
     flag: Any
     must_be: str
+    shown: str
 
 
 def names(value: Any) -> Any:
@@ -183,21 +186,18 @@ def devices(text: str) -> str:
     return text
 
 
-NAMES = Written(str, "a list of names")
+NAMES = Written(str, "a list of names", "NAME,…")
+SEEDS = Written(str, "a number of seeds, or a list of seeds", "N|SEED,…")
+SETTINGS = Written(list[str], "a table of tables, like [set.METHOD]", "METHOD.SETTING=VALUE")
+SWEEP = Written(list[str], "a table of tables, like [sweep.METHOD]", "METHOD.SETTING=VALUE,…")
 Names = Annotated[tuple[str, ...], BeforeValidator(names), NAMES]
 Places = Annotated[tuple[str, ...], BeforeValidator(places), NAMES]
-Paths = Annotated[tuple[Path, ...], BeforeValidator(paths), Written(list[Path], "a list of names")]
-Place = Annotated[Path | None, BeforeValidator(path), Written(Path, "text")]
-Seeds = Annotated[tuple[int, ...], BeforeValidator(seeds), Written(str, "a number of seeds, or a list of seeds")]
-Settings = Annotated[
-    dict[str, dict[str, Any]],
-    BeforeValidator(settings),
-    Written(list[str], "a table of tables, like [set.METHOD]"),
+Paths = Annotated[tuple[Path, ...], BeforeValidator(paths), Written(list[Path], "a list of names", "PATH")]
+Place = Annotated[Path | None, BeforeValidator(path), Written(Path, "text", "PATH")]
+Seeds = Annotated[tuple[int, ...], BeforeValidator(seeds), SEEDS]
+Settings = Annotated[dict[str, dict[str, Any]], BeforeValidator(settings), SETTINGS]
+Sweep = Annotated[dict[str, dict[str, tuple[Any, ...]]], BeforeValidator(sweep), SWEEP]
+Table = Annotated[
+    dict[str, str], BeforeValidator(table), Written(list[str], "a table of texts and numbers", "KEY=VALUE")
 ]
-Sweep = Annotated[
-    dict[str, dict[str, tuple[Any, ...]]],
-    BeforeValidator(sweep),
-    Written(list[str], "a table of tables, like [sweep.METHOD]"),
-]
-Table = Annotated[dict[str, str], BeforeValidator(table), Written(list[str], "a table of texts and numbers")]
 Devices = Annotated[str, AfterValidator(devices)]

@@ -24,9 +24,11 @@ ORDINARY = {"peft", "record"}  # a library, and what a cell comes to
 
 # By file the methods that are named in it all the same; an entry goes with its cause.
 NAMED_ALL_THE_SAME = {
+    "bench/commands/examples.py": {"ptv2"},  # at the end of a command's help
     "bench/export/adapter.py": {"prefix_tuning", "prompt_tuning"},  # classes of PEFT and their fields
     "bench/model/plain_adapters.py": {"adalora", "ia3", "lora"},  # types of PEFT, and what its modules are called
     "bench/model/row_adapter.py": {"adalora", "ia3", "lora"},
+    "bench/request.py": {"ptv2"},  # "Of a method, like …"
     "bench/spelling.py": {"ptv2"},  # "the form is METHOD.SETTING=VALUE, like …"
 }
 
