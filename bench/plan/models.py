@@ -58,7 +58,7 @@ def known_models() -> list[str]:
 
 
 def found_model(reference: str) -> ModelSource:
-    """A model; where there is none of that name, the error ends with the one that was meant, if one is close."""
+    """A model; where there is none of that name, the error begins with the one that was meant, if one is close."""
     try:
         return find_model(reference)
     except UsageError as error:
@@ -67,7 +67,7 @@ def found_model(reference: str) -> ModelSource:
         near = nearest(name, known) if on_hub(reference) and name not in known else None
         if near is None:
             raise
-        raise UsageError(f"{str(error).rstrip('.')}. Did you mean {near + rest!r}?") from None
+        raise UsageError(f"--models {reference}: did you mean {near + rest!r}? {error}") from None
 
 
 def layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:

@@ -45,11 +45,15 @@ class _Sized:
 
     @property
     def least(self) -> int:
-        words = [word for cell in self.cells for word in ([cell] if self._is_number(cell) else cell.split())]
+        words = [word for cell in self.cells for word in self._pieces(cell)]
         return max(map(len, [*self.column.name.split(), *words]), default=1)
 
-    def _is_number(self, cell: str) -> bool:
-        return self.column.is_number and any(map(str.isdigit, cell))
+    def _pieces(self, cell: str) -> list[str]:
+        """What of a cell stays in one line: a word; a number with all that belongs to it, of a range either end."""
+        if not self.column.is_number or not any(map(str.isdigit, cell)):
+            return cell.split()
+        first, *last = cell.split(" – ")
+        return [f"{first} –", *last] if last else [cell]
 
 
 def fitted(columns: Sequence[Column], rows: Rows, width: int) -> Iterator[Grid | Text]:

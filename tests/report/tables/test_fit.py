@@ -58,6 +58,13 @@ def test_a_word_is_cut_only_where_no_column_can_go() -> None:
     assert "123,456,789" in " ".join(lines)
 
 
+def test_a_range_may_go_on_in_a_second_line_before_a_word_is_cut() -> None:
+    columns = [Column("method"), Column("head"), Column("stored parameters", is_number=True)]
+    lines = printed(50, columns, [["prompt_tuning", "linear/verbalizer", "1.28k (0.93 %) – 1.74k (1.3 %)"]])
+    assert lines[-2].split() == ["prompt_tuning", "linear/verbalizer", "1.28k", "(0.93", "%)", "–"]
+    assert lines[-1].strip() == "1.74k (1.3 %)"
+
+
 def wide_table(num_tasks: int) -> Table:
     tasks = [f"task{number} accuracy" for number in range(num_tasks)]
     scores = [f"{60 + number}.2 ± {number}.5" for number in range(num_tasks)]
