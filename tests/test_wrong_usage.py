@@ -52,7 +52,7 @@ def test_a_place_without_results_is_told_what_makes_some(bench: Any, typed: list
 
 
 def test_a_model_that_is_nowhere_is_answered_with_the_one_that_was_meant(bench: Any) -> None:
-    assert "did you mean 'roberta-large'?" in bench.refuses("--models", "roberta-lage")
+    assert "did you mean 'roberta-large'?" in bench.refuses("--models", "roberta-lrge")
     assert "did you mean 'pythia:70m'?" in bench.refuses("--models", "pythai:70m")
     assert "did you mean 'tiny'?" in bench.refuses("--models", "tinny")
     for another in ("roberta-base", "xlnet-large-cased"):
