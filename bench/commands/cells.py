@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bench.commands.folders import newest_results
 from bench.registry import load_plugin
+from bench.store.fetched import open_results
 from bench.store.store import Store
 
 
@@ -16,7 +17,7 @@ def show_cell(cell_id: str, folder: Path | None) -> None:
     """Print a cell's record as JSON; on standard error, out of JSON's way, the traceback of a failed one as it is read,
     and what its settings were chosen from.
     """
-    store = Store.open(folder or newest_results())
+    store = open_results(folder or newest_results())
     record = store.record(cell_id)
     Console().print_json(record.model_dump_json())
     if record.traceback:

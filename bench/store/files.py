@@ -28,7 +28,7 @@ def read_json(path: Path, kind: type[Tree]) -> Tree:
         if not isinstance(tree, kind):
             raise ValueError(f"it is no JSON {kind.__name__}")
         return tree
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last: brackets in brackets, a thousand deep
         raise UsageError(f"{path} is not readable as JSON ({error}); remove it and run the grid again") from None
 
 

@@ -41,10 +41,13 @@ class OtherFormat(UsageError):
 
 
 class Store:
-    """One results folder, for readers and for many writers; `worker` names this one (bench.store.workers)."""
+    """One results folder, for readers and for many writers; `worker` names this one (bench.store.workers).
 
-    def __init__(self, path: Path, worker: str | None = None) -> None:
-        self.path = path
+    `name` is what reports call it: its path, or its address on the hub.
+    """
+
+    def __init__(self, path: Path, worker: str | None = None, name: str = "") -> None:
+        self.path, self.name = path, name or str(path)
         self.aside = path / ".partial" / (worker or new_identity().worker)
         self._finished: dict[str, Record] = {}  # those that were asked for by id; they never change
 
@@ -199,9 +202,11 @@ class Store:
     def records(self, broken: Broken | None = None) -> list[Record]:
         """Every record: finished cells, and the last failure of those that are not finished; `broken` as `planned`."""
         records = []
-        for path in self._record_files().values():
+        for cell_id, path in self._record_files().items():
             with _leaving_out(broken):
                 record = _read_if_there(path)
+                if record is not None and record.id != cell_id:
+                    raise UsageError(f"{path} is the record of another cell, {record.id}")
                 records += [] if record is None else [record]
         return records
 
