@@ -29,9 +29,9 @@ def push_results(folder: Path, to: str, extras: Extras, private: bool, dry_run: 
     if not pushed.sizes:
         said = f"{address} has all of {folder}"
     else:
-        verb = "would be" if dry_run else "were"
+        verb = "would add" if dry_run else "added"
         megabytes = sum(pushed.sizes.values()) / 1e6
-        said = f"{_number(union.added, 'cell')} {verb} added in {len(pushed.sizes):,} files of {megabytes:,.1f} MB"
+        said = f"{verb} {_number(union.added, 'cell')} in {len(pushed.sizes):,} files of {megabytes:,.1f} MB"
     console.print(f"{said}: {pushed.address}", highlight=False, soft_wrap=True)
     if union.without_predictions:
         console.print(

@@ -18,8 +18,9 @@ from bench.store.record import Record
 
 _PART = r"[^\s/\\:'\"`,;()\[\]{}<>|]+"
 _IN_TEXT = re.compile(  # /a/b, ~/a, ~ann/a, C:\a, file:///a: at least two parts, or below a home folder
-    rf"(?:file://)?(?<![\w.:/\\-])(?:~[\w.-]*[/\\]|[A-Za-z]:[/\\]|[/\\](?={_PART}[/\\]))(?:{_PART}[/\\])*(?P<last>{_PART})?[/\\]?"
+    rf"(?<![\w.:/\\-])(?:~[\w.-]*[/\\]|[A-Za-z]:[/\\]|[/\\](?={_PART}[/\\]))(?:{_PART}[/\\])*(?P<last>{_PART})?[/\\]?"
 )
+_QUOTED = re.compile(r"(?P<q>['\"])(?:~|[A-Za-z]:[/\\]|/)[^'\"\n]*?(?P<last>[^'\"/\\\n]*)(?P=q)")  # spaces and all
 _ALONE = re.compile(r"~|\.{1,2}[/\\]|[/\\]|[A-Za-z]:[/\\]|file://")
 _URL = re.compile(r"(?P<scheme>[a-z][\w+.-]*)://")
 _HOST = re.compile(r"[\w-]+-\d+-[0-9a-f]{8}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b")  # a worker (bench.store.workers); an IP
@@ -73,7 +74,7 @@ def last_part(place: str) -> str:
 
 
 def _provenance(said: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    made = {name: _tree(value, known) for name, value in said.items()}
+    made = {name: value if name == "packages" else _tree(value, known) for name, value in said.items()}
     if isinstance(said.get("command"), list):
         made["command"] = _command([str(word) for word in said["command"]])
     if isinstance(said.get("platform"), str):
@@ -120,5 +121,6 @@ def _text(text: str, known: Iterable[str]) -> str:
             )
     if platform.node():
         text = re.sub(rf"\b{re.escape(platform.node())}\b", HIDDEN, text)
-    text = _HOST.sub(HIDDEN, text)
+    text = _HOST.sub(HIDDEN, text.replace("file://", ""))
+    text = _QUOTED.sub(lambda found: f"{found['q']}{found['last'] or HIDDEN}{found['q']}", text)
     return _IN_TEXT.sub(lambda found: found["last"] or HIDDEN, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,13 +12,14 @@ from bench.store.address import Address
 
 @contextmanager
 def speaking_to_hub(address: Address, what: str) -> Iterator[None]:
-    """Within the block the hub's refusals, and a network that is dead, are UsageErrors. `what` is what was asked for:
-    "push to", "fetch".
+    """Within the block the hub's refusals, and a network that is dead, are UsageErrors, and its bars are on terminals
+    alone. `what` is what was asked for: "push to", "fetch".
     """
-    try:
-        from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-        yield
+    try:
+        with _bars_on_a_terminal():
+            yield
     except UsageError:
         raise
     except OfflineModeIsEnabled:
@@ -32,6 +34,20 @@ def speaking_to_hub(address: Address, what: str) -> Iterator[None]:
         if response is not None and getattr(response, "status_code", None):
             raise UsageError(_refused(response.status_code, address, what, first_line(cause))) from None
         raise UsageError(f"cannot {what} {address}: {first_line(cause)}") from error
+
+
+@contextmanager
+def _bars_on_a_terminal() -> Iterator[None]:
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if sys.stderr.isatty() or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
 
 
 def _refused(status: int, address: Address, what: str, said: str) -> str:
