@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from bench.report.tables.report import Report
 from bench.share.union import Union
 from bench.store.address import Address
 from bench.store.declarations import kept_suites
+from bench.store.on_hub import first_line
 from bench.task import Task
 
 BEGIN, END = "<!-- bench push writes this part anew -->", "<!-- end of what bench push writes -->"
@@ -34,8 +35,10 @@ def card(address: Address, report: Report, union: Union, figures: Sequence[str],
     try:
         made = DatasetCard(before) if before else DatasetCard("---\n{}\n---\n")
         fields: dict[str, Any] = made.data.to_dict()  # type: ignore[no-untyped-call]
-    except ValueError as error:
-        raise UsageError(f"README.md of {address} has a front matter that cannot be read: {error}; mend it") from None
+    except Exception as error:  # YAML's own, and the client's
+        raise UsageError(
+            f"README.md of {address} has a front matter that cannot be read ({first_line(error)}); mend it"
+        ) from None
     tags = list(dict.fromkeys([*(fields.pop("tags", None) or ()), *TAGS]))
     ours = {"library_name": "tuning-bench", "configs": [{"config_name": "default", "data_files": "table.csv"}]}
     made.data = DatasetCardData(**{"tags": tags, **ours, **fields})
@@ -52,21 +55,29 @@ def _part(address: Address, report: Report, union: Union, figures: Sequence[str]
     frame = report.frame
     cells = frame.drop_duplicates(["suite", "id"])
     done = int((cells["status"] == "done").sum())
-    models = ", ".join(sorted({f"`{model}`" for model in cells["model"]}))
     blocks = [
         f"# {address.repo.partition('/')[2]}",
         f"Results of [tuning-bench]({HOME}), which compares ways of tuning pretrained language models: {done:,} of "
-        f"{len(cells):,} cells are finished, of suite{'s' * (len(report.averaged) > 1)} {', '.join(report.averaged)} "
-        f"with {models}.",
+        f"{len(cells):,} cells are finished, of suite{'s' * (len(report.averaged) > 1)} {_names(report.averaged)} "
+        f"with {_names(set(cells['model']))}.",
         f"```\npip install tuning-bench\nbench report {address}\n```",
         f"`bench report {address} results/mine` reads them together with results of your own, "
         f'`bench.load("{address}")` is a table in Python.',
-        *(f"![{name.rpartition('.')[0]}](report/{name})" for name in figures if name.startswith("scale-")),
+        *(f"![score against size, {suite}](report/scale-{suite}.png)" for suite in _drawn(report, figures)),
         *_tables(report),
         "## What lies here",
         _listed(union),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _names(names: Iterable[str]) -> str:
+    """Names that somebody else may have given, as code: nothing in them is markup."""
+    return ", ".join(f"`{name.replace('`', '')}`" for name in sorted(names)) or "nothing"
+
+
+def _drawn(report: Report, figures: Sequence[str]) -> list[str]:
+    return [suite for suite in report.averaged if f"scale-{suite}.png" in figures]
 
 
 def _tables(report: Report) -> list[str]:

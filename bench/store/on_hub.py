@@ -38,7 +38,7 @@ def speaking_to_hub(address: Address, what: str) -> Iterator[None]:
 
 @contextmanager
 def _bars_on_a_terminal() -> Iterator[None]:
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     if sys.stderr.isatty() or are_progress_bars_disabled():
         yield
