@@ -189,7 +189,6 @@ def test_a_finished_record_is_never_replaced_and_the_difference_is_told(
 def test_somebody_faster_is_joined_and_not_overwritten(us: Bench, mine: Path, hub: WritableHub, tmp_path: Path) -> None:
     first = seeds_of(Path(shutil.copytree(mine, tmp_path / "first")), 0)
     second = seeds_of(Path(shutil.copytree(mine, tmp_path / "second")), 1)
-    said(us("push", first, "--to", "hub:us/other"))
     said(us("push", first, "--to", HUB))
     theirs = {**hub.files(REPO), "README.md": b"# A word of ours\n"}
     hub.before_commit = lambda: hub.push("dataset", REPO, theirs)
