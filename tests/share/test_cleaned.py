@@ -12,8 +12,8 @@ from bench.share.cleaned import _command, _provenance, _text, last_part
     [
         ("roberta-large", "roberta-large"),
         ("FacebookAI/roberta-large", "FacebookAI/roberta-large"),
-        ("/home/ann/models/mine", "mine"),
-        ("/home/ann/models/mine/", "mine"),
+        ("/users/ann/models/mine", "mine"),
+        ("/users/ann/models/mine/", "mine"),
         ("~/models/mine", "mine"),
         ("../ann/mine", "mine"),
         ("C:\\Users\\ann\\mine", "mine"),
@@ -29,7 +29,7 @@ def test_of_a_path_the_last_part_is_left(place: str, left: str) -> None:
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("cannot read /home/ann/x.csv: no such file", "cannot read x.csv: no such file"),
+        ("cannot read /users/ann/x.csv: no such file", "cannot read x.csv: no such file"),
         ("in ~/models or C:\\Users\\ann\\y", "in models or y"),
         ("file:///srv/ann/z is gone", "z is gone"),
         ("worker gpu-17-4242-0a1b2c3d at 10.0.0.7 ended", "worker … at … ended"),
@@ -47,7 +47,7 @@ def test_a_known_path_goes_whole_with_spaces_in_it() -> None:
 
 def test_a_command_keeps_what_can_be_typed_again() -> None:
     typed = [
-        "bench", "run", "--models", "/home/ann/a b,owner/name", "--data=/srv/ann/d", "--set", "lora.r=4",
+        "bench", "run", "--models", "/users/ann/a b,owner/name", "--data=/srv/ann/d", "--set", "lora.r=4",
         "--executor", "ray", "--address", "ray://head:10001", "--slurm", "account=ann", "--slurm=partition=x",
         "--suite", "hub:owner/name@refs/pr/1",
     ]  # fmt: skip

@@ -113,7 +113,7 @@ def test_links_do_not_go(us: Bench, mine: Path, hub: WritableHub, tmp_path: Path
 def test_a_setting_that_is_a_path_keeps_its_cell_here(us: Bench, mine: Path, hub: WritableHub) -> None:
     store = Store.open(mine)
     record = store.records()[0]
-    cell = record.cell.changed(settings={**record.cell.settings, "words": "/home/ann/words.txt"})
+    cell = record.cell.changed(settings={**record.cell.settings, "words": "/users/ann/words.txt"})
     shutil.rmtree(store.cell_folder(record.id))
     store.write(record.model_copy(update={"cell": cell, "id": cell.id}))
     code, _, err = us("push", mine, "--to", HUB)
