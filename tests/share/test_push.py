@@ -215,7 +215,12 @@ def test_a_failure_goes_without_its_traceback_and_gives_way_to_the_finished_cell
     shutil.rmtree(Store.open(failed).cell_folder(record.id))
     Store.open(failed).write(
         record.model_copy(
-            update={"status": "failed", "scores": {}, "reason": "no room in /scratch/ann/tmp", "traceback": "/users/ann"}
+            update={
+                "status": "failed",
+                "scores": {},
+                "reason": "no room in /scratch/ann/tmp",
+                "traceback": "/users/ann",
+            }
         )
     )
     said(us("push", failed, "--to", HUB))
