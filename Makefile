@@ -7,16 +7,26 @@ PYTHON ?= python3
 #   make run TORCH='torch==2.13.0 --index-url ADDRESS'
 TORCH ?= torch==2.13.0
 
+# The same for `make test-oldest`; without it the lowest version that pyproject.toml lets in.
+TORCH_OLDEST ?=
+
 # Test processes, one torch thread each.
 WORKERS ?= 2
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install --constraint constraints.txt
 STAMP := .venv/.installed
-TEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 $(BIN)/pytest
+OLDEST := .venv-oldest
+OLDEST_PIP := $(OLDEST)/bin/python -m pip --quiet --quiet --disable-pip-version-check install
+ENVIRONMENT := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+TEST := $(ENVIRONMENT) $(BIN)/pytest
+
+# What the oldest versions are tried with: whole runs, what reads, stores, plans, scores and reports, and what is exported.
+OLDEST_TESTS := tests/data tests/store tests/plan tests/score tests/report tests/share tests/test_cli.py \
+    tests/test_bad_report.py tests/test_export.py tests/test_resume.py tests/test_request.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-real check clean
+.PHONY: help install run test test-real test-oldest check clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,6 +43,9 @@ test: $(STAMP) ## the tests: offline, CPU, a few minutes
 test-real: $(STAMP) ## the tests on real models and data
 	$(TEST) -m real || test $$? -eq 5 # 5: no such test
 
+test-oldest: $(OLDEST)/.installed ## tests with the oldest versions that are declared (downloads them, into .venv-oldest)
+	$(ENVIRONMENT) $(OLDEST)/bin/python -m pytest --ignore tests/report/page/test_browser.py -n $(WORKERS) $(OLDEST_TESTS)
+
 check: $(STAMP) ## lint, format, types, spelling
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -40,7 +53,7 @@ check: $(STAMP) ## lint, format, types, spelling
 	$(BIN)/typos
 
 clean: ## remove what was installed and what tools left; results stay
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(OLDEST) build dist .pytest_cache .mypy_cache .ruff_cache
 	find bench methods suites tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml constraints.txt
@@ -50,4 +63,15 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "installing into .venv (minutes the first time)"
 	@$(PIP) $(TORCH)
 	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+# Everything at its lower bound (tests/oldest.py reads them from pyproject.toml); what those need, as pip finds it.
+$(OLDEST)/.installed: pyproject.toml constraints.txt tests/oldest.py
+	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	@echo "installing into $(OLDEST) (minutes the first time)"
+	@$(OLDEST_PIP) packaging
+	@$(OLDEST)/bin/python tests/oldest.py > $(OLDEST)/constraints.txt
+	@$(OLDEST_PIP) $(or $(TORCH_OLDEST),$$(grep '^torch==' $(OLDEST)/constraints.txt))
+	@$(OLDEST_PIP) --constraint $(OLDEST)/constraints.txt --editable '.[peft,large,slurm]' \
+	    pytest pytest-xdist seqeval torchmetrics
 	@touch $@

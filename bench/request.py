@@ -101,7 +101,7 @@ class CheckRequest(Request):
 class ReportRequest(Request):
     """A report of results folders."""
 
-    folders: Paths = argument((), "Results folders; default: the newest.")
+    folders: Paths = argument((), "Results folders, or hub:owner/name; default: the newest.")
     format: Formats = flag(get_args(Format), "Some of md,csv,tex,png,svg,html; default: all.", value="NAME,…")
     reference: str | None = flag(None, "Line to compare with.", shown="fine-tuning's", value="LINE")
     margin: float = flag(1.0, "Points within which a method matches the reference.")

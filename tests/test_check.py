@@ -260,3 +260,13 @@ def test_a_built_in_method_is_checked_by_name(workshop: Workshop) -> None:
         "method ptv2", "sentiment (classification), linear head", "passed",
         "refuses with a reason, trains what it should, repeats to the bit, is the same in company, is stored whole",
     )  # fmt: skip
+
+
+def test_another_package_of_our_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = tmp_path / "site" / "frappe_bench-5.dist-info"
+    described.mkdir(parents=True)
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: frappe-bench\nVersion: 5\n")
+    (described / "RECORD").write_text("bench/__init__.py,,\nfrappe_bench-5.dist-info/METADATA,,\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    (found,) = (finding for finding in environment(tmp_path) if finding.check == "frappe-bench")
+    assert (found.status, "an environment of its own" in found.note) == ("told", True)

@@ -7,7 +7,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution, version
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from bench.check.finding import Finding
 from bench.data.cache import cache_folder
 
-DISTRIBUTION = "tuning-bench"
+DISTRIBUTION, PACKAGE = "tuning-bench", "bench"
 GIB = 2**30
 LITTLE = 2 * GIB  # bytes; less room than a few models and their results take
 
@@ -24,6 +24,7 @@ def environment(results: Path) -> Iterator[Finding]:
     """Everything that does not depend on a data set or a model. `results` is where results would be written."""
     yield Finding("python", platform.python_version(), "told", platform.platform())
     yield from _packages()
+    yield from _namesakes()
     yield from _devices()
     yield _writable("cache", cache_folder())
     yield _writable("results", results)
@@ -50,6 +51,14 @@ def _packages() -> Iterator[Finding]:
         fits = requirement.specifier.contains(installed, prereleases=True)
         wanted = "" if fits else f"; {requirement.specifier} is needed"
         yield Finding("package", requirement.name, "passed" if fits else "failed", f"{installed}{wanted}")
+
+
+def _namesakes() -> Iterator[Finding]:
+    """Other packages that install something called `bench` overwrite ours, or are overwritten, file by file."""
+    brought = {name for name in packages_distributions().get(PACKAGE, ()) if name != DISTRIBUTION}
+    for name in sorted(brought):
+        note = f"installs a package {PACKAGE!r} too; put one of the two into an environment of its own"
+        yield Finding("package", name, "told", note)
 
 
 def _devices() -> Iterator[Finding]:

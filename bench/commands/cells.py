@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bench.commands.folders import newest_results
 from bench.registry import load_plugin
+from bench.store.fetched import open_results
 from bench.store.store import Store
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from bench.commands.folders import newest_results
 from bench.registry import load_plugin
 from bench.request import ReportRequest
-from bench.store.store import OtherFormat, Store
+from bench.store.fetched import open_results
+from bench.store.store import OtherFormat
 
 
 def report_folders(request: ReportRequest) -> None:
@@ -16,9 +18,9 @@ def report_folders(request: ReportRequest) -> None:
     for path in request.plugin:
         load_plugin(path)
     folders = list(request.folders) or [newest_results()]
-    for folder in folders:  # what is none is refused here; one of another format may be left out
+    for number, folder in enumerate(folders):  # what is none is refused here; one of another format may be left out
         with suppress(OtherFormat):
-            Store.open(folder)
+            folders[number] = Path(open_results(folder).name)  # of an address the commit, so that it is asked for once
     from rich.console import Console
 
     from bench.report.files import collect, write  # pandas and matplotlib come in here

@@ -15,10 +15,13 @@ from bench.report.tables.paper import paper_table
 from bench.report.tables.report import Report, with_tables
 from bench.report.tables.table import Table
 from bench.request import ReportRequest
+from bench.store.address import Address, is_address
+from bench.store.fetched import open_results
 from bench.store.store import OtherFormat, Store
 
 TEXTS: dict[str, Callable[[Table], str]] = {"md": markdown, "csv": comma_separated, "tex": latex}
 IMAGES, PAGE = ("png", "svg"), "html"
+RESULTS = Path("results")
 DEFAULT = ReportRequest()
 
 
@@ -34,29 +37,51 @@ def collect(
     Of the named tasks those count that somebody asked for in these folders; the table says which. Lines are compared
     with that called `reference` (default: that of the reference method), and match it within `margin` points. What
     cannot be read is left out and named in the report's warnings; UsageError for a folder that is no results folder,
-    for an unknown reference and for a margin that is not above 0.
+    for an unknown reference and for a margin that is not above 0. A path may be an address on the hub.
     """
     if not margin > 0:
         raise UsageError(f"--margin {margin:g} is not possible: it is in points of the score and must be above 0")
     stores, problems = _open(paths)
+    return collect_from(stores, problems, usual, reference, margin)
+
+
+def collect_from(
+    stores: Sequence[Store],
+    problems: list[str],
+    usual: Mapping[str, Sequence[str]] | None = None,
+    reference: str | None = None,
+    margin: float = DEFAULT.margin,
+) -> Report:
+    """As `collect`, of results folders that are open; `problems` are the first of the warnings."""
     suites = declared_suites(stores, problems)
     if usual is None:
         usual = {name: suite.average for name, suite in suites.items() if suite.average}
     read = outcomes(stores, problems)
-    return with_tables(analyse(read, suites, usual, reference, margin, problems), tuple(paths))
+    findings = analyse(read, suites, usual, reference, margin, problems)
+    return with_tables(findings, [Path(store.name) for store in stores])
 
 
 def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:
     """The results folders; one of another format among several is left out and named."""
-    stores, errors = [], []
+    stores: list[Store] = []
+    errors: list[OtherFormat] = []
+    problems: list[str] = []
     for path in paths:
         try:
-            stores.append(Store.open(path))
+            stores.append(open_results(path, problems))
         except OtherFormat as error:
             errors.append(error)
     if errors and not stores:
         raise errors[0]
-    return stores, [f"left out: {error}" for error in errors]
+    return stores, [*(f"left out: {error}" for error in errors), *problems]
+
+
+def beside(folders: Sequence[Path]) -> Path:
+    """Where a report of these results stands, when nobody says it: report/ in the first folder that is of this machine,
+    else in results/OWNER--NAME.
+    """
+    here = [folder for folder in folders if not is_address(folder)]
+    return (here[0] if here else RESULTS / Address.parse(folders[0]).folder_name) / "report"
 
 
 def write(
@@ -70,13 +95,13 @@ def write(
 
     Chosen settings, seeds taken apart and costs stand under the table in Markdown, and in chosen-SUITE, variance-SUITE
     and costs-SUITE .csv and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, ablation-SUITE-SETTING per
-    swept setting, and budget-SUITE-FIELD per swept field of the budget. All go to the folder `to`, by default report/
-    in the first results folder. With `published` the papers' numbers are laid over the scale figures. The page shows at
+    swept setting, and budget-SUITE-FIELD per swept field of the budget. All go to the folder `to`, by default to what
+    `beside` says. With `published` the papers' numbers are laid over the scale figures. The page shows at
     most `samples` predictions of a cell. UsageError for a folder that cannot be written to, or when the published
     numbers are not there.
     """
-    folder = to or report.folders[0] / "report"
-    contents = {name: text.encode() for name, text in _texts(report, formats).items()}
+    folder = to or beside(report.folders)
+    contents = {name: text.encode() for name, text in texts(report, formats).items()}
     if {*IMAGES, PAGE} & {*formats}:
         contents |= _drawn(report, formats, published, samples)
     try:
@@ -88,19 +113,19 @@ def write(
     return [folder / name for name in contents]
 
 
-def _texts(report: Report, formats: Collection[str]) -> dict[str, str]:
+def texts(report: Report, formats: Collection[str]) -> dict[str, str]:
     """The tables in these formats, by the names of their files; further ones stand in the Markdown of the scores."""
     further = report.further_tables
-    texts: dict[str, str] = {}
+    written: dict[str, str] = {}
     for table in report.tables:
-        texts |= _files(table, [name for name in TEXTS if name in formats], further.get(table.suite, ()))
+        written |= _files(table, [name for name in TEXTS if name in formats], further.get(table.suite, ()))
     if "tex" in formats:
-        texts |= {f"paper-{suite}.tex": paper_table(report, suite) for suite in report.averaged}
+        written |= {f"paper-{suite}.tex": paper_table(report, suite) for suite in report.averaged}
     for table in (table for tables in further.values() for table in tables):
-        texts |= _files(table, [name for name in TEXTS if name in formats and name != "md"])
+        written |= _files(table, [name for name in TEXTS if name in formats and name != "md"])
     for table in report.verdict_tables:
-        texts |= _files(table, [name for name in TEXTS if name in formats])
-    return texts
+        written |= _files(table, [name for name in TEXTS if name in formats])
+    return written
 
 
 def _files(table: Table, formats: Sequence[str], under: Sequence[Table] = ()) -> dict[str, str]:

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ def read_json(path: Path, kind: type[Tree]) -> Tree:
         if not isinstance(tree, kind):
             raise ValueError(f"it is no JSON {kind.__name__}")
         return tree
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last: brackets in brackets, a thousand deep
         raise UsageError(f"{path} is not readable as JSON ({error}); remove it and run the grid again") from None
 
 
@@ -98,3 +98,20 @@ def on_disk(path: Path) -> Iterator[None]:
         if isinstance(error, OSError):
             raise DiskError(f"cannot use {path}: {error.strerror or error}; choose another --out") from error
         raise
+
+
+def mark(path: Path) -> str | None:
+    """What changes when a file does; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+
+
+def look_anew(folder: Path) -> None:
+    """Open a folder: a network file system then asks what is in it, where it would else go on for a minute to say that
+    what another machine has put there is not.
+    """
+    with suppress(OSError):
+        os.close(os.open(folder, os.O_RDONLY))

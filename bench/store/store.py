@@ -27,7 +27,19 @@ from pathlib import Path
 
 from bench.cell import Cell
 from bench.errors import UsageError
-from bench.store.files import FORMAT, flush, on_disk, parsed, read_json, read_record, record_text, write_text
+from bench.store.address import is_address
+from bench.store.files import (
+    FORMAT,
+    flush,
+    look_anew,
+    mark,
+    on_disk,
+    parsed,
+    read_json,
+    read_record,
+    record_text,
+    write_text,
+)
 from bench.store.record import Record
 from bench.store.workers import new_identity
 
@@ -41,10 +53,13 @@ class OtherFormat(UsageError):
 
 
 class Store:
-    """One results folder, for readers and for many writers; `worker` names this one (bench.store.workers)."""
+    """One results folder, for readers and for many writers; `worker` names this one (bench.store.workers).
 
-    def __init__(self, path: Path, worker: str | None = None) -> None:
-        self.path = path
+    `name` is what reports call it: its path, or its address on the hub.
+    """
+
+    def __init__(self, path: Path, worker: str | None = None, name: str = "") -> None:
+        self.path, self.name = path, name or str(path)
         self.aside = path / ".partial" / (worker or new_identity().worker)
         self._finished: dict[str, Record] = {}  # those that were asked for by id; they never change
 
@@ -78,6 +93,8 @@ class Store:
     @classmethod
     def find(cls, path: Path) -> Store | None:
         """The results folder at `path`, or None when one can be made there; makes nothing itself."""
+        if is_address(path):
+            raise UsageError(f"--out {path} is no folder; `bench push` sends results to the hub")
         with on_disk(path):
             if (path / "store.json").exists():
                 return cls.open(path)
@@ -199,10 +216,12 @@ class Store:
     def records(self, broken: Broken | None = None) -> list[Record]:
         """Every record: finished cells, and the last failure of those that are not finished; `broken` as `planned`."""
         records = []
-        for path in self._record_files().values():
+        for cell_id, path in self._record_files().items():
             with _leaving_out(broken):
                 record = _read_if_there(path)
-                records += [] if record is None else [record]
+                if record is not None and record.id != cell_id:
+                    raise UsageError(f"{path} is the record of another cell, {record.id}")
+                records += [record] if record else []
         return records
 
     def half_written(self) -> list[Path]:
@@ -225,18 +244,18 @@ class Store:
 
     def is_done(self, cell_id: str) -> bool:
         """Whether a cell is finished."""
-        _look_anew(self.path / "cells")
+        look_anew(self.path / "cells")
         return (self.cell_folder(cell_id) / "record.json").exists()
 
     def failures(self) -> dict[str, str]:
         """By cell a mark of its last failure, which another failure changes."""
-        marks = {path.stem: _mark(path) for path in self.path.glob("failed/*.json")}
-        return {cell_id: mark for cell_id, mark in marks.items() if mark is not None}
+        marks = {path.stem: mark(path) for path in self.path.glob("failed/*.json")}
+        return {cell_id: its_mark for cell_id, its_mark in marks.items() if its_mark is not None}
 
     def failure(self, cell_id: str) -> str | None:
         """The mark of a cell's last failure; None where there is none."""
-        _look_anew(self.path / "failed")
-        return _mark(self.path / "failed" / f"{cell_id}.json")
+        look_anew(self.path / "failed")
+        return mark(self.path / "failed" / f"{cell_id}.json")
 
     def record(self, cell_id: str) -> Record:
         """The record whose id starts with `cell_id`; UsageError when none or several do."""
@@ -255,22 +274,6 @@ class Store:
         failed = {path.stem: path for path in sorted(self.path.glob("failed/*.json"))}
         done = {path.parent.name: path for path in sorted(self.path.glob("cells/*/record.json"))}
         return done | {name: path for name, path in failed.items() if name not in done}
-
-
-def _mark(path: Path) -> str | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
-
-
-def _look_anew(folder: Path) -> None:
-    """Open a folder: a network file system then asks what is in it, where it would else go on for a minute to say that
-    what another machine has put there is not.
-    """
-    with suppress(OSError):
-        os.close(os.open(folder, os.O_RDONLY))
 
 
 def _read_if_there(path: Path) -> Record | None:

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -226,7 +225,7 @@ def _setup(outcome: Outcome) -> dict[str, Any]:
     )  # fmt: skip
     budget = {name: value for name, value in cell.budget.model_dump().items() if value is not None}
     kept = {name: getattr(cell, name) for name in names}
-    return {"results": str(Path(outcome.results)), **budget, **{k: v for k, v in kept.items() if v is not None}}
+    return {"results": outcome.results, **budget, **{k: v for k, v in kept.items() if v is not None}}
 
 
 def _models(report: Report) -> dict[str, dict[str, Any]]:

@@ -27,7 +27,7 @@ class PredictionSamples:
 
     def of(self, outcome: Outcome) -> dict[str, Any]:
         """`examples` (a key), `said` (a list of texts for each) and `right`; empty when there are no predictions."""
-        store = Store(Path(outcome.results))
+        store = Store(outcome.folder)
         rows = _read(store.cell_folder(outcome.cell.id) / "predictions.parquet", ["id", "label", "predicted"])
         if not rows or not self.count:
             return {}

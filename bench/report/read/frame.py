@@ -7,13 +7,13 @@ import os
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bench.report.read.names import budget_text, line_names
 from bench.report.read.outcomes import Outcome, outcomes
+from bench.store.fetched import open_results
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -38,14 +38,14 @@ def frame(stores: Iterable[Store], problems: list[str] | None = None) -> pd.Data
 
 
 def load(*folders: str | os.PathLike[str]) -> pd.DataFrame:
-    """Results folders as one tidy table, `bench.load("results/a", "results/b")`: a row per cell and metric.
+    """Results folders as one tidy table, `bench.load("results/a", "hub:owner/name")`: a row per cell and metric.
 
     Columns as `scored` describes; results/README.md has a line for each. Where folders hold the same cell, a finished
     record goes before a failure, then the first folder before the next. Files that cannot be read are left out with a
     warning; UsageError for a folder that is no results folder.
     """
     problems: list[str] = []
-    rows = frame([Store.open(Path(folder)) for folder in folders], problems)
+    rows = frame([open_results(os.fspath(folder), problems) for folder in folders], problems)
     for problem in problems:
         warnings.warn(problem, stacklevel=2)
     return rows

@@ -19,7 +19,8 @@ class Outcome:
 
     cell: Cell
     record: Record | None
-    results: str  # the folder it was found in
+    results: str  # what the folder that it was found in is called: its path, or its address on the hub
+    folder: Path  # where that is
     reason: str = ""  # why there is no record, where that is known
 
 
@@ -32,35 +33,35 @@ def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list
     Files that cannot be read are left out and named in `problems`; without that list they are a UsageError.
     """
     broken = None if problems is None else lambda error: problems.append(f"left out: {error}")
-    asked: dict[tuple[str, str], tuple[Cell, str]] = {}
-    records: dict[str, tuple[Record, str]] = {}
+    asked: dict[tuple[str, str], tuple[Cell, Store]] = {}
+    records: dict[str, tuple[Record, Store]] = {}
     stores = list(stores)
     choices: dict[Path, dict[Hashable, str]] = {}
     for store in stores:
         planned = store.planned(broken)
         choices[store.path] = {cell.choice: cell.id for cell in planned if cell.tried}
         for cell in planned:
-            asked.setdefault((cell.id, cell.suite), (cell, str(store.path)))
+            asked.setdefault((cell.id, cell.suite), (cell, store))
     for store in stores:
         for record in store.records(broken):
             if choices[store.path].get(record.cell.choice, record.id) != record.id:
                 continue
-            asked.setdefault((record.id, record.cell.suite), (record.cell, str(store.path)))
+            asked.setdefault((record.id, record.cell.suite), (record.cell, store))
             if record.id not in records or (record.status == "done" and records[record.id][0].status != "done"):
-                records[record.id] = record, str(store.path)
+                records[record.id] = record, store
     chosen = {cell.choice for cell, _ in asked.values() if cell.drawn}
     asked_for = []
     for (cell_id, _), (cell, planned_in) in asked.items():
         if cell.tried and not cell.drawn and cell.choice in chosen:
             continue  # one folder still waits for the choice that another has made
-        record_or_none, folder = records.get(cell_id, (None, planned_in))
-        asked_for.append(Outcome(cell, record_or_none, folder, "" if record_or_none else _waits(cell, records)))
+        found, found_in = records.get(cell_id, (None, planned_in))
+        asked_for.append(Outcome(cell, found, found_in.name, found_in.path, "" if found else _waits(cell, records)))
     if problems is not None:
         problems += [f"{path} has no record; its cell counts as missing" for st in stores for path in st.half_written()]
     return sorted(asked_for, key=lambda o: tuple(getattr(o.cell, name) for name in ORDER))
 
 
-def _waits(cell: Cell, records: Mapping[str, tuple[Record, str]]) -> str:
+def _waits(cell: Cell, records: Mapping[str, tuple[Record, Store]]) -> str:
     """Why a cell whose settings trials must choose is not there."""
     if not cell.tried or cell.drawn:
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +39,14 @@ class CellDraws:
     problems: list[str] = field(default_factory=list)
 
 
-def draw_cells(frame: pd.DataFrame, suites: Suites, num_draws: int = NUM_DRAWS) -> CellDraws:
-    """The draws of the finished cells of a frame; the suites declare its tasks. Reads each predictions.parquet once."""
+def draw_cells(
+    frame: pd.DataFrame, suites: Suites, folders: Mapping[str, Path] | None = None, num_draws: int = NUM_DRAWS
+) -> CellDraws:
+    """The draws of the finished cells of a frame; the suites declare its tasks. Reads each predictions.parquet once.
+
+    `folders` says where the results folders of the frame are, where their names do not.
+    """
+    folders = folders or {}
     drawn = CellDraws()
     lacking: dict[tuple[str, str, str], int] = defaultdict(int)
     done = frame[frame["score"].notna()]
@@ -50,7 +57,7 @@ def draw_cells(frame: pd.DataFrame, suites: Suites, num_draws: int = NUM_DRAWS) 
     for suite, name, cell_id, folder in sorted(scores):
         if cell_id in drawn.units:  # asked for in two suites
             continue
-        path = Path(folder) / "cells" / cell_id / "predictions.parquet"
+        path = folders.get(folder, Path(folder)) / "cells" / cell_id / "predictions.parquet"
         try:
             _add(drawn, cell_id, _task(suites, suite, name), scores[suite, name, cell_id, folder], path, num_draws)
         except UsageError as error:

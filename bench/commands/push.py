@@ -1,0 +1,46 @@
+"""`bench push`: what went to the hub, or would go, in words."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.share.union import Extras
+from bench.store.address import Address
+from bench.store.store import Store
+
+
+def push_results(folder: Path, to: str, extras: Extras, private: bool, dry_run: bool) -> None:
+    """Push a results folder and say what went; with `dry_run` say what would."""
+    address, store = Address.parse(to), Store.open(folder)
+    from bench.share.push import push  # pandas and matplotlib come in here
+
+    pushed = push(store, address, extras, private, dry_run)
+    union, console = pushed.union, Console()
+    for line in (*union.left_out, *union.conflicts, *([pushed.note] if pushed.note else [])):
+        print(f"warning: {' '.join(line.split())}", file=sys.stderr)
+    if dry_run:
+        for name, size in pushed.sizes.items():
+            console.print(f"{size:>12,}  {name}", highlight=False, soft_wrap=True)
+        for name in pushed.removed:
+            console.print(f"{'removed':>12}  {name}", highlight=False, soft_wrap=True)
+    if not pushed.sizes:
+        said = f"{address} has all of {folder}"
+    else:
+        verb = "would add" if dry_run else "added"
+        megabytes = sum(pushed.sizes.values()) / 1e6
+        said = f"{verb} {_number(union.added, 'cell')} in {len(pushed.sizes):,} files of {megabytes:,.1f} MB"
+    console.print(f"{said}: {pushed.address}", highlight=False, soft_wrap=True)
+    if union.without_predictions:
+        console.print(
+            f"{_number(union.without_predictions, 'cell')} without predictions, which would be texts of the data "
+            "set: --with-predictions sends them where their licence lets you; intervals are over seeds alone there",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _number(of: list[str], noun: str) -> str:
+    return f"{len(of):,} {noun}{'s' * (len(of) != 1)}"

@@ -1,0 +1,51 @@
+"""Predictions without texts of the data set: what a report's intervals need, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.store.predictions import write_predictions
+from bench.task import Task
+
+COLUMNS = ("id", "group", "query", "label", "predicted", "candidates", "probabilities", "null_margin")
+
+
+def without_texts(path: Path, task: Task | None) -> Callable[[Path], None] | None:
+    """A writer of the same predictions, rows in their order: ids are row numbers, and groups and queries are numbered
+    as they come. None where they cannot go without texts: answers that are neither classes of the task nor numbers,
+    candidates, a task that nobody knows, a file that is none.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if task is None or not path.is_file():
+        return None
+    try:
+        with pq.ParquetFile(path) as file:
+            table: dict[str, list[Any]] = file.read(columns=list(COLUMNS)).to_pydict()
+    except (OSError, ValueError, pa.ArrowException):
+        return None
+    if set(table) != set(COLUMNS) or any(table["candidates"]):
+        return None
+    said = {text for column in ("label", "predicted") for texts in table[column] for text in texts}
+    if not (said <= set(task.classes) or all(map(_is_number, said))):
+        return None
+    table["id"] = [str(number) for number in range(len(table["id"]))]
+    for name in ("group", "query"):
+        table[name] = _numbered(table[name])
+    return lambda to: write_predictions(to, table)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbered(values: list[str | None]) -> list[str | None]:
+    numbers: dict[str, str] = {}
+    return [None if value is None else numbers.setdefault(value, str(len(numbers))) for value in values]

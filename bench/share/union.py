@@ -1,0 +1,205 @@
+"""What lies on the hub and a folder of this machine, as one results folder: nothing that is there is replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.cell import Cell
+from bench.errors import UsageError
+from bench.registry import suites
+from bench.share.anonymous import without_texts
+from bench.share.cleaned import cleaned_cell, cleaned_record, cleaned_tree
+from bench.store.declarations import keep_suite, kept_suites
+from bench.store.examples import examples_key
+from bench.store.files import record_text, write_text
+from bench.store.record import Record
+from bench.store.store import Store, Writer
+from bench.task import Suite, Task
+
+PARTS = ("cells", "failed", "plans", "suites", "examples")
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What goes along only when somebody asks for it: predictions with texts, the scored examples, trained tensors."""
+
+    predictions: bool = False
+    examples: bool = False
+    tuned: bool = False
+
+
+@dataclass
+class Union:
+    """The joined folder. `added` are the ids of finished cells that were not there; of these `without_predictions` went
+    without theirs. `conflicts` say where the two differ, and `left_out` what cannot go, in lines for a user.
+    """
+
+    store: Store
+    there: Store | None
+    added: list[str] = field(default_factory=list)
+    without_predictions: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def new_files(self) -> dict[str, Path]:
+        """What the hub does not have yet, by name; the order of names."""
+        found = sorted(path for part in PARTS for path in (self.store.path / part).rglob("*") if path.is_file())
+        names = {path.relative_to(self.store.path).as_posix(): path for path in found}
+        if self.there is None:
+            return {"store.json": self.store.path / "store.json", **names}
+        return {name: path for name, path in names.items() if not (self.there.path / name).is_file()}
+
+    def old_files(self) -> list[str]:
+        """What the joined folder does not have any more: plans that are part of a larger one, failures mended since."""
+        if self.there is None:
+            return []
+        of_there = [path for part in ("plans", "failed") for path in (self.there.path / part).glob("*.json")]
+        names = sorted(path.relative_to(self.there.path).as_posix() for path in of_there)
+        return [name for name in names if not (self.store.path / name).is_file()]
+
+
+def joined(here: Store, there: Store | None, to: Path, extras: Extras, name: str) -> Union:
+    """Make the joined folder at `to`; it is called `name` in reports. Links among the files of `here` do not go."""
+    union = Union(Store(Store.create(to).path, name=name), there)
+    if there is not None:
+        for part in PARTS:
+            if (there.path / part).is_dir():
+                shutil.copytree(there.path / part, to / part, copy_function=_link)
+    kept = _join_plans(union, here)
+    declared = _join_suites(union, here)
+    for record in here.records(lambda error: union.left_out.append(str(error))):
+        choice = record.cell.choice
+        if record.cell.tried and kept.get(choice, record.id) != record.id:
+            continue  # other settings were chosen since, or there: the plan said so
+        try:
+            _add(union, here, cleaned_record(record), declared, extras)
+        except UsageError as error:
+            union.left_out.append(str(error))
+    return union
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk
+        shutil.copyfile(source, target)
+
+
+def _join_plans(union: Union, here: Store) -> dict[Hashable, str]:
+    """One plan in the place of all; by choice the id of the cell that stands in it."""
+
+    def key(cell: Cell) -> Hashable:
+        return cell.choice if cell.tried else (cell.id, cell.suite)
+
+    cells = {key(cell): cell for cell in (union.there.planned(_ignored) if union.there else ())}
+    for planned in here.planned(lambda error: union.left_out.append(str(error))):
+        try:
+            cell = cleaned_cell(planned)
+        except UsageError as error:
+            union.left_out.append(str(error))
+            continue
+        first = cells.get(key(cell))
+        if first is None or (cell.drawn and not first.drawn):
+            cells[key(cell)] = cell
+        elif cell.drawn and cell.id != first.id:
+            union.conflicts.append(
+                f"{cell.suite} · {cell.task} · {cell.model} · {cell.label} · {cell.seed_label}: trials came to other "
+                f"settings there ({first.id}) than here ({cell.id}); those there stay"
+            )
+    if cells:
+        shutil.rmtree(union.store.path / "plans", ignore_errors=True)
+        union.store.write_plan(cells.values())
+    return {cell.choice: cell.id for cell in cells.values() if cell.tried}
+
+
+def _ignored(_: UsageError) -> None: ...
+
+
+def _join_suites(union: Union, here: Store) -> dict[str, Suite]:
+    """How the suites are declared, of this installation too."""
+    there, _ = kept_suites(union.store.path)
+    kept, broken = kept_suites(here.path)
+    union.left_out += map(str, broken)
+    for name, suite in kept.items():
+        cleaned = Suite.model_validate_json(json.dumps(cleaned_tree(suite.model_dump(mode="json"))))
+        if name not in there:
+            keep_suite(union.store.path, cleaned)
+        elif there[name] != cleaned:
+            union.conflicts.append(f"suite {name} is declared otherwise there; that one stays")
+    return kept | there | dict(suites())
+
+
+def _add(union: Union, here: Store, record: Record, declared: dict[str, Suite], extras: Extras) -> None:
+    """Put a record into the joined folder, unless one of its cell is finished there."""
+    if union.store.is_done(record.id):
+        if record.status == "done":
+            _compare(union, record)
+            _add_examples(union, here, record, extras)
+        return
+    if record.status != "done":
+        if union.store.failure(record.id) is None:
+            union.store.write(record)
+        return
+    files = _files(here, record, _task(declared, record.cell), extras)
+    _write(union.store, record, files)
+    union.added.append(record.id)
+    if record.cell.stage == "score" and "predictions.parquet" not in files:
+        union.without_predictions.append(record.id)
+    _add_examples(union, here, record, extras)
+
+
+def _write(store: Store, record: Record, files: dict[str, Writer]) -> None:
+    """As `Store.write` does it where others write too, but for the time that takes, which is none of the cell's."""
+    folder = store.cell_folder(record.id)
+    folder.mkdir(parents=True)
+    for name, writer in files.items():
+        writer(folder / name)
+    write_text(folder / "record.json", record_text(record), durable=False)
+    (store.path / "failed" / f"{record.id}.json").unlink(missing_ok=True)
+
+
+def _compare(union: Union, record: Record) -> None:
+    there = union.store.record(record.id)
+    if (there.scores, there.selection_score) != (record.scores, record.selection_score):
+        metric = record.main_metric
+        said = [f"{each.scores.get(metric, each.selection_score)}" for each in (there, record)]
+        union.conflicts.append(f"cell {record.id}: {metric} is {said[0]} there and {said[1]} here; that there stays")
+
+
+def _files(here: Store, record: Record, task: Task | None, extras: Extras) -> dict[str, Writer]:
+    folder = here.cell_folder(record.id)
+    wanted = {"predictions.parquet": extras.predictions or extras.examples, "tuned.safetensors": extras.tuned}
+    files = {name: _copier(folder / name) for name, asked in wanted.items() if asked and _is_own(folder / name)}
+    predictions = folder / "predictions.parquet"
+    if not wanted["predictions.parquet"] and _is_own(predictions):
+        anonymous = without_texts(predictions, task)
+        files |= {"predictions.parquet": anonymous} if anonymous else {}
+    return files
+
+
+def _add_examples(union: Union, here: Store, record: Record, extras: Extras) -> None:
+    key = examples_key(record.cell)
+    if extras.examples and _is_own(here.examples_file(key)):
+        union.store.write_examples(key, _copier(here.examples_file(key)))
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file lies where it seems to: a link would send whatever it leads to."""
+    return path.is_file() and not path.is_symlink() and not path.parent.is_symlink()
+
+
+def _copier(source: Path) -> Writer:
+    def copy(to: Path) -> None:
+        shutil.copyfile(source, to)
+
+    return copy
+
+
+def _task(declared: dict[str, Suite], cell: Cell) -> Task | None:
+    suite = declared.get(cell.suite)
+    return next((task for task in suite.tasks if task.name == cell.task), None) if suite else None
