@@ -17,7 +17,7 @@ def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[P
     """Write a finished cell's adapter in PEFT's format."""
     for path in plugins:
         load_plugin(path)
-    store = Store.open(folder or newest_results())
+    store = open_results(folder or newest_results())
     whole_id = store.record(cell_id).id
     from bench.export import export  # torch comes in here
 

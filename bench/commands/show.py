@@ -28,7 +28,7 @@ def show_cell(cell_id: str, folder: Path | None, as_json: bool = False) -> None:
     What JSON cannot hold as it is read goes to standard error: the traceback of a failed cell, and what its settings
     were chosen from.
     """
-    store = Store.open(folder or newest_results())
+    store = open_results(folder or newest_results())
     record = store.record(cell_id)
     console = Console()
     if as_json or not console.is_terminal:
