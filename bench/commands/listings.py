@@ -74,7 +74,7 @@ def _models() -> Table:
                 table.add_row(name, Path(model).name if Path(model).is_dir() else model, _size(model), model)
     for family, members in SCALES.items():
         for member in members:
-            place = member.remark or member.reference
+            place = member.remark or "; ".join(filter(None, (member.reference, member.note)))
             table.add_row(family, f"{family}:{member.short}", _millions(member.parameters), place)
     return table
 

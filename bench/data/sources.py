@@ -20,7 +20,9 @@ def load(task: Task, split: Split, data: Path | None) -> list[Located]:
         rows = task.source.generate(split)
         return [Located(f"generated {task.name} {split}[{index}]", row) for index, row in enumerate(rows)]
     if data is not None:
-        return [row for path in local_files(task, split, data) for row in read(path)]
+        source = task.source
+        files = local_files(task, split, data)
+        return [row for path in files for row in read(path, source.columns, source.broken_lines)]
     return _load_hub(task, split)
 
 
@@ -29,29 +31,34 @@ def _load_hub(task: Task, split: Split) -> list[Located]:
     source, revision = task.source, hub_revision(task)
     if split not in source.hub_splits:
         raise UsageError(f"task {task.name!r} has no {split} split on the hub, only {', '.join(source.hub_splits)}")
-    place = f"{source.hub}/{source.config} {split}"
-    return [
-        Located(f"{place}[{at}]", row) for at, row in enumerate(_hub_rows(task, source.hub_splits[split], revision))
-    ]
+    names = source.hub_splits[split].split("+")
+    rows: list[Located] = []
+    for name in names:
+        place = f"{source.hub}/{source.config} {split if len(names) == 1 else name}"
+        told = {} if len(names) == 1 else {"hub_split": name}
+        rows += [Located(f"{place}[{at}]", {**row, **told}) for at, row in enumerate(_hub_rows(task, name, revision))]
+    return rows
 
 
 def _hub_rows(task: Task, split: str, revision: str) -> Iterable[dict[str, Any]]:
     """Rows as the cache has them of this commit, else fetched."""
     import datasets
 
-    from bench.data.hub import prepared
+    from bench.data.hub import data_folder, prepared, reason_of
 
     source = task.source
     assert source.hub is not None
-    folder = prepared(source.hub, revision, source.config)
+    data_dir = data_folder(source.config, source.revision)
+    folder = prepared(source.hub, revision, source.config, data_dir)
     kept = prepared_rows(folder, split) if folder else None
     if kept is not None:
         return kept
     datasets.disable_progress_bars()
     try:
-        table = datasets.load_dataset(source.hub, source.config, split=split, revision=revision)
+        name = None if data_dir else source.config
+        table = datasets.load_dataset(source.hub, name, data_dir=data_dir, split=split, revision=revision)
     except Exception as error:  # the library raises a dozen kinds, of several packages, for one cause: out of reach
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(reason_of(error, source.hub, "dataset").split())[:200]
         raise UsageError(f"cannot load {source.hub} ({source.config}): {reason}. {offline_hint(task)}") from error
     commits = {Path(file["filename"]).parent.name for file in table.cache_files}
     if commits - {revision}:  # when the hub breaks off, the library takes the newest it has

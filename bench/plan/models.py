@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.cell import Cell, Skip
+from bench.data.hub import COMMIT
 from bench.model.families.scales import expand
 from bench.model.proof import Proof
 from bench.model.source import ModelSource, find_model, on_hub, refusal
@@ -19,7 +20,7 @@ def chosen_models(names: tuple[str, ...], proofs: Mapping[str, Proof]) -> tuple[
     references = model_references(names)
     usable = [reference for reference, reason in references.items() if not reason]
     known = {reference: find_model(reference) for reference in sorted(usable, key=on_hub)}  # folders first
-    models = [known[reference] for reference in usable]
+    models = _told_apart([known[reference] for reference in usable])
     skips = [Skip("every task", name, "every method", reason) for name, reason in references.items() if reason]
     proved = [replace(model, proof=proofs.get(model.fingerprint)) for model in models]
     refused = [(model, model.proof) for model in proved if model.proof and model.proof.refused]
@@ -41,6 +42,21 @@ def model_references(names: tuple[str, ...]) -> dict[str, str]:
         else:
             references.update({member.reference: member.remark for member in members})
     return references
+
+
+def _told_apart(models: list[ModelSource]) -> list[ModelSource]:
+    """The models; two revisions of one have their names with the revision, a commit by how it begins."""
+    commits: dict[str, set[str | None]] = {}
+    for model in models:
+        commits.setdefault(model.path, set()).add(model.revision)
+    return [
+        replace(model, name=f"{model.name}@{_short(model.asked or 'main')}") if len(commits[model.path]) > 1 else model
+        for model in models
+    ]
+
+
+def _short(revision: str) -> str:
+    return revision[:7] if COMMIT.fullmatch(revision) else revision
 
 
 def layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:
