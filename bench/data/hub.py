@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from bench.data.cache import cache_folder
 from bench.errors import UsageError
@@ -71,11 +71,8 @@ def data_folder(config: str | None, revision: str | None) -> str | None:
     return config if config and (revision or "").startswith(CONVERTED) else None
 
 
-def prepared(repo: str, commit: str, config: str | None, folder: str | None = None) -> Path | None:
-    """The folder in which `datasets` keeps a data set as it made it of this commit, if it is there.
-
-    `folder` is that of the repository which the configuration is (see `data_folder`).
-    """
+def prepared(repo: str, commit: str, config: str | None) -> Path | None:
+    """The folder in which `datasets` keeps a data set as it made it of this commit, if it is there."""
     from huggingface_hub import constants
 
     cache_root = os.environ.get("HF_DATASETS_CACHE")
@@ -84,8 +81,7 @@ def prepared(repo: str, commit: str, config: str | None, folder: str | None = No
         return None
     wanted = _plain(repo.replace("/", "___"))
     names = [name for name in sorted(root.iterdir()) if _plain(name.name) == wanted]
-    kept = f"default-data_dir={quote_plus(folder)}" if folder else config or "*"
-    folders = [path for name in names for path in sorted(name.glob(f"{kept}/*/{commit}")) if path.is_dir()]
+    folders = [path for name in names for path in sorted(name.glob(f"{config or '*'}/*/{commit}")) if path.is_dir()]
     return folders[0] if len(folders) == 1 and (folders[0] / "dataset_info.json").is_file() else None
 
 
@@ -209,9 +205,11 @@ def _held(repo: str, kind: RepoKind, commit: str, config: str | None, folder: st
     """Whether what a run needs of a commit is in the cache."""
     if not commit:
         return False
-    if kind == "dataset":
-        return prepared(repo, commit, config, folder) is not None
     snapshot = _repository(repo, kind) / "snapshots" / commit
+    if folder:
+        return any((snapshot / folder).glob("*/*.parquet"))
+    if kind == "dataset":
+        return prepared(repo, commit, config) is not None
     return (snapshot / "config.json").is_file() and any(snapshot.glob("*.safetensors"))
 
 

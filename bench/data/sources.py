@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.data.arrow import prepared_rows, table_rows
+from bench.data.arrow import parquet_rows, prepared_rows, table_rows
 from bench.data.files import read
 from bench.data.located import Located
 from bench.data.places import hub_revision, local_files, offline_hint
@@ -48,15 +48,16 @@ def _hub_rows(task: Task, split: str, revision: str) -> Iterable[dict[str, Any]]
 
     source = task.source
     assert source.hub is not None
-    data_dir = data_folder(source.config, source.revision)
-    folder = prepared(source.hub, revision, source.config, data_dir)
-    kept = prepared_rows(folder, split) if folder else None
+    folder = data_folder(source.config, source.revision)
+    if folder:
+        return _converted_rows(task, f"{folder}/{split}", revision)
+    kept_in = prepared(source.hub, revision, source.config)
+    kept = prepared_rows(kept_in, split) if kept_in else None
     if kept is not None:
         return kept
     datasets.disable_progress_bars()
     try:
-        name = None if data_dir else source.config
-        table = datasets.load_dataset(source.hub, name, data_dir=data_dir, split=split, revision=revision)
+        table = datasets.load_dataset(source.hub, source.config, split=split, revision=revision)
     except Exception as error:  # the library raises a dozen kinds, of several packages, for one cause: out of reach
         reason = " ".join(reason_of(error, source.hub, "dataset").split())[:200]
         raise UsageError(f"cannot load {source.hub} ({source.config}): {reason}. {offline_hint(task)}") from error
@@ -65,3 +66,24 @@ def _hub_rows(task: Task, split: str, revision: str) -> Iterable[dict[str, Any]]
         names = ", ".join(sorted(commits))
         raise UsageError(f"{source.hub} ({source.config}) came as {names}, not as {revision}. {offline_hint(task)}")
     return table_rows(table)
+
+
+def _converted_rows(task: Task, folder: str, revision: str) -> Iterator[dict[str, Any]]:
+    """Rows of the parquet files of a folder, by commit in the hub client's cache, and fetched where they are not."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    from bench.data.hub import reason_of
+
+    hub = task.source.hub
+    assert hub is not None
+    disable_progress_bars()
+    try:
+        snapshot = snapshot_download(hub, repo_type="dataset", revision=revision, allow_patterns=f"{folder}/*.parquet")
+    except Exception as error:  # network, cache and hub errors of several packages
+        reason = reason_of(error, hub, "dataset")
+        raise UsageError(f"cannot fetch {folder} of {hub}: {reason}. {offline_hint(task)}") from error
+    files = sorted((Path(snapshot) / folder).glob("*.parquet"))
+    if not files:
+        raise UsageError(f"{hub} at {revision} has no {folder}/*.parquet. {offline_hint(task)}")
+    return (row for file in files for row in parquet_rows(file))

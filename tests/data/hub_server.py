@@ -19,7 +19,7 @@ class HubServer:
     the requests.
 
     `refusals` answers those whose path begins so with a status and the hub's word for the error; a file of `broken`
-    breaks off in the middle.
+    breaks off in the middle; who is `silent` hangs up.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,7 @@ class HubServer:
         self.names: dict[str, str] = {}
         self.refusals: dict[str, tuple[int, str]] = {}
         self.broken: set[str] = set()
+        self.silent = False
         self.asked: list[str] = []
         self.address = ""
 
@@ -84,6 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bool, asked: bytes = b"") -> None:
         path = unquote(urlsplit(self.path).path)
         self.server_hub.asked.append(f"{self.command} {path}")
+        if self.server_hub.silent:
+            self.close_connection = True
+            return
         for start, (status, code) in self.server_hub.refusals.items():
             if path.startswith(start):
                 self._send(status, b"{}", {"X-Error-Code": code} if code else {})
@@ -116,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         commit, files = found
         if rest[:1] == ["tree"]:
-            self._json(_tree(f"{below}/" if below else "", files))
+            self._json(_tree(f"{below}/" if below else "", files, recursive="recursive=true" in self.path.lower()))
         elif rest[:1] == ["paths-info"]:
             wanted = json.loads(asked)["paths"]
             self._json([_entry(name, files) for name in files if name in wanted])
@@ -149,8 +153,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = self.close_connection or half
 
 
-def _tree(folder: str, files: Files) -> list[dict[str, Any]]:
-    """What stands right in a folder, which is "" or ends with a slash."""
+def _tree(folder: str, files: Files, recursive: bool) -> list[dict[str, Any]]:
+    """What stands in a folder, which is "" or ends with a slash: right in it, or at any depth."""
+    if recursive:
+        return [_entry(name, files) for name in files if name.startswith(folder)]
     below = [name.removeprefix(folder) for name in files if name.startswith(folder)]
     folders = sorted({name.partition("/")[0] for name in below if "/" in name})
     return [
