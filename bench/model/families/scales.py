@@ -166,6 +166,18 @@ def listed(repo: str) -> Member | None:
     return next((member for family in SCALES.values() for member in family if member.repo == repo), None)
 
 
+def family_named(model: str) -> str:
+    """The family that a model is of, by its name in a table: a hub's id, or a folder that is called as it; "" for any
+    other, and where several families have it.
+    """
+    bare = model.partition("@")[0].rpartition("/")[2].casefold()
+    families = [
+        family for family, members in SCALES.items()
+        if any(member.repo.rpartition("/")[2].casefold() == bare for member in members)
+    ]  # fmt: skip
+    return families[0] if len(families) == 1 else ""
+
+
 def listed_size(repo: str) -> int | None:
     """The parameters of a model that a family names; None for any other."""
     member = listed(repo)
