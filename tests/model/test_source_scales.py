@@ -37,12 +37,8 @@ def test_families_go_up_in_size_without_repetitions(family: str) -> None:
 @pytest.mark.parametrize("family", SCALES)
 def test_every_family_can_be_cut(family: str) -> None:
     first, *_, last = members = SCALES[family]
-    assert (
-        expand(family)
-        == expand(f"{family}:{first.short}..{last.short}")
-        == expand(f"{family}:..{last.short}")
-        == members
-    )
+    for cut in ("", f":{first.short}..{last.short}", f":..{last.short}", f":{first.short}.."):
+        assert expand(f"{family}{cut}") == members
     assert expand(f"{family}:{last.short}") == (last,)
 
 
@@ -56,7 +52,7 @@ def test_a_revision_is_part_of_what_a_family_stands_for() -> None:
     ("model", "family"),
     [
         ("jhu-clsp/ettin-encoder-17m", "ettin-encoder"), ("google/t5-v1_1-base@refs/pr/1", "t5-v1.1"),
-        ("SmolLM2-135M", "smollm2"), ("bert-large-cased", "paper"), ("bert-base-cased", ""), ("tiny", ""),
+        ("SmolLM2-135M", "smollm2"), ("bert-large-cased", ""), ("bert-base-cased", ""), ("tiny", ""),
     ],
 )  # fmt: skip
 def test_a_model_s_name_tells_its_family(model: str, family: str) -> None:

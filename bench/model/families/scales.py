@@ -135,6 +135,7 @@ SCALES: dict[str, tuple[Member, ...]] = {
         )
     ),
 }  # fmt: skip
+LISTS = ("paper",)  # of models that are not one family
 FAMILIES_HINT = f"Families of models: {', '.join(SCALES)}; one of them, or some: pythia:70m, pythia:70m..1b"
 
 
@@ -168,14 +169,13 @@ def listed(repo: str) -> Member | None:
 
 def family_named(model: str) -> str:
     """The family that a model is of, by its name in a table: a hub's id, or a folder that is called as it; "" for any
-    other, and where several families have it.
+    other, and for those of a list whose models are of several architectures.
     """
     bare = model.partition("@")[0].rpartition("/")[2].casefold()
-    families = [
-        family for family, members in SCALES.items()
-        if any(member.repo.rpartition("/")[2].casefold() == bare for member in members)
-    ]  # fmt: skip
-    return families[0] if len(families) == 1 else ""
+    for family, members in SCALES.items():
+        if family not in LISTS and any(member.repo.rpartition("/")[2].casefold() == bare for member in members):
+            return family
+    return ""
 
 
 def listed_size(repo: str) -> int | None:
