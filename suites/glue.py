@@ -7,7 +7,7 @@ less than 0.001 for each point between them. Dev scores are not the leaderboard'
 papers count otherwise (STS-B by Spearman's correlation alone, MRPC and QQP by accuracy alone): each is in the tables.
 
 RTE is the task of SuperGLUE, which took over the same pairs. Words are lower case and whole tokens of cased and uncased
-vocabularies; forms are after LM-BFF (arXiv:2012.15723, table 1) with all text before [MASK], so that decoders read it.
+vocabularies; all text stands before [MASK], so that decoders read it too.
 """
 
 from bench.task import Source, Suite, Task
@@ -37,8 +37,8 @@ COLA = Task(
     rows=cola,
     plain="{sentence}",
     classes=("unacceptable", "acceptable"),
-    pattern="{sentence} [P] This is [MASK].",
-    words={"unacceptable": "incorrect", "acceptable": "correct"},
+    pattern="{sentence} [P] Is this grammatical? [MASK].",
+    words={"unacceptable": "no", "acceptable": "yes"},
     metrics=("matthews", "accuracy"),
     sizes={"train": 8551, "dev": 1043},
     licence=LICENCE,
