@@ -94,7 +94,7 @@ def find_model(reference: str) -> ModelSource:
     try:
         commit = resolve(repo, asked or None, kind="model", offline_hint=OFFLINE_HINT)
     except UsageError as error:
-        raise UsageError(f"{error}{'' if member else f'. {_families(repo)}'}") from None
+        raise UsageError(f"{error}{'' if member or asked else f'. {_families(repo)}'}") from None
     _check_weights(repo, asked, commit)
     facts = _facts(Path(_hub_file(repo, "config.json", commit)))
     return ModelSource(repo, repo, commit, commit, *facts, asked=asked)

@@ -83,7 +83,8 @@ def test_both_dev_sets_of_mnli_are_scored_and_told_apart(tmp_path: Path) -> None
 
 def test_the_hub_s_two_splits_of_mnli_are_its_dev_sets() -> None:
     row = {"premise": "A.", "hypothesis": "B.", "label": "neutral", "idx": 0}
-    found = from_rows("mnli", *({**row, "hub_split": f"validation_{name}matched"} for name in ("", "mis")))
+    splits = ("validation_matched", "validation_mismatched")
+    found = from_rows("mnli", *({**row, "hub_split": split} for split in splits))
     assert [(each.id, each.subset) for each in found] == [("matched-0", "matched"), ("mismatched-0", "mismatched")]
 
 
