@@ -78,7 +78,7 @@ class Cell(Frozen):
     given: dict[str, Any] = {}  # the settings that differ from the method's defaults because somebody said so
     drawn: dict[str, Any] = {}  # what a trial, or a cell chosen by trials, has of its method's space
     tried: tuple[str, ...] = ()  # ids of the trials that the settings were chosen from, in their order
-    model_path: str = ""  # what to hand to the loader: a folder or a hub id
+    model_path: str = ""  # what find_model takes: a folder, or a hub id with its commit
     data_path: str | None = None
     data_revision: str | None = None  # the commit of the hub's data set; its hash is in the fingerprint
 

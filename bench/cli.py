@@ -140,7 +140,9 @@ def show(
 @app.command()
 def push(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Results folder.", autocompletion=results_folders)],
-    to: Annotated[str, typer.Option("--to", metavar="ADDRESS", help="hub:owner/name, a data set; made where it is not there.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="ADDRESS", help="hub:owner/name, a data set; made where it is not there.")
+    ],
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would go, with sizes, and stop.")] = False,
     predictions: Annotated[bool, typer.Option("--with-predictions", help="Also those that are texts.")] = False,

@@ -23,7 +23,7 @@ class KindFacts:
 
     name: ClassVar[str] = ""
     metric_names: ClassVar[tuple[str, ...]] = ()  # those of `TaskKind.metrics`, told apart from them to stay light
-    lowest_score: ClassVar[float] = 0.0  # that one of its metrics can be
+    signed_metrics: ClassVar[tuple[str, ...]] = ()  # those of them whose scores begin at -100, as correlations do
     needs_classes: ClassVar[bool] = False
     has_forms: ClassVar[bool] = True  # texts are laid out by the task's `plain` form, or by the kind itself
     cloze: ClassVar[Literal["words", "candidates"] | None] = None  # what is scored at `[MASK]`; None: no such form
@@ -73,9 +73,19 @@ def kinds() -> dict[str, KindFacts]:
     return dict(sorted(_KINDS.items()))
 
 
+def metric_parts(metric: str) -> list[tuple[str, str]]:
+    """What a metric's name is made of: (metric of a kind, the set that it is of or "") of each part.
+
+    `accuracy_and_f1` is the mean of both, `accuracy@matched` that of the rows whose `subset` is "matched".
+    """
+    return [(name, subset) for name, _, subset in (part.partition("@") for part in metric.split("_and_"))]
+
+
 def lowest_score(metric: str) -> float:
-    """The lowest score of a metric of this name: 0, or that of the kinds whose metric it is."""
-    return min((kind.lowest_score for kind in kinds().values() if metric in kind.metric_names), default=0.0)
+    """The lowest score of a metric of this name: 0, or -100 where a kind says so; of a mean the mean of its parts'."""
+    signed = {name for kind in kinds().values() for name in kind.signed_metrics}
+    parts = metric_parts(metric)
+    return sum(-100.0 for name, _ in parts if name in signed) / len(parts)
 
 
 def _load() -> None:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from bench.cell import Budget, Frozen, Protocol
 from bench.errors import unknown
-from bench.kind import KindFacts, find_kind
+from bench.kind import KindFacts, find_kind, metric_parts
 
 Split = Literal["train", "dev", "test"]
 SLOT_MARK, MASK_MARK, SEP_MARK = "[P]", "[MASK]", "[SEP]"
@@ -23,20 +23,31 @@ class Source(Frozen):
     many files read as one. Content and ending tell the format: JSON in any form, `.csv` and `.tsv` (with a header
     line), parquet, a folder of `save_to_disk`; any other is a column file (blank lines between sentences). Rows with
     named fields are looked for under the same names with another of these endings too. A further `.gz` is unpacked.
-    `hub_splits` and `local_splits` translate the harness's split names to theirs; local ones may have several names.
+    `hub_splits` and `local_splits` translate the harness's split names to theirs; local ones may have several names; a
+    split of the hub may be several (`a+b`), whose rows then say in the field `hub_split` which of them they are of.
+    `columns` names the cells of a table that has no header line; with `broken_lines` a line of another number of cells
+    is a row whose only field is `cells`, and no error.
+
+    `revision` is a commit, a tag or a branch. `commit` is how the hash of a branch's commit began when the task was
+    declared: another is told. Of `refs/convert/parquet`, where the hub keeps what it made of data sets that need code
+    of their own, `config` is a folder.
     """
 
     hub: str | None = None
     config: str | None = None
     revision: str | None = None
+    commit: str = ""
     local: tuple[str, ...] = ()
     hub_splits: dict[str, str] = {"train": "train", "dev": "validation", "test": "test"}
     local_splits: dict[str, tuple[str, ...]] = {"train": ("train",), "dev": ("val", "dev"), "test": ("test",)}
+    columns: tuple[str, ...] = ()
+    broken_lines: bool = False
     generate: Callable[[str], list[dict[str, Any]]] | None = Field(default=None, exclude=True)
 
 
 class Task(Frozen):
-    """A data source, how a row becomes Examples, and how predictions are scored. The first metric is the main one.
+    """A data source, how a row becomes Examples, and how predictions are scored. The first metric is the main one;
+    `accuracy_and_f1` is the mean of two.
 
     `rows` turns a row of the source into any number of rows in the harness's fields; the class of each kind, a file of
     bench/kinds/, lists its own. Without it the source has them already. It may raise ValueError, KeyError or TypeError:
@@ -44,10 +55,11 @@ class Task(Frozen):
 
     Any row may also have `idx` (its id), `group` (what must stay together when rows are divided or resampled: passage,
     document; `clusters` is the word for it), `part` (what of a group stays together where groups are too few to be
-    divided, `parts` the word for it: a passage of an article), `query` (the question that several rows answer together)
-    and `repaired` (a list: what was mended in it, a short text for each repair). Rows of equal texts that have no group
-    are one. A row that has `no_example` (why) is none: it stands for a part of the source that makes no example, such
-    as a sentence without a predicate. Both are counted by their texts and told once a split.
+    divided, `parts` the word for it: a passage of an article), `query` (the question that several rows answer
+    together), `subset` (which set it is of, where a scored split is several: `accuracy@matched` scores one alone) and
+    `repaired` (a list: what was mended in it, a short text for each repair). Rows of equal texts that have no group are
+    one. A row that has `no_example` (why) is none: it stands for a part of the source that makes no example, such as a
+    sentence without a predicate. Both are counted by their texts and told once a split.
 
     `plain` is the form a linear head reads, `pattern` the cloze form: text with `{field}`, `[P]` (prompt slots), at
     most one `[SEP]` and, in `pattern`, `[MASK]`. `words` maps each class to the word that stands for it at `[MASK]`; a
@@ -132,7 +144,7 @@ class Task(Frozen):
                 raise ValueError(f"task {self.name!r}: a pattern has exactly one [MASK], a form at most one [SEP]")
         if self.pattern is not None and facts.cloze == "words" and set(self.words) != set(self.classes):
             raise ValueError(f"task {self.name!r}: words must name exactly the classes {self.classes}")
-        for name in self.metrics:
+        for name in (part for metric in self.metrics for part, _ in metric_parts(metric)):
             if name not in facts.metric_names:
                 hint = f"Task {self.name!r} asks for it."
                 raise unknown(f"metric of a {self.kind} task", name, facts.metric_names, hint)
@@ -169,6 +181,7 @@ class Example(Frozen):
     group: str | None = None
     part: str | None = None
     query: str | None = None
+    subset: str | None = None
 
 
 class Suite(Frozen):

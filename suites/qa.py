@@ -59,7 +59,7 @@ def _local(version: str) -> tuple[str, ...]:
 SQUAD1 = Task(
     name="squad1",
     kind="span",
-    source=Source(hub="rajpurkar/squad", local=_local("v1.1")),
+    source=Source(hub="rajpurkar/squad", revision="7b6d24c440a36b6815f21b70d25016731768db1f", local=_local("v1.1")),
     rows=squad,
     metrics=("f1", "em"),
     max_length=MAX_LENGTH,
@@ -76,7 +76,7 @@ SQUAD1 = Task(
 SQUAD2 = Task(
     name="squad2",
     kind="span",
-    source=Source(hub="rajpurkar/squad_v2", local=_local("v2.0")),
+    source=Source(hub="rajpurkar/squad_v2", revision="3ffb306f725f7d2ce8394bc1873b24868140c412", local=_local("v2.0")),
     rows=squad,
     metrics=("f1", "em"),
     max_length=MAX_LENGTH,

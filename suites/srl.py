@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.task import Source, Suite, Task, bio
 
-from .ner import GOLD
+from .ner import CONFIG, GOLD, HUB, REVISION
 from .rows.columns import columns, document, gold_words, is_gold_conll, propositions
 from .rows.fields import Row, number, passage_id, tables, text, texts
 
@@ -18,10 +18,15 @@ MAX_LENGTH = 256  # tokens, so that next to no sentence is cut
 
 
 def conll(row: Row) -> Iterator[Row]:
-    """A row per predicate, from a sentence in columns or from one predicate's line with words and tags.
+    """A row per predicate, from a sentence in columns, from a document as the hub has it or from one predicate's line
+    with words and tags.
 
     What stays together is a document where the columns name it, else a sentence.
     """
+    if "sentences" in row:
+        for each in tables(row, "sentences"):
+            yield from _framed(text(row, "document_id"), texts(each, "words"), tables(each, "srl_frames"))
+        return
     if "columns" not in row:
         yield _proposition(texts(row, "words"), texts(row, "tags"), number(row, "predicate"))
         return
@@ -32,6 +37,15 @@ def conll(row: Row) -> Iterator[Row]:
     for tags in (arguments := propositions(sentence, word_column)):
         yield {**_proposition(words, tags, tags.index("B-V")), **group}
     if not arguments:
+        yield {"no_example": WITHOUT_PREDICATE}
+
+
+def _framed(name: str, words: list[str], frames: list[Row]) -> Iterator[Row]:
+    """A row per frame of the hub's: `frames` are its tags, one a word."""
+    for frame in frames:
+        tags = texts(frame, "frames")
+        yield {**_proposition(words, tags, tags.index("B-V")), "group": name}
+    if not frames:
         yield {"no_example": WITHOUT_PREDICATE}
 
 
@@ -106,6 +120,9 @@ CONLL12 = Task(
     name="conll12",
     kind="tagging",
     source=Source(
+        hub=HUB,
+        config=CONFIG,
+        revision=REVISION,
         local=(*GOLD, "conll12/conll2012.{split}.txt"),
         local_splits={"train": ("train",), "dev": ("development", "devel", "dev"), "test": ("test",)},
     ),

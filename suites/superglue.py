@@ -9,13 +9,15 @@ from bench.task import Source, Suite, Task
 from .rows.superglue import boolq, copa, multirc, record, rte, wic, wsc
 
 HUB = "aps/super_glue"
+REVISION = "3de24cf8022e94f4ee4b9d55a6f539891524d646"
 LICENCE = "as its authors state; research use"
 CITATION = "arXiv:1905.00537"
 OBTAIN = "The zip files are at super.gluebenchmark.com/tasks; unpack them side by side."
 
 
 def _source(folder: str, config: str) -> Source:
-    return Source(hub=HUB, config=config, local=(f"{folder}/{{split}}.jsonl", f"superglue/{folder}/{{split}}.jsonl"))
+    places = (f"{folder}/{{split}}.jsonl", f"superglue/{folder}/{{split}}.jsonl")
+    return Source(hub=HUB, config=config, revision=REVISION, local=places)
 
 
 BOOLQ = Task(

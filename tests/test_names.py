@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.data.hub import COMMIT
 from bench.model.families.named import AFTER_PADDING, DECODERS, NAMED
 from bench.registry import methods, suites
 from tests.model.families import FAMILIES
@@ -39,12 +40,12 @@ def parts(text: str) -> str:
 
 
 def texts(path: Path) -> Iterator[str]:
-    """The texts of a file that are no docstrings."""
+    """The texts of a file that are no docstrings, and no commits."""
     tree = ast.parse(path.read_text())
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-            yield node.value
+            yield "" if COMMIT.fullmatch(node.value) else node.value
 
 
 def identifiers(path: Path) -> Iterator[str]:

@@ -10,7 +10,6 @@ from rich.console import Console
 from bench.commands.folders import newest_results
 from bench.registry import load_plugin
 from bench.store.fetched import open_results
-from bench.store.store import Store
 
 
 def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[Path]) -> None:

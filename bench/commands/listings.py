@@ -96,7 +96,8 @@ def _models() -> Listing:
     for family, members in SCALES.items():
         for member in members:
             name = f"{family}:{member.short}"
-            rows.append([name, _millions(member.parameters), "", member.reference])
+            place = "; ".join(filter(None, (member.reference, member.note)))
+            rows.append([name, _millions(member.parameters), "", place])
             if member.remark:
                 refused.setdefault(member.remark, []).append(name)
     notes = [f"{', '.join(names)} cannot be loaded: {reason}" for reason, names in refused.items()]

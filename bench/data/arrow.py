@@ -5,7 +5,7 @@ Class numbers become their names wherever the table says what these are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def parquet_rows(path: Path) -> Iterator[Fields]:
         table = parquet.read_table(path, partitioning=None)
         names = _names(datasets.Features.from_arrow_schema(table.schema))
         for batch in table.to_batches():
-            yield from (_named_row(names, row) for row in batch.to_pylist())
+            yield from (_named(names, row) for row in batch.to_pylist())
     except (ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"cannot read {path} as parquet: {_said(error)}") from None
 
@@ -53,27 +53,36 @@ def prepared_rows(folder: Path, split: str) -> Iterator[Fields] | None:
 def table_rows(table: Any) -> Iterator[Fields]:
     """The rows of a `datasets.Dataset`."""
     names = _names(table.features)
-    return (_named_row(names, row) for row in table)
+    return (_named(names, row) for row in table)
 
 
-def _names(features: Any) -> dict[str, list[str]]:
-    """Of the columns that hold class numbers, alone or in a list, the names of the classes."""
-    class_names = {}
-    for column, kind in features.items():
-        names = getattr(getattr(kind, "feature", kind), "names", None)
-        if isinstance(names, list | tuple):
-            class_names[column] = list(names)
-    return class_names
+Names = list[str] | dict[str, "Names"]  # of a class number, or of those columns of an object that have some
 
 
-def _named_row(names: dict[str, list[str]], row: Fields) -> Fields:
-    return {**row, **{column: _named(known, row[column]) for column, known in names.items()}} if names else row
+def _names(kind: Any) -> Names:
+    """The names of the classes in a feature of `datasets`, or in the features of a table; empty where it has none.
+
+    A list's are its elements', at any depth.
+    """
+    if isinstance(kind, Mapping):
+        of_columns = {column: _names(inner) for column, inner in kind.items()}
+        return {column: names for column, names in of_columns.items() if names}
+    if isinstance(kind, list):
+        return _names(kind[0])
+    if hasattr(kind, "feature"):
+        return _names(kind.feature)
+    names = getattr(kind, "names", None)
+    return list(names) if isinstance(names, list | tuple) else []
 
 
-def _named(names: list[str], value: Any) -> Any:
-    """The name of a class number; -1, the hub's mark of a hidden label, stays for the reader to refuse."""
+def _named(names: Names, value: Any) -> Any:
+    """A value with names for its class numbers; -1, the mark of a hidden label, stays for the reader to refuse."""
+    if not names:
+        return value
     if isinstance(value, list):
         return [_named(names, element) for element in value]
+    if isinstance(names, dict):
+        return value and {**value, **{column: _named(known, value[column]) for column, known in names.items()}}
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
 
 

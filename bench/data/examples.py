@@ -44,6 +44,8 @@ def read_examples(task: Task, split: Split, data: Path | None) -> SplitExamples:
     located = kind.arranged(task, [_with_whole_characters(row) for row in load(task, split, data)])
     repaired, no_example, left_out, kept = Tally(), Tally(), Tally(), Tally()
     rows = kind.mended(task, list(_flat(task, located, repaired, no_example)), repaired)
+    if split == "train":  # what is learned from is of no set: metrics of one are asked of a slice of it too
+        rows = [replace(row, fields={**row.fields, "subset": None}) if "subset" in row.fields else row for row in rows]
     examples: list[Example] = []
     read = kind.reader(task)
     for index, row in enumerate(rows):

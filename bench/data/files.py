@@ -5,7 +5,7 @@ A row is a dict of fields; beside it goes the place it came from, so that an err
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,13 @@ from bench.errors import UsageError
 
 __all__ = ["Located", "read"]
 
+Reader = Callable[[Path, str], Iterator[Located]]
 PARQUET = b"PAR1"  # the first bytes of such a file
 
 
-def read(path: Path) -> Iterator[Located]:
-    """The rows of a file, or of a folder that `save_to_disk` wrote. UsageError names the file, and the line where one
-    is malformed.
+def read(path: Path, columns: Sequence[str] = (), broken_lines: bool = False) -> Iterator[Located]:
+    """The rows of a file, or of a folder that `save_to_disk` wrote; `columns` and `broken_lines` are of a table divided
+    by tabs (see bench.task.Source). UsageError names the file, and the line where one is malformed.
     """
     if path.is_dir() or _begins_with(path, PARQUET):
         rows = saved_rows(path) if path.is_dir() else parquet_rows(path)
@@ -35,7 +36,8 @@ def read(path: Path) -> Iterator[Located]:
     if path.suffix == ".parquet" and not holds_json(text):
         raise UsageError(f"cannot read {path}: it is no parquet file, nor JSON")
     ending = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    for row in _reader(ending, text)(path, text):
+    reader = _reader(ending, text, partial(tabbed_rows, columns=columns, broken_lines=broken_lines))
+    for row in reader(path, text):
         yield replace(row, repaired=repaired + row.repaired) if repaired else row
         repaired = ()
 
@@ -48,8 +50,8 @@ def _begins_with(path: Path, mark: bytes) -> bool:
         raise UsageError(f"cannot read {path}: {error}") from None
 
 
-def _reader(ending: str, text: str) -> Callable[[Path, str], Iterator[Located]]:
+def _reader(ending: str, text: str, tabbed: Reader) -> Reader:
     """What reads a text: JSON wherever it is JSON, else what the ending says; columns of words without one of these."""
     if ending in (".json", ".jsonl") or holds_json(text):
         return partial(json_rows, one_is_a_row=ending != ".json")
-    return {".tsv": tabbed_rows, ".csv": quoted_rows}.get(ending, read_columns)
+    return {".tsv": tabbed, ".csv": quoted_rows}.get(ending, read_columns)

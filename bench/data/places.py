@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from glob import escape
@@ -150,7 +151,14 @@ def hub_revision(task: Task) -> str:
     check_source(task, None, ())
     assert source.hub is not None
     hint = offline_hint(task)
-    return resolve(source.hub, source.revision, kind="dataset", offline_hint=hint, config=source.config)
+    commit = resolve(source.hub, source.revision, kind="dataset", offline_hint=hint, config=source.config)
+    if not commit.startswith(source.commit):
+        warnings.warn(
+            f"task {task.name!r}: {source.hub} has gone on from {source.commit}, which the task was declared for, to "
+            f"{commit[:7]}; its rows may be others",
+            stacklevel=2,
+        )
+    return commit
 
 
 def offline_hint(task: Task) -> str:

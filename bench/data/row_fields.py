@@ -19,7 +19,7 @@ _EMPTY: dict[str, Any] = {"texts": {}, "choices": (), "words": (), "marks": (), 
 def example_of(row: Located, index: int, **fields: Any) -> Example:
     """An Example of values that have been checked; validating them again would take most of the time."""
     named: dict[str, Any] = {"id": name_of(row.fields.get("idx")) or str(index)}
-    named |= {name: name_of(row.fields.get(name)) for name in ("group", "part", "query")}
+    named |= {name: name_of(row.fields.get(name)) for name in ("group", "part", "query", "subset")}
     return Example.model_construct(**(_EMPTY | named | fields))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.data.arrow import prepared_rows, table_rows
+from bench.data.arrow import parquet_rows, prepared_rows, table_rows
 from bench.data.files import read
 from bench.data.located import Located
 from bench.data.places import hub_revision, local_files, offline_hint
@@ -20,7 +20,9 @@ def load(task: Task, split: Split, data: Path | None) -> list[Located]:
         rows = task.source.generate(split)
         return [Located(f"generated {task.name} {split}[{index}]", row) for index, row in enumerate(rows)]
     if data is not None:
-        return [row for path in local_files(task, split, data) for row in read(path)]
+        source = task.source
+        files = local_files(task, split, data)
+        return [row for path in files for row in read(path, source.columns, source.broken_lines)]
     return _load_hub(task, split)
 
 
@@ -29,32 +31,59 @@ def _load_hub(task: Task, split: Split) -> list[Located]:
     source, revision = task.source, hub_revision(task)
     if split not in source.hub_splits:
         raise UsageError(f"task {task.name!r} has no {split} split on the hub, only {', '.join(source.hub_splits)}")
-    place = f"{source.hub}/{source.config} {split}"
-    return [
-        Located(f"{place}[{at}]", row) for at, row in enumerate(_hub_rows(task, source.hub_splits[split], revision))
-    ]
+    names = source.hub_splits[split].split("+")
+    rows: list[Located] = []
+    for name in names:
+        place = f"{source.hub}/{source.config} {split if len(names) == 1 else name}"
+        told = {} if len(names) == 1 else {"hub_split": name}
+        rows += [Located(f"{place}[{at}]", {**row, **told}) for at, row in enumerate(_hub_rows(task, name, revision))]
+    return rows
 
 
 def _hub_rows(task: Task, split: str, revision: str) -> Iterable[dict[str, Any]]:
     """Rows as the cache has them of this commit, else fetched."""
     import datasets
 
-    from bench.data.hub import prepared
+    from bench.data.hub import data_folder, prepared, reason_of
 
     source = task.source
     assert source.hub is not None
-    folder = prepared(source.hub, revision, source.config)
-    kept = prepared_rows(folder, split) if folder else None
+    folder = data_folder(source.config, source.revision)
+    if folder:
+        return _converted_rows(task, f"{folder}/{split}", revision)
+    kept_in = prepared(source.hub, revision, source.config)
+    kept = prepared_rows(kept_in, split) if kept_in else None
     if kept is not None:
         return kept
     datasets.disable_progress_bars()
     try:
         table = datasets.load_dataset(source.hub, source.config, split=split, revision=revision)
     except Exception as error:  # the library raises a dozen kinds, of several packages, for one cause: out of reach
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(reason_of(error, source.hub, "dataset").split())[:200]
         raise UsageError(f"cannot load {source.hub} ({source.config}): {reason}. {offline_hint(task)}") from error
     commits = {Path(file["filename"]).parent.name for file in table.cache_files}
     if commits - {revision}:  # when the hub breaks off, the library takes the newest it has
         names = ", ".join(sorted(commits))
         raise UsageError(f"{source.hub} ({source.config}) came as {names}, not as {revision}. {offline_hint(task)}")
     return table_rows(table)
+
+
+def _converted_rows(task: Task, folder: str, revision: str) -> Iterator[dict[str, Any]]:
+    """Rows of the parquet files of a folder, by commit in the hub client's cache, and fetched where they are not."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    from bench.data.hub import reason_of
+
+    hub = task.source.hub
+    assert hub is not None
+    disable_progress_bars()
+    try:
+        snapshot = snapshot_download(hub, repo_type="dataset", revision=revision, allow_patterns=f"{folder}/*.parquet")
+    except Exception as error:  # network, cache and hub errors of several packages
+        reason = reason_of(error, hub, "dataset")
+        raise UsageError(f"cannot fetch {folder} of {hub}: {reason}. {offline_hint(task)}") from error
+    files = sorted((Path(snapshot) / folder).glob("*.parquet"))
+    if not files:
+        raise UsageError(f"{hub} at {revision} has no {folder}/*.parquet. {offline_hint(task)}")
+    return (row for file in files for row in parquet_rows(file))

@@ -104,7 +104,7 @@ def first_rows(task: Task, examples: Sequence[Example], most: int | None, name: 
     """At most `most` examples: the first of a shuffle that is fixed per task, back in their own order.
 
     The examples of one query are taken together or not at all (the first query in any case), since they are scored
-    together.
+    together. Where examples are of several sets (`subset`), one of each is taken first.
     """
     if most is None or most >= len(examples):
         return list(examples)
@@ -113,12 +113,21 @@ def first_rows(task: Task, examples: Sequence[Example], most: int | None, name: 
         queries[example.query if example.query is not None else f"\0{index}"].append(index)
     order = list(queries.values())
     random.Random(derive("subset", task.name, name)).shuffle(order)
+    seen: set[str | None] = set()
+    order.sort(key=lambda members: not _is_new(examples[members[0]].subset, seen))
     taken: list[int] = []
     for members in order:
         if taken and len(taken) + len(members) > most:
             break
         taken += members
     return [examples[index] for index in sorted(taken)]
+
+
+def _is_new(subset: str | None, seen: set[str | None]) -> bool:
+    """Whether a set has not been asked for yet; it has then."""
+    new = subset is not None and subset not in seen
+    seen.add(subset)
+    return new
 
 
 def _stratum(strata: Iterable[tuple[int, ...]]) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.data.located import Located
@@ -17,18 +17,28 @@ MOST_HEADER = 100_000  # characters
 _SEPARATOR = re.compile(r"\s*sep=([,;\t|])[^\S\n]*\n")  # the first line that Excel reads and writes
 
 
-def tabbed_rows(path: Path, text: str) -> Iterator[Located]:
-    """Cells divided by tabs and never quoted, as GLUE's are; a header without a tab is of a table divided otherwise."""
+def tabbed_rows(path: Path, text: str, columns: Sequence[str] = (), broken_lines: bool = False) -> Iterator[Located]:
+    """Cells divided by tabs and never quoted, as GLUE's are; a header without a tab is of a table divided otherwise.
+
+    With `columns` there is no header, unless two cells of the first line are names of columns. With `broken_lines` a
+    line of another number of cells is a row whose only field is `cells`.
+    """
     header: list[str] | None = None
     for number, line in enumerate(lines(text, returns=False), start=1):
         cells = line.split("\t")
         if cells == [""]:
             continue
-        if header is None:
+        if header is None and columns and len({cell.strip().casefold() for cell in cells} & set(columns)) < 2:
+            header = list(columns)
+        elif header is None:
             if len(cells) == 1 and any(mark in line for mark in DIVIDERS):
                 yield from quoted_rows(path, text)
                 return
             header = _header(path, number, cells)
+            continue
+        assert header is not None
+        if broken_lines and len(cells) != len(header):
+            yield Located(f"{path}:{number}", {"cells": cells})
         else:
             yield _row(path, number, header, cells)
 

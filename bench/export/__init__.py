@@ -95,7 +95,8 @@ def _description(tuned: Tuned) -> dict[str, Any]:
     cell, task, method, backbone = tuned.resolved.cell, tuned.resolved.task, tuned.resolved.method, tuned.backbone
     known = special(backbone.tokenizer, backbone.reader)
     described: dict[str, Any] = {
-        "cell": cell.id, "method": cell.label, "task": cell.task, "seed": cell.seed, "model": cell.model_path,
+        "cell": cell.id, "method": cell.label, "task": cell.task, "seed": cell.seed,
+        "model": find_model(cell.model_path).path,
         "precision": cell.precision, "base": tuned.base_class,
         "form": task.pattern if tuned.with_words else task.plain, "max_length": cell.budget.max_length,
         "head": method.head, "classes": task.classes,
@@ -178,9 +179,8 @@ def _peft_answer(to: Path, tuned: Tuned, ids: list[int], fed: list[int]) -> Any:
 
     cell, backbone = tuned.resolved.cell, tuned.backbone
     kind: Any = getattr(transformers, tuned.base_class)
-    base = kind.from_pretrained(
-        cell.model_path, revision=find_model(cell.model_path).revision, dtype=torch.float32, trust_remote_code=False
-    )
+    source = find_model(cell.model_path)
+    base = kind.from_pretrained(source.path, revision=source.revision, dtype=torch.float32, trust_remote_code=False)
     inputs: dict[str, Any] = {"input_ids": torch.tensor([ids])}
     inputs["attention_mask"] = torch.ones((1, len(ids)), dtype=torch.long)
     if fed:

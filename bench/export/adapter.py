@@ -66,8 +66,9 @@ def adapter_of(tuned: Tuned) -> tuple[Any, dict[str, Tensor]]:
             raise tuned.refused("its prompt stands inside the task's pattern, PEFT's in front of the whole text")
         else:
             raise tuned.refused("PEFT has no adapter of this kind")
-    config.base_model_name_or_path, config.inference_mode = cell.model_path, True
-    config.revision = find_model(cell.model_path).revision
+    source = find_model(cell.model_path)
+    config.base_model_name_or_path, config.inference_mode = source.path, True
+    config.revision = source.revision
     config.task_type = TASK_TYPES.get(backbone.family.words, PLAIN) if tuned.with_words else PLAIN
     return config, tensors
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Classification(ClassKind):
     """A row's fields: those of `plain` and `pattern`, and `label`: one of `classes`."""
 
-    metric_names = ("accuracy", "macro_f1", "f1a", "em")
+    metric_names = ("accuracy", "macro_f1", "f1", "f1a", "em", "matthews")
+    signed_metrics = ("matthews",)
     cloze = "words"
 
     def reader(self, task: Task) -> ReadRow:
@@ -56,7 +57,10 @@ class Classification(ClassKind):
     def metrics(self) -> Mapping[str, Metric]:
         from bench.score import label_metrics as labels
 
-        fitting = (labels.class_accuracy, labels.macro_f1, labels.f1a, labels.question_em)
+        fitting = (
+            labels.class_accuracy, labels.macro_f1, labels.positive_f1, labels.positive_f1, labels.question_em,
+            labels.matthews,
+        )  # fmt: skip
         return dict(zip(self.metric_names, fitting, strict=True))
 
     def trivial(

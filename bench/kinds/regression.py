@@ -42,7 +42,7 @@ class Regression(TaskKind):
     """
 
     metric_names = ("pearson", "spearman")
-    lowest_score = -100.0
+    signed_metrics = metric_names
 
     def columns(self, num_classes: int) -> int:
         return 1

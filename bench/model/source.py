@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.data.hub import resolve
+from bench.data.hub import listed_files, reason_of, resolve
 from bench.errors import UsageError
 from bench.model.families.config import family_of, first_position, most_positions, reading_part
-from bench.model.families.scales import FAMILIES_HINT, listed_size, unloadable
+from bench.model.families.scales import FAMILIES_HINT, listed
 from bench.model.needs import Need
 from bench.model.proof import Proof
 from bench.model.weights import check_weights, shapes, weight_files
@@ -27,9 +27,10 @@ LM_HEAD_ENDINGS = ("ForMaskedLM", "ForPreTraining", "LMHeadModel", "ForCausalLM"
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A checkpoint: `name` for tables, `path` for the loader, `fingerprint` for the cell's id.
+    """A checkpoint: `name` for tables, `path` and `revision` for the loader, `fingerprint` for the cell's id.
 
-    `proof` is what it has shown when it was loaded (bench.model.proving), where it was.
+    `asked` is the revision that a user named, a branch or tag perhaps, where `revision` is its commit. `proof` is what
+    it has shown when it was loaded (bench.model.proving), where it was.
     """
 
     name: str
@@ -40,7 +41,13 @@ class ModelSource:
     has_lm_head: bool
     layers: int
     wordless: str = ""  # why no word can be read off it, whatever head it has
+    asked: str = field(default="", compare=False)
     proof: Proof | None = field(default=None, compare=False)
+
+    @property
+    def reference(self) -> str:
+        """What find_model takes for it, later and in other processes too: of the hub the very commit."""
+        return f"{self.path}@{self.revision}" if self.revision else self.path
 
     def lacks(self, need: Need) -> str | None:
         """Why the model cannot give a method what it needs; None when it can, or has not been asked yet."""
@@ -67,7 +74,9 @@ LACKS: dict[Need, str] = {
 
 @cache
 def find_model(reference: str) -> ModelSource:
-    """The model a user names by folder or hub id. UsageError when it is neither, or lacks config or tokenizer."""
+    """The model a user names by folder, hub id or `id@revision`. UsageError when it is none of them, or lacks config,
+    tokenizer or weights.
+    """
     folder = Path(reference).expanduser()
     if folder.is_dir():
         return _local(folder)
@@ -75,22 +84,41 @@ def find_model(reference: str) -> ModelSource:
         raise UsageError(f"--models {reference}: a file, not a folder; give the folder of a transformers checkpoint")
     if not on_hub(reference):
         raise UsageError(f"--models {reference}: no such folder")
-    reason = unloadable(reference)
-    if reason:
-        raise UsageError(f"model {reference!r} cannot be used: {reason}")
+    repo, _, asked = reference.partition("@")
+    member = listed(repo)
+    if member and member.remark and not asked:
+        raise UsageError(f"model {repo!r} cannot be used: {member.remark}")
+    if "@" in reference and not (repo and asked):
+        raise UsageError(f"--models {reference}: give it as ID@REVISION, a branch, tag or commit of the hub")
     try:
-        revision = resolve(reference, None, kind="model", offline_hint=OFFLINE_HINT)
+        commit = resolve(repo, asked or None, kind="model", offline_hint=OFFLINE_HINT)
     except UsageError as error:
-        hint = "" if listed_size(reference) else f". {FAMILIES_HINT}"
-        raise UsageError(f"{error}{hint}") from None
-    facts = _facts(Path(_hub_file(reference, "config.json", revision)))
-    return ModelSource(reference, reference, revision, revision, *facts)
+        raise UsageError(f"{error}{'' if member or asked else f'. {FAMILIES_HINT}'}") from None
+    _check_weights(repo, asked, commit)
+    facts = _facts(Path(_hub_file(repo, "config.json", commit)))
+    return ModelSource(repo, repo, commit, commit, *facts, asked=asked)
 
 
 def on_hub(reference: str) -> bool:
-    """Whether a model is named by its id on the hub; else by a folder, be it there or not."""
-    is_path = reference.startswith((".", "/", "~")) or reference.count("/") > 1
+    """Whether a model is named by its id on the hub, with a revision or not; else by a folder, be it there or not."""
+    repo = reference.partition("@")[0]
+    is_path = repo.startswith((".", "/", "~")) or repo.count("/") > 1
     return not is_path and not Path(reference).exists()
+
+
+def _check_weights(repo: str, asked: str, commit: str) -> None:
+    """UsageError where the hub lists no safetensors weights for a commit that it was asked for."""
+    files = listed_files(repo, "model", commit)
+    if files is None or any(name.endswith(".safetensors") and "/" not in name for name in files):
+        return
+    member = listed(repo)
+    known = member.reference if member and member.revision not in ("", asked, commit) else ""
+    way = f"a revision of it has them: --models {known}" if known else (
+        f"name a revision that has them (--models {repo}@refs/pr/1, say: its page lists them under Community), or "
+        "convert it"
+    )  # fmt: skip
+    at = f" at {asked}" if asked else ""
+    raise UsageError(f"model {repo!r}{at} has no *.safetensors weights, and others are not loaded; {way}")
 
 
 def read_config(model: ModelSource) -> dict[str, Any]:
@@ -218,4 +246,4 @@ def _hub_file(repo: str, name: str, revision: str) -> str:
     try:
         return hf_hub_download(repo, name, revision=revision)
     except Exception as error:  # network, cache and hub errors of several packages
-        raise UsageError(f"cannot fetch {name} of {repo}: {str(error).splitlines()[0][:160]}. {OFFLINE_HINT}") from None
+        raise UsageError(f"cannot fetch {name} of {repo}: {reason_of(error, repo, 'model')}. {OFFLINE_HINT}") from None

@@ -97,7 +97,7 @@ def _of_data(request: RunRequest, task: Task) -> dict[str, Any]:
 
 
 def _of_model(model: ModelSource) -> dict[str, Any]:
-    return {"model": model.name, "model_fingerprint": model.fingerprint, "model_path": model.path}
+    return {"model": model.name, "model_fingerprint": model.fingerprint, "model_path": model.reference}
 
 
 def _of_method(line: Line, method: Method) -> dict[str, Any]:

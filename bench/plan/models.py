@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.cell import Cell, Skip
+from bench.data.hub import COMMIT
 from bench.errors import UsageError, nearest
 from bench.model.families.scales import SCALES, expand
 from bench.model.proof import Proof
@@ -21,7 +22,7 @@ def chosen_models(names: tuple[str, ...], proofs: Mapping[str, Proof]) -> tuple[
     references = model_references(names)
     usable = [reference for reference, reason in references.items() if not reason]
     known = {reference: found_model(reference) for reference in sorted(usable, key=on_hub)}  # folders first
-    models = [known[reference] for reference in usable]
+    models = _told_apart([known[reference] for reference in usable])
     skips = [Skip("every task", name, "every method", reason) for name, reason in references.items() if reason]
     proved = [replace(model, proof=proofs.get(model.fingerprint)) for model in models]
     refused = [(model, model.proof) for model in proved if model.proof and model.proof.refused]
@@ -53,7 +54,7 @@ def brought_models() -> dict[str, str]:
 def known_models() -> list[str]:
     """Every name of a model that needs no looking up: what suites bring and name, families, and their members."""
     named = [model for suite in suites().values() for model in suite.models if not Path(model).is_dir()]
-    members = [member.reference for family in SCALES.values() for member in family]
+    members = [member.reference.partition("@")[0] for family in SCALES.values() for member in family]
     return list(dict.fromkeys([*brought_models(), *named, *SCALES, *members]))
 
 
@@ -68,6 +69,21 @@ def found_model(reference: str) -> ModelSource:
         if near is None:
             raise
         raise UsageError(f"--models {reference}: did you mean {near + rest!r}? {error}") from None
+
+
+def _told_apart(models: list[ModelSource]) -> list[ModelSource]:
+    """The models; two revisions of one have their names with the revision, a commit by how it begins."""
+    commits: dict[str, set[str | None]] = {}
+    for model in models:
+        commits.setdefault(model.path, set()).add(model.revision)
+    return [
+        replace(model, name=f"{model.name}@{_short(model.asked or 'main')}") if len(commits[model.path]) > 1 else model
+        for model in models
+    ]
+
+
+def _short(revision: str) -> str:
+    return revision[:7] if COMMIT.fullmatch(revision) else revision
 
 
 def layer_notes(models: list[ModelSource], cells: list[Cell]) -> Iterator[str]:

@@ -71,6 +71,7 @@ class TaskKind(KindData):
             [self.named(task, example, prediction) for example, prediction in zip(examples, predictions, strict=True)],
             [example.group for example in examples],
             [example.query for example in examples],
+            [example.subset for example in examples] if any(example.subset for example in examples) else (),
         )
 
     def num_terms(self, item: Item) -> int:

@@ -57,6 +57,21 @@ def _positive_f1(sums: Array) -> Array:
     return f1_of(sums, nothing=0.0)
 
 
+def _correlation(sums: Array) -> Array:
+    """Of each class's hits, predictions and gold labels: how predictions and labels go together, -100 to 100.
+
+    With one class it is the covariance of their indicators by the root of both variances; over several classes the sums
+    of these (Gorodkin 2004, equation 8). 0 where either side is all of one class.
+    """
+    hits, predicted, gold = np.moveaxis(sums.reshape(*sums.shape[:-1], -1, 3), -1, 0)
+    count = gold.sum(axis=-1)
+    covariance = count * hits.sum(axis=-1) - (predicted * gold).sum(axis=-1)
+    variances = (count**2 - (predicted**2).sum(axis=-1)) * (count**2 - (gold**2).sum(axis=-1))
+    root = np.sqrt(np.where(variances > 0, variances, 1.0))
+    scores: Array = np.where(variances > 0, 100 * covariance / root, 0.0)
+    return scores
+
+
 def _question_credits(task: Task, rows: PredictedRows) -> Array:
     """(answered exactly, questions), in the first row of each question."""
     terms = np.zeros((len(rows.labels), 2))
@@ -96,11 +111,14 @@ tag_accuracy = SumMetric(_tag_accuracy, share)
 """Share of words whose tag is right, over all words alike."""
 macro_f1 = SumMetric(_class_counts, _mean_class_f1)
 """Unweighted mean of the classes' F1 over all positions; a class absent from both counts 0 (scikit-learn's default)."""
-f1a = SumMetric(_positive_counts, _positive_f1)
-"""F1 of the positive class, the last of `task.classes`, over all answers of all questions (MultiRC's F1a).
+positive_f1 = SumMetric(_positive_counts, _positive_f1)
+"""F1 of the positive class, the last of `task.classes`: `f1` of pairs of texts (MRPC, QQP), and MultiRC's `f1a` over
+all answers of all questions.
 
 0 when it occurs neither among the labels nor among the predictions.
 """
+matthews = SumMetric(_class_counts, _correlation)
+"""Matthews correlation of predicted and right classes, times 100 (CoLA)."""
 question_em = SumMetric(_question_credits, share)
 """The share of questions answered exactly: all examples with one `query` (of one `group`) are right (MultiRC). An
 example without a query is a question of its own."""

@@ -20,6 +20,7 @@ from math import fsum
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.errors import UsageError
 from bench.score.predicted import PredictedRows
 from bench.task import Task
 
@@ -83,6 +84,66 @@ class Sums(Measured):
         terms = by_unit(self.terms, units, times.shape[1])
         sums = times @ terms.reshape(len(terms), -1).astype(np.float32)
         return self.combine(sums.reshape(len(times), *terms.shape[1:]).astype(float))
+
+
+@dataclass(frozen=True)
+class Mean(Metric):
+    """The mean of several metrics' scores, as GLUE and SuperGLUE count a task that has two."""
+
+    parts: tuple[Metric, ...]
+
+    def measured(self, task: Task, rows: PredictedRows) -> MeasuredTogether:
+        return MeasuredTogether(tuple(part.measured(task, rows) for part in self.parts))
+
+
+@dataclass(frozen=True)
+class MeasuredTogether(Measured):
+    """The same predictions as several metrics see them."""
+
+    parts: tuple[Measured, ...]
+
+    @property
+    def score(self) -> float:
+        return fsum(part.score for part in self.parts) / len(self.parts)
+
+    def redrawn(self, units: Units, times: Times) -> Array:
+        mean: Array = np.mean([part.redrawn(units, times) for part in self.parts], axis=0)
+        return mean
+
+
+@dataclass(frozen=True)
+class Within(Metric):
+    """A metric of the rows of one set (MNLI's matched); rows that are of none, as train's, are of each."""
+
+    metric: Metric
+    subset: str
+
+    def measured(self, task: Task, rows: PredictedRows) -> MeasuredWithin:
+        """UsageError where no row is of the set."""
+        kept = [at for at, subset in enumerate(rows.subsets) if subset in (None, self.subset)]
+        if rows.subsets and not kept:
+            raise UsageError(f"task {task.name!r}: none of the rows scored is of its set {self.subset!r}; score more")
+        chosen = kept if rows.subsets else range(len(rows.labels))
+        return MeasuredWithin(self.metric.measured(task, rows.only(chosen)), np.array(chosen, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class MeasuredWithin(Measured):
+    """Predictions of which only some rows count; `kept` (N',) are their numbers."""
+
+    inner: Measured
+    kept: Units
+
+    @property
+    def score(self) -> float:
+        return self.inner.score
+
+    def redrawn(self, units: Units, times: Times) -> Array:
+        """A draw in which no row of the set is has the score of all of them."""
+        with np.errstate(invalid="ignore"):
+            drawn = self.inner.redrawn(units[self.kept], times)
+        scores: Array = np.where(np.isnan(drawn), self.score, drawn)
+        return scores
 
 
 def by_unit(terms: Array, units: Units, num_units: int) -> Array:

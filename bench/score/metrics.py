@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.errors import unknown
+from bench.kind import metric_parts
 from bench.score.kind import kind_of
-from bench.score.metric import Metric
+from bench.score.metric import Mean, Metric, Within
 from bench.score.predicted import Prediction
 from bench.task import Example, Task
 
@@ -20,7 +21,14 @@ def score(task: Task, examples: Sequence[Example], predictions: Sequence[Predict
 def metrics_of(task: Task) -> dict[str, Metric]:
     """The task's metrics by name. UsageError names one that is none or not for a task of this kind."""
     fitting = kind_of(task).metrics()
-    for name in task.metrics:
-        if name not in fitting:
-            raise unknown(f"metric of a {task.kind} task", name, fitting, f"Task {task.name!r} asks for it.")
-    return {name: fitting[name] for name in task.metrics}
+    return {name: _metric(task, name, fitting) for name in task.metrics}
+
+
+def _metric(task: Task, name: str, fitting: Mapping[str, Metric]) -> Metric:
+    """What a name says: a metric of the kind, of one set of the rows alone, or the mean of several."""
+    parts: list[Metric] = []
+    for base, subset in metric_parts(name):
+        if base not in fitting:
+            raise unknown(f"metric of a {task.kind} task", base, fitting, f"Task {task.name!r} asks for it.")
+        parts.append(Within(fitting[base], subset) if subset else fitting[base])
+    return parts[0] if len(parts) == 1 else Mean(tuple(parts))

@@ -20,3 +20,13 @@ class PredictedRows:
     predicted: Sequence[Sequence[str]]
     groups: Sequence[str | None]
     queries: Sequence[str | None]
+    subsets: Sequence[str | None] = ()  # empty where no row is of one set of several
+
+    def only(self, numbers: Sequence[int]) -> PredictedRows:
+        """The rows of these numbers, as of no set."""
+        return PredictedRows(
+            [self.labels[at] for at in numbers],
+            [self.predicted[at] for at in numbers],
+            [self.groups[at] for at in numbers],
+            [self.queries[at] for at in numbers],
+        )

@@ -21,6 +21,7 @@ def prediction_table(
         "id": [example.id for example in examples],
         "group": list(rows.groups),
         "query": list(rows.queries),
+        **({"subset": list(rows.subsets)} if rows.subsets else {}),
         "label": list(rows.labels),
         "predicted": list(rows.predicted),
         "candidates": [list(answer.candidates) for answer in answers],

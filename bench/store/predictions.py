@@ -10,8 +10,9 @@ from bench.errors import UsageError
 
 
 def write_predictions(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
-    """Columns id, group, query; label and predicted (lists of text: a class's name, a tag per word, a candidate, an
-    answer; several labels where any is right); candidates and probabilities (see results/README.md); null_margin.
+    """Columns id, group, query, and subset where rows are of several sets; label and predicted (lists of text: a
+    class's name, a tag per word, a candidate, an answer; several labels where any is right); candidates and
+    probabilities (see results/README.md); null_margin.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -29,7 +30,8 @@ def write_predictions(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
 
 
 def read_predictions(path: Path) -> dict[str, list[Any]]:
-    """What metrics read of a file: `labels` and `predicted` (lists of texts), `groups` and `queries` (texts or None).
+    """What metrics read of a file: `labels` and `predicted` (lists of texts), `groups`, `queries` and, where there are
+    some, `subsets` (texts or None).
 
     UsageError when the file is no such table.
     """
@@ -39,6 +41,8 @@ def read_predictions(path: Path) -> dict[str, list[Any]]:
     columns = {"labels": "label", "predicted": "predicted", "groups": "group", "queries": "query"}
     try:
         with pq.ParquetFile(path) as file:
+            if "subset" in file.schema_arrow.names:
+                columns["subsets"] = "subset"
             table = file.read(columns=list(columns.values()))
         if not table.num_rows:
             raise ValueError("no rows")

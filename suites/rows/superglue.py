@@ -24,10 +24,14 @@ def boolq(row: Row) -> Iterator[Row]:
 
 
 def rte(row: Row) -> Iterator[Row]:
-    """The rows as they are; hypotheses about one premise stay together."""
-    premise = text(row, "premise")
-    fields = {"premise": premise, "hypothesis": text(row, "hypothesis"), "label": row["label"]}
-    yield {**_idx(row), "group": passage_id(premise), **fields}
+    """Texts are sentences 1 and 2 in GLUE's tables, which have the same pairs; hypotheses about one premise stay
+    together.
+    """
+    names = ("sentence1", "sentence2") if "sentence1" in row else ("premise", "hypothesis")
+    premise = text(row, names[0])
+    fields = {"premise": premise, "hypothesis": text(row, names[1]), "label": row["label"]}
+    numbered = {"idx": row["index"]} if "index" in row else _idx(row)
+    yield {**numbered, "group": passage_id(premise), **fields}
 
 
 def copa(row: Row) -> Iterator[Row]:

@@ -13,6 +13,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from bench.data.arrow import parquet_rows, table_rows
 from bench.data.examples import read_examples
 from bench.data.places import fingerprint, local_files
 from bench.data.sources import load
@@ -151,3 +152,17 @@ def test_a_spoiled_table_is_named(tmp_path: Path, place: str, write: Callable[[P
     with pytest.raises(UsageError) as error:
         read_examples(TASK, "train", tmp_path)
     assert str(error.value).startswith(message.replace(": as", " as").format(path))
+
+
+def test_class_numbers_have_their_names_at_any_depth(tmp_path: Path) -> None:
+    """As in the hub's documents of sentences of tags; a hidden label stays what it is."""
+    tags = datasets.List(datasets.ClassLabel(names=["O", "B-PER"]))
+    text = datasets.Value("string")
+    sentences = datasets.List({"words": datasets.List(text), "tags": tags})
+    features = datasets.Features({"name": text, "sentences": sentences})
+    rows = [{"name": "a", "sentences": [{"words": ["x", "y"], "tags": [1, 0]}, {"words": ["z"], "tags": [-1]}]}]
+    table = datasets.Dataset.from_list(rows, features=features)
+    table.to_parquet(tmp_path / "t.parquet")
+    named = [{"words": ["x", "y"], "tags": ["B-PER", "O"]}, {"words": ["z"], "tags": [-1]}]
+    for read in (parquet_rows(tmp_path / "t.parquet"), table_rows(table)):
+        assert list(read) == [{"name": "a", "sentences": named}]

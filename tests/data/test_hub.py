@@ -2,113 +2,30 @@
 
 from __future__ import annotations
 
-import io
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shutil
 from pathlib import Path
 
-import pyarrow
 import pytest
-from huggingface_hub import HfApi, constants
-from pyarrow import parquet
+from huggingface_hub import constants
 
 from bench.data import hub
 from bench.data.places import hub_revision
 from bench.data.sources import load
 from bench.errors import UsageError
-from bench.model.source import find_model
-from bench.task import Source, Task
-from tests.data.hub_server import HubServer, serving
+from bench.model.source import find_model, on_hub
+from bench.plan.models import chosen_models
+from bench.task import Task
+from tests.data.conftest import BRANCHED, CONVERTED, MODEL, PAIRS, REPO, Fetched, use_cache
 
-REPO, MODEL = "us/PairSet", "us/tiny"
 OTHER = "0123456789abcdef0123456789abcdef01234567"
-CARD = b"""---
-configs:
-- config_name: p
-  data_files: [{split: train, path: p/train-*}, {split: validation, path: p/validation-*}]
----
-"""
-PAIRS = Task(
-    name="pairs", kind="classification", source=Source(hub=REPO, config="p"), plain="{premise}", classes=("a", "b"),
-    metrics=("accuracy",),
-)  # fmt: skip
-FETCH = """
-from huggingface_hub import snapshot_download
-from bench.data.sources import load
-from bench.model.source import find_model
-from tests.data.test_hub import MODEL, PAIRS
-load(PAIRS, "train", None)
-model = find_model(MODEL)
-snapshot_download(model.path, revision=model.revision)  # as a loader does, by commit
-"""
-
-
-def table(*premises: str) -> bytes:
-    written = io.BytesIO()
-    parquet.write_table(pyarrow.table({"premise": premises, "label": ["a"] * len(premises)}), written)
-    return written.getvalue()
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """What a first, online run has left: a cache of data set and model at these commits; the hub has moved on."""
-
-    folder: Path
-    dataset: str
-    model: str
-    server: HubServer
-    newer: str  # of the data set
-
-
-@pytest.fixture(scope="module")
-def fetched(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterator[Fetched]:
-    folder = tmp_path_factory.mktemp("home")
-    with serving() as server:
-        files = {f"p/{split}-00000-of-00001.parquet": table(f"{split} a", "b") for split in ("train", "validation")}
-        first = server.push("dataset", REPO, {"README.md": CARD, **files})
-        model = server.push("model", MODEL, {path.name: path.read_bytes() for path in tiny_bert.iterdir()})
-        paths = {
-            "HF_HOME": str(folder / "hf"),
-            "TUNING_BENCH_CACHE": str(folder / "own"),
-            "HF_ENDPOINT": server.address,
-        }
-        online = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
-        subprocess.run([sys.executable, "-c", FETCH], env={**online, **paths}, check=True, timeout=120)
-        newer = server.push("dataset", REPO, {"README.md": CARD, **files, "p/train-00000-of-00001.parquet": table("c")})
-        yield Fetched(folder, first, model, server, newer)
-
-
-@pytest.fixture
-def cached(fetched: Fetched, monkeypatch: pytest.MonkeyPatch) -> Fetched:
-    """The cache of the first run, offline."""
-    use(fetched.folder, monkeypatch)
-    monkeypatch.setattr(constants, "ENDPOINT", fetched.server.address)
-    fetched.server.asked.clear()
-    return fetched
-
-
-@pytest.fixture
-def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache without anything, offline."""
-    use(tmp_path, monkeypatch)
-    return tmp_path
-
-
-def use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HOME", str(folder / "hf"))
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hf/hub"))
-    monkeypatch.setenv("TUNING_BENCH_CACHE", str(folder / "own"))
-    monkeypatch.delenv("HF_DATASETS_CACHE", raising=False)
-    hub.resolve.cache_clear()
-    find_model.cache_clear()
 
 
 def premises(task: Task = PAIRS) -> list[str]:
     return [row.fields["premise"] for row in load(task, "train", None)]
+
+
+def at(revision: str, commit: str = "") -> Task:
+    return PAIRS.model_copy(update={"source": PAIRS.source.model_copy(update={"revision": revision, "commit": commit})})
 
 
 def test_a_data_set_once_fetched_comes_from_the_cache_with_its_commit(cached: Fetched) -> None:
@@ -119,30 +36,28 @@ def test_a_data_set_once_fetched_comes_from_the_cache_with_its_commit(cached: Fe
 
 
 def test_a_model_once_fetched_comes_from_the_cache_with_its_commit(cached: Fetched) -> None:
+    assert not (cached.folder / "hf/hub/models--us--tiny/refs").exists()
     found = find_model(MODEL)
     assert (found.revision, found.layers) == (cached.model, 2)
     assert cached.server.asked == []
 
 
-def test_without_our_notes_the_commit_that_is_in_the_cache_is_taken_and_told(
-    cached: Fetched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TUNING_BENCH_CACHE", str(tmp_path))
-    with pytest.warns(UserWarning, match=f"dataset {REPO} is taken at {cached.dataset}, the newest in the cache"):
-        assert hub_revision(PAIRS) == cached.dataset
+def test_without_our_notes_the_commit_that_is_in_the_cache_is_taken_and_told(own_copy: Path, cached: Fetched) -> None:
+    shutil.rmtree(own_copy / "own")
+    for revision in (None, "main"):
+        with pytest.warns(UserWarning, match=f"dataset {REPO} is taken at {cached.dataset}, the newest in the cache"):
+            assert hub.resolve(REPO, revision, "dataset", "", config="p") == cached.dataset
 
 
 def test_a_newer_commit_that_was_only_looked_up_is_not_taken_for_the_one_in_the_cache(
-    cached: Fetched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_copy: Path, online: Fetched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TUNING_BENCH_CACHE", str(tmp_path))
+    use_cache(own_copy, monkeypatch)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(HfApi, "repo_info", lambda *_, **__: type("Info", (), {"sha": cached.newer}))
-    assert hub_revision(PAIRS) == cached.newer
-    hub.resolve.cache_clear()
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.warns(UserWarning, match=f"is taken at {cached.dataset}"):
-        assert (hub_revision(PAIRS), premises()) == (cached.dataset, ["train a", "b"])
+    assert hub_revision(PAIRS) == online.newer
+    use_cache(own_copy, monkeypatch)
+    with pytest.warns(UserWarning, match=f"is taken at {online.dataset}"):
+        assert (hub_revision(PAIRS), premises()) == (online.dataset, ["train a", "b"])
 
 
 def test_another_configuration_than_the_one_fetched_is_not_in_the_cache(cached: Fetched) -> None:
@@ -155,64 +70,92 @@ def test_another_configuration_than_the_one_fetched_is_not_in_the_cache(cached: 
     )
 
 
-def test_a_revision_is_its_own_commit_and_not_the_newest(cached: Fetched) -> None:
-    assert hub.resolve(REPO, cached.dataset, "dataset", "", config="p") == cached.dataset
-    for revision in ("v2", OTHER):
-        with pytest.raises(UsageError, match=rf"dataset '{REPO}' \(p\) at {revision} "):
-            hub.resolve(REPO, revision, "dataset", "", config="p")
-
-
-def test_the_hub_client_s_own_note_is_read_too(empty: Path) -> None:
-    repository = empty / "hf/hub/models--us--tiny"
-    for name, content in {
-        "refs/main": OTHER, f"snapshots/{OTHER}/config.json": "{}", f"snapshots/{OTHER}/model.safetensors": ""
-    }.items():  # fmt: skip
-        (repository / name).parent.mkdir(parents=True, exist_ok=True)
-        (repository / name).write_text(content)
-    assert hub.resolve(MODEL, None, "model", "") == OTHER
-
-
-def test_without_hub_and_cache_the_hint_is_given(empty: Path) -> None:
-    with pytest.raises(UsageError) as error:
-        hub.resolve("aps/super_glue", None, "dataset", "Do this instead.")
-    assert str(error.value) == (
-        "cannot reach the hub for dataset 'aps/super_glue' (HF_HUB_OFFLINE is set), and it is not in the cache. "
-        "Do this instead."
-    )
-
-
-def test_a_hub_out_of_reach_is_asked_once_and_all_else_comes_from_the_cache(
-    cached: Fetched, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-
-    def unreachable(_: HfApi, repo: str, timeout: float, **__: object) -> None:
-        assert timeout <= 10
-        asked.append(repo)
-        raise ConnectionError("Name or service not known")
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(HfApi, "repo_info", unreachable)
-    told = r"the hub cannot be reached \(Name or service not known\); all is taken from the cache from here on"
-    with pytest.warns(UserWarning, match=told):
-        assert hub_revision(PAIRS) == cached.dataset
-    assert (premises(), find_model(MODEL).revision) == (["train a", "b"], cached.model)
-    assert asked == [REPO]
+def test_a_configuration_of_the_hub_s_conversions_is_a_folder_there(cached: Fetched) -> None:
+    assert premises(CONVERTED) == ["v4"]
+    source = CONVERTED.source.model_copy(update={"config": "english_v12"})
+    with pytest.raises(UsageError, match=r"dataset 'us/script' \(english_v12\) at refs/convert/parquet "):
+        hub_revision(CONVERTED.model_copy(update={"source": source}))
     assert cached.server.asked == []
-    assert constants.HF_HUB_OFFLINE
 
 
-def test_what_the_hub_fetches_anew_is_of_the_commit_that_was_asked_for(
-    cached: Fetched, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The library falls back to the newest data set in its cache when the hub breaks off."""
-    import datasets
+def test_a_commit_is_itself_and_not_the_newest(cached: Fetched) -> None:
+    assert premises(at(cached.dataset)) == ["train a", "b"]
+    with pytest.raises(UsageError, match=rf"dataset '{REPO}' \(p\) at {OTHER} .* The cache has it at {cached.dataset}"):
+        hub_revision(at(OTHER))
 
-    kept = datasets.Dataset.from_file(
-        str(next((cached.folder / "hf/datasets").glob(f"*/p/*/{cached.dataset}/*-train.arrow")))
-    )
-    monkeypatch.setattr(hub, "resolve", lambda *_, **__: cached.newer)
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: kept)
-    with pytest.raises(UsageError, match=f"came as {cached.dataset}, not as {cached.newer}"):
-        load(PAIRS, "train", None)
+
+def test_a_branch_is_the_commit_that_it_was_when_the_hub_was_asked(cached: Fetched) -> None:
+    assert find_model(f"{BRANCHED}@refs/pr/4").revision == cached.branched
+    assert cached.server.asked == []
+
+
+def test_a_branch_of_which_nothing_is_noted_is_not_guessed(own_copy: Path, cached: Fetched) -> None:
+    shutil.rmtree(own_copy / "own")
+    with pytest.raises(UsageError, match=f"not in the cache. The cache has it at {cached.branched}. To run offline"):
+        find_model(f"{BRANCHED}@refs/pr/4")
+    assert find_model(f"{BRANCHED}@{cached.branched}").revision == cached.branched
+
+
+def test_what_lacks_its_weights_is_not_in_the_cache(own_copy: Path, cached: Fetched) -> None:
+    for path in (own_copy / "hf/hub/models--us--tiny/snapshots").glob("*/model.safetensors"):
+        path.unlink()
+    with pytest.raises(UsageError, match="cannot reach the hub for model 'us/tiny'"):
+        find_model(MODEL)
+
+
+@pytest.mark.parametrize("moved", ["HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE"])
+def test_caches_may_lie_elsewhere(own_copy: Path, cached: Fetched, moved: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = own_copy / "elsewhere"
+    if moved == "HF_HOME":
+        (own_copy / "hf").rename(there)
+        monkeypatch.setattr(constants, "HF_HOME", str(there))
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(there / "hub"))
+    elif moved == "HF_HUB_CACHE":
+        (own_copy / "hf/hub").rename(there)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(there))
+    else:
+        (own_copy / "hf/datasets").rename(there)
+        monkeypatch.setenv("HF_DATASETS_CACHE", str(there))
+    assert (premises(), find_model(MODEL).revision) == (["train a", "b"], cached.model)
+
+
+def test_a_branch_that_has_gone_on_since_the_task_was_declared_is_told(cached: Fetched) -> None:
+    hub_revision(at("main", commit=cached.dataset[:7]))
+    told = f"task 'pairs': {REPO} has gone on from 1234567, which the task was declared for, to {cached.dataset[:7]}"
+    with pytest.warns(UserWarning, match=told):
+        hub_revision(at("main", commit="1234567"))
+
+
+def test_a_worker_finds_the_very_commit_that_was_planned(cached: Fetched) -> None:
+    planned = find_model(f"{BRANCHED}@refs/pr/4")
+    assert planned.reference == f"{BRANCHED}@{cached.branched}"
+    assert find_model(planned.reference) == planned
+
+
+def test_two_revisions_of_a_model_have_names_that_tell_them_apart(cached: Fetched) -> None:
+    (alone,), _ = chosen_models((f"{BRANCHED}@refs/pr/4",), {})
+    assert alone.name == BRANCHED
+    other = cached.folder / "hf/hub/models--us--branched/snapshots" / OTHER
+    shutil.copytree(other.with_name(cached.branched), other)
+    try:
+        both, _ = chosen_models((f"{BRANCHED}@refs/pr/4", f"{BRANCHED}@{OTHER}"), {})
+        assert [model.name for model in both] == [f"{BRANCHED}@refs/pr/4", f"{BRANCHED}@{OTHER[:7]}"]
+        assert len({model.fingerprint for model in both}) == 2
+    finally:
+        shutil.rmtree(other)
+
+
+@pytest.mark.parametrize(
+    ("reference", "hub_has_it"),
+    [
+        ("us/tiny", True), ("us/tiny@refs/pr/4", True), ("roberta-base@v1", True), ("./us/tiny@v1", False),
+        ("/models/tiny", False), ("a/b/c", False),
+    ],
+)  # fmt: skip
+def test_a_revision_makes_an_id_no_path(reference: str, hub_has_it: bool) -> None:
+    assert on_hub(reference) is hub_has_it
+
+
+def test_an_id_without_its_revision_is_named() -> None:
+    with pytest.raises(UsageError, match="--models us/tiny@: give it as ID@REVISION"):
+        find_model("us/tiny@")

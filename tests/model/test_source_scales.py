@@ -6,32 +6,11 @@ import re
 
 import pytest
 import torch
-import transformers as hf
 
 from bench.errors import UsageError
-from bench.model.families.scales import SCALES, Member, expand
+from bench.model.families.scales import SCALES, Member, expand, family_named, listed_size
 from bench.model.source import find_model, weight_shapes
-
-PYTHIA = {  # layers, width, vocabulary of the published configs
-    "14m": (6, 128, 50304), "31m": (6, 256, 50304), "70m": (6, 512, 50304), "160m": (12, 768, 50304),
-    "410m": (24, 1024, 50304), "1b": (16, 2048, 50304), "1.4b": (24, 2048, 50304), "2.8b": (32, 2560, 50304),
-    "6.9b": (32, 4096, 50432), "12b": (36, 5120, 50688),
-}  # fmt: skip
-
-
-def config_of(family: str, member: Member) -> object:
-    if family == "pythia":
-        layers, width, vocabulary = PYTHIA[member.short]
-        sizes = {"hidden_size": width, "num_hidden_layers": layers, "intermediate_size": 4 * width}
-        return hf.GPTNeoXConfig(**sizes, num_attention_heads=8, vocab_size=vocabulary)
-    if family == "bert-miniatures":
-        layers, width, heads = map(int, re.findall(r"\d+", member.reference))
-        sizes = {"hidden_size": width, "num_hidden_layers": layers, "intermediate_size": 4 * width}
-        return hf.BertConfig(**sizes, num_attention_heads=heads)
-    large = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
-    if member.short == "bert-large":
-        return hf.BertConfig(**large, vocab_size=28996)
-    return hf.RobertaConfig(**large, vocab_size=50265, max_position_embeddings=514, type_vocab_size=1)
+from tests.model.scale_configs import published
 
 
 @pytest.mark.parametrize(
@@ -39,20 +18,45 @@ def config_of(family: str, member: Member) -> object:
     ids=lambda value: value if isinstance(value, str) else value.short,
 )  # fmt: skip
 def test_a_listed_size_is_that_of_the_model_built_from_its_config(family: str, member: Member) -> None:
-    if member.remark:
-        assert member.parameters is None
+    if member.parameters is None:
+        assert member.remark
         return
-    kind = hf.AutoModelForCausalLM if family == "pythia" else hf.AutoModelForMaskedLM
+    kind, config, own_head = published(family, member)
     with torch.device("meta"):
-        model = kind.from_config(config_of(family, member))
-    assert sum(weight.numel() for weight in model.parameters()) == member.parameters
+        model = kind.from_config(config)
+    assert sum(weight.numel() for weight in model.parameters()) + own_head == member.parameters
 
 
 @pytest.mark.parametrize("family", SCALES)
 def test_families_go_up_in_size_without_repetitions(family: str) -> None:
     sizes = [member.parameters for member in SCALES[family] if member.parameters]
     assert sizes == sorted(sizes)
-    assert len({member.reference for member in SCALES[family]}) == len(SCALES[family])
+    assert len({member.repo for member in SCALES[family]}) == len(SCALES[family])
+
+
+@pytest.mark.parametrize("family", SCALES)
+def test_every_family_can_be_cut(family: str) -> None:
+    first, *_, last = members = SCALES[family]
+    for cut in ("", f":{first.short}..{last.short}", f":..{last.short}", f":{first.short}.."):
+        assert expand(f"{family}{cut}") == members
+    assert expand(f"{family}:{last.short}") == (last,)
+
+
+def test_a_revision_is_part_of_what_a_family_stands_for() -> None:
+    (base,) = expand("deberta-v3:base") or ()
+    assert base.reference == "microsoft/deberta-v3-base@82d8d18a7b88346261ba15d8b1044900a452cf90"
+    assert listed_size("microsoft/deberta-v3-base") == base.parameters
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("jhu-clsp/ettin-encoder-17m", "ettin-encoder"), ("google/t5-v1_1-base@refs/pr/1", "t5-v1.1"),
+        ("SmolLM2-135M", "smollm2"), ("bert-large-cased", ""), ("bert-base-cased", ""), ("tiny", ""),
+    ],
+)  # fmt: skip
+def test_a_model_s_name_tells_its_family(model: str, family: str) -> None:
+    assert family_named(model) == family
 
 
 @pytest.mark.parametrize(
@@ -60,7 +64,8 @@ def test_families_go_up_in_size_without_repetitions(family: str) -> None:
     [
         ("pythia:70m", ["70m"]), ("pythia:70m..410m", ["70m", "160m", "410m"]), ("pythia:..31m", ["14m", "31m"]),
         ("pythia:6.9b..", ["6.9b", "12b"]), ("bert-miniatures:12/768", ["12/768"]),
-        ("paper", ["bert-large", "roberta-large", "glm-2b", "glm-10b"]),
+        ("paper", ["bert-large", "roberta-large", "glm-2b", "glm-10b"]), ("deberta-v3:base..", ["base", "large"]),
+        ("ettin-decoder:..32m", ["17m", "32m"]), ("t5-v1.1:xl", ["xl"]), ("qwen3:0.6b..1.7b", ["0.6b", "1.7b"]),
     ],
 )  # fmt: skip
 def test_a_family_or_some_of_it(name: str, shorts: list[str]) -> None:

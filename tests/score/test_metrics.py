@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from bench.kind import find_kind, kinds
 from bench.score.kind import TaskKind, kind_of
@@ -59,6 +59,21 @@ def test_f1a_equals_scikit_learns_f1_of_the_last_class(seed, classes, task, exam
     assert f1a(task("classification", names), [example(*row) for row in gold], found) == pytest.approx(
         100 * per_class[-1]
     )
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("classes", [2, 3])
+def test_matthews_equals_scikit_learns(seed, classes, task, example):
+    rng = random.Random(seed)
+    gold, found = column(rng, 40, classes), column(rng, 40, classes)
+    spec = task("classification", ("a", "b", "c")[:classes])
+    value = formula("matthews")(spec, [example(*row) for row in gold], found)
+    assert value == pytest.approx(100 * matthews_corrcoef(gold, found), abs=1e-9)
+
+
+@pytest.mark.parametrize("found", [[[0], [0]], [[1], [1]]])
+def test_matthews_of_one_class_alone_is_0(found, task, example):
+    assert formula("matthews")(task("classification", ("no", "yes")), [example(0), example(1)], found) == 0.0
 
 
 @pytest.mark.parametrize(("gold", "found"), [(0, 0), (0, 1), (1, 0)])
@@ -132,6 +147,7 @@ RESAMPLED = {
     "accuracy": ("classification", (0, 1, 2)),
     "macro_f1": ("classification", (0, 1, 2)),
     "f1a": ("classification", (0, 1, 2)),
+    "matthews": ("classification", (0, 1, 2)),
     "em": ("classification", (0, 1, 2)),
     "entity_f1": ("tagging", (0, 1, 2)),
     "argument_f1": ("tagging", (0, 1, 2)),

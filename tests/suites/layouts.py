@@ -5,31 +5,19 @@ Texts are of the vocabulary in tests/conftest.py, 12 to 42 examples a split, eve
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-COUNTS = {"train": 32, "val": 12, "dev": 12, "test": 12}
+from tests.suites.glue_layouts import GLUE_LAYOUTS
+from tests.suites.made_texts import COUNTS
+from tests.suites.made_texts import made_sentence as _sentence
+from tests.suites.made_texts import made_text as _text
+from tests.suites.made_texts import write_packed as _write
+
 Span = tuple[int, int, str]  # first word, word after the last, type
-
-
-def _sentence(rng: random.Random, low: int = 4, high: int = 9) -> list[str]:
-    return [f"word{rng.randrange(60)}" for _ in range(rng.randint(low, high))]
-
-
-def _text(rng: random.Random, low: int = 4, high: int = 9) -> str:
-    return " ".join(_sentence(rng, low, high)) + "."
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".gz":
-        path.write_bytes(gzip.compress(text.encode(), mtime=0))
-    else:
-        path.write_text(text, encoding="utf-8")
 
 
 def _json_lines(folder: Path, name: str, row: Callable[[random.Random, int], dict[str, Any]], **counts: int) -> None:
@@ -132,28 +120,6 @@ def write_wsc(folder: Path) -> None:
         return {"text": " ".join(words) + ".", "target": target, "idx": at, "label": at % 2 == 0}
 
     _json_lines(folder, "WSC", row)
-
-
-def write_sst2(folder: Path) -> None:
-    for split in ("train", "dev"):
-        rng = random.Random(f"sst2 {split}")
-        lines = [f"{_text(rng)} \t{at % 2}" for at in range(COUNTS[split])]
-        _write(folder / "SST-2" / f"{split}.tsv", "\n".join(["sentence\tlabel", *lines]) + "\n")
-
-
-def write_stsb(folder: Path) -> None:
-    """GLUE's ten columns; a sentence may have a quotation mark of its own."""
-    names = "index genre filename year old_index source1 source2 sentence1 sentence2 score".split()
-    for split in ("train", "dev"):
-        rng = random.Random(f"stsb {split}")
-        lines = ["\t".join(names)]
-        for at in range(COUNTS[split]):
-            first, second = _text(rng), f'"{_text(rng)}'
-            score = f"{at % 11 / 2:.3f}"
-            lines.append(
-                "\t".join([str(at), "main-news", "made", "2016", str(at), "none", "none", first, second, score])
-            )
-        _write(folder / "STS-B" / f"{split}.tsv", "\n".join(lines) + "\n")
 
 
 def _spans(rng: random.Random, num_words: int, types: Sequence[str]) -> list[Span]:
@@ -317,8 +283,7 @@ LAYOUTS: dict[str, Callable[[Path], None]] = {
     "rte": write_rte,
     "wic": write_wic,
     "wsc": write_wsc,
-    "sst2": write_sst2,
-    "stsb": write_stsb,
+    **GLUE_LAYOUTS,
     "conll03": write_conll03,
     "conll04": write_conll04,
     "ontonotes": write_conll_2012,

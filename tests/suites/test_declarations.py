@@ -21,7 +21,7 @@ SPAN = {"kind": "span", "plain": "", "classes": (), "metrics": ("f1",)}
         ({"kind": "classifications"}, "unknown kind of task 'classifications'; did you mean 'classification'?"),
         ({"metrics": ()}, "task 't' needs at least one metric"),
         ({"metrics": ("accurac",)}, "unknown metric of a classification task 'accurac'; did you mean 'accuracy'?"),
-        ({"metrics": ("accuracy", "pearson")}, "known: accuracy, em, f1a, macro_f1. Task 't' asks for it."),
+        ({"metrics": ("accuracy", "pearson")}, "known: accuracy, em, f1, f1a, macro_f1, matthews. Task 't' asks"),
         ({**SPAN, "metrics": ("accuracy",)}, "unknown metric of a span task 'accuracy'; known: em, f1."),
         ({"classes": ("a",)}, "task 't' needs at least two classes"),
         ({"kind": "tagging", "metrics": ("accuracy",)}, "a tagging task lays out its rows itself, without a form"),

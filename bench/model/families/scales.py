@@ -13,19 +13,51 @@ class Member:
     """A model of a scale family.
 
     `parameters` counts what the harness loads: with the language-model head, without a pooler, tied weights once; None
-    where nothing is loaded. `remark` is the reason why the harness cannot load it, empty when it can.
+    where nothing is loaded. `revision` is one that has safetensors weights, where main has others. `remark` is the
+    reason why the harness cannot load it, empty when it can, `note` what else to know before it is asked for.
     """
 
     short: str
-    reference: str
+    repo: str
     parameters: int | None
     remark: str = ""
+    revision: str = ""
+    note: str = ""
+
+    @property
+    def reference(self) -> str:
+        """What `--models` takes for it."""
+        return f"{self.repo}@{self.revision}" if self.revision else self.repo
 
 
 _OWN_CODE = (
     "its checkpoint needs code of its own (trust_remote_code), which is not run; transformers' own GLM classes load "
     "later models only, like THUDM/glm-4-9b-hf"
 )
+_NO_REVISION = (
+    "main has pickled weights, which are not loaded, and no revision with others is known; name one: --models "
+    "google/t5-v1_1-large@REVISION"
+)
+_NO_WORDS = "no language-model head: linear heads alone"
+_GATED = "gated: accept its terms on its page, then hf auth login or HF_TOKEN"
+# The hub's bot has put safetensors beside pickled weights in pull requests that nobody merged; they are revisions.
+_DEBERTA = {
+    "xsmall": "eb2d654bf0a5b628c8be6c4be7d29118fbef95b8", "small": "a59be8aa63396e73dbb45a1487e4cde4be98bfa4",
+    "base": "82d8d18a7b88346261ba15d8b1044900a452cf90", "large": "d0eb112b2451491fbbaf55b168c85825ba1d7ad1",
+}  # fmt: skip
+_ELECTRA = {"small": "refs/pr/2", "base": "622038df5bb2999b99d614f9f604dcc6f08cb3d7", "large": "refs/pr/2"}
+_T5 = {
+    "small": "4d2efc22bf460b67006ba961cbe5fea53192fd42", "base": "refs/pr/1", "large": "",
+    "xl": "518fec1361d0fd82dd8fd185fcb0bbd1d404d65d", "xxl": "refs/pr/2",
+}  # fmt: skip
+_T5_SIZES = (
+    ("small", 76_961_152), ("base", 247_577_856), ("large", 783_150_080), ("xl", 2_849_757_184),
+    ("xxl", 11_135_332_352),
+)  # fmt: skip
+_ETTIN_SIZES = (
+    ("17m", 16_913_600), ("32m", 32_081_344), ("68m", 68_457_664), ("150m", 149_655_232), ("400m", 395_881_664),
+    ("1b", 1_031_314_112),
+)  # fmt: skip
 SCALES: dict[str, tuple[Member, ...]] = {
     # Biderman et al. 2023, arXiv:2304.01373; the totals of their model cards
     "pythia": tuple(
@@ -55,7 +87,55 @@ SCALES: dict[str, tuple[Member, ...]] = {
         Member("glm-2b", "THUDM/glm-2b", None, _OWN_CODE),
         Member("glm-10b", "THUDM/glm-10b", None, _OWN_CODE),
     ),
+    # Weller et al. 2025, arXiv:2507.11412: one recipe and shape for encoders and decoders
+    "ettin-encoder": tuple(
+        Member(short, f"jhu-clsp/ettin-encoder-{short}", parameters) for short, parameters in _ETTIN_SIZES
+    ),
+    "ettin-decoder": tuple(
+        Member(short, f"jhu-clsp/ettin-decoder-{short}", parameters) for short, parameters in _ETTIN_SIZES
+    ),
+    # He et al. 2023, arXiv:2111.09543: small is as wide as base
+    "deberta-v3": tuple(
+        Member(short, f"microsoft/deberta-v3-{short}", parameters, revision=_DEBERTA[short], note=_NO_WORDS)
+        for short, parameters in (
+            ("xsmall", 70_682_112), ("small", 141_304_320), ("base", 183_831_552), ("large", 434_012_160),
+        )
+    ),
+    # Clark et al. 2020, arXiv:2003.10555
+    "electra": tuple(
+        Member(short, f"google/electra-{short}-discriminator", parameters, revision=_ELECTRA[short], note=_NO_WORDS)
+        for short, parameters in (("small", 13_483_008), ("base", 108_891_648), ("large", 334_092_288))
+    ),
+    # Shazeer 2020, arXiv:2002.05202: T5 pretrained on C4 alone
+    "t5-v1.1": tuple(
+        Member(
+            short, f"google/t5-v1_1-{short}", parameters, "" if _T5[short] else _NO_REVISION, revision=_T5[short]
+        )
+        for short, parameters in _T5_SIZES
+    ),
+    # Chung et al. 2022, arXiv:2210.11416: the same, tuned on instructions, among them tasks of GLUE and SuperGLUE
+    "flan-t5": tuple(Member(short, f"google/flan-t5-{short}", parameters) for short, parameters in _T5_SIZES),
+    # Ben Allal et al. 2025, arXiv:2502.02737
+    "smollm2": tuple(
+        Member(short, f"HuggingFaceTB/SmolLM2-{short.upper()}", parameters)
+        for short, parameters in (("135m", 134_515_008), ("360m", 361_821_120), ("1.7b", 1_711_376_384))
+    ),
+    # Qwen Team 2025, arXiv:2505.09388
+    "qwen3": tuple(
+        Member(short, f"Qwen/Qwen3-{short.upper()}-Base", parameters)
+        for short, parameters in (
+            ("0.6b", 596_049_920), ("1.7b", 1_720_574_976), ("4b", 4_022_468_096), ("8b", 8_190_735_360),
+        )
+    ),
+    # Gemma Team 2025, arXiv:2503.19786: of 4B and 12B the part that reads text
+    "gemma-3": tuple(
+        Member(short, f"google/gemma-3-{short}{'' if short == '270m' else '-pt'}", parameters, note=_GATED)
+        for short, parameters in (
+            ("270m", 268_098_176), ("1b", 999_885_952), ("4b", 3_880_263_168), ("12b", 11_766_034_176),
+        )
+    ),
 }  # fmt: skip
+LISTS = ("paper",)  # of models that are not one family
 FAMILIES_HINT = f"Families of models: {', '.join(SCALES)}; one of them, or some: pythia:70m, pythia:70m..1b"
 
 
@@ -82,13 +162,23 @@ def expand(name: str) -> tuple[Member, ...] | None:
     return members[start : end + 1]
 
 
-def listed_size(reference: str) -> int | None:
+def listed(repo: str) -> Member | None:
+    """The member of a family that a model of the hub is; None for any other."""
+    return next((member for family in SCALES.values() for member in family if member.repo == repo), None)
+
+
+def family_named(model: str) -> str:
+    """The family that a model is of, by its name in a table: a hub's id, or a folder that is called as it; "" for any
+    other, and for those of a list whose models are of several architectures.
+    """
+    bare = model.partition("@")[0].rpartition("/")[2].casefold()
+    for family, members in SCALES.items():
+        if family not in LISTS and any(member.repo.rpartition("/")[2].casefold() == bare for member in members):
+            return family
+    return ""
+
+
+def listed_size(repo: str) -> int | None:
     """The parameters of a model that a family names; None for any other."""
-    members = (member for family in SCALES.values() for member in family)
-    return next((member.parameters for member in members if member.reference == reference), None)
-
-
-def unloadable(reference: str) -> str:
-    """Why a model that a family names cannot be loaded; empty when nothing is known against it."""
-    members = (member for family in SCALES.values() for member in family)
-    return next((member.remark for member in members if member.reference == reference), "")
+    member = listed(repo)
+    return member.parameters if member else None
