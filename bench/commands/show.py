@@ -15,6 +15,7 @@ from bench.commands.span import span
 from bench.report.read.names import budget_text
 from bench.report.tables.fit import Column
 from bench.store.record import Costs, Record
+from bench.store.fetched import open_results
 from bench.store.store import Store
 
 MB = 1e6
