@@ -14,8 +14,8 @@ from bench.commands.lines import print_line, print_listing
 from bench.commands.span import span
 from bench.report.read.names import budget_text
 from bench.report.tables.fit import Column
-from bench.store.record import Costs, Record
 from bench.store.fetched import open_results
+from bench.store.record import Costs, Record
 from bench.store.store import Store
 
 MB = 1e6
