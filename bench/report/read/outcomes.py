@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cell import Cell
+from bench.report.read.alone import measured_alone, measurements
+from bench.store.alone import Alone
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -21,6 +23,7 @@ class Outcome:
     record: Record | None
     results: str  # the folder it was found in
     reason: str = ""  # why there is no record, where that is known
+    alone: Alone | None = None  # what its cell costs alone, where it was measured apart from the record
 
 
 def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list[Outcome]:
@@ -49,12 +52,16 @@ def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list
             if record.id not in records or (record.status == "done" and records[record.id][0].status != "done"):
                 records[record.id] = record, str(store.path)
     chosen = {cell.choice for cell, _ in asked.values() if cell.drawn}
-    asked_for = []
+    measured, asked_for = measurements(stores, problems), []
     for (cell_id, _), (cell, planned_in) in asked.items():
         if cell.tried and not cell.drawn and cell.choice in chosen:
             continue  # one folder still waits for the choice that another has made
         record_or_none, folder = records.get(cell_id, (None, planned_in))
-        asked_for.append(Outcome(cell, record_or_none, folder, "" if record_or_none else _waits(cell, records)))
+        if record_or_none is None:
+            asked_for.append(Outcome(cell, None, folder, _waits(cell, records)))
+        else:
+            alone = measured_alone(record_or_none, measured)
+            asked_for.append(Outcome(cell, record_or_none, folder, alone=alone))
     if problems is not None:
         problems += [f"{path} has no record; its cell counts as missing" for st in stores for path in st.half_written()]
     return sorted(asked_for, key=lambda o: tuple(getattr(o.cell, name) for name in ORDER))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
@@ -12,15 +15,18 @@ from bench.report.tables.table import Table
 MOST_PROBLEMS = 20  # a terminal holds no more; the files name all
 
 
-def print_table(table: Table, console: Console | None = None) -> None:
+def print_table(table: Table, console: Console | None = None, notes: bool = True) -> None:
     """Print one table; the cells without a score are named, at most 20 of them on a terminal."""
     console = console or Console()
     if not console.is_terminal:
-        console.print(markdown(table), markup=False, highlight=False, soft_wrap=True)
+        shown = table if notes else replace(table, notes=())
+        console.print(markdown(shown), markup=False, highlight=False, soft_wrap=True)
         return
+    for line in table.lead:
+        console.print(line, style="bold", markup=False, highlight=False)
     if table.header:
         console.print(_grid(table))
-    for note in table.notes:
+    for note in table.notes if notes else ():
         console.print(note, style="dim", markup=False, highlight=False)
     problems = table.problems or ()
     if problems:
@@ -34,9 +40,14 @@ def print_table(table: Table, console: Console | None = None) -> None:
 
 
 def _grid(table: Table) -> Grid:
-    grid = Grid(title=escape(table.title), title_justify="left", header_style="bold")
+    """Columns parted by space alone and headings a word a line, since a narrow terminal has little room."""
+    grid = Grid(
+        title=escape(table.title), title_justify="left", header_style="bold", box=SIMPLE_HEAD, show_edge=False,
+        padding=(0, 1, 0, 0), pad_edge=False,
+    )  # fmt: skip
     for number, name in enumerate(table.header):
-        grid.add_column(escape(name), justify="left" if number < table.num_words else "right", overflow="fold")
+        heading = escape(name.replace(" ", "\n"))
+        grid.add_column(heading, justify="left" if number < table.num_words else "right", overflow="fold")
     for row in table.rows:
         grid.add_row(*map(escape, row))
     grid.add_section()
