@@ -31,8 +31,8 @@ from bench.train.search import find_label_words
 from bench.train.training import Training
 from bench.train.watches import CHECK_AFTER
 
-SECONDS = 1.0  # of steps that are timed, at least
-FEWEST = 3  # of them
+SECONDS, MOST_SECONDS = 1.0, 5.0  # of steps that are timed
+FEWEST = 10  # of them, unless they take too long
 SETTING_UP = CHECK_AFTER + 1  # steps; graphs are captured from then on
 
 
@@ -119,9 +119,13 @@ def _train_seconds(lane: Lane, training: Training) -> float:
             training.watches.check([lane])
             at[lane.step] = _now()
             first = next((step for step in at if step >= SETTING_UP), None)
-            if first is not None and lane.step >= first + FEWEST and at[lane.step] - at[first] >= SECONDS:
+            if first is not None and _enough(lane.step - first, at[lane.step] - at[first]):
                 break
     return reckoned({step: moment - begun for step, moment in at.items()}, lane.num_steps)
+
+
+def _enough(steps: int, seconds: float) -> bool:
+    return (steps >= FEWEST and seconds >= SECONDS) or (steps > 0 and seconds >= MOST_SECONDS)
 
 
 def reckoned(at: Mapping[int, float], num_steps: int) -> float:

@@ -76,6 +76,28 @@ def _ranked(
     return groups
 
 
+def leaders(ranked: pd.DataFrame, budgets: Mapping[tuple[str, str], str]) -> set[tuple[str, str, str]]:
+    """(task, model, label) of a suite's lines of the first group, where a line of the same budget is in a later one.
+
+    Where none is, nothing is told apart from the best. `budgets` are by (model, label).
+    """
+    groups: dict[tuple[str, str, str], dict[str, int]] = {}
+    for task, model, label, group in ranked[["task", "model", "label", "group"]].itertuples(index=False):
+        groups.setdefault((task, model, budgets.get((model, label), "")), {})[label] = group
+    return {
+        (task, model, label)
+        for (task, model, _), of_lines in groups.items()
+        for label, group in of_lines.items()
+        if group == min(of_lines.values()) < max(of_lines.values())
+    }
+
+
+def line_budgets(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """By (model, label) the budget of a suite's lines."""
+    lines = frame[["model", "label", "budget"]].drop_duplicates(["model", "label"])
+    return {(model, label): budget for model, label, budget in lines.itertuples(index=False)}
+
+
 def _orders(pairs: Sequence[tuple[int, int]], lines: Lines) -> Array:
     """(N, 2) one-sided p-values against the first not being above the second, and not below; NaN without a spread."""
     above = paired(pairs, lines).p_above()

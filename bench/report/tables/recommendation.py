@@ -136,9 +136,9 @@ def _notes(overall: Sequence[Recommendation], costs: CostsOf) -> list[str]:
 
 def _costs_note(lines: Sequence[LineCosts]) -> str:
     text = (
-        f"In the order of what is stored: what a user keeps for a task, {FLOAT} bytes a parameter. Peak memory and "
-        "time (training and evaluations, a mean over tasks and seeds) are of one training alone; loading, encoding, "
-        "trials and first stages come on top."
+        f"In the order of what is stored: what a user keeps for a task, {FLOAT} bytes a parameter. Peak memory (on "
+        "a CPU of the whole process) and time (training and evaluations, a mean over tasks and seeds) are of one "
+        "training alone; loading, encoding, trials and first stages come on top."
     )
     if all(line.measured for line in lines):
         return text
