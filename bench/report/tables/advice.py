@@ -92,16 +92,17 @@ def _nothing(answer: Recommendation, costs: Costs) -> str:
         return f"Nothing to choose from yet: {only}."
     still = open_lines(answer)
     cheapest = min(still, key=lambda line: _cost(line, costs))
-    rival = (
-        cheapest if cheapest.standing == "undecided" else next(line for line in still if line.needs or line != lines[0])
-    )
-    below = (
-        "" if math.isnan(cheapest.below) or cheapest is lines[0] else f", at most {cheapest.below:.1f} below the best"
-    )
-    return (
-        f"Undecided within {margin_text(answer.margin)}: {names([line.label for line in still])}. Highest so far: "
-        f"{_of(lines[0])}; cheapest not shown to be worse: {_of(cheapest)}{below}{_needs(rival)}."
-    )
+    open_names = names([line.label for line in still])
+    if cheapest is lines[0]:
+        rival = next((line for line in still if line.standing == "undecided"), cheapest)
+        told = f"The highest score and the cheapest of them: {_of(cheapest)}{_needs(rival)}."
+    else:
+        below = "" if math.isnan(cheapest.below) else f", at most {cheapest.below:.1f} below the best"
+        told = (
+            f"Highest so far: {_of(lines[0])}; cheapest not shown to be worse: {_of(cheapest)}{below}"
+            f"{_needs(cheapest)}."
+        )
+    return f"Undecided within {margin_text(answer.margin)}: {open_names}. {told}"
 
 
 def _of(line: Candidate) -> str:
