@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.train.run_data import RunData
 
 SHARE = 0.1  # of a run's seconds, what measuring cells alone may add to it
+LEAST = 1.0  # seconds, with less of which it is not begun
 MOST_READ = 4000  # records, about a millisecond each
 
 
@@ -36,19 +37,23 @@ def conclude(console: Console, job: Job, new: Sequence[Record], options: Options
 def measure_alone(console: Console, folder: Path, new: Sequence[Record], options: Options, data: RunData) -> None:
     """Measure alone, on the options' device, what shared its loop, after a run that made `new` records in the folder.
 
-    It takes about a tenth of what those took at most; what is left is measured after another run.
+    It takes about a tenth of what those took at most, and is not begun after a short run; what is left then is measured
+    after another one.
     """
     from bench.execute.alone import lacking, measured
     from bench.model.device import device_name
 
     seconds = SHARE * sum(record.costs.seconds for record in new)
+    if seconds < LEAST:
+        return
     store = Store.open(folder)
     try:
-        records = store.records_of(sorted(store.done())[:MOST_READ]).values()
+        ids = dict.fromkeys([*(record.id for record in new), *sorted(store.done())])
+        records = store.records_of(list(ids)[:MOST_READ]).values()
         lacks = lacking(records, kept_alone(folder)[0].values(), device_name(options.device))
-        if not lacks or seconds <= 0:
-            return
-        console.print(f"measuring alone what shared a loop: {len(lacks)} cells, at most {seconds:.0f} s", style="dim")
+        if lacks:
+            told = f"measuring alone what shared a loop: {len(lacks)} cells, {seconds:.0f} s at most"
+            console.print(told, style="dim", highlight=False)
         for alone in measured(lacks, options, data, seconds):
             keep_alone(folder, alone)
     except UsageError as error:  # a full disk, or a record that cannot be read: the run itself is over and kept
@@ -61,6 +66,7 @@ def print_answer(console: Console, folder: Path, suites: Collection[str]) -> Non
     from bench.report.tables.console import print_table
 
     report = collect([folder])
+    compared = {answer.suite for answer in report.recommendations if len(answer.candidates) + len(answer.alone) > 1}
     for table in report.recommendation_tables:
-        if table.suite in suites:
+        if table.suite in compared & {*suites}:
             print_table(table, console, notes=False)
