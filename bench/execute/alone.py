@@ -3,7 +3,8 @@
 A cell runs with its own budget, rows and settings, in a loop to itself, and is stopped after some steps. Their seconds
 up to the first steps, in which states that no lane changes are made once and kernels set up, count as they are, and
 every step that is left as the mean of those after them; the selection slice is evaluated twice, since states that are
-kept make the second time and all later ones shorter.
+kept make the second time and all later ones shorter. On a CPU, where memory is the whole process's, each cell's is
+what it adds to the process as it was before the first of them: it grows meanwhile by what no cell is to blame for.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from bench.train.backbones import Backbones
 from bench.train.compiling import Compiling, decide, place_of
 from bench.train.groups import Group
 from bench.train.lane import Lane
-from bench.train.meter import peak_bytes, release, reset_peak
+from bench.train.meter import peak_bytes, release, reset_peak, resident_bytes
 from bench.train.options import Options
 from bench.train.prepare import prepare
 from bench.train.run_data import RunData
@@ -56,7 +57,7 @@ def measured(records: Sequence[Record], options: Options, data: RunData, seconds
     """Measurements of these records' cells, model by model, a task of every line before the next, until so many seconds
     have gone by. What cannot be run again is left out.
     """
-    begun, backbones = time.perf_counter(), Backbones(options)
+    begun, backbones, before = time.perf_counter(), Backbones(options), 0
     for record in _in_turn(records):
         if time.perf_counter() - begun > seconds:
             break
@@ -69,7 +70,11 @@ def measured(records: Sequence[Record], options: Options, data: RunData, seconds
                 group = Group((resolved,))
                 backbone = backbones.of(group)
                 decide(backbone, options, compiling, group, data)
-                yield _of(record, resolved, backbone, options, data)
+                reset_peak(*backbone.devices)
+                before = before or resident_bytes(options.device)
+                grown = resident_bytes(options.device) - before
+                each = _of(record, resolved, backbone, options, data)
+                yield each.model_copy(update={"peak_bytes": min(each.peak_bytes - grown, record.costs.peak_bytes)})
             except Exception:  # whatever it is: the run's own records are all there, and this is not one of them
                 backbones.drop()
     backbones.drop()
@@ -90,7 +95,6 @@ def _in_turn(records: Sequence[Record]) -> list[Record]:
 
 def _of(record: Record, resolved: ResolvedCell, backbone: Backbone, options: Options, data: RunData) -> Alone:
     """RuntimeError where it does not train as it did."""
-    reset_peak(*backbone.devices)
     lane = Lane.alone(resolved, backbone, data.of(resolved, backbone))
     training = Training(backbone, [lane], options.tokens_for(resolved))
     train_seconds = _train_seconds(lane, training)
