@@ -34,18 +34,25 @@ Decides = Callable[[float, float, float], float]  # difference, error, standard 
 
 @dataclass(frozen=True)
 class Need:
-    """`seeds` of each line in all, on `rows` times the scored rows of now; 0 seeds: it is more than 100 of each."""
+    """`seeds` of each line in all, where the line with the fewest has `now`, on `rows` times the scored rows of now; 0
+    seeds: it is more than 100 of each.
+    """
 
     seeds: int = 0
     rows: float = 1.0
+    now: int = 0
 
     @property
     def is_out_of_reach(self) -> bool:
         return self.seeds == 0
 
-    def text(self, seeds_now: int) -> str:
-        """ "9 seeds", "7 times the scored rows", for lines that have so many seeds."""
-        parts = [f"{self.seeds} seeds"] if self.seeds > seeds_now else []
+    @property
+    def more_seeds(self) -> bool:
+        return self.seeds > self.now
+
+    def text(self) -> str:
+        """ "9 seeds", "7 times the scored rows", "9 seeds and 2 times the scored rows"."""
+        parts = [f"{self.seeds} seeds"] if self.more_seeds else []
         parts += [f"{self.rows:.2g} times the scored rows"] if self.rows > 1 else []
         if self.is_out_of_reach:
             return f"more than {MOST_SEEDS} seeds and {MOST_ROWS:.0f} times the scored rows"
@@ -76,9 +83,13 @@ def contest_needs(pairs: Pairs, together: float, margin: float, level: float) ->
     return _needs(pairs, together, level, decides)
 
 
-def power(pairs: Pairs, together: float, level: float, need: Need, decides: Decides) -> float:
-    """The probability that so many seeds and rows decide; NaN where nothing is known of a spread."""
-    parts = [_seen_with(line, reference, need) for line, reference in pairs]
+def _power(
+    pairs: Pairs, seen: Sequence[Difference], together: float, level: float, need: Need, decides: Decides
+) -> float:  # fmt: skip
+    """The probability that so many seeds and rows decide; NaN where nothing is known of a spread. `seen` are the pairs'
+    differences.
+    """
+    parts = [_with(of_pair, *pair, need) for of_pair, pair in zip(seen, pairs, strict=True)]
     tested = average(parts, together).tested if len(parts) > 1 else parts[0].tested
     if not tested.known or not level > 0:
         return float("nan")
@@ -88,20 +99,24 @@ def power(pairs: Pairs, together: float, level: float, need: Need, decides: Deci
 
 def _needs(pairs: Pairs, together: float, level: float, decides: Decides) -> Need | None:
     now = min(min(line.num_runs, reference.num_runs) for line, reference in pairs)
+    seen = [difference(*pair) for pair in pairs]
+
+    def power(seeds: int, rows: float) -> float:
+        return _power(pairs, seen, together, level, Need(seeds, rows), decides)
 
     def enough(seeds: int, rows: float) -> bool:
-        return power(pairs, together, level, Need(seeds, rows), decides) >= POWER
+        return power(seeds, rows) >= POWER
 
-    if np.isnan(power(pairs, together, level, Need(now), decides)):
+    if np.isnan(power(now, 1.0)):
         return None
     if enough(MOST_SEEDS, 1.0):
-        return Need(_fewest(lambda seeds: enough(seeds, 1.0), now, MOST_SEEDS))
+        return Need(_fewest(partial(enough, rows=1.0), now, MOST_SEEDS), now=now)
     if enough(now, MOST_ROWS):
-        return Need(now, _least(lambda rows: enough(now, rows)))
+        return Need(now, _least(partial(enough, now)), now)
     for rows in BOTH:
         if enough(MOST_SEEDS // 2, rows):  # not with rows that barely do: seeds are then many
-            return Need(_fewest(partial(enough, rows=rows), now, MOST_SEEDS // 2), rows)
-    return Need()
+            return Need(_fewest(partial(enough, rows=rows), now, MOST_SEEDS // 2), rows, now)
+    return Need(now=now)
 
 
 def _fewest(enough: Callable[[int], bool], low: int, high: int) -> int:
@@ -121,9 +136,8 @@ def _least(enough: Callable[[float], bool]) -> float:
     return high
 
 
-def _seen_with(line: Side, reference: Side, need: Need) -> Difference:
+def _with(seen: Difference, line: Side, reference: Side, need: Need) -> Difference:
     """The difference of two lines on a task as if each had so many runs, on so many times the rows."""
-    seen = difference(line, reference)
     if len(seen.parts.variances) < 2:
         return seen
     variances, degrees = [], []

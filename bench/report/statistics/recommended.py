@@ -8,7 +8,7 @@ are tested at 5 % over their number. Lines of one budget are compared only, as e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -102,6 +102,7 @@ class _Place:
     margin: float
     known: Sides
     lines: tuple[str, ...]
+    blocks: dict[tuple[str, str], Block] = field(default_factory=dict)  # of pairs, as they were asked for
 
     def answer(self, task: str, tasks: tuple[str, ...], level: float) -> Recommendation:
         """Of the average over these tasks, or of the task that they are."""
@@ -133,7 +134,9 @@ class _Place:
         for i, line in enumerate(lines):
             for j, other in enumerate(lines):
                 if i != j and (flat[i] or flat[j]):
-                    block = Block(self.known, self.model, line, other)
+                    if (line, other) not in self.blocks:
+                        self.blocks[line, other] = Block(self.known, self.model, line, other)
+                    block = self.blocks[line, other]
                     tested = block.average(tasks, self.known.together) if task == AVERAGE else block.task(task)
                     chances.above[i, j], chances.near[i, j] = tested.chances[1], tested.chances[2]
         return chances

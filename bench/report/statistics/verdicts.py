@@ -71,7 +71,7 @@ def comparisons(
             tasks = averaged[suite] if question.task == AVERAGE else (question.task,)
             beside = _beside(known[suite], tasks, question, judgement)
             needs = _needs(known[suite], tasks, question, judgement, margin)
-            beside["note"] += _said(needs, judgement)
+            beside["note"] += _said(needs)
             of_needs = {"seeds_needed": math.nan, "rows_needed": math.nan}
             if needs is not None and not needs.is_out_of_reach:
                 of_needs = {"seeds_needed": needs.seeds, "rows_needed": needs.rows}
@@ -101,8 +101,9 @@ def _needs(
     return verdict_needs(pairs, known.together, margin, (1 - judgement.level) / 2)
 
 
-def _said(needs: Need | None, judgement: Judgement) -> tuple[str, ...]:
-    return () if needs is None else (f"it takes about {needs.text(judgement.difference.num_seeds)} to decide",)
+def _said(needs: Need | None) -> tuple[str, ...]:
+    about = "" if needs is None or needs.is_out_of_reach else "about "
+    return () if needs is None else (f"it takes {about}{needs.text()} to decide",)
 
 
 def _beside(known: Sides, tasks: Sequence[str], question: Question, judgement: Judgement) -> dict[str, Any]:

@@ -110,14 +110,12 @@ def _of(line: Candidate) -> str:
 
 
 def _needs(line: Candidate) -> str:
-    if line.needs is None:
+    needs = line.needs
+    if needs is None:
         return ""
-    limit = ", since the rows limit" if line.needs.rows > 1 and line.needs.seeds <= line.num_seeds else ""
-    return (
-        f"; about {line.needs.text(line.num_seeds)} would decide{limit}"
-        if not line.needs.is_out_of_reach
-        else (f"; it would take {line.needs.text(line.num_seeds)}")
-    )
+    if needs.is_out_of_reach:
+        return f"; it would take {needs.text()}"
+    return f"; about {needs.text()} would decide" + ("" if needs.more_seeds else ", since the rows limit")
 
 
 def _cost(line: Candidate, costs: Costs) -> tuple[float, float, str]:

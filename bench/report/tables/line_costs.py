@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -45,16 +45,35 @@ class LineCosts:
         return text if self.measured or math.isnan(value) else f"{mark} {text}"
 
 
-def line_costs(frame: pd.DataFrame, suite: str, tasks: Sequence[str]) -> dict[tuple[str, str], LineCosts]:
-    """By model and label, of the finished cells of a suite on these tasks."""
-    cells = frame[(frame["suite"] == suite) & frame["task"].isin(list(tasks)) & (frame["status"] == "done")]
-    found = {}
-    for (model, label), of_line in cells.drop_duplicates("id").groupby(["model", "label"]):
-        found[str(model), str(label)] = LineCosts(
-            FLOAT * float(of_line["stored_parameters"].max()),
-            float(of_line["trained_parameters"].max()),
-            float(of_line["alone_peak_bytes"].max()) or math.nan,
-            float(of_line.groupby("task")["alone_seconds"].mean().mean()),
-            bool((of_line["alone"] == MEASURED).all()),
+def line_costs(frame: pd.DataFrame, suite: str) -> dict[str, dict[tuple[str, str], LineCosts]]:
+    """By task, and by model and label, of the finished cells of a suite."""
+    cells = frame[(frame["suite"] == suite) & (frame["status"] == "done") & frame["main"]]
+    cells = cells.assign(measured=cells["alone"] == MEASURED)
+    columns = {"stored_parameters": "max", "trained_parameters": "max", "alone_peak_bytes": "max",
+               "alone_seconds": "mean", "measured": "all"}  # fmt: skip
+    found: dict[str, dict[tuple[str, str], LineCosts]] = {}
+    for key, stored, trained, peak, seconds, measured in (
+        cells.groupby(["task", "model", "label"]).agg(columns).itertuples(name=None)
+    ):
+        task, model, label = map(str, key)
+        costs = LineCosts(
+            FLOAT * float(stored), float(trained), float(peak) or math.nan, float(seconds), bool(measured)
         )
+        found.setdefault(task, {})[model, label] = costs
     return found
+
+
+def over_tasks(parts: Sequence[Mapping[tuple[str, str], LineCosts]]) -> dict[tuple[str, str], LineCosts]:
+    """Of the lines that have costs on any of these tasks: the most of a task, of seconds their mean."""
+    lines = dict.fromkeys(line for part in parts for line in part)
+    return {line: _together([part[line] for part in parts if line in part]) for line in lines}
+
+
+def _together(costs: Sequence[LineCosts]) -> LineCosts:
+    return LineCosts(
+        stored_bytes=max(each.stored_bytes for each in costs),
+        trained=max(each.trained for each in costs),
+        peak_bytes=max(each.peak_bytes for each in costs),
+        seconds=sum(each.seconds for each in costs) / len(costs),
+        measured=all(each.measured for each in costs),
+    )

@@ -14,7 +14,7 @@ from bench.report.statistics.needed import POWER
 from bench.report.statistics.recommended import Candidate, Recommendation
 from bench.report.statistics.samples import AVERAGE
 from bench.report.tables.advice import advice, choice, margin_text, names, open_lines
-from bench.report.tables.line_costs import FLOAT, LineCosts, line_costs
+from bench.report.tables.line_costs import FLOAT, LineCosts, line_costs, over_tasks
 from bench.report.tables.numbers import bytes_text, count_text
 from bench.report.tables.table import Table
 
@@ -35,8 +35,8 @@ def recommendation_table(findings: Findings, suite: str) -> Table | None:
     overall = _by_size([answer for answer in answers if answer.task == AVERAGE], findings.frame)
     if not any(answer.candidates or answer.alone for answer in overall):
         return None
-    costs = {AVERAGE: line_costs(findings.frame, suite, tasks)}
-    costs |= {task: line_costs(findings.frame, suite, [task]) for task in tasks}
+    costs = line_costs(findings.frame, suite)
+    costs[AVERAGE] = over_tasks([costs.get(task, {}) for task in tasks])
     models, budgets = model_names(answer.model for answer in overall), {answer.budget for answer in overall}
     several = len(models) > 1
     of = {id(answer): _of(answer, models[answer.model] if several else "", len(budgets) > 1) for answer in overall}
@@ -72,7 +72,7 @@ def _of(answer: Recommendation, model: str, with_budget: bool) -> str:
 def _costs(costs: CostsOf, answer: Recommendation) -> dict[str, LineCosts]:
     """Of an answer's lines; unknown of one that costs nothing known."""
     labels = [*(line.label for line in answer.candidates), *(label for label, _ in answer.alone)]
-    return {label: costs[answer.task].get((answer.model, label), LineCosts()) for label in labels}
+    return {label: costs.get(answer.task, {}).get((answer.model, label), LineCosts()) for label in labels}
 
 
 def _rows(answer: Recommendation, costs: Mapping[str, LineCosts]) -> list[tuple[str, ...]]:
@@ -112,7 +112,7 @@ def _needs_text(line: Candidate) -> str:
         return NOTHING
     if needs.is_out_of_reach:
         return "out of reach"
-    parts = [f"{needs.seeds} seeds"] if needs.seeds > line.num_seeds else []
+    parts = [f"{needs.seeds} seeds"] if needs.more_seeds else []
     return ", ".join([*parts, *([f"{needs.rows:.2g}× rows"] if needs.rows > 1 else [])])
 
 

@@ -90,7 +90,7 @@ def test_rows_are_said_where_no_number_of_seeds_would_do() -> None:
     assert found.seeds == 5
     by_hand = 1.0 / ((1.5 / (norm.isf(0.005) + norm.ppf(0.8))) ** 2 - 2 * 0.01 / 5)
     assert found.rows == pytest.approx(by_hand, rel=0.01)
-    assert found.text(5) == f"{by_hand:.2g} times the scored rows"
+    assert found.text() == f"{by_hand:.2g} times the scored rows"
 
 
 def _with_draws(of: Side) -> Side:
@@ -113,9 +113,9 @@ def test_nothing_is_told_without_a_spread_and_out_of_reach_is_said() -> None:
     assert verdict_needs([(side(51.0, 1), side(50.0, 1))], 1.0, 1.0, 0.01) is None
     assert verdict_needs([(side(51.0), side(50.0))], 1.0, 1.0, float("nan")) is None
     found = verdict_needs([(side(50.5, variance=1e4), side(50.0, variance=1e4))], 1.0, 1.0, 0.01)
-    assert found == Need()
+    assert found == Need(now=3)
     assert found.is_out_of_reach
-    assert found.text(3) == f"more than {MOST_SEEDS} seeds and 100 times the scored rows"
+    assert found.text() == f"more than {MOST_SEEDS} seeds and 100 times the scored rows"
 
 
 def test_few_runs_of_their_own_need_the_quantile_of_student() -> None:
