@@ -56,9 +56,8 @@ def _use(answer: Recommendation, chosen: Candidate, costs: Costs) -> str:
     if chosen is best:
         if all(line.standing == "worse" for line in others):
             return f"{text}, shown to be the best of {len(answer.candidates)}."
-        return (
-            f"{text}, the best score, and nothing cheaper is shown to come within {margin_text(answer.margin)} of it."
-        )
+        near = f"within {margin_text(answer.margin)} of the best"
+        return f"{text}, the highest score; nothing cheaper is shown to be {near}."
     kept, of_best = (costs[line.label].stored_bytes for line in (chosen, best))
     size = f", and keeps {bytes_text(kept)} instead of {bytes_text(of_best)}" if kept < of_best else ""
     return (
