@@ -66,7 +66,7 @@ def test_whole_results_have_no_warning(bench: Bench, results: Path) -> None:
     said, page, verdicts = report(bench, results)
     assert said == []
     assert "Warnings" not in page
-    assert verdicts["low"].notna().all()
+    assert verdicts["unadjusted_low"].notna().all()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_plan_that_is_cut_off_is_named(bench: Bench, results: Path) -> None:
     path.write_text(path.read_text()[:500])
     (warning,), _, verdicts = report(bench, results)
     assert f"left out: {path} is not readable as JSON" in warning
-    assert verdicts["low"].notna().all()
+    assert verdicts["unadjusted_low"].notna().all()
 
 
 @pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PAR1 and no more")])
@@ -136,7 +136,7 @@ def test_one_seed_has_no_interval(bench: Bench, results: Path) -> None:
     assert said == []
     assert "±" not in page.split("Protocol:")[0]
     assert set(verdicts["verdict"]) == {"undecided"}
-    assert verdicts["low"].isna().all()
+    assert verdicts["unadjusted_low"].isna().all()
     table = pd.read_csv(results / "report" / "table-superglue.csv")
     assert table["low"].isna().all()
 

@@ -264,5 +264,6 @@ def test_kill_at_any_moment_loses_no_finished_cell(bench: Bench, forks: Callable
     assert list(out.glob(".partial/*")) == []
     assert {path.name for path in out.iterdir()} <= {
         "store.json", "suites", "plans", "cells", "failed", "examples", ".partial", "workers", "claims",
+        "alone",
     }  # fmt: skip
     assert list(out.glob("workers/*")) == []  # claims on cells of the larger grid stand until it is run again

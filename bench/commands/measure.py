@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.cell import Plan
+from bench.commands.answer import conclude
 from bench.commands.forecast import print_forecast
 from bench.commands.preview import print_cells, print_plan
 from bench.commands.progress import progress
@@ -98,7 +99,10 @@ def finish_run(
     store.write_plan([*whole.trials, *left.choice.cells, *left.choice.waiting])
     if sending and sending.num_jobs:
         return 0
-    return _close(console, job, left, _measured(console, job, left, executor, data))
+    records = _measured(console, job, left, executor, data)
+    code = _close(console, job, left, records)
+    conclude(console, job, records, options if executor.is_here and asked.probing else None, data)
+    return code
 
 
 def _options(request: RunRequest, executor: Executor) -> Options:

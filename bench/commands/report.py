@@ -29,6 +29,8 @@ def report_folders(request: ReportRequest) -> None:
     report = collect(folders, None, request.reference, request.margin)
     for warning in report.warnings:
         print(f"warning: {' '.join(warning.split())}", file=sys.stderr)
+    for table in report.recommendation_tables:
+        print_table(table)
     for table in report.tables:
         print_table(table)
         for further in report.further_tables.get(table.suite, ()):

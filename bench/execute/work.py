@@ -1,7 +1,8 @@
 """The cells of a plan that are still to be had, as groups for whoever asks. No torch here.
 
-Trials come before the cells that wait for them, and of each the longest first, so that no worker is left with a long
-group in the end. A group that this worker's loaded model can go on with comes before one that another must be loaded
+Trials come before the cells that wait for them. Of each come first those of the method that the others are compared
+with, so that a run that is interrupted can be read, and then the longest, so that no worker is left with a long group
+in the end. A group that this worker's loaded model can go on with comes before one that another must be loaded
 for. Every worker sees the same plan and the same store, so that each comes to the same choice once a line's trials are
 there.
 """
@@ -36,13 +37,15 @@ Doing = Callable[[Sequence[str]], AbstractContextManager[object]]
 @dataclass
 class Line:
     """Cells that may share a loop, in the plan's order, and what one of them costs, in arbitrary units. Of lines that
-    cost the same each worker has a `turn` of its own, so that they do not all want one first.
+    cost the same each worker has a `turn` of its own, so that they do not all want one first. `reference`: whether any
+    of them is of the method that the others are compared with.
     """
 
     model: Hashable
     cost: float
     shares: bool
     turn: int
+    reference: bool = False
     cells: dict[str, ResolvedCell] = field(default_factory=dict)
 
 
@@ -72,7 +75,7 @@ class Work:
         self._attempted: set[str] = set()
         self._look_at = -math.inf  # when the next look is due
         self._workers = 1
-        self._stages: list[list[Line]] = []  # trials, and the cells whose settings are known; the longest line first
+        self._stages: list[list[Line]] = []  # trials, and the cells whose settings are known; in the order to be taken
         self._line_of: dict[str, Line] = {}
         self._trials = frozenset(trial.id for trial in job.plan.trials)
         self._choice: Choice | None = None
@@ -245,8 +248,9 @@ class Work:
                 turn = self._spread(cell.id) if self._workers > 1 else 0
                 lines[kind] = Line(kind[0], cost_of(resolved), not resolved.method.changes_weights, turn)
             lines[kind].cells[cell.id] = resolved
+            lines[kind].reference |= resolved.method.reference
             self._line_of[cell.id] = lines[kind]
-        return sorted(lines.values(), key=lambda line: (-line.cost, line.turn))
+        return sorted(lines.values(), key=lambda line: (not line.reference, -line.cost, line.turn))
 
     def _resolve(self, cell: Cell) -> ResolvedCell:
         """What a cell's names stand for, which its seeds have in common."""

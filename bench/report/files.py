@@ -91,7 +91,8 @@ def write(
     to: Path | None = None,
     samples: int = DEFAULT.samples,
 ) -> list[Path]:
-    """Write table-SUITE, verdicts-SUITE (.md, .csv, .tex), paper-SUITE.tex, figures (.png, .svg), report.html.
+    """Write recommendation-SUITE, table-SUITE and verdicts-SUITE (.md, .csv, .tex), paper-SUITE.tex, figures (.png,
+    .svg), report.html.
 
     Chosen settings, seeds taken apart and costs stand under the table in Markdown, and in chosen-SUITE, variance-SUITE
     and costs-SUITE .csv and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, ablation-SUITE-SETTING per
@@ -117,6 +118,8 @@ def texts(report: Report, formats: Collection[str]) -> dict[str, str]:
     """The tables in these formats, by the names of their files; further ones stand in the Markdown of the scores."""
     further = report.further_tables
     written: dict[str, str] = {}
+    for table in report.recommendation_tables:
+        written |= _files(table, [name for name in TEXTS if name in formats])
     for table in report.tables:
         written |= _files(table, [name for name in TEXTS if name in formats], further.get(table.suite, ()))
     if "tex" in formats:

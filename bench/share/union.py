@@ -14,6 +14,7 @@ from bench.errors import UsageError
 from bench.registry import suites
 from bench.share.anonymous import without_texts
 from bench.share.cleaned import cleaned_cell, cleaned_record, cleaned_tree
+from bench.store.alone import keep_alone, kept_alone
 from bench.store.declarations import keep_suite, kept_suites
 from bench.store.examples import examples_key
 from bench.store.files import record_text, write_text
@@ -21,7 +22,7 @@ from bench.store.record import Record
 from bench.store.store import Store, Writer
 from bench.task import Suite, Task
 
-PARTS = ("cells", "failed", "plans", "suites", "examples")
+PARTS = ("cells", "failed", "plans", "suites", "examples", "alone")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def joined(here: Store, there: Store | None, to: Path, extras: Extras, name: str
                 shutil.copytree(there.path / part, to / part, copy_function=_link)
     kept = _join_plans(union, here)
     declared = _join_suites(union, here)
+    _join_alone(union, here)
     for record in here.records(lambda error: union.left_out.append(str(error))):
         choice = record.cell.choice
         if record.cell.tried and kept.get(choice, record.id) != record.id:
@@ -132,6 +134,16 @@ def _join_suites(union: Union, here: Store) -> dict[str, Suite]:
         elif there[name] != cleaned:
             union.conflicts.append(f"suite {name} is declared otherwise there; that one stays")
     return kept | there | dict(suites())
+
+
+def _join_alone(union: Union, here: Store) -> None:
+    """What lines cost alone; of a line that was measured there too that one stays."""
+    there, _ = kept_alone(union.store.path)
+    kept, broken = kept_alone(here.path)
+    union.left_out += map(str, broken)
+    for key, measured in kept.items():
+        if key not in there:
+            keep_alone(union.store.path, measured)
 
 
 def _add(union: Union, here: Store, record: Record, declared: dict[str, Suite], extras: Extras) -> None:

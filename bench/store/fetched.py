@@ -34,11 +34,12 @@ MOST_BYTES = {  # files of a results folder by their names, and how large each m
     re.compile(rf"failed/{ID}\.json"): 16 * MIB,
     re.compile(rf"plans/{ID}\.json"): 256 * MIB,
     re.compile(r"suites/[\w.%~-]+\.json", re.ASCII): 16 * MIB,
+    re.compile(rf"alone/{ID}\.json"): MIB,
     re.compile(rf"examples/{ID}\.parquet"): 1024 * MIB,
 }
 TUNED = re.compile(rf"cells/{ID}/tuned\.safetensors")  # a report needs none
 WANTED = ("store.json", "cells/*/record.json", "cells/*/predictions.parquet", "failed/*.json", "plans/*.json",
-          "suites/*.json", "examples/*.parquet")  # the same as the hub client has it, less strictly  # fmt: skip
+          "suites/*.json", "alone/*.json", "examples/*.parquet")  # the same as the hub client has it, less strictly  # fmt: skip
 MOST_LEFT_OUT = 100
 LEFT_OUT = "left-out.txt"
 

@@ -26,6 +26,17 @@ def reset_peak(*devices: torch.device) -> None:
         _CLEAR.write_text("5")  # Linux: resets VmHWM, the high-water mark of resident memory
 
 
+def resident_bytes(device: torch.device) -> int:
+    """What the process holds now, on a CPU; 0 on a GPU, whose allocator has nothing but the model and its training."""
+    if device.type == "cuda":
+        return 0
+    try:
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024
+    except (OSError, StopIteration):
+        return 0
+
+
 def release(device: torch.device) -> None:
     """Give what torch holds unused of a GPU's memory back to other processes."""
     gc.collect()

@@ -13,6 +13,8 @@ import pytest
 
 from bench.cell import Plan
 from bench.errors import DiskError
+from bench.execute.cost import cost_of
+from bench.resolved import resolve
 from bench.store.workers import Presence, new_identity
 from tests.execute.seat import Seat, make_plan, no_pause, standing
 from tests.store.conftest import ROOT, Process, clock, process, show
@@ -60,6 +62,22 @@ def test_the_longest_come_first_but_for_the_model_that_is_loaded(tmp_path: Path)
     of = make_plan(models="tiny,small", methods="ptv2,finetune", seeds=1)
     order = [(cell.model, cell.method) for (cell,) in Seat(tmp_path, of).do_all()]
     assert order == [("small", "finetune"), ("small", "ptv2"), ("tiny", "finetune"), ("tiny", "ptv2")]
+
+
+def test_the_reference_comes_before_what_takes_longer_so_that_an_interrupted_run_can_be_read(tmp_path: Path) -> None:
+    of = make_plan(methods="ptv2,autoprompt,finetune", seeds=2)
+    work = [resolve(cell) for cell in of.cells]
+    costs = {resolved.cell.method: cost_of(resolved) for resolved in work}
+    assert costs["autoprompt"] > costs["finetune"]
+    methods = [cell.method for group in Seat(tmp_path, of).do_all() for cell in group]
+    assert methods[:2] == ["finetune", "finetune"]
+    assert sorted(methods[2:]) == ["autoprompt"] * 2 + ["ptv2"] * 2
+
+
+def test_a_run_that_ends_after_its_first_group_has_cells_of_the_reference(tmp_path: Path) -> None:
+    of = make_plan(methods="ptv2,linear_probe,finetune", seeds=2)
+    first = Seat(tmp_path, of).next()
+    assert [(cell.method, cell.seed) for cell in first] == [("finetune", 0)]
 
 
 def test_while_one_holds_a_cell_another_gets_others_and_leaves_when_there_are_none(tmp_path: Path) -> None:

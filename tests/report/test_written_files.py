@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from bench.cell import Budget, Cell
 from bench.errors import UsageError
 from bench.report.files import collect
+from bench.store.alone import Alone
 from bench.store.record import Costs, Counts, CurvePoint, Parameters, Record
 from tests.report.conftest import write_report
 
@@ -21,14 +22,16 @@ def test_files_go_beside_the_first_folder_unless_told_otherwise(
     cell: Any, record: Any, store: Any, tmp_path: Path
 ) -> None:
     made = store([record(cell(), 60.0)])
-    assert write_report([made.path], {"md"}, {}) == [made.path / "report" / "table-superglue.md"]
-    assert write_report([made.path], {"md"}, {}, to=tmp_path / "x" / "y") == [tmp_path / "x/y/table-superglue.md"]
+    names = ["recommendation-superglue.md", "table-superglue.md"]
+    assert write_report([made.path], {"md"}, {}) == [made.path / "report" / name for name in names]
+    assert write_report([made.path], {"md"}, {}, to=tmp_path / "x" / "y") == [tmp_path / "x/y" / name for name in names]
 
 
 def test_each_suite_has_its_table(cell: Any, record: Any, store: Any) -> None:
     made = store([record(cell(), 60.0), record(cell("ner", suite="tagging"), 60.0)])
     names = [path.name for path in write_report([made.path], {"md"}, {})]
-    assert names == ["table-superglue.md", "table-tagging.md"]
+    tables = ("recommendation", "table")
+    assert names == [f"{table}-{suite}.md" for table in tables for suite in ("superglue", "tagging")]
 
 
 def test_a_suite_without_a_named_average_averages_all_its_tasks(cell: Any, record: Any, store: Any) -> None:
@@ -70,7 +73,7 @@ def test_a_report_loads_no_deep_learning_library(cell: Any, record: Any, store: 
     subprocess.run([sys.executable, "-c", code, str(made.path)], check=True, timeout=120)
 
 
-@pytest.mark.parametrize("kind", [Record, Cell, Budget, CurvePoint, Counts, Parameters, Costs])
+@pytest.mark.parametrize("kind", [Record, Cell, Budget, CurvePoint, Counts, Parameters, Costs, Alone])
 def test_every_field_of_a_record_has_a_line_in_the_readme(kind: type[BaseModel]) -> None:
     text = (Path(__file__).parents[2] / "results" / "README.md").read_text()
     assert {name for name in kind.model_fields if f"\n| `{name}` |" not in text} == set()

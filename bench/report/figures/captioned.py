@@ -16,6 +16,7 @@ from bench.report.figures.fronts import draw_fronts
 from bench.report.figures.layout import Drawing
 from bench.report.figures.lines import draw_lines
 from bench.report.figures.pareto import cost_panels
+from bench.report.read.alone import PREDICTED
 from bench.report.read.names import natural, seeds_text
 from bench.report.read.published import main_results, papers_of, sources
 from bench.report.read.sweeps import shown_lines, sweep_points
@@ -24,7 +25,7 @@ from bench.report.tables.report import Report
 
 MOST_NAMED = 4  # gaps named in a figure's note; the table names all
 TRAINED_ANEW = "Each point is a training of its own, with a schedule that ends where its budget does."
-INTERVALS = "Mean over seeds, bars and bands: 95 % interval over seeds and examples."
+INTERVALS = "Mean over seeds, bars and bands: 95 % interval over seeds and examples, each by itself."
 
 
 @dataclass(frozen=True)
@@ -132,12 +133,20 @@ def _costs(rows: SuiteRows) -> list[CaptionedFigure]:
     notes = [
         "Each point: a line of the table with one model, a larger marker for a larger model. On the front: nothing "
         "scores as high for as little.",
-        "Costs: means over tasks and seeds, of memory the most; a loop's memory counts for every cell that shared it.",
+        f"Costs: means over tasks and seeds, of memory the most, of one training alone{_predicted(rows)}.",
         *_conditions(rows.frame[rows.frame["task"].isin(tasks)], ""),
     ]
     heading = f"{rows.suite}: score against cost"
     drawing = partial(draw_fronts, panels, y_label, heading, notes)
     return [CaptionedFigure(f"cost-{rows.suite}", drawing, heading, tuple(notes))]
+
+
+def _predicted(rows: SuiteRows) -> str:
+    """Of which lines memory and time are not those of a training alone."""
+    shared = rows.frame[(rows.frame["alone"] == PREDICTED) & rows.frame["task"].isin(rows.tasks)]
+    lines = sorted(set(shared["label"]), key=natural)
+    what = "which shared loops, a loop's whole memory and a part of its time"
+    return f"; of {', '.join(lines)}, {what}" if lines else ""
 
 
 def _gaps(panels: Sequence[Panel]) -> list[str]:

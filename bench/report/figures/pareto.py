@@ -16,8 +16,8 @@ from bench.report.read.names import model_names
 GIB = 2**30
 COSTS = (
     ("stored_parameters", "stored parameters per task", 1, "mean"),
-    ("peak_bytes", "peak memory, GiB", GIB, "max"),
-    ("train_seconds", "training time per task, s", 1, "mean"),
+    ("alone_peak_bytes", "peak memory, GiB", GIB, "max"),
+    ("alone_seconds", "time of a training, s", 1, "mean"),
 )  # column of the frame, what the axis says, its unit, how tasks are put together
 
 

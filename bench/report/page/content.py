@@ -27,6 +27,7 @@ def describe(report: Report, embedded: Embedded) -> dict[str, Any]:
         "title": _title(report),
         "kicker": _kicker(report, len(cells)),
         "warnings": list(report.warnings),
+        "answers": report.recommendation_tables,
         "claims": claims(report, embedded),
         "tables": [score_table(report, embedded, table) for table in report.tables],
         "choices": _choices(report),

@@ -10,6 +10,7 @@ from typing import Any
 from bench.report.page.cells import Embedded, EntryKey, short
 from bench.report.page.claims import SIGNS
 from bench.report.read.names import model_names
+from bench.report.statistics.ranking import leaders, line_budgets
 from bench.report.statistics.samples import AVERAGE
 from bench.report.tables.numbers import count_text
 from bench.report.tables.report import Report
@@ -51,7 +52,7 @@ def score_table(report: Report, embedded: Embedded, table: Table) -> dict[str, A
         embedded.entries,
         {(row["model"], row["label"], row["task"], row["metric"]): row["verdict"]
          for row in compared.to_dict("records")},
-        _best(report, suite),
+        leaders(report.ranks[report.ranks["suite"] == suite], line_budgets(frame)),
         _statuses(report, suite),
         report.frame.groupby("model")["backbone_parameters"].max().to_dict(),
     )  # fmt: skip
@@ -145,25 +146,13 @@ def _statuses(report: Report, suite: str) -> dict[tuple[str, str, str], str]:
     return {key: " ".join(sorted(values)) for key, values in statuses.items()}
 
 
-def _best(report: Report, suite: str) -> set[tuple[str, str, str]]:
-    """(task, model, label) of the first rank group."""
-    ranks = report.ranks[report.ranks["suite"] == suite]
-    first: dict[tuple[str, str], Any] = {}
-    for row in ranks.to_dict("records"):
-        key = (row["task"], row["model"])
-        first[key] = min(first.get(key, row["group"]), row["group"])
-    return {
-        (row["task"], row["model"], row["label"])
-        for row in ranks.to_dict("records")
-        if row["group"] == first[row["task"], row["model"]]
-    }
-
-
 def _mark_notes(reference: str, with_ranks: bool) -> list[str]:
     notes = []
     if reference:
         signs = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
         notes.append(f"Behind a number, against {reference}: {signs}.")
     if with_ranks:
-        notes.append("Bold: rank group 1 of its task, model and budget, not significantly below the best mean there.")
+        notes.append(
+            "Bold: not significantly below the best of its task, model and budget, where others are (rank group 1)."
+        )
     return notes

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.report.read.alone import alone_costs
 from bench.report.read.names import budget_text, line_names
 from bench.report.read.outcomes import Outcome, outcomes
 from bench.store.fetched import open_results
@@ -22,7 +23,8 @@ FRAME_COLUMNS = (
     "metric", "main", "score", "trivial", "status", "reason",
     "backbone_parameters", "backbone_layers", "trained_parameters", "stored_parameters",
     "seconds", "load_seconds", "encode_seconds", "compile_seconds", "train_seconds", "evaluate_seconds",
-    "store_seconds", "tokens_per_second", "utilization", "peak_bytes", "steps", "forward_passes", "joint_steps",
+    "store_seconds", "tokens_per_second", "utilization", "peak_bytes", "lanes", "alone", "alone_seconds",
+    "alone_peak_bytes", "steps", "forward_passes", "joint_steps",
     "scored_rows", "scored_cut", "results", "trials", "settings", "given",
 )  # fmt: skip
 NAN = math.nan
@@ -148,6 +150,7 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "stored_parameters": float(done.parameters.stored) if done else NAN,
         **{name: _cost(done, name) for name in MEASURED},
         "peak_bytes": float(done.costs.peak_bytes) if done else NAN,
+        **alone_costs(done, outcome.alone),
         "steps": float(done.costs.steps) if done else NAN,
         "forward_passes": float(done.costs.forward_passes or NAN) if done else NAN,
         "joint_steps": float(done.costs.joint_steps) if done else NAN,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cell import Cell
+from bench.report.read.alone import measured_alone, measurements
+from bench.store.alone import Alone
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -22,6 +24,7 @@ class Outcome:
     results: str  # what the folder that it was found in is called: its path, or its address on the hub
     folder: Path  # where that is
     reason: str = ""  # why there is no record, where that is known
+    alone: Alone | None = None  # what its cell costs alone, where it was measured apart from the record
 
 
 def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list[Outcome]:
@@ -50,12 +53,14 @@ def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list
             if record.id not in records or (record.status == "done" and records[record.id][0].status != "done"):
                 records[record.id] = record, store
     chosen = {cell.choice for cell, _ in asked.values() if cell.drawn}
-    asked_for = []
+    measured, asked_for = measurements(stores, problems), []
     for (cell_id, _), (cell, planned_in) in asked.items():
         if cell.tried and not cell.drawn and cell.choice in chosen:
             continue  # one folder still waits for the choice that another has made
         found, found_in = records.get(cell_id, (None, planned_in))
-        asked_for.append(Outcome(cell, found, found_in.name, found_in.path, "" if found else _waits(cell, records)))
+        reason = "" if found else _waits(cell, records)
+        alone = measured_alone(found, measured) if found else None
+        asked_for.append(Outcome(cell, found, found_in.name, found_in.path, reason, alone))
     if problems is not None:
         problems += [f"{path} has no record; its cell counts as missing" for st in stores for path in st.half_written()]
     return sorted(asked_for, key=lambda o: tuple(getattr(o.cell, name) for name in ORDER))

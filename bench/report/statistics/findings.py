@@ -19,6 +19,7 @@ from bench.report.statistics.draws import CellDraws, draw_cells
 from bench.report.statistics.equal_budgets import comparable, within_budgets
 from bench.report.statistics.published_rows import beside
 from bench.report.statistics.ranking import RANKS, crossings, ranks
+from bench.report.statistics.recommended import Recommendation, recommendations
 from bench.report.statistics.rising import LineKey, Rise, noted, rising
 from bench.report.statistics.samples import main_metrics, samples
 from bench.report.statistics.summary import averages, summarise
@@ -45,6 +46,7 @@ class Findings:
     comparisons: pd.DataFrame  # (statistics.verdicts)
     crossings: pd.DataFrame  # (statistics.ranking), and the ranks
     ranks: pd.DataFrame
+    recommendations: tuple[Recommendation, ...]  # (statistics.recommended)
     rises: dict[LineKey, Rise]  # the lines whose selection curves still rise
     warnings: tuple[str, ...]  # what was wrong with the folders, and in what the cells are not alike
 
@@ -94,6 +96,7 @@ def analyse(
         comparisons=compared,
         crossings=crossings(compared, _backbone_sizes(frame)),
         ranks=_ranks(frame, sides, averaged),
+        recommendations=recommendations(frame, sides, averaged, margin),
         rises=rises,
         warnings=(*problems, *differences(outcomes), *draws.problems, *unclear, *unequal),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,26 +11,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.report.read.names import model_names
-from bench.report.statistics.differences import Side, Sides, joined
-from bench.report.statistics.intervals import CONFIDENCE, one_sided
+from bench.report.statistics.differences import Sides
+from bench.report.statistics.intervals import CONFIDENCE
 from bench.report.statistics.judging import Block
 from bench.report.statistics.multiplicity import holm
+from bench.report.statistics.pairs import Lines, average_of, lines_of, paired
 from bench.report.statistics.samples import AVERAGE
 
 CROSSINGS = ["suite", "task", "label", "method", "reference", "model", "parameters", "text"]
 RANKS = ["suite", "task", "model", "label", "group"]
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Lines:
-    """L lines on a task or the average: means, the runs' parts of their variances, and that of examples by pair."""
-
-    means: Array  # (L,)
-    runs: Array
-    run_degrees: Array
-    examples: Array  # (L, L)
-    example_degrees: Array
 
 
 def ranks(suite: str, known: Sides, averaged: Sequence[str]) -> pd.DataFrame:
@@ -48,58 +37,27 @@ def ranks(suite: str, known: Sides, averaged: Sequence[str]) -> pd.DataFrame:
         if all(way.of[task, model, label].known for way in ways):
             by_place.setdefault((task, model), []).append(label)
     for (task, model), labels in by_place.items():
-        lines = [_lines([way.of[task, model, label] for label in labels]) for way in ways]
+        lines = [lines_of([way.of[task, model, label] for label in labels]) for way in ways]
         ranked += _ranked(suite, task, model, labels, lines, known, averaged)
     for model in sorted({model for _, model in by_place}):
         common = set.intersection(*(set(by_place.get((task, model), [])) for task in averaged)) if averaged else set()
         labels = sorted(common)
         if labels:
-            tasks = [[_lines([way.of[task, model, label] for label in labels]) for task in averaged] for way in ways]
-            lines = [_average(of_tasks, way.together) for of_tasks, way in zip(tasks, ways, strict=True)]
+            tasks = [[lines_of([way.of[task, model, label] for label in labels]) for task in averaged] for way in ways]
+            lines = [average_of(of_tasks, way.together) for of_tasks, way in zip(tasks, ways, strict=True)]
             ranked += _ranked(suite, AVERAGE, model, labels, lines, known, averaged)
     return pd.DataFrame(ranked, columns=RANKS)
 
 
-def _lines(sides: Sequence[Side]) -> _Lines:
-    runs = np.array([side.variance / side.num_runs for side in sides])
-    examples, degrees = np.zeros((len(sides), len(sides))), np.ones((len(sides), len(sides)))
-    drawn = [at for at, side in enumerate(sides) if side.means is not None]
-    if drawn:
-        covariance = np.atleast_2d(np.cov(np.array([sides[at].means for at in drawn])))
-        spread, shared = np.diag(covariance), np.array([sides[at].shared for at in drawn])
-        variances = spread[:, None] + spread[None, :] - 2 * covariance - shared[:, None] - shared[None, :]
-        units = np.array([sides[at].runs.num_units for at in drawn], dtype=float)
-        fewest = np.minimum(units[:, None], units[None, :])
-        examples[np.ix_(drawn, drawn)] = np.maximum(variances, 0) * fewest / (fewest - 1)
-        degrees[np.ix_(drawn, drawn)] = fewest - 1
-    means, run_degrees = np.array([side.mean for side in sides]), np.array([side.degrees for side in sides])
-    return _Lines(means, runs, run_degrees, examples, degrees)
-
-
-def _average(tasks: Sequence[_Lines], together: float) -> _Lines:
-    """The average's, as statistics.differences.average has it."""
-    runs, run_degrees = _satterthwaite([lines.runs for lines in tasks], [lines.run_degrees for lines in tasks])
-    examples, degrees = _satterthwaite([lines.examples for lines in tasks], [lines.example_degrees for lines in tasks])
-    means = np.mean([lines.means for lines in tasks], axis=0)
-    return _Lines(means, runs * together, run_degrees, examples, degrees)
-
-
-def _satterthwaite(variances: Sequence[Array], degrees: Sequence[Array]) -> tuple[Array, Array]:
-    parts, free = np.array(variances) / len(variances) ** 2, np.array(degrees)
-    total = parts.sum(axis=0)
-    squares = (parts**2 / free).sum(axis=0)
-    return total, np.where(squares > 0, total**2 / np.where(squares > 0, squares, 1), free.min(axis=0))
-
-
 def _ranked(
-    suite: str, task: str, model: str, labels: Sequence[str], ways: Sequence[_Lines], known: Sides,
+    suite: str, task: str, model: str, labels: Sequence[str], ways: Sequence[Lines], known: Sides,
     averaged: Sequence[str],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """`ways`: with the runs in doubt, and without them."""
     means = ways[0].means
     order = sorted(range(len(labels)), key=lambda at: (-means[at], labels[at]))
     pairs = [(upper, lower) for place, upper in enumerate(order) for lower in order[place + 1 :]]
-    better = np.max([_better(pairs, lines) for lines in ways], axis=0)
+    better = np.max([_orders(pairs, lines) for lines in ways], axis=0)
     flat = {label for of_task, of_model, label in known.of if of_model == model and task in (AVERAGE, of_task)
             if known.of[of_task, model, label].parted.flat}  # fmt: skip
     for row, (upper, lower) in zip(better, pairs, strict=True):
@@ -118,28 +76,39 @@ def _ranked(
     return groups
 
 
-def _better(pairs: Sequence[tuple[int, int]], lines: _Lines) -> Array:
+def leaders(ranked: pd.DataFrame, budgets: Mapping[tuple[str, str], str]) -> set[tuple[str, str, str]]:
+    """(task, model, label) of a suite's lines of the first group, where a line of the same budget is in a later one.
+
+    Where none is, nothing is told apart from the best. `budgets` are by (model, label).
+    """
+    groups: dict[tuple[str, str, str], dict[str, int]] = {}
+    for task, model, label, group in ranked[["task", "model", "label", "group"]].itertuples(index=False):
+        groups.setdefault((task, model, budgets.get((model, label), "")), {})[label] = group
+    return {
+        (task, model, label)
+        for (task, model, _), of_lines in groups.items()
+        for label, group in of_lines.items()
+        if group == min(of_lines.values()) < max(of_lines.values())
+    }
+
+
+def line_budgets(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """By (model, label) the budget of a suite's lines."""
+    lines = frame[["model", "label", "budget"]].drop_duplicates(["model", "label"])
+    return {(model, label): budget for model, label, budget in lines.itertuples(index=False)}
+
+
+def _orders(pairs: Sequence[tuple[int, int]], lines: Lines) -> Array:
     """(N, 2) one-sided p-values against the first not being above the second, and not below; NaN without a spread."""
-    if not pairs:
-        return np.empty((0, 2))
-    upper, lower = np.array(pairs).T
-    first, second = lines.runs[upper], lines.runs[lower]
-    upper_degrees, lower_degrees = lines.run_degrees[upper], lines.run_degrees[lower]
-    total, both = joined(first, second, upper_degrees, lower_degrees)
-    first, second = np.where(both > 0, total, first), np.where(both > 0, 0.0, second)
-    variances = np.stack([first, second, lines.examples[upper, lower]], axis=1)
-    free = np.stack(
-        [np.where(both > 0, both, upper_degrees), lower_degrees, lines.example_degrees[upper, lower]], axis=1
-    )
-    above = one_sided(lines.means[upper] - lines.means[lower], variances, free)
+    above = paired(pairs, lines).p_above()
     return np.stack([above, 1 - above], axis=1)
 
 
 def crossings(compared: pd.DataFrame, sizes: Mapping[str, float]) -> pd.DataFrame:
     """Per suite, task and line the smallest model at which it reaches the reference, with the columns CROSSINGS.
 
-    Reached: the difference's interval includes 0 or lies above it, so that the line is not shown to be worse; `text`
-    says what the interval is there, whether that is within the margin, and at which larger models it is not so.
+    Reached: the interval of the verdict's own test includes 0 or lies above it, so that the line is not shown to be
+    worse; `text` says what it is there, whether that is within the margin, and at which larger models it is not so.
     `sizes` are the models' parameters; models of unknown size are left out. Never reached: "" and NaN.
     """
     smallest = []
@@ -152,10 +121,10 @@ def crossings(compared: pd.DataFrame, sizes: Mapping[str, float]) -> pd.DataFram
 
 
 def _crossing(rows: list[dict[Any, Any]], names: Mapping[str, str]) -> dict[str, Any]:
-    with_interval = [row for row in rows if not math.isnan(row["high"])]
+    with_interval = [row for row in rows if not math.isnan(row["tested_high"])]
     if not with_interval:
         return {"model": "", "parameters": math.nan, "text": "no interval at any model"}
-    reached = [row for row in with_interval if row["high"] >= 0]
+    reached = [row for row in with_interval if row["tested_high"] >= 0]
     if not reached:
         return {
             "model": "",
@@ -163,8 +132,9 @@ def _crossing(rows: list[dict[Any, Any]], names: Mapping[str, str]) -> dict[str,
             "text": f"below it at every model up to {names[with_interval[-1]['model']]}",
         }
     first = reached[0]
-    text = f"{first['difference']:+.1f} [{first['low']:+.1f}, {first['high']:+.1f}] at {names[first['model']]}"
-    text += "" if first["low"] > -first["margin"] else ", which may be more than the margin below it"
-    below = [names[row["model"]] for row in with_interval[with_interval.index(first) :] if row["high"] < 0]
+    ends = f"[{first['tested_low']:+.1f}, {first['tested_high']:+.1f}]"
+    text = f"{first['difference']:+.1f} {ends} at {names[first['model']]}"
+    text += "" if first["tested_low"] > -first["margin"] else ", which may be more than the margin below it"
+    below = [names[row["model"]] for row in with_interval[with_interval.index(first) :] if row["tested_high"] < 0]
     text += f"; below it again at {', '.join(below)}" if below else ""
     return {"model": first["model"], "parameters": first["parameters"], "text": text}

@@ -20,13 +20,14 @@ from bench.report.statistics.collapse import Parted, most
 from bench.report.statistics.differences import Sides, improvement, sides
 from bench.report.statistics.intervals import interval
 from bench.report.statistics.judging import Judgement, Question, judge
+from bench.report.statistics.needed import Need, verdict_needs
 from bench.report.statistics.samples import AVERAGE, Samples
 
 COMPARISONS = [
-    "suite", "task", "metric", "model", "label", "method", "reference", "difference", "low", "high", "level",
-    "tested_low", "tested_high", "p_equivalent", "p_different", "margin", "verdict", "about", "n_seeds", "runs",
-    "collapsed", "collapse_bound", "reference_runs", "reference_collapsed", "reference_collapse_bound",
-    "difference_all", "improvement", "note",
+    "suite", "task", "metric", "model", "label", "method", "reference", "difference", "level", "tested_low",
+    "tested_high", "unadjusted_low", "unadjusted_high", "p_equivalent", "p_different", "margin", "verdict", "about",
+    "n_seeds", "seeds_needed", "rows_needed", "runs", "collapsed", "collapse_bound", "reference_runs",
+    "reference_collapsed", "reference_collapse_bound", "difference_all", "improvement", "note",
 ]  # fmt: skip
 Averaged = Mapping[str, Sequence[str]]
 
@@ -68,20 +69,41 @@ def comparisons(
         for row, question, judgement in zip(entries, questions, judged, strict=True):
             of_entry = {name: row[name] for name in ("suite", "task", "metric", "model", "label", "method")}
             tasks = averaged[suite] if question.task == AVERAGE else (question.task,)
-            judged_rows.append(
-                of_entry | _row(question, judgement, margin) | _beside(known[suite], tasks, question, judgement)
-            )
+            beside = _beside(known[suite], tasks, question, judgement)
+            needs = _needs(known[suite], tasks, question, judgement, margin)
+            beside["note"] += _said(needs)
+            of_needs = {"seeds_needed": math.nan, "rows_needed": math.nan}
+            if needs is not None and not needs.is_out_of_reach:
+                of_needs = {"seeds_needed": needs.seeds, "rows_needed": needs.rows}
+            judged_rows.append(of_entry | _row(question, judgement, margin) | of_needs | beside)
     return pd.DataFrame(judged_rows, columns=COMPARISONS)
 
 
 def _row(question: Question, judgement: Judgement, margin: float) -> dict[str, Any]:
     low, high = interval(judgement.difference.tested)
     return {
-        "reference": question.reference, "difference": judgement.difference.tested.mean, "low": low, "high": high,
+        "reference": question.reference, "difference": judgement.difference.tested.mean,
         "level": judgement.level, "tested_low": judgement.low, "tested_high": judgement.high,
+        "unadjusted_low": low, "unadjusted_high": high,
         "p_equivalent": judgement.p[2], "p_different": min(judgement.p[:2]), "margin": margin,
         "verdict": judgement.verdict, "about": judgement.about, "n_seeds": judgement.difference.num_seeds,
     }  # fmt: skip
+
+
+def _needs(
+    known: Sides, tasks: Sequence[str], question: Question, judgement: Judgement, margin: float
+) -> Need | None:  # fmt: skip
+    """What would decide an undecided verdict; None of another, and where nothing tells it."""
+    places = [[(task, question.model, label) for label in (question.label, question.reference)] for task in tasks]
+    if judgement.verdict != "undecided" or not all(place in known.of for pair in places for place in pair):
+        return None
+    pairs = [(known.of[line], known.of[reference]) for line, reference in places]
+    return verdict_needs(pairs, known.together, margin, (1 - judgement.level) / 2)
+
+
+def _said(needs: Need | None) -> tuple[str, ...]:
+    about = "" if needs is None or needs.is_out_of_reach else "about "
+    return () if needs is None else (f"it takes {about}{needs.text()} to decide",)
 
 
 def _beside(known: Sides, tasks: Sequence[str], question: Question, judgement: Judgement) -> dict[str, Any]:

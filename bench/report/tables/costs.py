@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from bench.report.read.alone import MEASURED, PREDICTED
 from bench.report.read.names import model_names, natural
 from bench.report.tables.table import Table
 
@@ -27,14 +28,16 @@ NOTES = (
     f"first stages over several data sets, come on top. {UNKNOWN}: not measured, or nothing trained.",
 )
 NUMBERS = (
-    "suite", "model", "label", "cells", "tokens_per_second", "utilization", "seconds", *PARTS,
+    "suite", "model", "label", "cells", "tokens_per_second", "utilization", "seconds", *PARTS, "alone",
+    "alone_seconds", "alone_peak_bytes",
 )  # fmt: skip
 
 
 def costs_table(frame: pd.DataFrame, suite: str) -> Table | None:
     """What the finished cells of a suite cost, a row per model and line; None when none is finished.
 
-    Its CSV has the mean seconds a cell; records that are older than a measurement have no part in its number.
+    Its CSV has the mean seconds a cell, and what a training takes alone; records that are older than a measurement have
+    no part in its number.
     """
     cells = frame[(frame["suite"] == suite) & (frame["status"] == "done")].drop_duplicates("id")
     if cells.empty:
@@ -46,7 +49,9 @@ def costs_table(frame: pd.DataFrame, suite: str) -> Table | None:
     for model, label in sorted(lines, key=lambda line: (sizes[line[0]], line[0], natural(line[1]))):
         of_line = lines[model, label]
         means = _means(of_line)
-        numbers.append({"suite": suite, "model": model, "label": label, "cells": len(of_line), **means})
+        numbers.append(
+            {"suite": suite, "model": model, "label": label, "cells": len(of_line), **means, **_alone(of_line)}
+        )
         rows.append((models[model], label, *_texts(means)))
     return Table(
         f"costs-{suite}", "Costs", HEADER, tuple(rows), NOTES, suite, num_words=2, heading_level=2,
@@ -66,6 +71,15 @@ def _means(cells: pd.DataFrame) -> dict[str, float]:
         "tokens_per_second": _rate(cells, "tokens_per_second"),
         "utilization": _rate(cells, "utilization"),
         **means,
+    }
+
+
+def _alone(cells: pd.DataFrame) -> dict[str, float | str]:
+    """Seconds of a training alone and its memory (read.alone), `measured` where those of all cells are."""
+    return {
+        "alone": MEASURED if (cells["alone"] == MEASURED).all() else PREDICTED,
+        "alone_seconds": float(cells["alone_seconds"].mean()),
+        "alone_peak_bytes": float(cells["alone_peak_bytes"].max()),
     }
 
 

@@ -10,15 +10,15 @@ from bench.report.tables.table import Table
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"{\char34}", "±": r"$\pm$", "≤": r"$\leq$", "−": r"$-$", "×": r"$\times$",
-    "·": r"$\cdot$", "–": "--",
+    "|": r"\textbar{}", '"': r"{\char34}", "±": r"$\pm$", "≤": r"$\leq$", "≈": r"$\approx$", "−": r"$-$",
+    "×": r"$\times$", "·": r"$\cdot$", "–": "--",
 }  # fmt: skip
 NO_PROBLEMS = "Every cell that was asked for is finished."
 
 
 def markdown(table: Table) -> str:
-    """The table with its heading, its notes and the list of cells without a score."""
-    lines = [f"{'#' * table.heading_level} {table.title}", ""]
+    """The table with its heading, its lead, its notes and the list of cells without a score."""
+    lines = [f"{'#' * table.heading_level} {table.title}", "", *(line for text in table.lead for line in (text, ""))]
     if table.header:
         rule = [":---" if number < table.num_words else "---:" for number in range(len(table.header))]
         header, *rows = [list(map(_markdown_text, row)) for row in (table.header, *table.rows, *table.footer)]
@@ -38,12 +38,12 @@ def markdown(table: Table) -> str:
 def latex(table: Table) -> str:
     """The table as a LaTeX float (needs \\usepackage{booktabs}), its notes in the caption, what is lacking under it."""
     if not table.header:
-        return "".join(f"% {' '.join(note.split())}\n" for note in (*table.notes, *table.warnings))
+        return "".join(f"% {' '.join(note.split())}\n" for note in (*table.lead, *table.notes, *table.warnings))
     columns = "l" * table.num_words + "r" * (len(table.header) - table.num_words)
     header, rows, footer = (list(map(_latex_row, part)) for part in ([table.header], table.rows, table.footer))
     lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *header, r"\midrule"]
     lines += [*rows, *([r"\midrule", *footer] if footer else []), r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\caption{{{latex_text(' '.join((table.title + '.', *table.notes)))}}}", r"\end{table}"]
+    lines += [rf"\caption{{{latex_text(' '.join((table.title + '.', *table.lead, *table.notes)))}}}", r"\end{table}"]
     for heading, items in (("Without a score:", table.problems), ("Warnings:", table.warnings)):
         if items:
             lines += ["", heading, r"\begin{itemize}", *(rf"\item {latex_text(item)}" for item in items)]

@@ -11,9 +11,7 @@ def count_text(count: float) -> str:
         return "?"
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if count >= size * 0.9995:
-            digits = 2 if count < 9.995 * size else 1 if count < 99.95 * size else 0
-            text = f"{count / size:.{digits}f}"
-            return (text.rstrip("0").rstrip(".") if "." in text else text) + letter
+            return _three_figures(count / size) + letter
     return f"{count:.0f}"
 
 
@@ -42,3 +40,29 @@ def percent_text(share: float) -> str:
 def rate_text(runs: float, collapsed: float, bound: float) -> str:
     """A rate of collapse with its upper bound: "1 of 5, ≤ 66 %"; NaN runs are those of a line at the trivial score."""
     return "all at the trivial score" if math.isnan(runs) else f"{collapsed:.0f} of {runs:.0f}, ≤ {100 * bound:.0f} %"
+
+
+def bytes_text(count: float) -> str:
+    """A size to three figures, in powers of 1000: 10760 is "10.8 kB", 2147483648 is "2.15 GB", unknown is "?"."""
+    if math.isnan(count):
+        return "?"
+    for size, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= size * 0.9995:
+            return f"{_three_figures(count / size)} {unit}"
+    return f"{count:.0f} B"
+
+
+def seconds_text(seconds: float) -> str:
+    """A time to two or three figures: "4.2 s", "250 s", "12 min", "3.4 h", unknown is "?"."""
+    if math.isnan(seconds):
+        return "?"
+    if seconds < 299.5:
+        return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{_three_figures(seconds / 3600)} h"
+
+
+def _three_figures(number: float) -> str:
+    """From 1 up; without zeros that say nothing."""
+    digits = 2 if number < 9.995 else 1 if number < 99.95 else 0
+    text = f"{number:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -12,6 +12,7 @@ from bench.report.read.names import model_names
 from bench.report.read.published import counterpart, main_metrics_of, papers_of
 from bench.report.read.sweeps import shown_lines
 from bench.report.statistics.findings import Findings
+from bench.report.statistics.ranking import leaders, line_budgets
 from bench.report.tables.conditions import conditions
 from bench.report.tables.formats import latex_text
 from bench.report.tables.numbers import count_text
@@ -28,7 +29,8 @@ def paper_table(findings: Findings, suite: str) -> str:
     """LaTeX (needs the packages booktabs and graphicx) of one suite's scores; "" when nothing was asked for.
 
     The columns of a task are its main metric and those the papers give for it (SQuAD: both). Published numbers are a
-    row of their own under the model. Of a model's entries those are bold that are not told apart from the best one.
+    row of their own under the model. By main metrics a model's best entry and what is not told apart from
+    it are bold, where anything is told apart from it.
     """
     frame, summary, beside, ranks = (
         part[part["suite"] == suite] for part in (findings.frame, findings.summary, findings.beside, findings.ranks)
@@ -39,7 +41,7 @@ def paper_table(findings: Findings, suite: str) -> str:
     columns = _columns(summary, findings.averaged[suite], main_metrics_of(findings.published))
     rows = summary_rows([summary, beside])
     names, key_text = _headings(labels)
-    best = _best(rows, labels, columns, ranks)
+    best = leaders(ranks[ranks["label"].isin(labels)], line_budgets(frame))
     models = _models(summary)
     methods = dict(zip(summary["label"], summary["method"], strict=True))
     published = {
@@ -108,29 +110,6 @@ def _blocks(columns: Sequence[TaskMetric], num_lines: int, first: float) -> list
     return [list(columns[start : start + even]) for start in range(0, len(columns), even)]
 
 
-def _best(
-    rows: SummaryRows, labels: Sequence[str], columns: Sequence[TaskMetric], ranks: pd.DataFrame
-) -> set[tuple[str, str, str, str]]:
-    """The entries in bold: of at least two of a model, those whose mean, to one digit, is the highest."""
-    best = set()
-    for model in {key[0] for key in rows}:
-        for task, metric in columns:
-            means = {
-                label: round(rows[model, label, task, metric]["mean"], 1)
-                for label in labels
-                if (model, label, task, metric) in rows and not math.isnan(rows[model, label, task, metric]["mean"])
-            }
-            if len(means) > 1:
-                top = {label for label, mean in means.items() if mean == max(means.values())}
-                if rows[model, min(top), task, metric]["main"]:
-                    budgets = {label: rows[model, label, task, metric]["budget"] for label in means}
-                    alike = [label for label in means if budgets[label] == budgets[min(top)]]
-                    ranked = ranks[(ranks["task"] == task) & (ranks["model"] == model) & ranks["label"].isin(alike)]
-                    top |= set(ranked.loc[ranked["group"] == ranked["group"].min(), "label"])
-                best |= {(model, label, task, metric) for label in top}
-    return best
-
-
 def _published_labels(beside: pd.DataFrame, labels: Sequence[str], methods: Mapping[str, str]) -> dict[str, str]:
     """By shown line the published one that stands under it: its counterpart, or else the first of its method."""
     of_line = {}
@@ -148,14 +127,14 @@ def _header(columns: Sequence[TaskMetric], names: Sequence[str]) -> str:
     return "\n".join([_line("", tasks), "".join(rules), _line("model", list(names) * len(columns)), r"\midrule"])
 
 
-def _entry(rows: SummaryRows, model: str, label: str, column: TaskMetric, best: set[tuple[str, str, str, str]]) -> str:
+def _entry(rows: SummaryRows, model: str, label: str, column: TaskMetric, best: set[tuple[str, str, str]]) -> str:
     row = rows.get((model, label, *column))
     if row is None:
         return NOT_ASKED
     if math.isnan(row["mean"]):
         return LACKING
     text = f"{row['mean']:.1f}"
-    text = rf"\textbf{{{text}}}" if (model, label, *column) in best else text
+    text = rf"\textbf{{{text}}}" if row["main"] and (column[0], model, label) in best else text
     text += "" if math.isnan(row["sd"]) else rf"\textsubscript{{{row['sd']:.1f}}}"
     return text + (FEWER if row["n"] < row["expected"] else "")
 
@@ -187,8 +166,8 @@ def _caption(frame: pd.DataFrame, summary: pd.DataFrame, beside: pd.DataFrame, m
     """The notes: what bold, small numbers and marks say, under which conditions. As LaTeX."""
     notes = [f"Suite {summary['suite'].iloc[0]}.", conditions(frame)]
     notes.append(
-        "Mean over seeds, the standard deviation (n - 1) small; bold: a model's best for the task and metric and what "
-        "is not told apart from it."
+        "Mean over seeds, the standard deviation (n - 1) small; bold: by a task's main metric a model's best and what "
+        "is not told apart from it, where anything is."
     )
     notes += [note for note in more if note]
     marks = [r"$\times$: asked for, no seed finished; --: not asked for."]

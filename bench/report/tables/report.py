@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.report.statistics.findings import Findings
 from bench.report.tables.costs import costs_table
+from bench.report.tables.recommendation import recommendation_table
 from bench.report.tables.scores import nothing, scores_table
 from bench.report.tables.table import Table
 from bench.report.tables.trials import chosen_table
@@ -20,6 +21,7 @@ class Report(Findings):
     """Findings with their tables, and the results folders that they are of."""
 
     folders: tuple[Path, ...]
+    recommendation_tables: tuple[Table, ...]  # of each suite in which a line has a score
     tables: tuple[Table, ...]  # the scores of each suite
     further_tables: dict[str, tuple[Table, ...]]  # per suite what stands under its scores
     verdict_tables: tuple[Table, ...]  # of the suites that have comparisons
@@ -31,6 +33,9 @@ def with_tables(findings: Findings, folders: Sequence[Path]) -> Report:
     return Report(
         **vars(findings),
         folders=tuple(folders),
+        recommendation_tables=tuple(
+            table for suite in findings.averaged if (table := recommendation_table(findings, suite)) is not None
+        ),
         tables=tuple(scores_table(findings, suite) for suite in findings.averaged) or (nothing(findings, folders),),
         further_tables={
             suite: tuple(table for table in _further(findings, suite) if table is not None)

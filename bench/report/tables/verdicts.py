@@ -161,8 +161,8 @@ def _scales(crossings: pd.DataFrame) -> list[str]:
         return []
     parts = [f"{label}: {text}" for label, text in zip(rows["label"], rows["text"], strict=True)]
     return [
-        "Smallest model at which the average reaches the reference (the 95 % interval of the difference, each by "
-        f"itself, includes 0 or lies above it: not shown to be worse): {'. '.join(parts)}."
+        "Smallest model at which the average reaches the reference (the interval as tested includes 0 or lies above "
+        f"it: not shown to be worse): {'. '.join(parts)}."
     ]
 
 

@@ -43,7 +43,7 @@ def test_each_cost_has_its_own_front(cell: Any, record: Any, store: Any) -> None
     )
     panels = panels_of(made)
     assert [panel.x_label for panel in panels] == [
-        "stored parameters per task", "peak memory, GiB", "training time per task, s"
+        "stored parameters per task", "peak memory, GiB", "time of a training, s"
     ]  # fmt: skip
     assert [[spot.name for spot in panel.spots if spot.on_front] for panel in panels] == [
         ["small · cheap", "small · best"], ["small · best"], ["small · cheap", "small · best"]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bench.report.statistics.ranking import CROSSINGS, RANKS
+import pandas as pd
+import pytest
+
+from bench.report.statistics.ranking import CROSSINGS, RANKS, crossings, leaders
 from tests.report.statistics.test_verdicts import report_on
 
 
@@ -29,3 +32,31 @@ def test_a_crossing_is_the_smallest_model_at_which_the_interval_reaches_the_refe
     assert math.isnan(found["parameters"]["bitfit"])
     assert found["text"]["ptv2"].endswith("below it again at large")
     assert found["text"]["bitfit"] == "below it at every model up to large"
+
+
+def test_a_crossing_agrees_with_the_verdict_and_not_with_the_interval_by_itself() -> None:
+    """At the small model the difference by itself is shown to be below 0, and among all comparisons it is not."""
+    row = {
+        "suite": "superglue", "task": "rte", "model": "small", "label": "ptv2", "method": "ptv2",
+        "reference": "finetune", "difference": -2.0, "unadjusted_low": -3.9, "unadjusted_high": -0.1,
+        "tested_low": -4.4, "tested_high": 0.4, "margin": 1.0, "verdict": "undecided",
+    }  # fmt: skip
+    (found,) = crossings(pd.DataFrame([row]), {"small": 1e6}).to_dict("records")
+    assert found["model"] == "small"
+    assert found["text"] == "-2.0 [-4.4, +0.4] at small, which may be more than the margin below it"
+
+
+@pytest.mark.parametrize(
+    ("groups", "budgets", "first"),
+    [
+        ([1, 1, 2], ["5", "5", "5"], {"a", "b"}),
+        ([1, 1, 1], ["5", "5", "5"], set()),  # nothing is told apart
+        ([1, 1, 2], ["5", "10", "10"], {"b"}),  # the first is alone in its budget
+    ],
+)
+def test_leaders_are_told_apart_from_something_of_their_budget(
+    groups: list[int], budgets: list[str], first: set[str]
+) -> None:
+    ranked = pd.DataFrame({"suite": "s", "task": "rte", "model": "m", "label": list("abc"), "group": groups})
+    found = leaders(ranked, {("m", label): budget for label, budget in zip("abc", budgets, strict=True)})
+    assert {label for _, _, label in found} == first

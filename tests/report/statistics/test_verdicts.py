@@ -43,7 +43,7 @@ def test_each_verdict_is_given_where_it_is_shown(grid: Any) -> None:
     assert verdicts == {"ptv2": "matches", "lora": "better", "bitfit": "worse", "ia3": "undecided"}
     assert list(report.comparisons.columns) == COMPARISONS
     for one in found.values():
-        assert one["low"] < one["difference"] < one["high"]
+        assert one["unadjusted_low"] < one["difference"] < one["unadjusted_high"]
         assert (one["reference"], one["n_seeds"], one["margin"]) == ("finetune", 5, 6.0)
     assert found["lora"]["improvement"] == 1.0
     assert found["bitfit"]["improvement"] == 0.0
@@ -60,7 +60,7 @@ def test_one_seed_draws_no_interval_and_decides_nothing(grid: Any) -> None:
     report = report_on(grid({"finetune": 120, "ptv2": 10}, seeds=1))
     one = row(report.comparisons)
     assert (one["verdict"], one["note"], one["n_seeds"]) == ("undecided", ("one seed: no interval",), 1)
-    assert all(math.isnan(one[name]) for name in ("low", "high", "p_equivalent", "p_different"))
+    assert all(math.isnan(one[name]) for name in ("unadjusted_low", "unadjusted_high", "p_equivalent", "p_different"))
     assert one["difference"] > 20
     assert report.summary["low"].isna().all()
     assert report.ranks.empty
@@ -131,7 +131,7 @@ def _without(report: Report, methods: Sequence[str]) -> Path:
 def test_the_average_over_one_task_is_that_tasks_test_and_no_further_one(grid: Any) -> None:
     report = report_on(grid({"finetune": 120, "ptv2": 60}))
     task, average = (row(report.comparisons, task) for task in ("rte", "average"))
-    for name in ("difference", "low", "high", "p_equivalent", "p_different", "verdict", "improvement"):
+    for name in ("difference", "unadjusted_low", "unadjusted_high", "p_equivalent", "p_different", "verdict"):
         assert task[name] == pytest.approx(average[name], nan_ok=True)
     assert "over the 1 comparisons" in report.verdict_tables[0].notes[1]
 

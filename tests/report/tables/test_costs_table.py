@@ -36,7 +36,9 @@ def test_rates_weigh_seconds_of_training_and_shares_are_of_the_whole(cell: Any, 
     assert printed.rows == (
         ("small", "ptv2", "2,500", "40 %", "40.0", "3.0", "2", "5", "8", "50", "10", "12"),
     )  # fmt: skip
-    assert comma_separated(printed).splitlines()[1:] == ["superglue,small,ptv2,2,2500,0.4,40,1,2,3,20,4,5"]
+    assert comma_separated(printed).splitlines()[1:] == [
+        "superglue,small,ptv2,2,2500,0.4,40,1,2,3,20,4,5,measured,24,0"
+    ]
 
 
 def test_older_records_have_a_dash_and_no_part_in_the_others_numbers(cell: Any, record: Any, store: Any) -> None:
@@ -47,7 +49,7 @@ def test_older_records_have_a_dash_and_no_part_in_the_others_numbers(cell: Any, 
         ("small", "lora", "100", "–", "60.0", "–", *["–"] * 6),
         ("small", "ptv2", "1,500", "25 %", "40.0", "3.0", "2", "5", "8", "25", "10", "12"),
     )
-    assert comma_separated(printed).splitlines()[1] == "superglue,small,lora,1,100,,60,,,,50,0,"
+    assert comma_separated(printed).splitlines()[1] == "superglue,small,lora,1,100,,60,,,,50,0,,measured,50,0"
 
 
 def test_nothing_trained_is_a_dash_and_models_go_by_size(cell: Any, record: Any, store: Any) -> None:

@@ -51,12 +51,25 @@ def test_models_go_down_by_size_tasks_across_and_methods_within_a_task(cell: Any
 def test_an_entry_has_its_deviation_and_the_best_of_a_model_is_bold(cell: Any, record: Any, store: Any) -> None:
     made = store(
         record(cell(method=method, seed=seed), score + seed)
-        for method, score in (("a", 59.0), ("b", 69.0), ("c", 68.96))
+        for method, score in (("a", 59.0), ("b", 89.0), ("c", 88.96))
         for seed in range(3)
     )
-    assert lines(latex_of(made))["small (20M)"] == [
-        r"60.0\textsubscript{1.0}", r"\textbf{70.0}\textsubscript{1.0}", r"\textbf{70.0}\textsubscript{1.0}"
+    assert lines(latex_of(made, collect([made.path], AVERAGED).ranks))["small (20M)"] == [
+        r"60.0\textsubscript{1.0}", r"\textbf{90.0}\textsubscript{1.0}", r"\textbf{90.0}\textsubscript{1.0}"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("scores", "seeds"), [((69.0, 69.5), 3), ((40.0, 70.0), 1)])
+def test_nothing_is_bold_where_nothing_is_told_apart(
+    cell: Any, record: Any, store: Any, scores: tuple[float, float], seeds: int
+) -> None:
+    """Two lines within their spread, and two of one seed each, of which nothing is known."""
+    made = store(
+        record(cell(method=method, seed=seed), score + seed)
+        for method, score in zip("ab", scores, strict=True)
+        for seed in range(seeds)
+    )
+    assert r"\textbf" not in latex_of(made, collect([made.path], AVERAGED).ranks)
 
 
 def test_one_method_alone_is_not_the_best(cell: Any, record: Any, store: Any) -> None:
@@ -138,7 +151,7 @@ def test_the_caption_names_suite_protocol_budget_and_seeds_and_is_escaped(cell: 
 def test_a_file_per_suite_is_written_beside_the_plain_table(cell: Any, record: Any, store: Any) -> None:
     made = store([record(cell(), 60.0), record(cell("ner", suite="tagging"), 60.0)])
     names = [path.name for path in write_report([made.path], {"tex"}, {})]
-    kinds = ("table", "paper", "costs")
+    kinds = ("recommendation", "table", "paper", "costs")
     assert names == [f"{kind}-{suite}.tex" for kind in kinds for suite in ("superglue", "tagging")]
 
 

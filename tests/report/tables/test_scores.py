@@ -114,7 +114,7 @@ def test_the_caption_names_what_the_usual_average_has_and_this_has_not(cell: Any
 
 def test_the_csv_holds_the_numbers_with_the_average_among_the_tasks(cell: Any, record: Any, store: Any) -> None:
     made = store(record(cell(seed=seed), score) for seed, score in enumerate([51.0, 52.0, 53.0]))
-    path, _ = write_report([made.path], {"csv"}, AVERAGE)
+    (path,) = (path for path in write_report([made.path], {"csv"}, AVERAGE) if path.name.startswith("table"))
     rows = list(csv.DictReader(path.open()))
     assert [row["task"] for row in rows] == ["rte", "average"]
     for row in rows:
