@@ -113,7 +113,7 @@ def _files(table: Table, formats: Sequence[str], under: Sequence[Table] = ()) ->
 def _drawn(report: Report, formats: Collection[str], with_published: bool, samples: int) -> dict[str, bytes]:
     """The figures in these formats, and the page."""
     # matplotlib takes half a second, which a table need not wait for
-    from bench.report.figures.captioned import captioned_figures
+    from bench.report.figures.captioned import captioned_figures, captions
     from bench.report.figures.layout import render
     from bench.report.page.html import page
 
@@ -121,7 +121,10 @@ def _drawn(report: Report, formats: Collection[str], with_published: bool, sampl
     images = [name for name in IMAGES if name in formats]
     contents: dict[str, bytes] = {}
     for figure in figures if images else ():
-        contents |= {f"{figure.name}.{name}": image for name, image in render(figure.drawing, images).items()}
+        drawn = render(figure.drawing, images, figure.heading, " ".join(figure.notes))
+        contents |= {f"{figure.name}.{name}": image for name, image in drawn.items()}
+    if images:
+        contents["figures.md"] = captions(figures, images[-1]).encode()
     if PAGE in formats:
         contents["report.html"] = page(report, figures, samples).encode()
     return contents

@@ -16,6 +16,12 @@ from bench.report.tables.report import Report
 MOST_PROBLEMS = 500
 MOST_COMMANDS = 10
 FEW_METHODS = 3
+WORDS = (
+    ("Cell", "one training and its score: a method with its settings, on a task, with a model and a seed."),
+    ("Line", "the cells of a method with its settings: a row of a table for each model, a line in a figure."),
+    ("Loop", "one training of several cells at once over the same frozen model."),
+    ("Trivial", "the score of the constant answer that does best; what is not above it has learned nothing."),
+)  # of the harness's own, which stand all over the page
 
 
 def describe(report: Report, embedded: Embedded) -> dict[str, Any]:
@@ -26,6 +32,7 @@ def describe(report: Report, embedded: Embedded) -> dict[str, Any]:
     return {
         "title": _title(report),
         "kicker": _kicker(report, len(cells)),
+        "words": WORDS,
         "warnings": list(report.warnings),
         "claims": claims(report, embedded),
         "tables": [score_table(report, embedded, table) for table in report.tables],
