@@ -50,7 +50,7 @@ def scale_across(ax: Axes, places: Sequence[float], log: bool, from_zero: bool =
     low, high = min(places), max(places)
     if log:
         ax.set_xscale("log")
-        room = max((high / low) ** 0.07, 1.25)
+        room = max((high / low) ** 0.08, 1.02) if high > low else 1.25
         ax.set_xlim(low / room, high * room)
     else:
         low = min(low, 0.0) if from_zero else low
@@ -61,7 +61,7 @@ def scale_across(ax: Axes, places: Sequence[float], log: bool, from_zero: bool =
 
 
 def mark_models(ax: Axes, panel: Panel) -> None:
-    """A tick at each model's size, with name and size under it where all of them have room, else sizes where they fit."""
+    """A tick at each model's size, under it name and size where all of them have room, else sizes where they fit."""
     sizes = sorted({(point.x, point.name) for curve in panel.curves for point in curve.points})
     named = [(size, f"{name}\n{count_text(size)}") for size, name in sizes]
     bare = {size: count_text(size) for size, _ in sizes}

@@ -75,7 +75,9 @@ def captioned_figures(report: Report, overlay: pd.DataFrame | None = None) -> li
 
 def captions(figures: Sequence[CaptionedFigure], ending: str) -> str:
     """The figures' files with that ending, each with its heading and its caption, as Markdown."""
-    parts = [[f"## {figure.heading}", f"![{figure.heading}]({figure.name}.{ending})", *figure.notes] for figure in figures]
+    parts = [
+        [f"## {figure.heading}", f"![{figure.heading}]({figure.name}.{ending})", *figure.notes] for figure in figures
+    ]
     return "\n\n".join(["# Figures", *(line for part in parts for line in part)]) + "\n"
 
 
@@ -90,9 +92,7 @@ class SuiteRows:
     averages: pd.DataFrame
 
 
-def _lines(
-    name: str, panels: Sequence[Panel], styles: Styles, heading: str, notes: Sequence[str]
-) -> CaptionedFigure:
+def _lines(name: str, panels: Sequence[Panel], styles: Styles, heading: str, notes: Sequence[str]) -> CaptionedFigure:
     looks = styles.of_curves(curve for panel in panels for curve in panel.curves)
     plots, keys = line_plots(panels, looks), line_keys(panels, looks)
     return CaptionedFigure(name, heading, tuple(notes), tuple(plots), tuple(keys))
@@ -119,15 +119,15 @@ def _scale(rows: SuiteRows, styles: Styles, overlay: pd.DataFrame | None) -> lis
     ]  # fmt: skip
 
 
-def _ablation(
-    rows: SuiteRows, styles: Styles, ablation: Ablation, published: pd.DataFrame | None
-) -> CaptionedFigure:
+def _ablation(rows: SuiteRows, styles: Styles, ablation: Ablation, published: pd.DataFrame | None) -> CaptionedFigure:
     drawn = {(point.task, point.model, point.label) for point in ablation.points}
     frame = rows.frame
     keys = pd.Series(list(zip(frame["task"], frame["model"], frame["label"], strict=True)), index=frame.index)
     conditions = _conditions(frame[keys.isin(drawn)])
     papers = (
-        [f"Open markers: {sources(published, ablation.setting)}."] if published is not None and ablation.published else []
+        [f"Open markers: {sources(published, ablation.setting)}."]
+        if published is not None and ablation.published
+        else []
     )
     name, heading = f"ablation-{rows.suite}-{ablation.setting}", f"{rows.suite}: {ablation.heading}"
     if ablation.panels:
@@ -160,7 +160,9 @@ def _costs(rows: SuiteRows, styles: Styles) -> list[CaptionedFigure]:
     y_label = f"mean of {', '.join(tasks)}" if len(tasks) <= FEW_TASKS else f"mean of {len(tasks)} tasks"
     spots = [(spot.method, spot.label) for panel in panels for spot in panel.spots]
     on_front = ", on the front alone" if max(len(panel.spots) for panel in panels) > MOST_BARS else ""
-    shades = " Shades of a colour: lines of one method." if len(set(spots)) > len({method for method, _ in spots}) else ""
+    shades = (
+        " Shades of a colour: lines of one method." if len(set(spots)) > len({method for method, _ in spots}) else ""
+    )
     notes = [
         "Each point: a line of the table with one model, a larger marker for a larger model. On the Pareto front, by "
         f"number: nothing scores as high for as little. {MEANS}; bars{on_front}: {INTERVAL}. {TRIVIAL}{shades}",

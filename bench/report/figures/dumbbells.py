@@ -65,7 +65,7 @@ def _paint(panel: PairPanel, looks: Mapping[str, Style], limits: tuple[float, fl
 
 
 def _draw_row(ax: Axes, number: int, row: PairRow, looks: Mapping[str, Style]) -> None:
-    """The row's name above its points, these a little apart in height, their intervals, and the trivial score's tick."""
+    """The row's name above its points, these a little apart in height, with intervals, and the trivial score's tick."""
     known = {value: point for value, point in row.scores.items() if math.isfinite(point.score)}
     middle = (len(row.scores) - 1) / 2
     places = {value: number + APART * (place - middle) for place, value in enumerate(sorted(row.scores))}

@@ -93,7 +93,9 @@ def _number(ax: Axes, members: Sequence[Spot], spots: Sequence[Spot], sizes: Map
     for number, spot in enumerate(members, start=1):
         away = sizes.get(spot.size, SMALL) / 2 + 5.5
         boxes = {at: _box(ax, spot, (at[0] * away, at[1] * away)) for at in AROUND}
-        best = min(AROUND, key=lambda at, boxes=boxes: sum(boxes[at].overlaps(other) for other in taken))
+        covered = {at: sum(box.overlaps(other) for other in taken) for at, box in boxes.items()}
+        inside = [at for at in AROUND if ax.bbox.containsx(boxes[at].x0) and ax.bbox.containsy(boxes[at].y1)]
+        best = min(inside or AROUND, key=covered.__getitem__)
         taken.append(boxes[best])
         ax.annotate(
             str(number), (spot.cost, spot.score), (best[0] * away, best[1] * away), textcoords="offset points",

@@ -118,7 +118,8 @@ def _place(figure: Figure, plot: Plot, box: Sequence[float], margins: Sequence[f
     left, below, right, above = margins
     axes = (x + left, y + below, across - left - right, up - below - above)
     plot.paint(figure.add_axes((axes[0] / wide, axes[1] / high, axes[2] / wide, axes[3] / high)))
-    lines = [(text, {"fontsize": 9.5, "fontweight": "bold"}) for text in _title(figure, plot)]
+    bold: dict[str, Any] = {"fontsize": 9.5, "fontweight": "bold"}
+    lines = [(text, bold) for text in _title(figure, plot)]
     lines += [(plot.remark, {"fontsize": 8.5, "color": GREY})] if plot.remark else []
     for number, (text, look) in enumerate(reversed(lines)):
         figure.text((x + left) / wide, (y + up + LINE * number) / high, text, va="baseline", **look)
@@ -151,5 +152,7 @@ def render(figure: Figure, formats: Iterable[str], title: str = "", description:
 
 def _described(svg: str, title: str, description: str) -> str:
     """The drawing as one picture with a name, for who cannot see it."""
-    words = "".join(f" <{tag}>{escape(text)}</{tag}>\n" for tag, text in (("title", title), ("desc", description)) if text)
+    words = "".join(
+        f" <{tag}>{escape(text)}</{tag}>\n" for tag, text in (("title", title), ("desc", description)) if text
+    )
     return re.sub(r"(<svg\b)([^>]*>\n?)", lambda found: f'{found[1]} role="img"{found[2]}{words}', svg, count=1)

@@ -47,7 +47,9 @@ def line_keys(panels: Sequence[Panel], looks: Looks) -> list[Key]:
     if len(families) < 2:
         return keys
     dash_of = {curve.family: looks[curve.label, curve.family].dash for panel in panels for curve in panel.curves}
-    plain = [Key(key.text, Style(key.style.base, key.style.marker, key.style.shade), "point", key.published) for key in keys]
+    plain = [
+        Key(key.text, Style(key.style.base, key.style.marker, key.style.shade), "point", key.published) for key in keys
+    ]
     return plain + [Key(family, Style(GREY, "", dash=dash_of.get(family, DASHES[0])), "stroke") for family in families]
 
 
@@ -77,7 +79,9 @@ def _paint(panel: Panel, looks: Looks, y_label: str, ax: Axes) -> None:
         _draw_curve(ax, curve, looks[curve.label, curve.family], len(measured) <= FEW_LINES, ax.transData + aside)
     draw_trivial(ax, panel.trivial)
     if panel.x_label:
-        label_ticks(ax, {point.x: point.name for curve in panel.curves for point in curve.points if not curve.published})
+        label_ticks(
+            ax, {point.x: point.name for curve in panel.curves for point in curve.points if not curve.published}
+        )
         ax.set_xlabel(panel.x_label, fontsize=NAMED)
     else:
         mark_models(ax, panel)
@@ -86,7 +90,7 @@ def _paint(panel: Panel, looks: Looks, y_label: str, ax: Axes) -> None:
 
 
 def _draw_curve(ax: Axes, curve: Curve, style: Style, banded: bool, place: Transform) -> None:
-    """A line that breaks where a score is NaN, markers, the interval as a bar at each point and, of few lines, a band."""
+    """A line that breaks where a score is NaN, with markers, intervals as bars and, of few lines, a band."""
     low, high = [point.low for point in curve.points], [point.high for point in curve.points]
     places, scores = _places(curve)
     if banded:

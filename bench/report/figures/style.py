@@ -15,6 +15,7 @@ import pandas as pd
 from bench.report.figures.curves import Curve
 from bench.report.read.names import natural
 from bench.report.read.published import counterpart
+from bench.report.read.sweeps import shown_lines
 
 # Each at 3:1 or more on white and told from the others by those who see two colours alone (tests/report/figures); the
 # first four are from Okabe and Ito 2008, "Color universal design".
@@ -22,7 +23,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7A1143", "#4B3FD0", "#5
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")  # a count that shares no factor with the colours': 56 distinct pairs
 INK = "#000000"
 GREY = "#6b6b6b"
-SHADES = (0.0, 0.42, 0.68)  # shares of ink in a line's colour
+SHADES = (0.0, 0.36, 0.62)  # shares of ink in a line's colour
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.4)), (0, (7, 1.6, 1.2, 1.6)))  # no factor with the shades
 CHOICE_MARKERS = ("d", "h", "*", ">", "p", "8")  # of a setting's values, which are no methods
 CHOICE_COLOURS = (INK, "#8a8a8a")
@@ -105,13 +106,15 @@ class Styles:
 def styles_of(frame: pd.DataFrame, published: Iterable[str] = (), families: Sequence[str] = ()) -> Styles:
     """The looks of a report with these rows (read.frame): methods by name, a method's lines by their labels.
 
-    Methods that are only `published` come after those that were measured; `families` are those of the models.
+    The line that stands for its method where figures show one of each has the colour itself. Methods that are only
+    `published` come after those that were measured; `families` are those of the models.
     """
+    first = {label for _, of_suite in frame.groupby("suite") for label in shown_lines(of_suite, most=0)[0]}
     labels = frame[["method", "label"]].drop_duplicates()
     lines: dict[tuple[str, str], int] = {}
     for method, of_method in labels.groupby("method"):
-        for place, label in enumerate(sorted(of_method["label"], key=natural)):
-            lines[str(method), label] = place
+        in_order = sorted(of_method["label"], key=lambda label: (label not in first, natural(label)))
+        lines |= {(str(method), label): place for place, label in enumerate(in_order)}
     measured = sorted(set(labels["method"]))
     names = [*measured, *sorted(set(published) - set(measured))]
     return Styles(_numbered(names), lines, _numbered(families))

@@ -207,5 +207,6 @@ def _drawn(margin: str) -> str:
     return (
         "Drawn: the difference with its interval at the level that the verdict was tested at, left of the dotted line "
         f"where it is below the reference; shaded: ±{margin}. An interval that reaches beyond the drawing ends at its "
-        "edge. Collapsed: runs of the line that did not train, and the most that the rate may be; then the reference's."
+        "edge. Collapsed: runs of the line that did not train, and the most that the rate may be; then the "
+        "reference's. A long note is whole where the difference opens."
     )

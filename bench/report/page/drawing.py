@@ -42,7 +42,7 @@ VARIABLES = {colour.lower(): f"var({name})" for colour, name in _BASES.items()} 
 
 @dataclass(frozen=True)
 class PagePlot:
-    """A plot as matplotlib writes it: `narrow` for a column, `wide` for the page's width where it has a row to itself."""
+    """A plot as matplotlib writes it: `narrow` for a column, `wide` for the page where it has a row to itself."""
 
     narrow: str
     wide: str
@@ -85,7 +85,7 @@ def inline(figure: PageFigure, number: int) -> dict[str, object]:
 
 
 def _svg_element(svg: str, prefix: str, css_class: str) -> Markup:
-    """The svg element alone, without metadata, comments, namespaces and a type of its own; ids begin with the prefix."""
+    """The svg element alone, without metadata, comments, namespaces and typeface; ids begin with the prefix."""
     start = svg.index("<svg")
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[start:], flags=re.S)
     text = re.sub(r'\s+xmlns(?::\w+)?="[^"]*"', "", text)
@@ -126,9 +126,8 @@ def sample(key: Key) -> Markup:
     if key.kind != "point":
         dashes = "none" if key.style.dash == "-" else " ".join(f"{1.6 * length:g}" for length in key.style.dash[1])
         wide = 1.2 if key.published or key.kind == "stroke" else 2
-        parts.append(
-            f'<path d="M1 6H33" style="stroke: {colour}; stroke-width: {wide}; stroke-dasharray: {dashes}; fill: none"/>'
-        )
+        look = f"stroke: {colour}; stroke-width: {wide}; stroke-dasharray: {dashes}; fill: none"
+        parts.append(f'<path d="M1 6H33" style="{look}"/>')
     if key.kind != "stroke":
         fill = f"fill: var(--paper); stroke: {colour}; stroke-width: 1.4" if key.published else f"fill: {colour}"
         parts.append(f'<path d="{marker_path(key.style.marker)}" transform="translate(11 0)" style="{fill}"/>')

@@ -13,7 +13,7 @@ LOW, HIGH = 2.9, 3.9  # of a plot among others and alone on a phone, and of one 
 
 
 def for_page(figure: CaptionedFigure) -> PageFigure:
-    """The figure as SVG: a plot among others in one form, for a column; one that has a row to itself in a wide one too."""
+    """The figure as SVG: plots among others in one form, for a column; one with a row to itself in a wide one too."""
     plots = tuple(_plot(plot, alone=len(figure.plots) == 1) for plot in figure.plots)
     return PageFigure(figure.name, figure.heading, figure.notes, figure.keys, plots)
 
