@@ -66,7 +66,7 @@ def mark_models(ax: Axes, panel: Panel) -> None:
     named = [(size, f"{name}\n{count_text(size)}") for size, name in sizes]
     bare = {size: count_text(size) for size, _ in sizes}
     widest = {size: max(text.split("\n"), key=len) for size, text in named}
-    if len(widest) == len(named) == len(_fitting(ax, widest)):
+    if len(widest) == len(named) == len(fitting(ax, widest)):
         label_ticks(ax, dict(named))
     else:
         label_ticks(ax, bare)
@@ -75,12 +75,12 @@ def mark_models(ax: Axes, panel: Panel) -> None:
 
 def label_ticks(ax: Axes, names: Mapping[float, str]) -> None:
     """A tick at each place with its name under it; names that would touch the one before are left out."""
-    kept = _fitting(ax, {place: max(name.split("\n"), key=len) for place, name in names.items()})
+    kept = fitting(ax, {place: max(name.split("\n"), key=len) for place, name in names.items()})
     places = sorted(names)
     ax.set_xticks(places, [names[place] if place in kept else "" for place in places], fontsize=TICK)
 
 
-def _fitting(ax: Axes, names: Mapping[float, str]) -> set[float]:
+def fitting(ax: Axes, names: Mapping[float, str]) -> set[float]:
     """The places whose names fit: the ends first, then from the left what has room between its neighbours."""
     spans = {}
     for place, name in names.items():

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
-from bench.report.figures.axes import NAMED, TICK, draw_trivial, label_ticks, scale_across, scale_scores
+from bench.report.figures.axes import NAMED, TICK, draw_trivial, fitting, label_ticks, scale_across, scale_scores
 from bench.report.figures.layout import Plot
 from bench.report.figures.legend import FRONT, Key
 from bench.report.figures.pareto import CostPanel, Spot
@@ -63,14 +63,15 @@ def _paint(panel: CostPanel, y_label: str, styles: Styles, sizes: Mapping[float,
     costs = [spot.cost for spot in panel.spots]
     log = not panel.from_zero and max(costs) / min(costs) >= LOG_FROM
     scale_across(ax, costs, log, from_zero=not log)
-    shown = [value for spot in panel.spots for value in (spot.score, spot.low, spot.high)]
-    scale_scores(ax, [*shown, panel.trivial], y_label)
+    barred = [spot for spot in panel.spots if spot.on_front or len(panel.spots) <= MOST_BARS]
+    ends = [value for spot in barred for value in (spot.low, spot.high)]
+    scale_scores(ax, [*(spot.score for spot in panel.spots), *ends, panel.trivial], y_label)
     members = [spot for spot in panel.spots if spot.on_front]
     steps = [*((spot.cost, spot.score) for spot in members), (ax.get_xlim()[1], members[-1].score)]
     ax.plot(*zip(*steps, strict=True), drawstyle="steps-post", color="black", lw=1.0, zorder=1)
     for spot in sorted(panel.spots, key=lambda spot: (spot.on_front, -sizes.get(spot.size, SMALL))):
         style = styles.style_of(spot.method, setting=spot.label)
-        if spot.on_front or len(panel.spots) <= MOST_BARS:
+        if spot in barred:
             ax.vlines(spot.cost, spot.low, spot.high, color=style.colour, lw=1.0, alpha=0.6)
         look = {"ms": sizes.get(spot.size, SMALL), "mew": 1.0, "mec": "black" if spot.on_front else "white"}
         ax.plot(spot.cost, spot.score, **style.point() | look)
@@ -93,7 +94,10 @@ def _number(ax: Axes, members: Sequence[Spot], spots: Sequence[Spot], sizes: Map
     for number, spot in enumerate(members, start=1):
         away = sizes.get(spot.size, SMALL) / 2 + 5.5
         boxes = {at: _box(ax, spot, (at[0] * away, at[1] * away)) for at in AROUND}
-        covered = {at: sum(box.overlaps(other) for other in taken) for at, box in boxes.items()}
+        covered = {
+            at: sum(box.overlaps(other) for other in taken) + 3 * _nearer(ax, members, spot, box)
+            for at, box in boxes.items()
+        }
         inside = [at for at in AROUND if ax.bbox.containsx(boxes[at].x0) and ax.bbox.containsy(boxes[at].y1)]
         best = min(inside or AROUND, key=covered.__getitem__)
         taken.append(boxes[best])
@@ -101,6 +105,13 @@ def _number(ax: Axes, members: Sequence[Spot], spots: Sequence[Spot], sizes: Map
             str(number), (spot.cost, spot.score), (best[0] * away, best[1] * away), textcoords="offset points",
             fontsize=TICK, fontweight="bold", ha="center", va="center",
         )  # fmt: skip
+
+
+def _nearer(ax: Axes, members: Sequence[Spot], spot: Spot, box: Bbox) -> int:
+    """How many other members of the front are nearer to a number's place than its own."""
+    middle = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
+    away = {other.name: math.dist(middle, ax.transData.transform((other.cost, other.score))) for other in members}
+    return sum(distance < away[spot.name] for distance in away.values())
 
 
 def _box(ax: Axes, spot: Spot, offset: tuple[float, float]) -> Bbox:
@@ -116,7 +127,10 @@ def _name_costs(ax: Axes, label: str, log: bool) -> None:
     """Ticks at round numbers, as few words as they need."""
     low, high = ax.get_xlim()
     ticks = _log_ticks(low, high) if log else [float(tick) for tick in MaxNLocator(4).tick_values(low, high)]
-    label_ticks(ax, {tick: _cost_text(tick) for tick in ticks if low <= tick <= high})
+    names = {tick: _cost_text(tick) for tick in ticks if low <= tick <= high}
+    while len(fitting(ax, names)) < len(names):
+        names = dict(list(names.items())[::2])
+    label_ticks(ax, names)
     ax.set_xlabel(f"{label}{' (log scale)' if log else ''}", fontsize=NAMED)
 
 

@@ -75,8 +75,10 @@ def _kicker(report: Report) -> str:
     frame = report.frame
     if frame.empty:
         return ", ".join(path.name for path in report.folders)
-    counts = [(frame["label"], "method"), (frame["model"], "model"), (frame["task"], "task"), (frame["seed"], "seed")]
+    counts = [(frame["method"], "method"), (frame["model"], "model"), (frame["task"], "task"), (frame["seed"], "seed")]
     parts = [f"{values.nunique()} {name}{'s' if values.nunique() > 1 else ''}" for values, name in counts]
+    if frame["label"].nunique() > frame["method"].nunique():
+        parts[0] = f"{frame['label'].nunique()} settings of {parts[0]}"
     suites = f"suite{'s' if len(report.averaged) > 1 else ''} {', '.join(report.averaged)}"
     return f"{suites} · {' × '.join(parts)}"
 

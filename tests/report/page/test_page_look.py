@@ -84,7 +84,8 @@ def test_captions_are_the_page_s_text_and_drawings_have_names(page: Any) -> None
     assert js(page, "[...document.querySelectorAll('figcaption')].every((n) => n.textContent.includes('interval'))")
     assert not js(page, "[...document.querySelectorAll('.drawn text')].some((n) => n.textContent.includes('interval'))")
     said = js(page, "[...document.querySelectorAll('.drawn')].map((n) => [n.role, n.ariaLabel])")
-    assert all(role == "img" and label.startswith("superglue: score") or "each task" in label for role, label in said)
+    assert {role for role, _ in said} == {"img"}
+    assert len({label for _, label in said}) >= 5
 
 
 def test_a_method_looks_the_same_wherever_it_is_named(page: Any) -> None:
@@ -96,7 +97,8 @@ def test_a_method_looks_the_same_wherever_it_is_named(page: Any) -> None:
     found = js(page, looks, list(METHODS))
     assert {name: len(of_name) for name, of_name in found.items()} == dict.fromkeys(METHODS, 1)
     assert len({look for of_name in found.values() for look in of_name}) == len(METHODS)
-    drawn = "[...document.querySelectorAll('.drawn [style*=\"--c\"]')].map((n) => n.getAttribute('style').match(/--c\\d/)[0])"
+    drawn = """[...document.querySelectorAll('.drawn [style*="--c"]')]
+        .map((n) => n.getAttribute('style').match(/--c\\d/)[0])"""
     assert set(js(page, drawn)) == {"--c0", "--c1", "--c2", "--c3"}
 
 
