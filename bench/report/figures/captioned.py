@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,6 +28,7 @@ from bench.report.tables.report import Report
 
 MOST_NAMED = 4  # gaps named in a figure's note; the table names all
 TRAINED_ANEW = "Each point is a training of its own, with a schedule that ends where its budget does."
+OTHERS = "other models"
 MEANS = "Means over seeds, scores from 0 to 100"
 INTERVAL = "95\u00a0% interval over seeds and examples"
 TRIVIAL = "Dotted: the trivial score, which the best constant answer gets."
@@ -49,19 +50,24 @@ class CaptionedFigure:
         return compose(self.plots, self.keys)
 
 
-def captioned_figures(report: Report, overlay: pd.DataFrame | None = None) -> list[CaptionedFigure]:
+def captioned_figures(
+    report: Report, overlay: pd.DataFrame | None = None, family_named: Callable[[str], str] = lambda _: ""
+) -> list[CaptionedFigure]:
     """Per suite: score against model size, the ablation of each swept setting, score against budget and cost.
 
     The published numbers in `overlay` are laid over the figures of model size, whole. Ablation figures always show
-    those of the report that agree in task, metric, model and method. A method looks the same in all of them.
+    those of the report that agree in task, metric, model and method. A method looks the same in all of them. Where
+    `family_named` tells models of several families apart, the figures of model size have a line of each.
     """
-    styles = styles_of(report.frame, [] if overlay is None else sorted(set(overlay["method"])))
+    families = _families(set(report.frame["model"]), family_named)
+    published = [] if overlay is None else sorted(set(overlay["method"]))
+    styles = styles_of(report.frame, published, sorted(set(families.values())))
     figures = []
     for suite, tasks in report.averaged.items():
         rows = SuiteRows(
             suite, tasks, *(part[part["suite"] == suite] for part in (report.frame, report.summary, report.averages))
         )
-        figures += _scale(rows, styles, overlay)
+        figures += _scale(rows, styles, overlay, families)
         for ablation in ablations(sweep_points(rows.frame, rows.summary), tasks, report.published):
             figures.append(_ablation(rows, styles, ablation, report.published))
         for ablation in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
@@ -98,23 +104,32 @@ def _lines(name: str, panels: Sequence[Panel], styles: Styles, heading: str, not
     return CaptionedFigure(name, heading, tuple(notes), tuple(plots), tuple(keys))
 
 
-def _scale(rows: SuiteRows, styles: Styles, overlay: pd.DataFrame | None) -> list[CaptionedFigure]:
+def _families(models: Iterable[str], family_named: Callable[[str], str]) -> dict[str, str]:
+    """Per model its family, where there are several; "other models" are those of none."""
+    named = {model: family_named(model) or OTHERS for model in models}
+    return named if len(set(named.values()) - {OTHERS}) > 1 else {}
+
+
+def _scale(
+    rows: SuiteRows, styles: Styles, overlay: pd.DataFrame | None, families: Mapping[str, str]
+) -> list[CaptionedFigure]:
     lines, left_out = shown_lines(rows.frame)
     frame, summary, averages = (part[part["label"].isin(lines)] for part in (rows.frame, rows.summary, rows.averages))
     notes = [*([left_out] if left_out else []), *_conditions(frame)]
     if overlay is not None:
         papers = "; ".join(f"{paper.cited}, {paper.selection}" for paper in papers_of(main_results(overlay)))
         notes.append(f"Open markers: {papers}.")
-    main = average_panel(summary, averages, rows.tasks, overlay)
-    panels, name = task_panels(summary, rows.tasks, overlay), f"scale-{rows.suite}"
+    line = "A line: a method with its settings" + (", on one family of models." if families else ".")
+    main = average_panel(summary, averages, rows.tasks, overlay, families)
+    panels, name = task_panels(summary, rows.tasks, overlay, families), f"scale-{rows.suite}"
     return [
         _lines(
             name, [main], styles, f"{rows.suite}: score against model size",
-            [*_gaps([main]), _read_lines([main], "A line: a method with its settings."), *notes],
+            [*_gaps([main]), _read_lines([main], line), *notes],
         ),
         _lines(
             f"{name}-tasks", panels, styles, f"{rows.suite}: each task against model size",
-            [_read_lines(panels, "A line: a method with its settings."), *notes],
+            [_read_lines(panels, line), *notes],
         ),
     ]  # fmt: skip
 

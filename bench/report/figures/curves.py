@@ -60,12 +60,16 @@ class Panel:
 
 
 def average_panel(
-    summary: pd.DataFrame, averages: pd.DataFrame, averaged: Sequence[str], overlay: pd.DataFrame | None
+    summary: pd.DataFrame,
+    averages: pd.DataFrame,
+    averaged: Sequence[str],
+    overlay: pd.DataFrame | None,
+    families: Mapping[str, str] | None = None,
 ) -> Panel:
     """The suite's average against model size, with the mean of the trivial scores.
 
     `summary` and `averages` hold one suite, `averaged` are the tasks of its average; `overlay` are published numbers or
-    None.
+    None. Models of several `families` (by model) have a line each.
     """
     main = _main_metrics(summary)
     tasks = [task for task in averaged if task in main]
@@ -75,10 +79,15 @@ def average_panel(
     if len(averaged) == 1:
         title = _with_metric(averaged[0], main)
     wanted = {task: main[task] for task in tasks} if len(tasks) == len(averaged) else {}
-    return _panel(title, averages, trivial, _published_means(overlay, wanted))
+    return _panel(title, averages, trivial, _published_means(overlay, wanted), families or {})
 
 
-def task_panels(summary: pd.DataFrame, averaged: Sequence[str], overlay: pd.DataFrame | None) -> list[Panel]:
+def task_panels(
+    summary: pd.DataFrame,
+    averaged: Sequence[str],
+    overlay: pd.DataFrame | None,
+    families: Mapping[str, str] | None = None,
+) -> list[Panel]:
     """One panel per task with its main metric: the averaged tasks first, then the others by name."""
     main = _main_metrics(summary)
     order = [task for task in averaged if task in main] + sorted(set(main) - set(averaged))
@@ -86,7 +95,7 @@ def task_panels(summary: pd.DataFrame, averaged: Sequence[str], overlay: pd.Data
     for task in order:
         rows = summary[(summary["task"] == task) & summary["main"].astype(bool)]
         papers_say = _published_means(overlay, {task: main[task]})
-        panels.append(_panel(_with_metric(task, main), rows, float(rows["trivial"].mean()), papers_say))
+        panels.append(_panel(_with_metric(task, main), rows, float(rows["trivial"].mean()), papers_say, families or {}))
     return panels
 
 
@@ -100,20 +109,23 @@ def _with_metric(task: str, main: Mapping[str, str]) -> str:
     return f"{task} {main.get(task, '')}".strip()
 
 
-def _panel(title: str, rows: pd.DataFrame, trivial: float, overlay: list[Curve]) -> Panel:
+def _panel(title: str, rows: pd.DataFrame, trivial: float, overlay: list[Curve], families: Mapping[str, str]) -> Panel:
     names = model_names(rows["model"])
-    by_label: dict[str, list[Point]] = {}
+    lines: dict[tuple[str, str], list[Point]] = {}
     methods: dict[str, str] = {}
     absent = []
     for row in rows.to_dict("records"):
         size, score = float(row["backbone_parameters"]), float(row["mean"])
         methods[row["label"]] = row["method"]
-        points = by_label.setdefault(row["label"], [])
+        points = lines.setdefault((row["label"], families.get(row["model"], "")), [])
         if math.isnan(score) or math.isnan(size):
             absent.append(f"{names[row['model']]} · {row['label']}")
         if not math.isnan(size):
             points.append(Point(names[row["model"]], size, score, float(row["low"]), float(row["high"])))
-    curves = [Curve(label, methods[label], _by_size(points)) for label, points in sorted(by_label.items())]
+    curves = [
+        Curve(label, methods[label], _by_size(points), family=family)
+        for (label, family), points in sorted(lines.items())
+    ]
     return Panel(title, (*curves, *overlay), trivial, tuple(absent), len(rows))
 
 

@@ -33,10 +33,10 @@ AROUND = (*NEAR, *((1.8 * across, 1.8 * up) for across, up in NEAR))  # where it
 def front_plots(panels: Sequence[CostPanel], y_label: str, styles: Styles) -> list[Plot]:
     """A plot per cost, what is on its front named beneath."""
     sizes = _marker_sizes(panels)
+    shown = _shown(panels)
     return [
-        Plot(partial(_paint, panel, y_label, styles, sizes), SIZE, beneath=_beneath(panel))
-        for panel in panels
-    ]  # fmt: skip
+        Plot(partial(_paint, panel, shown, y_label, styles, sizes), SIZE, beneath=_beneath(panel)) for panel in panels
+    ]
 
 
 def front_keys(panels: Sequence[CostPanel], styles: Styles) -> list[Key]:
@@ -59,19 +59,30 @@ def _beneath(panel: CostPanel) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _paint(panel: CostPanel, y_label: str, styles: Styles, sizes: Mapping[float, float], ax: Axes) -> None:
+def _barred(panel: CostPanel) -> list[Spot]:
+    """The points whose interval is drawn."""
+    return [spot for spot in panel.spots if spot.on_front or len(panel.spots) <= MOST_BARS]
+
+
+def _shown(panels: Sequence[CostPanel]) -> list[float]:
+    """All that the axes of scores hold, the same for each cost."""
+    ends = [end for panel in panels for spot in _barred(panel) for end in (spot.low, spot.high)]
+    return [*ends, *(spot.score for panel in panels for spot in panel.spots), *(panel.trivial for panel in panels)]
+
+
+def _paint(
+    panel: CostPanel, shown: Sequence[float], y_label: str, styles: Styles, sizes: Mapping[float, float], ax: Axes
+) -> None:
     costs = [spot.cost for spot in panel.spots]
     log = not panel.from_zero and max(costs) / min(costs) >= LOG_FROM
     scale_across(ax, costs, log, from_zero=not log)
-    barred = [spot for spot in panel.spots if spot.on_front or len(panel.spots) <= MOST_BARS]
-    ends = [value for spot in barred for value in (spot.low, spot.high)]
-    scale_scores(ax, [*(spot.score for spot in panel.spots), *ends, panel.trivial], y_label)
+    scale_scores(ax, shown, y_label)
     members = [spot for spot in panel.spots if spot.on_front]
     steps = [*((spot.cost, spot.score) for spot in members), (ax.get_xlim()[1], members[-1].score)]
     ax.plot(*zip(*steps, strict=True), drawstyle="steps-post", color="black", lw=1.0, zorder=1)
     for spot in sorted(panel.spots, key=lambda spot: (spot.on_front, -sizes.get(spot.size, SMALL))):
         style = styles.style_of(spot.method, setting=spot.label)
-        if spot in barred:
+        if spot in _barred(panel):
             ax.vlines(spot.cost, spot.low, spot.high, color=style.colour, lw=1.0, alpha=0.6)
         look = {"ms": sizes.get(spot.size, SMALL), "mew": 1.0, "mec": "black" if spot.on_front else "white"}
         ax.plot(spot.cost, spot.score, **style.point() | look)

@@ -14,7 +14,7 @@ from bench.report.figures.axes import NAMED, draw_trivial, label_ticks, mark_mod
 from bench.report.figures.curves import Curve, Panel
 from bench.report.figures.layout import Plot
 from bench.report.figures.legend import Key
-from bench.report.figures.style import DASHES, GREY, Style
+from bench.report.figures.style import GREY, Style
 from bench.report.read.names import natural
 
 ALONE, BESIDE = (4.8, 3.3), (3.3, 2.75)  # inches of a figure's only plot, and of one among others
@@ -36,7 +36,7 @@ def line_keys(panels: Sequence[Panel], looks: Looks) -> list[Key]:
     Where there are several families, a line's colour and marker stand for its method, and the dashes have their own.
     """
     curves = {curve.label: curve for panel in reversed(panels) for curve in panel.curves}
-    families = sorted({curve.family for panel in panels for curve in panel.curves})
+    families = sorted({curve.family for panel in panels for curve in panel.curves if not curve.published})
 
     def place(curve: Curve) -> tuple[bool, float, str]:
         end = _end(curve) if len(panels) == 1 and len(families) < 2 else 0.0
@@ -46,11 +46,11 @@ def line_keys(panels: Sequence[Panel], looks: Looks) -> list[Key]:
     keys = [Key(curve.label, looks[curve.label, curve.family], published=curve.published) for curve in ordered]
     if len(families) < 2:
         return keys
-    dash_of = {curve.family: looks[curve.label, curve.family].dash for panel in panels for curve in panel.curves}
+    dash_of = {family: looks[label, family].dash for label, family in looks}
     plain = [
         Key(key.text, Style(key.style.base, key.style.marker, key.style.shade), "point", key.published) for key in keys
     ]
-    return plain + [Key(family, Style(GREY, "", dash=dash_of.get(family, DASHES[0])), "stroke") for family in families]
+    return plain + [Key(family, Style(GREY, "", dash=dash_of[family]), "stroke") for family in families]
 
 
 def _end(curve: Curve) -> float:
