@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from bench.errors import UsageError
+from bench.model.families.scales import family_named
 from bench.report.read import published as papers
 from bench.report.read.declared import declared_suites
 from bench.report.read.outcomes import outcomes
@@ -141,15 +142,18 @@ def _files(table: Table, formats: Sequence[str], under: Sequence[Table] = ()) ->
 def _drawn(report: Report, formats: Collection[str], with_published: bool, samples: int) -> dict[str, bytes]:
     """The figures in these formats, and the page."""
     # matplotlib takes half a second, which a table need not wait for
-    from bench.report.figures.captioned import captioned_figures
+    from bench.report.figures.captioned import captioned_figures, captions
     from bench.report.figures.layout import render
     from bench.report.page.html import page
 
-    figures = captioned_figures(report, papers.read() if with_published else None)
+    figures = captioned_figures(report, papers.read() if with_published else None, family_named)
     images = [name for name in IMAGES if name in formats]
     contents: dict[str, bytes] = {}
     for figure in figures if images else ():
-        contents |= {f"{figure.name}.{name}": image for name, image in render(figure.drawing, images).items()}
+        drawn = render(figure.drawing, images, figure.heading, " ".join(figure.notes))
+        contents |= {f"{figure.name}.{name}": image for name, image in drawn.items()}
+    if images:
+        contents["figures.md"] = captions(figures, images[-1]).encode()
     if PAGE in formats:
         contents["report.html"] = page(report, figures, samples).encode()
     return contents

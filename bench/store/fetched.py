@@ -39,7 +39,8 @@ MOST_BYTES = {  # files of a results folder by their names, and how large each m
 }
 TUNED = re.compile(rf"cells/{ID}/tuned\.safetensors")  # a report needs none
 WANTED = ("store.json", "cells/*/record.json", "cells/*/predictions.parquet", "failed/*.json", "plans/*.json",
-          "suites/*.json", "alone/*.json", "examples/*.parquet")  # the same as the hub client has it, less strictly  # fmt: skip
+          "suites/*.json", "alone/*.json", "examples/*.parquet",
+)  # the same as the hub client has it, less strictly  # fmt: skip
 MOST_LEFT_OUT = 100
 LEFT_OUT = "left-out.txt"
 

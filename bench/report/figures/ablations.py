@@ -138,13 +138,13 @@ def _value_panel(
     for line in lines:
         values = [point.settings[setting] for point in line.points]
         points = [_at(point, float(value), f"{value:g}") for point, value in zip(line.points, values, strict=True)]
-        curves.append(Curve(line.name, line.name, tuple(points)))
+        curves.append(Curve(line.name, line.first.method, tuple(points)))
         for name, paper, scores in _published_lines(line, overlay):
             points = [_published_point(float(value), score) for value, score in scores.items()]
-            curves.append(_published(name, paper, _looks_like(name, line, lines), points))
+            curves.append(_published(line, name, paper, _looks_like(name, line, lines), points))
     places = [point.x for curve in curves for point in curve.points]
     log = min(places) > 0 and max(places) / min(places) >= LOG_FROM
-    label = setting.replace("_", " ") + (" (log)" if log else "")
+    label = setting.replace("_", " ") + (" (log scale)" if log else "")
     return _panel(title, lines, curves, label, log), []
 
 
@@ -167,7 +167,8 @@ def _depth_panel(
             if len(touching) > 1:
                 points = [_at(point, *_count(bounds)) for bounds, point in touching.items()]
                 label = f"{line.name}, {way}"
-                curves.append(Curve(label, label, tuple(sorted(points, key=lambda point: point.x))))
+                by_x = tuple(sorted(points, key=lambda point: point.x))
+                curves.append(Curve(label, line.first.method, by_x))
                 curves += _published_depth(line, lines, way, overlay)
                 shown += touching.values()
         aside |= {str(point.settings[setting]) for point in line.points if point not in shown}
@@ -181,7 +182,8 @@ def _published_depth(line: Sweep, lines: Sequence[Sweep], way: str, overlay: pd.
         ranges = {text: layer_range(text, depth) for text in scores}
         touching = {text: bounds for text, bounds in ranges.items() if way in _ways(bounds, depth)}
         points = [_published_point(_count(bounds)[0], scores[text]) for text, bounds in touching.items() if bounds]
-        curves.append(_published(f"{name}, {way}", paper, f"{_looks_like(name, line, lines)}, {way}", points))
+        looks_like = f"{_looks_like(name, line, lines)}, {way}"
+        curves.append(_published(line, f"{name}, {way}", paper, looks_like, points))
     return curves
 
 
@@ -224,21 +226,21 @@ def _looks_like(name: str, line: Sweep, lines: Sequence[Sweep]) -> str:
     return counterpart(name, [sweep.name for sweep in lines if sweep.first.method == line.first.method]) or name
 
 
-def _published(name: str, paper: str, looks_like: str, points: Iterable[Point]) -> Curve:
+def _published(line: Sweep, name: str, paper: str, looks_like: str, points: Iterable[Point]) -> Curve:
     by_x = tuple(sorted(points, key=lambda point: point.x))
-    return Curve(published_label(name, paper), looks_like, by_x, published=True)
+    return Curve(published_label(name, paper), line.first.method, by_x, True, looks_like=looks_like)
 
 
 def _panel(title: str, lines: Sequence[Sweep], curves: Sequence[Curve], x_label: str, log: bool) -> Panel:
     measured = [(curve.label, point) for curve in curves if not curve.published for point in curve.points]
     absent = tuple(f"{label} at {point.name}" for label, point in measured if math.isnan(point.score))
     once = {curve.label: curve for curve in curves if curve.points}  # several lines may have the same published one
-    return Panel(title, tuple(once.values()), _baselines(lines), absent, len(measured), x_label, log)
+    return Panel(title, tuple(once.values()), _trivial(lines), absent, len(measured), x_label, log)
 
 
-def _baselines(lines: Sequence[Sweep]) -> dict[str, float]:
+def _trivial(lines: Sequence[Sweep]) -> float:
     known = [point.trivial for line in lines for point in line.points if not math.isnan(point.trivial)]
-    return {"": fmean(known)} if known else {}
+    return fmean(known) if known else math.nan
 
 
 def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:
@@ -266,7 +268,7 @@ def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -
                 if value in scores
             )
             name = f"{line.first.task} {line.first.metric}".strip() + f" · {line.name}"
-            rows.append(PairRow(name, scores, _baselines([line]).get("", math.nan), published))
+            rows.append(PairRow(name, scores, _trivial([line]), published))
             drawn += list(line.points)
             with_papers |= bool(published)
         panels.append(PairPanel(models[model] if len(by_model) > 1 else "", tuple(rows)))

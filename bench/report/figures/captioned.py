@@ -1,21 +1,25 @@
-"""Every figure of a report, drawn and captioned: model size, swept settings, costs."""
+"""Every figure of a report with its legend and caption: model size, swept settings, budgets, costs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from bench.report.figures.ablations import Ablation, ablations
 from bench.report.figures.budgets import against_budgets, order_notes
 from bench.report.figures.curves import FEW_TASKS, Panel, average_panel, task_panels
-from bench.report.figures.dumbbells import draw_pairs
-from bench.report.figures.fronts import draw_fronts
-from bench.report.figures.layout import Drawing
-from bench.report.figures.lines import draw_lines
+from bench.report.figures.dumbbells import pair_keys, pair_plots
+from bench.report.figures.fronts import MOST_BARS, front_keys, front_plots
+from bench.report.figures.layout import Plot, compose
+from bench.report.figures.legend import Key
+from bench.report.figures.lines import FEW_LINES, line_keys, line_plots
 from bench.report.figures.pareto import cost_panels
+from bench.report.figures.style import Styles, styles_of
 from bench.report.read.alone import PREDICTED
 from bench.report.read.names import natural, seeds_text
 from bench.report.read.published import main_results, papers_of, sources
@@ -25,48 +29,63 @@ from bench.report.tables.report import Report
 
 MOST_NAMED = 4  # gaps named in a figure's note; the table names all
 TRAINED_ANEW = "Each point is a training of its own, with a schedule that ends where its budget does."
-INTERVALS = "Mean over seeds, bars and bands: 95 % interval over seeds and examples, each by itself."
+OTHERS = "other models"
+MEANS = "Means over seeds, scores from 0 to 100"
+INTERVAL = "95\u00a0% interval over seeds and examples, each by itself"
+TRIVIAL = "Dotted: the trivial score, which the best constant answer gets."
 
 
 @dataclass(frozen=True)
 class CaptionedFigure:
-    """A figure: the name of its file without an ending, and what is written over and under it.
-
-    `panels` are those drawn as lines; a page draws them once more, with heading and notes as its own text.
-    """
+    """A figure: the name of its file without an ending, its heading and caption, its plots and their legend."""
 
     name: str
-    draw: Callable[[], Drawing]
     heading: str
     notes: tuple[str, ...]
-    panels: tuple[Panel, ...] = ()
+    plots: tuple[Plot, ...]
+    keys: tuple[Key, ...]
 
     @cached_property
-    def drawing(self) -> Drawing:
-        return self.draw()
+    def drawing(self) -> Figure:
+        """All plots under the legend, as files show them."""
+        return compose(self.plots, self.keys)
 
 
-def captioned_figures(report: Report, overlay: pd.DataFrame | None = None) -> list[CaptionedFigure]:
+def captioned_figures(
+    report: Report, overlay: pd.DataFrame | None = None, family_named: Callable[[str], str] = lambda _: ""
+) -> list[CaptionedFigure]:
     """Per suite: score against model size, the ablation of each swept setting, score against budget and cost.
 
     The published numbers in `overlay` are laid over the figures of model size, whole. Ablation figures always show
-    those of the report that agree in task, metric, model and method.
+    those of the report that agree in task, metric, model and method. A method looks the same in all of them. Where
+    `family_named` tells models of several families apart, the figures of model size have a line of each.
     """
+    families = _families(set(report.frame["model"]), family_named)
+    published = [] if overlay is None else sorted(set(overlay["method"]))
+    styles = styles_of(report.frame, published, sorted(set(families.values())))
     figures = []
     for suite, tasks in report.averaged.items():
         rows = SuiteRows(
             suite, tasks, *(part[part["suite"] == suite] for part in (report.frame, report.summary, report.averages))
         )
-        figures += _scale(rows, overlay)
+        figures += _scale(rows, styles, overlay, families)
         for ablation in ablations(sweep_points(rows.frame, rows.summary), tasks, report.published):
-            figures.append(_ablation(rows, ablation, report.published))
+            figures.append(_ablation(rows, styles, ablation, report.published))
         for ablation in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
-            figures.append(_budgets(rows, ablation))
-        figures += _costs(rows)
+            figures.append(_budgets(rows, styles, ablation))
+        figures += _costs(rows, styles)
     if not report.averaged:
-        empty = Panel("score", (), {}, (), 0)
-        figures.append(_lines("scale", [empty], "Nothing was measured", report.tables[0].notes))
+        empty = Panel("score", (), math.nan, (), 0)
+        figures.append(_lines("scale", [empty], styles, "Nothing was measured", report.tables[0].notes))
     return figures
+
+
+def captions(figures: Sequence[CaptionedFigure], ending: str) -> str:
+    """The figures' files with that ending, each with its heading and its caption, as Markdown."""
+    parts = [
+        [f"## {figure.heading}", f"![{figure.heading}]({figure.name}.{ending})", *figure.notes] for figure in figures
+    ]
+    return "\n\n".join(["# Figures", *(line for part in parts for line in part)]) + "\n"
 
 
 @dataclass(frozen=True)
@@ -80,65 +99,105 @@ class SuiteRows:
     averages: pd.DataFrame
 
 
-def _lines(name: str, panels: Sequence[Panel], heading: str, notes: Sequence[str]) -> CaptionedFigure:
-    return CaptionedFigure(name, partial(draw_lines, panels, heading, notes), heading, tuple(notes), tuple(panels))
+def _lines(name: str, panels: Sequence[Panel], styles: Styles, heading: str, notes: Sequence[str]) -> CaptionedFigure:
+    looks = styles.of_curves(curve for panel in panels for curve in panel.curves)
+    plots, keys = line_plots(panels, looks), line_keys(panels, looks)
+    return CaptionedFigure(name, heading, tuple(notes), tuple(plots), tuple(keys))
 
 
-def _scale(rows: SuiteRows, overlay: pd.DataFrame | None) -> list[CaptionedFigure]:
+def _families(models: Iterable[str], family_named: Callable[[str], str]) -> dict[str, str]:
+    """Per model its family, where there are several; "other models" are those of none."""
+    named = {model: family_named(model) or OTHERS for model in models}
+    return named if len(set(named.values()) - {OTHERS}) > 1 else {}
+
+
+def _scale(
+    rows: SuiteRows, styles: Styles, overlay: pd.DataFrame | None, families: Mapping[str, str]
+) -> list[CaptionedFigure]:
     lines, left_out = shown_lines(rows.frame)
     frame, summary, averages = (part[part["label"].isin(lines)] for part in (rows.frame, rows.summary, rows.averages))
-    notes = [*_conditions(frame, "backbone parameters (log)"), *([left_out] if left_out else [])]
+    notes = [*([left_out] if left_out else []), *_conditions(frame)]
     if overlay is not None:
         papers = "; ".join(f"{paper.cited}, {paper.selection}" for paper in papers_of(main_results(overlay)))
         notes.append(f"Open markers: {papers}.")
-    main = average_panel(summary, averages, rows.tasks, overlay)
-    panels, name = task_panels(summary, rows.tasks, overlay), f"scale-{rows.suite}"
+    line = "A line: a method with its settings" + (", on one family of models." if families else ".")
+    main = average_panel(summary, averages, rows.tasks, overlay, families)
+    panels, name = task_panels(summary, rows.tasks, overlay, families), f"scale-{rows.suite}"
     return [
-        _lines(name, [main], f"{rows.suite}: score against model size", [*_gaps([main]), *notes]),
-        _lines(f"{name}-tasks", panels, f"{rows.suite}: each task against model size", notes),
-    ]
+        _lines(
+            name, [main], styles, f"{rows.suite}: score against model size",
+            [*_gaps([main]), _read_lines([main], line), *notes],
+        ),
+        _lines(
+            f"{name}-tasks", panels, styles, f"{rows.suite}: each task against model size",
+            [_read_lines(panels, line), *notes],
+        ),
+    ]  # fmt: skip
 
 
-def _ablation(rows: SuiteRows, ablation: Ablation, published: pd.DataFrame | None) -> CaptionedFigure:
+def _ablation(rows: SuiteRows, styles: Styles, ablation: Ablation, published: pd.DataFrame | None) -> CaptionedFigure:
     drawn = {(point.task, point.model, point.label) for point in ablation.points}
     frame = rows.frame
     keys = pd.Series(list(zip(frame["task"], frame["model"], frame["label"], strict=True)), index=frame.index)
-    what = "Along a line" if ablation.panels else "Between joined points"
-    notes = [*_gaps(ablation.panels), f"{what} nothing but {ablation.setting} differs."]
-    notes += [*_conditions(frame[keys.isin(drawn)], ""), *ablation.notes]
-    if published is not None and ablation.published:
-        notes.append(f"Open markers: {sources(published, ablation.setting)}.")
+    conditions = _conditions(frame[keys.isin(drawn)])
+    papers = (
+        [f"Open markers: {sources(published, ablation.setting)}."]
+        if published is not None and ablation.published
+        else []
+    )
     name, heading = f"ablation-{rows.suite}-{ablation.setting}", f"{rows.suite}: {ablation.heading}"
     if ablation.panels:
-        return _lines(name, ablation.panels, heading, notes)
-    drawing = partial(draw_pairs, ablation.pairs, ablation.setting, heading, notes)
-    return CaptionedFigure(name, drawing, heading, tuple(notes))
+        read = _read_lines(ablation.panels, f"Along a line nothing but {ablation.setting} differs.")
+        notes = [*_gaps(ablation.panels), read, *conditions, *ablation.notes, *papers]
+        return _lines(name, ablation.panels, styles, heading, notes)
+    read = f"Between joined points nothing but {ablation.setting} differs. {MEANS}; bars: {INTERVAL}. {TRIVIAL}"
+    plots, legend = pair_plots(ablation.pairs), pair_keys(ablation.pairs, ablation.setting)
+    return CaptionedFigure(
+        name, heading, (read, *conditions, *ablation.notes, *papers), tuple(plots), tuple(legend)
+    )  # fmt: skip
 
 
-def _budgets(rows: SuiteRows, figure: Ablation) -> CaptionedFigure:
+def _budgets(rows: SuiteRows, styles: Styles, figure: Ablation) -> CaptionedFigure:
     labels = {point.label for point in figure.points}
-    notes = [*_gaps(figure.panels), f"Along a line nothing but the budget's {figure.setting} differ. {TRAINED_ANEW}"]
+    read = _read_lines(figure.panels, f"Along a line nothing but the budget's {figure.setting} differ. {TRAINED_ANEW}")
+    notes = [*_gaps(figure.panels), read]
     notes += (
         ["With more epochs there are more evaluations to choose a step from."] if figure.setting == "epochs" else []
     )
-    notes += [*order_notes(figure), *_conditions(rows.frame[rows.frame["label"].isin(labels)], ""), *figure.notes]
-    return _lines(f"budget-{rows.suite}-{figure.setting}", figure.panels, f"{rows.suite}: {figure.heading}", notes)
+    notes += [*order_notes(figure), *_conditions(rows.frame[rows.frame["label"].isin(labels)]), *figure.notes]
+    name, heading = f"budget-{rows.suite}-{figure.setting}", f"{rows.suite}: {figure.heading}"
+    return _lines(name, figure.panels, styles, heading, notes)
 
 
-def _costs(rows: SuiteRows) -> list[CaptionedFigure]:
+def _costs(rows: SuiteRows, styles: Styles) -> list[CaptionedFigure]:
     panels, tasks = cost_panels(rows.frame, rows.averages, rows.tasks), rows.tasks
     if not panels:
         return []
     y_label = f"mean of {', '.join(tasks)}" if len(tasks) <= FEW_TASKS else f"mean of {len(tasks)} tasks"
+    spots = [(spot.method, spot.label) for panel in panels for spot in panel.spots]
+    on_front = ", on the front alone" if max(len(panel.spots) for panel in panels) > MOST_BARS else ""
+    shades = (
+        " Shades of a colour: lines of one method." if len(set(spots)) > len({method for method, _ in spots}) else ""
+    )
     notes = [
-        "Each point: a line of the table with one model, a larger marker for a larger model. On the front: nothing "
-        "scores as high for as little.",
+        "Each point: a line of the table with one model, a larger marker for a larger model. On the Pareto front, by "
+        f"number: nothing scores as high for as little. {MEANS}; bars{on_front}: {INTERVAL}. {TRIVIAL}{shades}",
         f"Costs: means over tasks and seeds, of memory the most, of one training alone{_predicted(rows)}.",
-        *_conditions(rows.frame[rows.frame["task"].isin(tasks)], ""),
+        *_conditions(rows.frame[rows.frame["task"].isin(tasks)]),
     ]
-    heading = f"{rows.suite}: score against cost"
-    drawing = partial(draw_fronts, panels, y_label, heading, notes)
-    return [CaptionedFigure(f"cost-{rows.suite}", drawing, heading, tuple(notes))]
+    plots, keys = front_plots(panels, y_label, styles), front_keys(panels, styles)
+    return [
+        CaptionedFigure(
+            f"cost-{rows.suite}", f"{rows.suite}: score against cost", tuple(notes), tuple(plots), tuple(keys)
+        )
+    ]
+
+
+def _read_lines(panels: Sequence[Panel], line: str) -> str:
+    """How a figure of lines is read."""
+    most = max((sum(not curve.published for curve in panel.curves) for panel in panels), default=0)
+    bars = "bars and bands" if most <= FEW_LINES else "bars, a little apart from line to line"
+    return f"{line} {MEANS}; {bars}: {INTERVAL}. {TRIVIAL}"
 
 
 def _predicted(rows: SuiteRows) -> str:
@@ -159,9 +218,6 @@ def _gaps(panels: Sequence[Panel]) -> list[str]:
     return [f"{len(absent)} of {sum(panel.num_asked for panel in panels)} points missing: {named}{more}"]
 
 
-def _conditions(rows: pd.DataFrame, x: str) -> list[str]:
+def _conditions(rows: pd.DataFrame) -> list[str]:
     protocols, budgets = ("; ".join(sorted(set(rows[name]), key=natural)) for name in ("protocol", "budget"))
-    return [
-        f"{f'x: {x}. ' if x else ''}{INTERVALS} Seeds {seeds_text(rows['seed'])}.",
-        f"Protocol: {protocols}. {trials_text(rows)}Budget: {budgets}.",
-    ]
+    return [f"Seeds {seeds_text(rows['seed'])}. Protocol: {protocols}. {trials_text(rows)}Budget: {budgets}."]

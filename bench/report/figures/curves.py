@@ -30,26 +30,29 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a panel, its points by x. `label` names it in the legend.
+    """One line of a panel, its points by x. `label` names it in the legend, its `method` alone says how it looks.
 
-    `method` is the method alone, or what else a published line and the measured line it looks like share.
+    `family` is that of its models where a figure has several. Of a published line `looks_like` names the measured one
+    that it belongs to, if it is not the method's own.
     """
 
     label: str
     method: str
     points: tuple[Point, ...]
     published: bool = False
+    family: str = ""
+    looks_like: str = ""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One set of axes. `baselines` are trivial scores by task ("" where there is one), `absent` the points that have no
+    """One set of axes. `trivial` is the trivial score, NaN where it is not known, `absent` the points that have no
     score, in words. Without an `x_label` x is the size of models.
     """
 
     title: str
     curves: tuple[Curve, ...]
-    baselines: dict[str, float]
+    trivial: float
     absent: tuple[str, ...]
     num_asked: int
     x_label: str = ""
@@ -57,29 +60,34 @@ class Panel:
 
 
 def average_panel(
-    summary: pd.DataFrame, averages: pd.DataFrame, averaged: Sequence[str], overlay: pd.DataFrame | None
+    summary: pd.DataFrame,
+    averages: pd.DataFrame,
+    averaged: Sequence[str],
+    overlay: pd.DataFrame | None,
+    families: Mapping[str, str] | None = None,
 ) -> Panel:
-    """The suite's average against model size, with the mean of the trivial baselines, and each task's of a few tasks.
+    """The suite's average against model size, with the mean of the trivial scores.
 
     `summary` and `averages` hold one suite, `averaged` are the tasks of its average; `overlay` are published numbers or
-    None.
+    None. Models of several `families` (by model) have a line each.
     """
     main = _main_metrics(summary)
     tasks = [task for task in averaged if task in main]
     few = len(averaged) <= FEW_TASKS
-    baselines = {task: _baseline(summary, task) for task in tasks} if few else {}
-    if len(baselines) == 1:
-        baselines = {"": baselines[tasks[0]]}
-    elif tasks:
-        baselines["mean"] = float(averages["trivial"].mean())
+    trivial = float(averages["trivial"].mean()) if len(averages) else math.nan
     title = f"mean of {', '.join(averaged) if few else f'{len(averaged)} tasks'}"
     if len(averaged) == 1:
         title = _with_metric(averaged[0], main)
     wanted = {task: main[task] for task in tasks} if len(tasks) == len(averaged) else {}
-    return _panel(title, averages, baselines, _published_means(overlay, wanted))
+    return _panel(title, averages, trivial, _published_means(overlay, wanted), families or {})
 
 
-def task_panels(summary: pd.DataFrame, averaged: Sequence[str], overlay: pd.DataFrame | None) -> list[Panel]:
+def task_panels(
+    summary: pd.DataFrame,
+    averaged: Sequence[str],
+    overlay: pd.DataFrame | None,
+    families: Mapping[str, str] | None = None,
+) -> list[Panel]:
     """One panel per task with its main metric: the averaged tasks first, then the others by name."""
     main = _main_metrics(summary)
     order = [task for task in averaged if task in main] + sorted(set(main) - set(averaged))
@@ -87,7 +95,7 @@ def task_panels(summary: pd.DataFrame, averaged: Sequence[str], overlay: pd.Data
     for task in order:
         rows = summary[(summary["task"] == task) & summary["main"].astype(bool)]
         papers_say = _published_means(overlay, {task: main[task]})
-        panels.append(_panel(_with_metric(task, main), rows, {"": _baseline(summary, task)}, papers_say))
+        panels.append(_panel(_with_metric(task, main), rows, float(rows["trivial"].mean()), papers_say, families or {}))
     return panels
 
 
@@ -101,27 +109,24 @@ def _with_metric(task: str, main: Mapping[str, str]) -> str:
     return f"{task} {main.get(task, '')}".strip()
 
 
-def _baseline(summary: pd.DataFrame, task: str) -> float:
-    rows = summary[(summary["task"] == task) & summary["main"].astype(bool)]
-    return float(rows["trivial"].mean())
-
-
-def _panel(title: str, rows: pd.DataFrame, baselines: dict[str, float], overlay: list[Curve]) -> Panel:
+def _panel(title: str, rows: pd.DataFrame, trivial: float, overlay: list[Curve], families: Mapping[str, str]) -> Panel:
     names = model_names(rows["model"])
-    by_label: dict[str, list[Point]] = {}
+    lines: dict[tuple[str, str], list[Point]] = {}
     methods: dict[str, str] = {}
     absent = []
     for row in rows.to_dict("records"):
         size, score = float(row["backbone_parameters"]), float(row["mean"])
         methods[row["label"]] = row["method"]
-        points = by_label.setdefault(row["label"], [])
+        points = lines.setdefault((row["label"], families.get(row["model"], "")), [])
         if math.isnan(score) or math.isnan(size):
             absent.append(f"{names[row['model']]} · {row['label']}")
         if not math.isnan(size):
             points.append(Point(names[row["model"]], size, score, float(row["low"]), float(row["high"])))
-    curves = [Curve(label, methods[label], _by_size(points)) for label, points in sorted(by_label.items())]
-    known = {task: score for task, score in baselines.items() if not math.isnan(score)}
-    return Panel(title, (*curves, *overlay), known, tuple(absent), len(rows))
+    curves = [
+        Curve(label, methods[label], _by_size(points), family=family)
+        for (label, family), points in sorted(lines.items())
+    ]
+    return Panel(title, (*curves, *overlay), trivial, tuple(absent), len(rows))
 
 
 def _by_size(points: list[Point]) -> tuple[Point, ...]:

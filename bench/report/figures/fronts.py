@@ -1,107 +1,163 @@
-"""Draws score against cost: points by method, the Pareto front as steps, its members numbered and named below."""
+"""Draws score against cost: points by line, the Pareto front as steps, its members numbered and named below."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Bbox
 
-from bench.report.figures.layout import Drawing, draw_baselines, foot, head, new_figure, scale_scores, spread
+from bench.report.figures.axes import NAMED, TICK, draw_trivial, fitting, label_ticks, scale_across, scale_scores
+from bench.report.figures.layout import Plot
+from bench.report.figures.legend import FRONT, Key
 from bench.report.figures.pareto import CostPanel, Spot
-from bench.report.figures.style import Style, palette
+from bench.report.figures.style import Styles
+from bench.report.read.names import natural
 from bench.report.tables.numbers import count_text
 
 LOG_FROM = 3.0  # largest by smallest cost from which on a logarithmic axis is clearer
+LOG_SERIES = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
 MOST_NAMED = 9
-MOST_LETTERS = 50
-SMALL, LARGE = 5.0, 9.0  # markers in points, of the smallest and the largest model
+MOST_KEYS = 12
+MOST_BARS = 24  # points with an interval each; of more the front's alone
+SMALL, LARGE = 4.5, 8.5  # markers in points, of the smallest and the largest model
+SIZE = (3.3, 2.9)  # inches
+NUMBER = (6.0, 8.0)  # points that a number takes
+NEAR = ((-1.0, 1.0), (1.0, 1.0), (-1.0, -1.0), (1.0, -1.0), (0.0, 1.4), (0.0, -1.4), (-1.4, 0.0), (1.4, 0.0))
+AROUND = (*NEAR, *((1.8 * across, 1.8 * up) for across, up in NEAR))  # where it may stand, in distances from its point
 
 
-def draw_fronts(panels: Sequence[CostPanel], y_label: str, heading: str, notes: Sequence[str]) -> Drawing:
-    """A figure of the panels side by side, under one legend of methods; `notes` stand below."""
-    with new_figure(4.3 * len(panels), 3.6) as figure:
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
-        figure.subplots_adjust(0.08, 0.1, 0.9, 0.9, wspace=0.42)
-        look = palette(sorted({spot.method for panel in panels for spot in panel.spots}))
-        sizes = _marker_sizes(panels)
-        for panel, ax in zip(panels, axes, strict=True):
-            _draw_panel(ax, panel, look, sizes)
-        axes[0].set_ylabel(y_label)
-        handles = [
-            Line2D([], [], color=style.colour, marker=style.marker, ms=6.5, mec="white", ls="", label=name)
-            for name, style in look.items()
-        ]
-        handles.append(Line2D([], [], color="black", lw=1.0, label="Pareto front"))
-        head(figure, handles, heading, titled=False)
-        return Drawing(figure, foot(figure, notes))
+def front_plots(panels: Sequence[CostPanel], y_label: str, styles: Styles) -> list[Plot]:
+    """A plot per cost, what is on its front named beneath."""
+    sizes = _marker_sizes(panels)
+    shown = _shown(panels)
+    return [
+        Plot(partial(_paint, panel, shown, y_label, styles, sizes), SIZE, beneath=_beneath(panel)) for panel in panels
+    ]
 
 
-def _draw_panel(ax: Axes, panel: CostPanel, look: dict[str, Style], sizes: dict[float, float]) -> None:
-    costs = [spot.cost for spot in panel.spots]
-    log = max(costs) / min(costs) >= LOG_FROM
-    if log:
-        ax.set_xscale("log")
-        room = (max(costs) / min(costs)) ** 0.08
-        ax.set_xlim(min(costs) / room, max(costs) * room)
+def front_keys(panels: Sequence[CostPanel], styles: Styles) -> list[Key]:
+    """An entry per line, of many lines one per method, and the front."""
+    spots = [spot for panel in panels for spot in panel.spots]
+    lines = sorted({(spot.method, spot.label) for spot in spots}, key=lambda line: natural(line[1]))
+    if len(lines) > MOST_KEYS:
+        keys = [Key(method, styles.style_of(method), "point") for method in sorted({method for method, _ in lines})]
     else:
-        room = 0.12 * (max(costs) - min(costs)) or 0.1 * max(costs)
-        ax.set_xlim(min(costs) - room, max(costs) + room)
-    shown = [value for spot in panel.spots for value in (spot.score, spot.low, spot.high) if math.isfinite(value)]
-    baselines = {"": panel.trivial} if math.isfinite(panel.trivial) else {}
-    scale_scores(ax, [*shown, *baselines.values()])
+        keys = [Key(label, styles.style_of(method, setting=label), "point") for method, label in lines]
+    return [*keys, FRONT]
+
+
+def _beneath(panel: CostPanel) -> tuple[str, ...]:
+    members = [spot for spot in panel.spots if spot.on_front]
+    named = members[:MOST_NAMED]
+    lines = [f"{number}  {spot.score:.1f}  {spot.name}" for number, spot in enumerate(named, start=1)]
+    lines += [f"and {len(members) - MOST_NAMED} more"] if len(members) > MOST_NAMED else []
+    lines += [f"without this cost: {len(panel.lacking)}"] if panel.lacking else []
+    return tuple(lines)
+
+
+def _barred(panel: CostPanel) -> list[Spot]:
+    """The points whose interval is drawn."""
+    return [spot for spot in panel.spots if spot.on_front or len(panel.spots) <= MOST_BARS]
+
+
+def _shown(panels: Sequence[CostPanel]) -> list[float]:
+    """All that the axes of scores hold, the same for each cost."""
+    ends = [end for panel in panels for spot in _barred(panel) for end in (spot.low, spot.high)]
+    return [*ends, *(spot.score for panel in panels for spot in panel.spots), *(panel.trivial for panel in panels)]
+
+
+def _paint(
+    panel: CostPanel, shown: Sequence[float], y_label: str, styles: Styles, sizes: Mapping[float, float], ax: Axes
+) -> None:
+    costs = [spot.cost for spot in panel.spots]
+    log = not panel.from_zero and max(costs) / min(costs) >= LOG_FROM
+    scale_across(ax, costs, log, from_zero=not log)
+    scale_scores(ax, shown, y_label)
     members = [spot for spot in panel.spots if spot.on_front]
     steps = [*((spot.cost, spot.score) for spot in members), (ax.get_xlim()[1], members[-1].score)]
     ax.plot(*zip(*steps, strict=True), drawstyle="steps-post", color="black", lw=1.0, zorder=1)
     for spot in sorted(panel.spots, key=lambda spot: (spot.on_front, -sizes.get(spot.size, SMALL))):
-        style, size = look[spot.method], sizes.get(spot.size, SMALL)
-        ax.vlines(spot.cost, spot.low, spot.high, color=style.colour, lw=1.0, alpha=0.5)
-        ax.plot(
-            spot.cost, spot.score, marker=style.marker, color=style.colour, ms=size, mew=1.0,
-            mec="black" if spot.on_front else "white", alpha=1.0 if spot.on_front else 0.75,
-        )  # fmt: skip
-    draw_baselines(ax, baselines)
-    _number(ax, members[:MOST_NAMED])
-    _name_costs(ax, panel, members, log)
+        style = styles.style_of(spot.method, setting=spot.label)
+        if spot in _barred(panel):
+            ax.vlines(spot.cost, spot.low, spot.high, color=style.colour, lw=1.0, alpha=0.6)
+        look = {"ms": sizes.get(spot.size, SMALL), "mew": 1.0, "mec": "black" if spot.on_front else "white"}
+        ax.plot(spot.cost, spot.score, **style.point() | look)
+    draw_trivial(ax, panel.trivial)
+    _number(ax, members[:MOST_NAMED], panel.spots, sizes)
+    _name_costs(ax, panel.x_label, log)
 
 
-def _number(ax: Axes, members: Sequence[Spot]) -> None:
-    """1, 2, … above the members of the front, moved apart where they would overlap."""
-    inches = [float(ax.transData.transform((spot.cost, spot.score))[0]) / ax.figure.dpi for spot in members]
-    for number, (spot, place, at) in enumerate(zip(members, inches, spread(inches, 0.13), strict=True), start=1):
+def _number(ax: Axes, members: Sequence[Spot], spots: Sequence[Spot], sizes: Mapping[float, float]) -> None:
+    """1, 2, … beside the members of the front, each where it covers the least of points, bars and other numbers."""
+    point = ax.figure.dpi / 72
+    taken: list[Bbox] = []
+    for spot in spots:
+        x, y = ax.transData.transform((spot.cost, spot.score))
+        half = (sizes.get(spot.size, SMALL) / 2 + 1) * point
+        taken.append(Bbox.from_extents(x - half, y - half, x + half, y + half))
+        if math.isfinite(spot.low) and (spot.on_front or len(spots) <= MOST_BARS):
+            ends = [ax.transData.transform((spot.cost, end))[1] for end in (spot.low, spot.high)]
+            taken.append(Bbox.from_extents(x - point, min(ends), x + point, max(ends)))
+    for number, spot in enumerate(members, start=1):
+        away = sizes.get(spot.size, SMALL) / 2 + 5.5
+        boxes = {at: _box(ax, spot, (at[0] * away, at[1] * away)) for at in AROUND}
+        covered = {
+            at: sum(box.overlaps(other) for other in taken) + 3 * _nearer(ax, members, spot, box)
+            for at, box in boxes.items()
+        }
+        inside = [at for at in AROUND if ax.bbox.containsx(boxes[at].x0) and ax.bbox.containsy(boxes[at].y1)]
+        best = min(inside or AROUND, key=covered.__getitem__)
+        taken.append(boxes[best])
         ax.annotate(
-            str(number), (spot.cost, spot.score), (72 * (at - place) - 4, 5), textcoords="offset points",
-            fontsize=8, fontweight="bold", ha="right", va="bottom",
+            str(number), (spot.cost, spot.score), (best[0] * away, best[1] * away), textcoords="offset points",
+            fontsize=TICK, fontweight="bold", ha="center", va="center",
         )  # fmt: skip
 
 
-def _name_costs(ax: Axes, panel: CostPanel, members: Sequence[Spot], log: bool) -> None:
-    """Ticks as short numbers, and under the axis what the numbers on the front stand for."""
+def _nearer(ax: Axes, members: Sequence[Spot], spot: Spot, box: Bbox) -> int:
+    """How many other members of the front are nearer to a number's place than its own."""
+    middle = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
+    away = {other.name: math.dist(middle, ax.transData.transform((other.cost, other.score))) for other in members}
+    return sum(distance < away[spot.name] for distance in away.values())
+
+
+def _box(ax: Axes, spot: Spot, offset: tuple[float, float]) -> Bbox:
+    """Where a number would stand that is so many points away from a spot."""
+    point = ax.figure.dpi / 72
+    x, y = ax.transData.transform((spot.cost, spot.score))
+    wide, high = NUMBER
+    left, below = x + (offset[0] - wide / 2) * point, y + (offset[1] - high / 2) * point
+    return Bbox.from_bounds(left, below, wide * point, high * point)
+
+
+def _name_costs(ax: Axes, label: str, log: bool) -> None:
+    """Ticks at round numbers, as few words as they need."""
     low, high = ax.get_xlim()
-    if log:
-        ax.xaxis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 1e3 else (1.0, 2.0, 5.0)))
-        ax.xaxis.set_minor_formatter(NullFormatter())
-    else:
-        ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count_text(value) if value >= 1000 else f"{value:g}"))
-    ax.tick_params(axis="x", labelsize=7.5)
-    lines = [
-        f"{number}  {_short(spot.name)}  {spot.score:.1f}" for number, spot in enumerate(members[:MOST_NAMED], start=1)
-    ]
-    if len(members) > MOST_NAMED:
-        lines.append(f"and {len(members) - MOST_NAMED} more")
-    if panel.lacking:
-        lines.append(f"without this cost: {len(panel.lacking)}")
-    ax.set_xlabel(f"{panel.x_label}{' (log)' if log else ''}", fontsize=8.5)
-    box = ax.get_window_extent()
-    below = 0.55 * ax.figure.dpi / float(box.height)
-    ax.text(0.0, -below, "\n".join(lines), transform=ax.transAxes, fontsize=7.5, va="top", linespacing=1.4)
+    ticks = _log_ticks(low, high) if log else [float(tick) for tick in MaxNLocator(4).tick_values(low, high)]
+    names = {tick: _cost_text(tick) for tick in ticks if low <= tick <= high}
+    while len(fitting(ax, names)) < len(names):
+        names = dict(list(names.items())[::2])
+    label_ticks(ax, names)
+    ax.set_xlabel(f"{label}{' (log scale)' if log else ''}", fontsize=NAMED)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two ends, of the sparsest series that has three there."""
+    ticks: list[float] = []
+    for series in LOG_SERIES:
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        ticks = [step * 10.0**decade for decade in decades for step in series if low <= step * 10.0**decade <= high]
+        if len(ticks) >= 3:
+            break
+    return ticks
+
+
+def _cost_text(value: float) -> str:
+    return count_text(value) if value >= 1000 else f"{value:g}"
 
 
 def _marker_sizes(panels: Sequence[CostPanel]) -> dict[float, float]:

@@ -1,44 +1,64 @@
-"""What every figure has: its size and settings, heading and legend above, notes below, axes of scores, and its bytes.
+"""What every figure has: plots in a grid, a legend above them, sizes in inches, and the bytes of its files.
 
-Drawn without pyplot, so nothing is global and no display is needed. The same panels give the same bytes.
+A plot is drawn where there is room for it: with others in a file, alone on a page. Words stand in a file's drawing only
+where they belong to a plot; heading and caption go with it as its title and description. Drawn without pyplot, so
+nothing is global and no display is needed. The same plots give the same bytes.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from textwrap import wrap
 from typing import Any
+from xml.sax.saxutils import escape
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.transforms import Bbox
 
-GREY = "#6b6b6b"
+from bench.report.figures.legend import ROW, Key, draw_keys, fitted, key_rows, text_inches
+from bench.report.figures.style import GREY
+
 DOTS_PER_INCH = 200
 SETTINGS: Any = {
     "svg.hashsalt": "tuning-bench",  # otherwise ids in the file are random
+    "svg.fonttype": "none",  # text stays text: smaller, found by a search, read out, and in the page's own type
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
     "axes.linewidth": 0.8,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
 }
+MOST_COLUMNS = 3
+PAD = 0.05  # inches at the edges, and between plots three times as much
+LINE = 0.165  # of type
+START = (0.6, 0.55, 0.55, 0.1)  # inches left, below, right and above axes before their labels are measured
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A figure and the box in inches that holds all of it; finding the box costs as much as drawing."""
+class Plot:
+    """One set of axes: what stands over it, how it is drawn into axes of any size, what stands beneath it.
 
-    figure: Figure
-    box: Bbox
+    `size` in inches holds the axes with their labels in a file. A `broad` plot has a row of a figure to itself.
+    """
+
+    paint: Callable[[Axes], None]
+    size: tuple[float, float]
+    title: str = ""
+    remark: str = ""
+    beneath: tuple[str, ...] = ()
+    broad: bool = False
 
 
 @contextmanager
@@ -50,93 +70,89 @@ def new_figure(wide: float, high: float) -> Iterator[Figure]:
         yield figure
 
 
-def render(drawing: Drawing, formats: Iterable[str]) -> dict[str, bytes]:
-    """The drawing as bytes per format, "png" or "svg", without a date in it."""
+def compose(plots: Sequence[Plot], keys: Sequence[Key] = ()) -> Figure:
+    """The plots in rows of at most three, under one legend."""
+    columns = 1 if any(plot.broad for plot in plots) else 2 if len(plots) == 4 else min(len(plots), MOST_COLUMNS)
+    rows = [plots[at : at + columns] for at in range(0, len(plots), columns)]
+    wide = columns * plots[0].size[0]
+    with new_figure(wide, 1.0) as figure:
+        heads = [max(len(_title(figure, plot)) + bool(plot.remark) for plot in row) for row in rows]
+        feet = [max(len(plot.beneath) for plot in row) for row in rows]
+        heights = [max(plot.size[1] for plot in row) + LINE * (heads[n] + feet[n]) for n, row in enumerate(rows)]
+        legend = key_rows(figure, keys, wide)
+        top = sum(heights)
+        figure.set_size_inches(wide, top + (ROW * len(legend) + 2 * PAD if legend else 0))
+        draw_keys(figure, legend)
+        margins = _margins(figure, plots)
+        for row, over, under, tall in zip(rows, heads, feet, heights, strict=True):
+            for column, plot in enumerate(row):
+                left = column * plot.size[0]
+                box = (left, top - tall + LINE * under, plot.size[0], tall - LINE * (over + under))
+                _place(figure, plot, box, margins)
+            top -= tall
+        return figure
+
+
+def _margins(figure: Figure, plots: Sequence[Plot]) -> tuple[float, float, float, float]:
+    """What labels need left, below, right of and above axes, in inches: the most of all plots, so that axes align."""
+    needed = [PAD, PAD, 3 * PAD, PAD]
+    wide, high = figure.get_size_inches()
+    for plot in plots:
+        left, below, right, above = START
+        inner = (plot.size[0] - left - right, plot.size[1] - below - above)
+        ax = figure.add_axes((left / wide, below / high, inner[0] / wide, inner[1] / high))
+        plot.paint(ax)
+        box = ax.get_tightbbox()
+        assert box is not None
+        x0, y0, x1, y1 = (value / figure.dpi for value in (box.x0, box.y0, box.x1, box.y1))
+        over = (left - x0, below - y0, x1 - left - inner[0], y1 - below - inner[1])
+        needed = [max(known, value + pad) for known, value, pad in zip(needed, over, (PAD, PAD, PAD, PAD), strict=True)]
+        ax.remove()
+    return needed[0], needed[1], needed[2], needed[3]
+
+
+def _place(figure: Figure, plot: Plot, box: Sequence[float], margins: Sequence[float]) -> None:
+    """The plot within a box of left, bottom, width and height in inches, its words above and beneath."""
+    wide, high = figure.get_size_inches()
+    x, y, across, up = box
+    left, below, right, above = margins
+    axes = (x + left, y + below, across - left - right, up - below - above)
+    plot.paint(figure.add_axes((axes[0] / wide, axes[1] / high, axes[2] / wide, axes[3] / high)))
+    bold: dict[str, Any] = {"fontsize": 9.5, "fontweight": "bold"}
+    lines = [(text, bold) for text in _title(figure, plot)]
+    lines += [(plot.remark, {"fontsize": 8.5, "color": GREY})] if plot.remark else []
+    for number, (text, look) in enumerate(reversed(lines)):
+        figure.text((x + left) / wide, (y + up + LINE * number) / high, text, va="baseline", **look)
+    for number, text in enumerate(plot.beneath):
+        cut = fitted(figure, text, 8.5, across - left - PAD)
+        figure.text((x + left) / wide, (y - LINE * (number + 0.75)) / high, cut, va="baseline", fontsize=8.5)
+
+
+def _title(figure: Figure, plot: Plot) -> list[str]:
+    """The title's lines: as many as its plot is wide enough for."""
+    if not plot.title:
+        return []
+    letters = text_inches(figure, plot.title, 9.5, "bold") / len(plot.title)
+    return wrap(plot.title, max(12, int((plot.size[0] - START[0] - 2 * PAD) / letters)), break_on_hyphens=False)
+
+
+def render(figure: Figure, formats: Iterable[str], title: str = "", description: str = "") -> dict[str, bytes]:
+    """The figure as bytes per format, "png" or "svg", with these words in it but not drawn, and without a date."""
     contents = {}
     with mpl.rc_context(SETTINGS):
         for name in formats:
             buffer = BytesIO()
-            metadata = {"Date": None} if name == "svg" else None
-            drawing.figure.savefig(buffer, format=name, dpi=DOTS_PER_INCH, bbox_inches=drawing.box, metadata=metadata)
-            contents[name] = buffer.getvalue()
+            words = {key: text for key, text in (("Title", title), ("Description", description)) if text}
+            metadata: Any = {"Date": None} if name == "svg" else words
+            figure.savefig(buffer, format=name, dpi=DOTS_PER_INCH, metadata=metadata)
+            content = buffer.getvalue()
+            contents[name] = _described(content.decode(), title, description).encode() if name == "svg" else content
     return contents
 
 
-def head(figure: Figure, handles: Sequence[Line2D], heading: str, titled: bool) -> None:
-    """Heading and legend above the axes, `titled` or not, placed in inches so that they never meet."""
-    high = figure.get_figheight()
-    widest = 0.065 * max((len(str(handle.get_label())) for handle in handles), default=1) + 0.62
-    lines = -(-len(handles) // max(1, int(0.92 * figure.get_figwidth() / widest)))
-    above = 0.9 + (0.3 if titled else 0.15) / high
-    if handles:
-        figure.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(0.08, above), ncols=-(-len(handles) // lines),
-            frameon=False, fontsize=8.5, borderaxespad=0, borderpad=0, columnspacing=1.4, handlelength=2.4,
-        )  # fmt: skip
-    figure.text(0.08, above + (0.18 * lines + 0.12) / high, heading, fontsize=11.5, fontweight="bold", va="bottom")
-
-
-def foot(figure: Figure, notes: Sequence[str]) -> Bbox:
-    """The notes, wrapped, below everything drawn so far; returns the box of it all in inches."""
-    box = figure.get_tightbbox()
-    letters = int(0.92 * figure.get_figwidth() / 0.066)
-    notes = [line for note in notes for line in wrap(note, letters)]
-    place = (box.y0 - 0.14) / figure.get_figheight()
-    text = figure.text(0.08, place, "\n".join(notes), fontsize=7.5, color=GREY, va="top", linespacing=1.5)
-    below = text.get_window_extent()
-    inches = Bbox(below.get_points() / figure.dpi)
-    return Bbox.union([box, inches]).padded(0.12)
-
-
-def scale_scores(ax: Axes, shown: Sequence[float]) -> None:
-    """A y axis of scores, from 0 (from -100 where some are below 0) to 100, that holds all of `shown`."""
-    low, high = min(shown, default=0.0), min(max(shown, default=100.0), 100.0)
-    pad = max(0.06 * (high - low), 1.0)
-    ax.set_ylim(max(low - pad, -1.0 if low >= 0 else -101.5), min(high + pad, 101.5))
-    ax.grid(axis="y", color="#e6e6e6", lw=0.7)
-    ax.set_axisbelow(True)
-
-
-def draw_baselines(ax: Axes, baselines: dict[str, float]) -> None:
-    """A dotted line per task at what a constant answer scores, named at the right edge."""
-    bottom, top = ax.get_ylim()
-    places = [(score - bottom) / (top - bottom) for score in baselines.values()]
-    moved = spread(places, 0.15 / axes_inches(ax)[1])  # a line of small type
-    for (task, score), place, at in zip(baselines.items(), places, moved, strict=True):
-        ax.axhline(score, color=GREY, lw=1.0, ls=(0, (1, 2)), zorder=1)
-        draw_leader(ax, (1.0, 1.02), (place, at))
-        words = f"{task} trivial {score:.1f}".strip()
-        ax.text(1.025, at, words, transform=ax.transAxes, fontsize=7.5, color=GREY, va="center")
-
-
-def draw_leader(ax: Axes, across: tuple[float, float], up: tuple[float, float]) -> None:
-    """A hairline outside the axes, in axes fractions, from what is named to a name that had to move."""
-    ax.add_line(Line2D(across, up, transform=ax.transAxes, color=GREY, lw=0.5, clip_on=False))
-
-
-def axes_inches(ax: Axes) -> tuple[float, float]:
-    """Width and height of the axes."""
-    box = ax.get_window_extent()
-    return float(box.width) / ax.figure.dpi, float(box.height) / ax.figure.dpi
-
-
-def spread(places: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf) -> list[float]:
-    """`places` moved as little as a sweep needs so that neighbours are `gap` apart, within low and high if they fit."""
-    order = sorted(range(len(places)), key=lambda number: places[number])
-    groups: list[tuple[list[int], float]] = []  # members in order, and the middle they are laid around
-    for number in order:
-        members, middle = [number], places[number]
-        while groups:
-            before, middle_before = groups[-1]
-            if middle_before + gap * (len(before) - 1) / 2 + gap <= middle - gap * (len(members) - 1) / 2:
-                break
-            groups.pop()
-            members = before + members
-            middle = sum(places[member] for member in members) / len(members)
-        half = gap * (len(members) - 1) / 2
-        groups.append((members, max(min(middle, high - half), low + half)))
-    moved = list(places)
-    for members, middle in groups:
-        for step, member in enumerate(members):
-            moved[member] = middle + gap * (step - (len(members) - 1) / 2)
-    return moved
+def _described(svg: str, title: str, description: str) -> str:
+    """The drawing as one picture with a name, for who cannot see it."""
+    words = "".join(
+        f" <{tag}>{escape(text)}</{tag}>\n" for tag, text in (("title", title), ("desc", description)) if text
+    )
+    return re.sub(r"(<svg\b)([^>]*>\n?)", lambda found: f'{found[1]} role="img"{found[2]}{words}', svg, count=1)

@@ -15,10 +15,10 @@ from bench.report.read.names import model_names
 
 GIB = 2**30
 COSTS = (
-    ("stored_parameters", "stored parameters per task", 1, "mean"),
-    ("alone_peak_bytes", "peak memory, GiB", GIB, "max"),
-    ("alone_seconds", "time of a training, s", 1, "mean"),
-)  # column of the frame, what the axis says, its unit, how tasks are put together
+    ("stored_parameters", "stored parameters per task", 1, "mean", False),
+    ("alone_peak_bytes", "peak memory, GiB", GIB, "max", True),
+    ("alone_seconds", "time of a training, s", 1, "mean", False),
+)  # column of the frame, what the axis says, its unit, how tasks are put together, whether its axis begins at 0
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,16 @@ class Spot:
 
 @dataclass(frozen=True)
 class CostPanel:
-    """One cost. `spots` go by cost, `trivial` is what a constant answer scores; `lacking` have a score and no cost."""
+    """One cost. `spots` go by cost, `trivial` is what a constant answer scores; `lacking` have a score and no cost.
+
+    An axis `from_zero` is linear: of memory a share is told from a glance, and a factor of three is not rare.
+    """
 
     x_label: str
     spots: tuple[Spot, ...]
     trivial: float
     lacking: tuple[str, ...]
+    from_zero: bool = False
 
 
 def cost_panels(frame: pd.DataFrame, averages: pd.DataFrame, averaged: Sequence[str]) -> list[CostPanel]:
@@ -61,7 +65,7 @@ def cost_panels(frame: pd.DataFrame, averages: pd.DataFrame, averaged: Sequence[
     cells = frame[frame["main"].astype(bool) & frame["task"].isin(averaged) & (frame["status"] == "done")]
     trivial = float(averages["trivial"].mean()) if len(averages) else math.nan
     panels = []
-    for column, x_label, unit, how in COSTS:
+    for column, x_label, unit, how, from_zero in COSTS:
         per_task = cells.groupby(["model", "label", "task"])[column].agg(how)
         costs = per_task.groupby(["model", "label"]).agg(how) / unit
         spots, lacking = [], []
@@ -74,7 +78,7 @@ def cost_panels(frame: pd.DataFrame, averages: pd.DataFrame, averaged: Sequence[
             else:
                 lacking.append(spot.name)
         if len({spot.cost for spot in spots}) > 1:
-            panels.append(CostPanel(x_label, _with_front(spots), trivial, tuple(lacking)))
+            panels.append(CostPanel(x_label, _with_front(spots), trivial, tuple(lacking), from_zero))
     return panels
 
 

@@ -125,11 +125,17 @@ def verdict_text(by_verdict: Mapping[str, Sequence[str]], reference: str, margin
         if total == 1:
             parts.append(f"{phrase} with {models[0]}")
             continue
-        count = f"{len(models)}" if parts else "all" if len(models) == total else f"{len(models)} of {total} sizes"
-        count = f"all {total} sizes" if count == "all" else count
+        count = f"{len(models)}" if parts else _count(len(models), total)
         named = f" ({', '.join(models)})" if len(models) < total and len(models) <= FEW_NAMES else ""
         parts.append(f"{phrase} at {count}{named}")
     return "; ".join(parts)
+
+
+def _count(number: int, total: int) -> str:
+    """How many of the sizes: "both sizes", "all 3 sizes", "1 of 3 sizes"."""
+    if number < total:
+        return f"{number} of {total} sizes"
+    return "both sizes" if total == 2 else f"all {total} sizes"
 
 
 def _rows(report: Report, embedded: Embedded, rows: pd.DataFrame, place: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -201,5 +207,6 @@ def _drawn(margin: str) -> str:
     return (
         "Drawn: the difference with its interval at the level that the verdict was tested at, left of the dotted line "
         f"where it is below the reference; shaded: ±{margin}. An interval that reaches beyond the drawing ends at its "
-        "edge. Collapsed: runs of the line that did not train, and the most that the rate may be; then the reference's."
+        "edge. Collapsed: runs of the line that did not train, and the most that the rate may be; then the "
+        "reference's. A long note is whole where the difference opens."
     )

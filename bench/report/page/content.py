@@ -25,7 +25,8 @@ def describe(report: Report, embedded: Embedded) -> dict[str, Any]:
     commands = _commands(embedded)
     return {
         "title": _title(report),
-        "kicker": _kicker(report, len(cells)),
+        "kicker": _kicker(report),
+        "words": _words(len(cells)),
         "warnings": list(report.warnings),
         "answers": report.recommendation_tables,
         "claims": claims(report, embedded),
@@ -60,14 +61,27 @@ def _title(report: Report) -> str:
     return f"Which of {len(labels)} methods match {reference}?"
 
 
-def _kicker(report: Report, num_cells: int) -> str:
+def _words(num_cells: int) -> tuple[tuple[str, str], ...]:
+    """The harness's own words, which stand all over the page, each with what it means."""
+    trainings = f"one of the {num_cells:,} trainings here" if num_cells > 1 else "one training"
+    return (
+        ("Cell", f"{trainings}, with its score: a method with its settings, on a task, with a model and a seed."),
+        ("Line", "the cells of a method with its settings: a row of a table for each model, a curve in a figure."),
+        ("Loop", "one training of several cells at once, over the same frozen model."),
+        ("Trivial", "the score of the constant answer that does best; what is not above it has learned nothing."),
+    )
+
+
+def _kicker(report: Report) -> str:
     frame = report.frame
     if frame.empty:
         return ", ".join(path.name for path in report.folders)
-    counts = [(frame["label"], "method"), (frame["model"], "model"), (frame["task"], "task"), (frame["seed"], "seed")]
+    counts = [(frame["method"], "method"), (frame["model"], "model"), (frame["task"], "task"), (frame["seed"], "seed")]
     parts = [f"{values.nunique()} {name}{'s' if values.nunique() > 1 else ''}" for values, name in counts]
+    if frame["label"].nunique() > frame["method"].nunique():
+        parts[0] = f"{frame['label'].nunique()} settings of {parts[0]}"
     suites = f"suite{'s' if len(report.averaged) > 1 else ''} {', '.join(report.averaged)}"
-    return f"{suites} · {' × '.join(parts)} · {num_cells:,} cells"
+    return f"{suites} · {' × '.join(parts)}"
 
 
 def _choices(report: Report) -> dict[str, list[dict[str, str]]]:

@@ -1,40 +1,30 @@
-"""A report's figures for its page: as SVG, in a form for phones too, and how the lines look that its text names."""
+"""A report's figures for its page: each plot as SVG by itself, so that they stand beside or below one another."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bench.report.figures.captioned import CaptionedFigure
-from bench.report.figures.layout import Drawing, render
-from bench.report.figures.lines import draw_lines
-from bench.report.figures.style import Style, assign_styles
-from bench.report.page.drawing import PageFigure
-from bench.report.tables.report import Report
+from bench.report.figures.layout import Plot, compose, render
+from bench.report.page.drawing import PageFigure, PagePlot
 
-NARROW = (3.7, 3.5)  # inches, of a figure for a phone
-FEW_LINES = 12  # as many a phone's figure can hold
+NARROW, WIDE = 3.6, 7.2  # inches; at 96 dots an inch the first is a phone's width
+LOW, HIGH = 2.9, 3.9  # of a plot among others and alone on a phone, and of one over the page's width
 
 
 def for_page(figure: CaptionedFigure) -> PageFigure:
-    """The figure as SVG for a page, and one of few lines in a form for phones too."""
-    panels, name = figure.panels, figure.name
-    if not panels:
-        return PageFigure(name, _svg(figure.drawing), many=True)
-    few = len(panels) == 1 and len(panels[0].curves) <= FEW_LINES
-    narrow = _svg(draw_lines(panels, "", (), NARROW)) if few else ""
-    wide = _svg(draw_lines(panels, "", ()))
-    return PageFigure(name, wide, figure.heading, figure.notes, narrow, many=len(panels) > 1)
+    """The figure as SVG: plots among others in one form, for a column; one with a row to itself in a wide one too."""
+    plots = tuple(_plot(plot, alone=len(figure.plots) == 1) for plot in figure.plots)
+    return PageFigure(figure.name, figure.heading, figure.notes, figure.keys, plots)
 
 
-def _svg(drawing: Drawing) -> str:
+def _plot(plot: Plot, alone: bool) -> PagePlot:
+    narrow = _svg(plot, (NARROW, plot.size[1] if plot.broad else LOW))
+    wide = _svg(plot, (WIDE, plot.size[1] if plot.broad else HIGH)) if alone or plot.broad else ""
+    return PagePlot(narrow, wide, plot.title, plot.remark, plot.beneath)
+
+
+def _svg(plot: Plot, size: tuple[float, float]) -> str:
+    """The axes alone: what stands above and beneath them is the page's own text."""
+    drawing = compose([replace(plot, size=size, title="", remark="", beneath=())])
     return render(drawing, ["svg"])["svg"].decode()
-
-
-def line_styles(report: Report, figures: Sequence[CaptionedFigure]) -> dict[str, Mapping[str, Style]]:
-    """Per suite how the lines of its scale figure look."""
-    of_suite = {f"scale-{suite}": suite for suite in report.averaged}
-    return {
-        of_suite[figure.name]: assign_styles(curve for panel in figure.panels for curve in panel.curves)
-        for figure in figures
-        if figure.name in of_suite
-    }

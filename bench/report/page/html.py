@@ -18,10 +18,11 @@ from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from bench.report.figures.captioned import CaptionedFigure
+from bench.report.figures.style import Style, styles_of
 from bench.report.page.cells import embed
 from bench.report.page.content import describe
 from bench.report.page.drawing import glyph, glyph_colour, inline, marker_path
-from bench.report.page.figures import for_page, line_styles
+from bench.report.page.figures import for_page
 from bench.report.tables.report import Report
 from bench.version import __version__
 
@@ -34,20 +35,15 @@ def page(report: Report, figures: Sequence[CaptionedFigure], num_samples: int) -
     Of a cell at most `num_samples` predictions are shown, none of any cell with 0.
     """
     embedded = embed(report, num_samples)
-    styles = line_styles(report, figures)
+    looks = _looks(report)
     data = embedded.data | {
-        "glyphs": {
-            suite: {label: [marker_path(style.marker), glyph_colour(style)] for label, style in of_suite.items()}
-            for suite, of_suite in styles.items()
-        }
+        "glyphs": {label: [marker_path(style.marker), glyph_colour(style)] for label, style in looks.items()}
     }
     shown = [for_page(figure) for figure in figures] if report.averaged else []
     script = _text("script.js")
     context = describe(report, embedded) | {
         "figures": [inline(figure, number) for number, figure in enumerate(shown)],
-        "glyphs": {
-            suite: {label: glyph(style) for label, style in of_suite.items()} for suite, of_suite in styles.items()
-        },
+        "glyphs": {label: glyph(style) for label, style in looks.items()},
         "style": Markup(_text("style.css")),
         "script": Markup(script),
         "script_hash": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -58,6 +54,12 @@ def page(report: Report, figures: Sequence[CaptionedFigure], num_samples: int) -
         autoescape=select_autoescape(default=True, default_for_string=True), undefined=StrictUndefined, trim_blocks=True
     )
     return environment.from_string(_text("page.html.jinja")).render(context)
+
+
+def _looks(report: Report) -> dict[str, Style]:
+    """How each line of the report looks, by its label: as in the figures."""
+    styles = styles_of(report.frame)
+    return {label: styles.style_of(method, setting=label) for method, label in sorted(styles.lines)}
 
 
 def _text(name: str) -> str:

@@ -52,8 +52,8 @@ const cells = data.rows.map((row, number) => {
 });
 const modelText = (name) => data.models[name].text;
 
-function glyph({ suite, label }) {
-  const look = data.glyphs[suite] && data.glyphs[suite][label];
+function glyph({ label }) {
+  const look = data.glyphs[label];
   if (!look) return el("span");
   return svg("svg", { class: "glyph", viewBox: "0 0 12 12", "aria-hidden": "true" }, svg("path", { d: look[0], style: `fill: ${look[1]}` }));
 }
@@ -301,12 +301,13 @@ function chosen(list) {
 function curves(list) {
   const with_curve = list.filter((cell) => cell.curve && cell.curve[0].length > 1);
   if (!with_curve.length) return list.some((cell) => cell.status === "done") ? el("p", { class: "small muted" }, "The curves are not on this page; bench show ID prints them.") : null;
-  const panels = [["score on the selection rows", 2], ["training loss", 1]].map(([name, at]) => panel(name, with_curve.map((cell) => ({
+  const look = data.glyphs[with_curve[0].label];
+  const panels = [["score on the selection rows", 2], ["training loss", 1]].map(([name, at]) => panel(name, look ? look[1] : "var(--ink)", with_curve.map((cell) => ({
     seed: cell.seed, chosen: at === 2 ? cell.selected_step : null, x: cell.curve[0], y: cell.curve[at] }))));
   return el("div", {}, el("h3", {}, "Curves"), panels);
 }
 
-function panel(name, lines) {
+function panel(name, colour, lines) { // the seeds of one line in its own colour, told apart by their dashes
   const wide = Math.min(640, innerWidth - 32); // one unit is one pixel, so that words stay readable on a phone
   const [high, left, right, top, bottom] = [150, 44, 62, 18, 22];
   const values = lines.flatMap((line) => line.y.filter(known));
@@ -327,7 +328,6 @@ function panel(name, lines) {
   const ends = lines.map((line) => y(line.y.findLast(known)));
   const places = spread(ends, 12, top, high - bottom);
   lines.forEach((line, at) => {
-    const colour = `var(--c${at % 6})`;
     const points = line.x.map((step, n) => [x(step), line.y[n]]).filter(([, value]) => known(value));
     out.append(svg("path", { d: points.map(([px, value], n) => `${n ? "L" : "M"}${px.toFixed(1)} ${y(value).toFixed(1)}`).join(""),
       style: `stroke: ${colour}; stroke-dasharray: ${dashes[at % dashes.length]}` }));

@@ -10,7 +10,7 @@ import pytest
 
 from bench.report.figures.ablations import Ablation, ablations
 from bench.report.figures.captioned import CaptionedFigure, captioned_figures
-from bench.report.figures.style import assign_styles
+from bench.report.figures.style import styles_of
 from bench.report.files import collect
 from bench.report.read import published
 from bench.report.read.sweeps import sweep_points
@@ -100,8 +100,8 @@ def test_length_has_a_line_per_reparameterisation_and_no_figure_of_its_own_for_t
         "ptv2 (reparam=none)": [(2, 62.0), (8, 68.0), (32, 92.0)],
     }
     panel = found["length"].panels[0]
-    assert (panel.x_label, panel.log) == ("length (log)", True)
-    assert panel.baselines == pytest.approx({"": 52.7})
+    assert (panel.x_label, panel.log) == ("length (log scale)", True)
+    assert panel.trivial == pytest.approx(52.7)
 
 
 def test_learning_rates_of_several_methods_share_a_panel(point: Any, store: Any) -> None:
@@ -231,9 +231,9 @@ def test_a_published_line_looks_like_its_namesake_or_the_only_line_of_its_method
     report = collect([made.path], {})
     report.summary["backbone_parameters"] = 355e6
     (found,) = ablations(sweep_points(report.frame, report.summary), (), published.read())
-    styles = assign_styles(found.panels[0].curves)
-    assert set(styles) == {"ptv2", "ptv2 (reparam=none) (published)"}
-    assert styles["ptv2"] == styles["ptv2 (reparam=none) (published)"]
+    looks = styles_of(report.frame).of_curves(found.panels[0].curves)
+    assert set(looks) == {("ptv2", ""), ("ptv2 (reparam=none) (published)", "")}
+    assert len(set(looks.values())) == 1
 
 
 def test_every_figure_of_a_swept_grid_is_drawn_the_same_twice(point: Any, store: Any, tmp_path: Path) -> None:
@@ -247,9 +247,10 @@ def test_every_figure_of_a_swept_grid_is_drawn_the_same_twice(point: Any, store:
     first = write_report([made.path], {"svg", "png"}, {}, to=tmp_path / "a")
     names = ["scale-superglue", "scale-superglue-tasks"]
     names += [f"ablation-superglue-{setting}" for setting in ("head", "layers", "length")] + ["cost-superglue"]
-    assert [path.name for path in first] == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+    drawn = [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+    assert [path.name for path in first] == [*drawn, "figures.md"]
     second = write_report([made.path], {"svg"}, {}, to=tmp_path / "b")
-    assert [path.read_bytes() for path in first[1::2]] == [path.read_bytes() for path in second]
+    assert [path.read_bytes() for path in [*first[1:-1:2], first[-1]]] == [path.read_bytes() for path in second]
 
 
 def test_a_figure_s_caption_says_what_is_drawn_and_under_which_conditions(point: Any, store: Any) -> None:
@@ -263,7 +264,7 @@ def test_a_figure_s_caption_says_what_is_drawn_and_under_which_conditions(point:
         "Protocol: holdout. Budget: 10 epochs × batch 32.",
     ):
         assert words in text_of(drawn["ablation-superglue-length"])
-    assert [panel.title for panel in drawn["ablation-superglue-length"].panels] == ["rte accuracy"]
+    assert len(drawn["ablation-superglue-length"].plots) == 1
 
 
 def test_trials_are_named_where_settings_were_chosen_from_them(point: Any, store: Any) -> None:

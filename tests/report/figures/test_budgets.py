@@ -52,7 +52,7 @@ def test_scores_stand_against_the_budget_a_line_per_method(reported: Any) -> Non
     assert (figure.setting, figure.heading) == ("steps", "score against steps, small")
     (panel,) = figure.panels
     assert curves_of(panel) == {"finetune": [(100, 81.0), (400, 83.0)], "ptv2": [(100, 61.0), (400, 91.0)]}
-    assert panel.x_label == "steps (log)"
+    assert panel.x_label == "steps (log scale)"
 
 
 def test_the_average_comes_first_where_there_are_several_tasks(reported: Any) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from bench.report.figures.curves import Curve, Panel, average_panel, task_panels
-from bench.report.figures.layout import render, spread
-from bench.report.figures.lines import draw_lines
-from bench.report.figures.style import assign_styles
+from bench.report.figures.captioned import captioned_figures
+from bench.report.figures.curves import Curve, Panel, Point, average_panel, task_panels
+from bench.report.figures.layout import compose, render
+from bench.report.figures.lines import line_keys, line_plots
+from bench.report.figures.style import styles_of
 from bench.report.files import collect
 from bench.report.read import published
 from tests.report.conftest import write_report
@@ -57,29 +60,39 @@ def test_a_missing_average_is_a_gap_that_is_counted_and_named(grid: Any) -> None
     assert (scores[0], scores[2]) == (60.5, 80.5)
     assert math.isnan(scores[1])
     assert panel.absent == ("medium · ptv2",)
-    assert "1 of 6 points missing: medium · ptv2" in figure_text(grid)
+    (main, *_) = captioned_figures(collect([grid.path], {"superglue": AVERAGED}))
+    assert main.notes[0] == "1 of 6 points missing: medium · ptv2"
 
 
-def figure_text(store: Any) -> str:
-    """All words of the scale figure; SVG keeps them as comments beside the outlines."""
+def drawn_words(store: Any) -> list[str]:
+    """The words that are drawn in the scale figure, in their order."""
     paths = write_report([store.path], {"svg"}, {"superglue": AVERAGED})
-    return paths[0].read_text()
+    return re.findall(r"<text [^>]*>([^<]*)</text>", paths[0].read_text())
 
 
-def test_each_chosen_task_s_trivial_baseline_is_drawn(grid: Any) -> None:
-    assert panel_of(grid).baselines == pytest.approx({"rte": 52.7, "boolq": 62.2, "cb": 50.0, "mean": 164.9 / 3})
-    text = figure_text(grid)
-    for words in ("rte trivial 52.7", "boolq trivial 62.2", "cb trivial 50.0"):
-        assert words in text
+def test_the_mean_has_the_mean_of_the_trivial_scores_and_no_task_s(grid: Any) -> None:
+    assert panel_of(grid).trivial == pytest.approx(164.9 / 3)
+    words = drawn_words(grid)
+    assert (words.count("trivial"), words.count("55.0")) == (1, 1)
+    assert {"52.7", "62.2"} & {*words} == set()
 
 
-def test_of_more_than_a_few_tasks_only_the_mean_baseline_is_drawn(cell: Any, record: Any, store: Any) -> None:
+def test_a_panel_of_a_task_has_its_own_trivial_score(cell: Any, record: Any, store: Any) -> None:
     tasks = (*AVERAGED, "wic")
-    made = store(record(cell(task), 60.0) for task in tasks)
-    report = collect([made.path], {"superglue": tasks})
-    panel = average_panel(report.summary, report.averages, tasks, None)
-    assert (panel.title, list(panel.baselines)) == ("mean of 4 tasks", ["mean"])
-    assert [list(panel.baselines) for panel in task_panels(report.summary, tasks, None)] == [[""]] * 4
+    report = collect([store(record(cell(task), 60.0) for task in tasks).path], {"superglue": tasks})
+    assert average_panel(report.summary, report.averages, tasks, None).title == "mean of 4 tasks"
+    assert [panel.trivial for panel in task_panels(report.summary, tasks, None)] == [52.7, 62.2, 50.0, 50.0]
+
+
+def test_a_drawing_has_its_caption_beside_it_and_not_in_it(grid: Any) -> None:
+    paths = {path.name: path for path in write_report([grid.path], {"svg", "png"}, {"superglue": AVERAGED})}
+    svg, captions = (paths[name].read_text() for name in ("scale-superglue.svg", "figures.md"))
+    assert ' role="img"' in svg
+    assert "<title>superglue: score against model size</title>" in svg
+    for words in ("superglue: score against model size", "Seeds 0–1.", "95\u00a0% interval"):
+        assert not [drawn for drawn in drawn_words(grid) if words in drawn]
+        assert words in captions
+    assert "![superglue: each task against model size](scale-superglue-tasks.svg)" in captions
 
 
 def test_a_panel_per_task_the_chosen_first(cell: Any, record: Any, store: Any) -> None:
@@ -92,14 +105,15 @@ def test_a_single_task_with_a_single_point_is_drawn(cell: Any, record: Any, stor
     made = store([record(cell(), 60.0)])
     paths = write_report([made.path], {"png", "svg"}, {"superglue": AVERAGED})
     assert [path.name for path in paths] == [
-        "scale-superglue.png", "scale-superglue.svg", "scale-superglue-tasks.png", "scale-superglue-tasks.svg"
+        "scale-superglue.png", "scale-superglue.svg", "scale-superglue-tasks.png", "scale-superglue-tasks.svg",
+        "figures.md",
     ]  # fmt: skip
     assert panel_of(made).title == "rte accuracy"
 
 
 def test_a_grid_without_any_result_is_drawn(cell: Any, store: Any) -> None:
     made = store(planned=[cell(), cell("cb")])
-    assert "no point has a score" in figure_text(made)
+    assert "no point has a score" in drawn_words(made)
 
 
 def test_the_same_results_give_the_same_bytes(grid: Any, tmp_path: Path) -> None:
@@ -122,8 +136,9 @@ def test_published_points_lie_over_the_figure_and_look_like_their_method(grid: A
     panel = panel_of(grid, published.read())
     over = curve(panel, "ptv2 (published)")
     assert [point.x for point in over.points] == [335e6, 355e6, 2e9, 10e9]
-    styles = assign_styles(panel.curves)
-    assert styles["ptv2 (published)"] == styles["ptv2"] != styles["finetune"]
+    report = collect([grid.path], {"superglue": AVERAGED})
+    looks = styles_of(report.frame, ["ptuning_v1", "ptv2"]).of_curves(panel.curves)
+    assert looks["ptv2 (published)", ""] == looks["ptv2", ""] != looks["finetune", ""]
     assert "ptv2 (published)" not in {one.label for one in panel_of(grid).curves}
 
 
@@ -135,15 +150,21 @@ def test_every_published_number_is_there() -> None:
     assert table["score"].between(0, 100).all()
 
 
-def test_spread_keeps_order_distance_and_what_is_far_enough() -> None:
-    assert spread([0.0, 1.0], 0.5) == [0.0, 1.0]
-    assert spread([0.5, 0.5], 0.2) == pytest.approx([0.4, 0.6])
-    moved = spread([0.9, 0.0, 0.05, 0.1, 0.3], 0.1)
-    assert moved == pytest.approx([0.9, -0.05, 0.05, 0.15, 0.3])
-
-
 def test_seven_panels_and_twenty_lines_are_drawn() -> None:
     curves = tuple(Curve(f"method_{number} (length=20)", f"method_{number}", ()) for number in range(20))
-    panels = [Panel(f"task {number}", curves, {}, (), 20) for number in range(7)]
-    assert len({(style.colour, style.marker) for style in assign_styles(curves).values()}) == 20
-    assert render(draw_lines(panels, "many", ["note"]), ["png"])["png"].startswith(b"\x89PNG")
+    frame = pd.DataFrame({"method": [c.method for c in curves], "label": [c.label for c in curves]})
+    looks = styles_of(frame.assign(suite="s", id=range(20), given=[{}] * 20)).of_curves(curves)
+    assert len({(style.base, style.marker) for style in looks.values()}) == 20
+    panels = [Panel(f"task {number}", curves, math.nan, (), 20) for number in range(7)]
+    figure = compose(line_plots(panels, looks), line_keys(panels, looks))
+    assert render(figure, ["png"])["png"].startswith(b"\x89PNG")
+
+
+def test_the_legend_of_one_panel_reads_as_its_lines_end() -> None:
+    ends = {"a": 50.0, "b": 70.0, "c": 60.0}
+    curves = tuple(Curve(name, name, (Point("m", 1e6, 0.0), Point("n", 1e7, end))) for name, end in ends.items())
+    frame = pd.DataFrame({"suite": "s", "method": list(ends), "label": list(ends), "id": [1, 2, 3], "given": [{}] * 3})
+    looks = styles_of(frame).of_curves(curves)
+    one, two = (Panel(name, curves, math.nan, (), 6) for name in ("one", "two"))
+    assert [key.text for key in line_keys([one], looks)] == ["b", "c", "a"]
+    assert [key.text for key in line_keys([one, two], looks)] == ["a", "b", "c"]

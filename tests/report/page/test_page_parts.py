@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.report.figures.style import MARKERS as DRAWN
+from bench.report.figures.style import CHOICE_MARKERS, MARKERS
 from bench.report.files import collect
 from bench.report.page.cells import short
 from bench.report.page.claims import difference_text, verdict_text
@@ -47,7 +47,8 @@ def test_the_claim_stands_on_top_with_its_verdicts(cell: Any, record: Any, store
     assert f"ptv2 {claim}" in text
     assert "1 of 6, ≤ 58 %; 0 of 6, ≤ 39 %" in text
     assert "by the runs that trained:" in text
-    places = [page.index(part) for part in ("<h1>", "1 warning", "(small); worse", "−4.0 [−6.0, −2.0]", "<figure")]
+    shown = '−4.0 <span class="interval">[−6.0, −2.0]</span>'
+    places = [page.index(part) for part in ("<h1>", "1 warning", "(small); worse", shown, "<figure")]
     places += [page.index(f'id="{name}"') for name in ("scores", "lacking", "all-cells", "warnings", "provenance")]
     assert places == sorted(places)
 
@@ -61,7 +62,9 @@ def test_without_a_comparison_the_page_says_why(cell: Any, record: Any, store: A
 @pytest.mark.parametrize(
     ("by_verdict", "text"),
     [
-        ({"matches": ["a", "b"]}, "matches ref within ±1 at all 2 sizes"),
+        ({"matches": ["a", "b"]}, "matches ref within ±1 at both sizes"),
+        ({"worse": ["a", "b", "c"]}, "is worse than ref at all 3 sizes"),
+        ({"matches": ["a"], "worse": ["b"]}, "matches ref within ±1 at 1 of 2 sizes (a); worse at 1 (b)"),
         ({"undecided": ["a"]}, "is undecided against ref with a"),
         ({"better": ["a"], "worse": ["b", "c", "d", "e"]}, "is better than ref at 1 of 5 sizes (a); worse at 4"),
     ],
@@ -86,7 +89,7 @@ def test_an_interval_beyond_the_drawing_ends_at_its_edge() -> None:
 
 
 def test_every_marker_of_the_figures_has_a_glyph() -> None:
-    assert set(DRAWN) <= set(MARKER_PATHS)
+    assert {*MARKERS, *CHOICE_MARKERS} <= set(MARKER_PATHS)
 
 
 # --- pieces
