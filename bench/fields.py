@@ -88,6 +88,11 @@ class Request(Frozen):
         return asked._over(cls._of(_keys(file), grid_file(file))) if file else asked
 
     @classmethod
+    def called(cls, arguments: Mapping[str, Any]) -> Self:
+        """The request of a call in Python. UsageError for a wrong argument or value, which it names."""
+        return cls._of(arguments, PYTHON)
+
+    @classmethod
     def _of(cls, given: Mapping[str, Any], origin: Origin) -> Self:
         try:
             return cls.model_validate(dict(given), context=origin)
