@@ -27,6 +27,7 @@ from bench.task import Suite
 from bench.tuning import Method
 
 PLUGIN = "tuning_bench_plugin_"  # what the names of modules begin with that came from a file
+PROGRAM = "__main__"  # the module of a script or a notebook
 _METHODS: dict[str, type[Method]] = {}
 _SUITES: dict[str, Suite] = {}
 _HOMES: dict[str, str] = {}  # suite -> the module it came from
@@ -193,6 +194,28 @@ def declare(suite: Suite) -> None:
     if suite.name in suites() and suite.name in _HOMES:
         raise UsageError(f"two suites are called {suite.name!r}: {_place(_HOMES[suite.name])} has one of that name")
     _SUITES[suite.name] = suite
+
+
+def bring(suite: Suite) -> None:
+    """Make known a suite of the running program itself, a script or a notebook, whose tasks may have code.
+
+    It takes the place of one of its name that the program brought before. UsageError when a module has one.
+    """
+    home = _HOMES.get(suite.name, PROGRAM)
+    if suite.name in suites() and home != PROGRAM:
+        raise UsageError(f"two suites are called {suite.name!r}: {_place(home)} has one of that name")
+    _SUITES[suite.name], _HOMES[suite.name] = suite, PROGRAM
+
+
+def stays_here(method: Method, suite: Suite) -> str | None:
+    """What of a cell no other process has, since the running program itself brought it: "method 'mine'"."""
+    if type(method).__module__ == PROGRAM:
+        return f"method {method.name!r}"
+    for task in suite.tasks if _HOMES.get(suite.name) == PROGRAM else ():
+        if task.rows is not None or task.source.generate is not None:
+            return f"task {task.name!r}"
+    kinds = [task.kind for task in suite.tasks if type(task.facts).__module__ == PROGRAM]
+    return f"the kind of task {kinds[0]!r}" if kinds else None
 
 
 def _collect(module: ModuleType) -> None:

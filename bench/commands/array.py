@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench.commands.progress import PlainProgress, summary
+from bench.commands.progress import PlainProgress
+from bench.commands.record_line import summary
 from bench.errors import UsageError
 from bench.execute.devices import chosen_devices, seats_of
 from bench.execute.pool import Pool

@@ -19,7 +19,9 @@ from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.plan.models import unproved_notes
 from bench.plan.selection import Outstanding, outstanding
+from bench.registry import stays_here
 from bench.request import RunRequest
+from bench.resolved import resolve
 from bench.store.store import Store
 from bench.train.options import Options, default_lanes
 
@@ -68,9 +70,15 @@ def proved_grid(
 
 def show_grid(console: Console, grid: Grid, probing: bool) -> None:
     """Show a plan, its cells and how long they take; with `probing` a few steps are run where no earlier run tells."""
-    print_plan(console, grid.plan, grid.left, grid.folder)
-    left, executor = grid.left, grid.executor
+    left = grid.left
+    print_plan(console, grid.plan, left, grid.folder)
     print_cells(console, [*grid.plan.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
+    foretell(console, grid, probing)
+
+
+def foretell(console: Console, grid: Grid, probing: bool) -> None:
+    """How long what is left of a grid takes, and how much memory."""
+    left, executor = grid.left, grid.executor
     if executor.is_here:  # what another machine's devices take, that machine can tell
         print_forecast(
             console, left, grid.folder, grid.options, num_workers=len(executor.seats), probing=probing
@@ -88,6 +96,8 @@ def _options(request: RunRequest, executor: Executor) -> Options:
 def _check_workers(request: RunRequest, whole: Plan, executor: Executor, queue: Queue | None) -> None:
     """UsageError for processes that no cell of the plan would keep busy."""
     most, count = max(len(whole.cells), len(whole.trials)), len(executor.seats)
+    if count > 1 or not executor.is_here or queue is not None or request.shard > 1:
+        _check_travels(whole)
     if queue is not None:
         check_array(queue, request.devices, most)
     if ":" in request.devices and executor.seats[0][0].type == "cpu" and count > most:
@@ -95,6 +105,17 @@ def _check_workers(request: RunRequest, whole: Plan, executor: Executor, queue: 
             f"--devices {request.devices}: {count} workers are more than the {most} cells of this grid; "
             f"use cpu:{most} or fewer"
         )
+
+
+def _check_travels(whole: Plan) -> None:
+    """UsageError for code that the running program alone has."""
+    for resolved in {(cell.suite, cell.method): resolve(cell) for cell in whole.cells}.values():
+        staying = stays_here(resolved.method, resolved.suite)
+        if staying:
+            raise UsageError(
+                f"{staying} is code of this program, which other processes do not have; put it into a file and give "
+                "--plugin FILE.py, or let one process do all with --devices cpu"
+            )
 
 
 def _proved(request: RunRequest, whole: Plan, executor: Executor, store: Store | None, fetch: bool) -> Plan:

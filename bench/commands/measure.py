@@ -12,7 +12,7 @@ from bench.cell import Plan
 from bench.commands.grid import Grid
 from bench.commands.preview import print_plan
 from bench.commands.progress import progress
-from bench.commands.screen import say_on
+from bench.commands.screen import in_brief, say_on
 from bench.commands.submit import Sending
 from bench.errors import DeviceLost
 from bench.execute.job import Job
@@ -41,7 +41,8 @@ def measure(console: Console, grid: Grid, dry_run: bool = False) -> int:
     """Measure what a grid's store lacks of it, or have a queue's jobs do so; with `dry_run` show what they would be
     given. The exit code of a command: 1 where a cell failed.
     """
-    print_plan(console, grid.plan, grid.left, grid.folder)
+    with in_brief(console):
+        print_plan(console, grid.plan, grid.left, grid.folder)
     sending = Sending.of(grid.queue, grid.request.devices, grid.plan, grid.left, grid.folder) if grid.queue else None
     if sending and (dry_run or sending.is_enough):
         sending.show(console)

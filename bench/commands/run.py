@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,9 +29,18 @@ if TYPE_CHECKING:
     from bench.commands.grid import Grid
 
 
-def run_grid(request: RunRequest, only_plan: bool = False, probing: bool = True, dry_run: bool = False) -> int:
-    """Measure what is missing of a grid, or show its plan, or what a queue would be given. 0 when all of it is done or
-    submitted, 1 when a cell failed or diverged.
+@dataclass(frozen=True)
+class Ended:
+    """What came of a run: its results folder, and the exit code of a command, 0 when all of the grid is done, submitted
+    or was only to be shown, 1 when a cell failed or diverged.
+    """
+
+    folder: Path
+    code: int
+
+
+def run_grid(request: RunRequest, only_plan: bool = False, probing: bool = True, dry_run: bool = False) -> Ended:
+    """Measure what is missing of a grid, or show its plan, or what a queue would be given.
 
     UsageError for what cannot be run.
     """
@@ -39,14 +49,9 @@ def run_grid(request: RunRequest, only_plan: bool = False, probing: bool = True,
         from bench.commands.measure import measure
 
         if not only_plan:
-            return measure(plain_screen(), grid, dry_run)
+            return Ended(grid.folder, measure(plain_screen(), grid, dry_run))
         show_grid(plain_screen(), grid, probing)
-        return 0
-
-
-def folder_of(request: RunRequest) -> Path:
-    """The results folder of a request."""
-    return request.out or RESULTS / request.suite
+        return Ended(grid.folder, 0)
 
 
 @contextmanager
@@ -60,7 +65,7 @@ def planned(request: RunRequest, only_plan: bool = False, dry_run: bool = False)
         load_plugin(path)
     check_trackers(request.track)
     whole = plan(request, "fp32" if request.precision == "auto" else request.precision)  # what `auto` is, torch knows
-    folder = folder_of(request)
+    folder = request.out or RESULTS / request.suite
     Store.find(folder)
     with not_collecting():
         from bench.commands.grid import executor_of, proved_grid  # torch comes in here

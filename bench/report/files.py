@@ -7,15 +7,13 @@ from pathlib import Path
 
 from bench.errors import UsageError
 from bench.report.read import published as papers
-from bench.report.read.declared import declared_suites
-from bench.report.read.outcomes import outcomes
+from bench.report.read.folders import Reading, read_folders
 from bench.report.statistics.findings import analyse
 from bench.report.tables.formats import comma_separated, latex, markdown
 from bench.report.tables.paper import paper_table
 from bench.report.tables.report import Report, with_tables
 from bench.report.tables.table import Table
 from bench.request import ReportRequest
-from bench.store.store import OtherFormat, Store
 
 TEXTS: dict[str, Callable[[Table], str]] = {"md": markdown, "csv": comma_separated, "tex": latex}
 IMAGES, PAGE = ("png", "svg"), "html"
@@ -36,27 +34,22 @@ def collect(
     cannot be read is left out and named in the report's warnings; UsageError for a folder that is no results folder,
     for an unknown reference and for a margin that is not above 0.
     """
+    return report_of(read_folders(paths), usual, reference, margin)
+
+
+def report_of(
+    reading: Reading,
+    usual: Mapping[str, Sequence[str]] | None = None,
+    reference: str | None = None,
+    margin: float = DEFAULT.margin,
+) -> Report:
+    """The report of what was read; see `collect`."""
     if not margin > 0:
         raise UsageError(f"--margin {margin:g} is not possible: it is in points of the score and must be above 0")
-    stores, problems = _open(paths)
-    suites = declared_suites(stores, problems)
     if usual is None:
-        usual = {name: suite.average for name, suite in suites.items() if suite.average}
-    read = outcomes(stores, problems)
-    return with_tables(analyse(read, suites, usual, reference, margin, problems), tuple(paths))
-
-
-def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:
-    """The results folders; one of another format among several is left out and named."""
-    stores, errors = [], []
-    for path in paths:
-        try:
-            stores.append(Store.open(path))
-        except OtherFormat as error:
-            errors.append(error)
-    if errors and not stores:
-        raise errors[0]
-    return stores, [f"left out: {error}" for error in errors]
+        usual = {name: suite.average for name, suite in reading.suites.items() if suite.average}
+    found = analyse(reading.outcomes, reading.suites, usual, reference, margin, reading.problems)
+    return with_tables(found, reading.folders)
 
 
 def write(

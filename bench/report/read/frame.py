@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -35,20 +32,6 @@ MEASURED = (
 def frame(stores: Iterable[Store], problems: list[str] | None = None) -> pd.DataFrame:
     """The outcomes in results folders as `scored` makes a table of them; `problems` as for `outcomes`."""
     return scored(outcomes(stores, problems))
-
-
-def load(*folders: str | os.PathLike[str]) -> pd.DataFrame:
-    """Results folders as one tidy table, `bench.load("results/a", "results/b")`: a row per cell and metric.
-
-    Columns as `scored` describes; results/README.md has a line for each. Where folders hold the same cell, a finished
-    record goes before a failure, then the first folder before the next. Files that cannot be read are left out with a
-    warning; UsageError for a folder that is no results folder.
-    """
-    problems: list[str] = []
-    rows = frame([Store.open(Path(folder)) for folder in folders], problems)
-    for problem in problems:
-        warnings.warn(problem, stacklevel=2)
-    return rows
 
 
 def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
