@@ -1,4 +1,4 @@
-"""How a run is shown in a notebook: one output that is changed in place, however long it takes. No widget, no thread."""
+"""How a run is shown in a notebook: one output, changed in place, however long it takes. No widget, no thread."""
 
 from __future__ import annotations
 

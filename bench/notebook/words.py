@@ -12,8 +12,8 @@ from typing import Any
 from bench.errors import UsageError
 from bench.fields import Request
 
-# a whole command that an error advises stays as it is
-_FLAG = re.compile(r"bench [a-z]+(?: --?[\w-]+(?:[ =][^\s,;:]+)?)+|--(no-)?([a-z][a-z-]*)")
+# a whole command that an error advises, or that stands in backquotes, stays as it is
+_FLAG = re.compile(r"`[^`]*`|bench [a-z]+(?: --?[\w-]+(?:[ =][^\s,;:]+)?)+|--(no-)?([a-z][a-z-]*)")
 
 
 @contextmanager
