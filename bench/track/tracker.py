@@ -62,7 +62,7 @@ class Tracker(ABC):
     """One run of a service: made when its cell begins, told of it, and closed when it ends.
 
     Many are open at once, since cells share a loop. What a tracker raises costs the cell nothing: the user reads one
-    warning. It is called where the command runs, whatever process or machine the cell trains in.
+    warning. A thread of its own calls it, where the command runs, whatever process or machine the cell trains in.
     """
 
     package: ClassVar[str] = ""  # what must be installed, by the name it is imported by

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Mapping
 from contextvars import copy_context
-from io import StringIO
-from typing import TypeVar
+from typing import Any
 
 from bench.track.known import tracker
 from bench.track.tracker import Run, Tracker
 
-Made = TypeVar("Made")
+CONTEXT = copy_context()  # in which trackio knows its project; it says so once
 
 
 @tracker("trackio")
@@ -22,20 +20,8 @@ class Trackio(Tracker):
     package = "trackio"
 
     def __init__(self, run: Run) -> None:
-        import trackio
-
         self._last = 0
-        self._run = _quietly(
-            lambda: trackio.init(
-                project=os.environ.get("TRACKIO_PROJECT", "tuning-bench"),
-                name=run.name,
-                group=run.group,
-                config=run.settings,
-                embed=False,
-                auto_log_cpu=False,
-                auto_log_gpu=False,
-            )
-        )
+        self._run = CONTEXT.run(_begun, run)
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         self._run.log(dict(numbers), step=step)
@@ -43,12 +29,19 @@ class Trackio(Tracker):
 
     def close(self, status: str, numbers: Mapping[str, float]) -> None:
         self._run.log(dict(numbers), step=self._last)
-        _quietly(self._run.finish)
+        self._run.finish()
 
 
-def _quietly(what: Callable[[], Made]) -> Made:
-    """Its lines would break into the display. In a context of its own, since it ends the run of the same context before
-    it begins another.
-    """
-    with redirect_stdout(StringIO()):
-        return copy_context().run(what)
+def _begun(run: Run) -> Any:
+    import trackio
+
+    trackio.context_vars.current_run.set(None)  # which it would end: many are open at once
+    return trackio.init(
+        project=os.environ.get("TRACKIO_PROJECT", "tuning-bench"),
+        name=run.name,
+        group=run.group,
+        config=run.settings,
+        embed=False,
+        auto_log_cpu=False,
+        auto_log_gpu=False,
+    )
