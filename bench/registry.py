@@ -197,23 +197,23 @@ def declare(suite: Suite) -> None:
 
 
 def bring(suite: Suite) -> None:
-    """Make known a suite of the running program itself, a script or a notebook, whose tasks may have code.
+    """Make known a suite of the running program itself, a script or a notebook; without code it is data alone.
 
     It takes the place of one of its name that the program brought before. UsageError when a module has one.
     """
-    home = _HOMES.get(suite.name, PROGRAM)
-    if suite.name in suites() and home != PROGRAM:
-        raise UsageError(f"two suites are called {suite.name!r}: {_place(home)} has one of that name")
-    _SUITES[suite.name], _HOMES[suite.name] = suite, PROGRAM
+    if suites() and _HOMES.get(suite.name) == PROGRAM:
+        del _HOMES[suite.name]
+    declare(suite)
+    if any(task.rows is not None or task.source.generate is not None for task in suite.tasks):
+        _HOMES[suite.name] = PROGRAM
 
 
 def stays_here(method: Method, suite: Suite) -> str | None:
     """What of a cell no other process has, since the running program itself brought it: "method 'mine'"."""
     if type(method).__module__ == PROGRAM:
         return f"method {method.name!r}"
-    for task in suite.tasks if _HOMES.get(suite.name) == PROGRAM else ():
-        if task.rows is not None or task.source.generate is not None:
-            return f"task {task.name!r}"
+    if _HOMES.get(suite.name) == PROGRAM:
+        return f"suite {suite.name!r}"
     kinds = [task.kind for task in suite.tasks if type(task.facts).__module__ == PROGRAM]
     return f"the kind of task {kinds[0]!r}" if kinds else None
 

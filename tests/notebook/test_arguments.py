@@ -118,7 +118,7 @@ def test_what_is_wrong_is_a_usage_error_that_names_the_argument(
 
 def test_code_of_the_program_stays_in_its_process(small: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     grid = {name: value for name, value in small.items() if name not in ("suite", "tasks", "data")}
-    with pytest.raises(bench.UsageError, match=r"task 'praise' is code of this program.*plugin FILE\.py"):
+    with pytest.raises(bench.UsageError, match=r"suite 'praise' is code of this program.*plugin FILE\.py"):
         bench.preview(tasks=[task()], **{**grid, "devices": "cpu:2", "seeds": 2})
     monkeypatch.setattr(PTuningV2, "__module__", "__main__")
     with pytest.raises(bench.UsageError, match="method 'ptv2' is code of this program"):

@@ -66,7 +66,7 @@ def test_tensorboard_has_every_number_at_its_step(run: Run) -> None:
         "train/loss": [(2, 0.75)], "selection/accuracy": [(3, 50.0)], "train/mean_loss": [(3, 0.5)],
         "score/accuracy": [(0, 62.5)], "costs/steps": [(0, 9.0)],
     }  # fmt: skip
-    assert "_hparams_/session_start_info" in read.SummaryMetadata
+    assert "_hparams_/session_start_info" in read.summary_metadata
 
 
 def test_wandb_has_a_run_in_the_folder_s_group(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
