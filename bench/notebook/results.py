@@ -82,11 +82,12 @@ class Results(pd.DataFrame):
     @property
     def verdicts(self) -> pd.DataFrame:
         """Each line against the reference: the numbers of verdicts-SUITE.csv."""
-        return self._numbers("verdicts-")
+        return self._numbers("verdicts-", self._report.comparisons.head(0))
 
-    def _numbers(self, kind: str) -> pd.DataFrame:
+    def _numbers(self, kind: str, without: pd.DataFrame | None = None) -> pd.DataFrame:
+        """The numbers of all tables of a kind, and what stands for none."""
         parts = [table.frame for name, table in self.tables.items() if name.startswith(kind)]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(without)
 
     @cached_property
     def figures(self) -> Gallery[Figure]:
