@@ -51,6 +51,7 @@ class NotebookDisplay:
     @contextmanager
     def loop(self, cells: Sequence[Cell]) -> Iterator[None]:
         self._running |= {cell.id: f"{_name(cell)}: begins" for cell in cells}
+        self._show()
         try:
             yield
         finally:
