@@ -25,16 +25,20 @@ if TYPE_CHECKING:
     from bench.model.prompts import Prompts
     from bench.model.row_adapter import RowAdapter
     from bench.model.row_biases import RowBiases
+    from bench.notebook.calls import preview, run
+    from bench.notebook.results import Results, load
     from bench.registry import method
-    from bench.report.read.frame import load
     from bench.score.kind import TaskKind
     from bench.task import Answer, Example, Source, Suite, Task, bio
+    from bench.track.known import tracker
+    from bench.track.tracker import Tracker
     from bench.tuning import Joint, Method
 
 __all__ = [
     "Answer", "Attachment", "Backbone", "Budget", "CannotShare", "Example", "HeadKind", "Injected", "Joint",
-    "LayerPrefixes", "Method", "Prompts", "RowAdapter", "RowBiases", "SlotPrompts", "Slots", "Source", "Suite", "Task",
-    "TaskKind", "UsageError", "Weights", "WordError", "__version__", "bio", "load", "method", "task_kind",
+    "LayerPrefixes", "Method", "Prompts", "Results", "RowAdapter", "RowBiases", "SlotPrompts", "Slots", "Source",
+    "Suite", "Task", "TaskKind", "Tracker", "UsageError", "Weights", "WordError", "__version__", "bio", "load",
+    "method", "preview", "run", "task_kind", "tracker",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -49,10 +53,13 @@ _ROOMS = {
     "bench.model.prompts": ("Prompts",),
     "bench.model.row_adapter": ("RowAdapter",),
     "bench.model.row_biases": ("RowBiases",),
+    "bench.notebook.calls": ("preview", "run"),
+    "bench.notebook.results": ("Results", "load"),
     "bench.registry": ("method",),
-    "bench.report.read.frame": ("load",),
     "bench.score.kind": ("TaskKind",),
     "bench.task": ("Answer", "Example", "Source", "Suite", "Task", "bio"),
+    "bench.track.known": ("tracker",),
+    "bench.track.tracker": ("Tracker",),
     "bench.tuning": ("Joint", "Method"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

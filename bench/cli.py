@@ -74,7 +74,7 @@ def run(
     from bench.commands.run import run_grid
 
     request = RunRequest.read(given, config)
-    raise typer.Exit(run_grid(request, only_plan=plan, probing=probe, dry_run=dry_run))
+    raise typer.Exit(run_grid(request, only_plan=plan, probing=probe, dry_run=dry_run).code)
 
 
 @app.command()

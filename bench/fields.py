@@ -94,7 +94,16 @@ class Request(Frozen):
     @classmethod
     def read(cls, flags: Mapping[str, Any], file: Path | None = None) -> Self:
         """The request of a command line; a flag goes before what the file says. UsageError for a wrong one."""
-        asked = cls._of(flags, FLAGS)
+        return cls._with_file(flags, FLAGS, file)
+
+    @classmethod
+    def called(cls, arguments: Mapping[str, Any], file: Path | None = None) -> Self:
+        """The same of a call in Python: a wrong argument is named as it was written there."""
+        return cls._with_file(arguments, PYTHON, file)
+
+    @classmethod
+    def _with_file(cls, given: Mapping[str, Any], origin: Origin, file: Path | None) -> Self:
+        asked = cls._of(given, origin)
         return asked._over(cls._of(_keys(file), grid_file(file))) if file else asked
 
     @classmethod

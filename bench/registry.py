@@ -28,6 +28,7 @@ from bench.tuning import Method
 
 PLUGIN = "tuning_bench_plugin_"  # what the names of modules begin with that came from a file
 ALL = "all"  # what stands for every method; none may be called so
+PROGRAM = "__main__"  # the module of a script or a notebook
 _METHODS: dict[str, type[Method]] = {}
 _SUITES: dict[str, Suite] = {}
 _HOMES: dict[str, str] = {}  # suite -> the module it came from
@@ -213,6 +214,28 @@ def declare(suite: Suite) -> None:
     if suite.name in suites() and suite.name in _HOMES:
         raise UsageError(f"two suites are called {suite.name!r}: {_place(_HOMES[suite.name])} has one of that name")
     _SUITES[suite.name] = suite
+
+
+def bring(suite: Suite) -> None:
+    """Make known a suite of the running program itself, a script or a notebook; without code it is data alone.
+
+    It takes the place of one of its name that the program brought before. UsageError when a module has one.
+    """
+    if suites() and _HOMES.get(suite.name) == PROGRAM:
+        del _HOMES[suite.name]
+    declare(suite)
+    if any(task.rows is not None or task.source.generate is not None for task in suite.tasks):
+        _HOMES[suite.name] = PROGRAM
+
+
+def stays_here(method: Method, suite: Suite) -> str | None:
+    """What of a cell no other process has, since the running program itself brought it: "method 'mine'"."""
+    if type(method).__module__ == PROGRAM:
+        return f"method {method.name!r}"
+    if _HOMES.get(suite.name) == PROGRAM:
+        return f"suite {suite.name!r}"
+    kinds = [task.kind for task in suite.tasks if type(task.facts).__module__ == PROGRAM]
+    return f"the kind of task {kinds[0]!r}" if kinds else None
 
 
 def _collect(module: ModuleType) -> None:

@@ -66,6 +66,7 @@ class RunRequest(Request):
     )
     out: Place = flag(None, "Results folder.", shown="results/SUITE", panel=OUTPUT)
     save_tuned: bool = flag(True, "Keep tuned.safetensors of every cell.", shown="on", panel=OUTPUT)
+    track: Names = flag((), "Tell tensorboard, wandb, mlflow or trackio.", panel=OUTPUT)
 
     @property
     def budget(self) -> dict[str, Any]:

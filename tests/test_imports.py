@@ -19,20 +19,21 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 ROOMS = (
     "errors", "version", "seeds", "checkout", "collecting", "installed", "spelling", "cell", "fields", "kind", "task",
     "request", "data", "model", "tuning", "registry", "resolved", "joint", "store", "plan", "score", "kinds", "train",
-    "export", "runner", "check", "report", "share", "execute", "flags", "commands", "cli", "__main__", "",
+    "export", "runner", "check", "report", "share", "track", "execute", "flags", "commands", "notebook", "cli",
+    "__main__", "",
 )  # fmt: skip
 
 LIGHT = {
     "cell", "check", "cli", "collecting", "commands", "errors", "fields", "flags", "installed", "joint", "kind",
     "kinds", "plan", "registry", "report", "request", "resolved", "seeds", "share", "spelling", "store", "task",
-    "tuning", "version",
+    "track", "tuning", "version",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
     "cell", "fields", "flags", "joint", "kind", "plan", "report", "request", "resolved", "seeds", "share", "spelling",
     "store", "task", "tuning",
 }  # fmt: skip
 # the parts of a command that come when a request has been found right
-TRAINING = {"bench.commands.array", "bench.commands.measure", "bench.commands.submit"}
+TRAINING = {"bench.commands.array", "bench.commands.grid", "bench.commands.measure", "bench.commands.submit"}
 
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

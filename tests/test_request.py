@@ -64,7 +64,7 @@ AS_TEXT: dict[str, Any] = {
     "devices": "cuda:1", "precision": "bf16", "lanes": 4, "shard": 2, "token_budget": 9, "checkpointing": True,
     "save_tuned": False, "compile": "on", "executor": "slurm", "address": "auto",
     "slurm": ["partition=gpu", "gpus=2", "sbatch.exclusive=true"],
-    "plugin": [Path("p.py")], "set": ["ptv2.length=4"], "sweep": ["ptv2.dropout=0,0.1"],
+    "plugin": [Path("p.py")], "set": ["ptv2.length=4"], "sweep": ["ptv2.dropout=0,0.1"], "track": "mlflow",
 }  # fmt: skip
 AS_TOML = {
     "methods": '["ptv2", "finetune"]', "seeds": "[11, 44]", "data": '"d"', "out": '"o"', "plugin": '"p.py"',

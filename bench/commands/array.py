@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench.commands.progress import PlainProgress, summary
+from bench.commands.progress import PlainProgress
+from bench.commands.record_line import summary
 from bench.errors import UsageError
 from bench.execute.devices import chosen_devices, seats_of
 from bench.execute.pool import Pool
@@ -23,8 +24,10 @@ from bench.execute.worker import TERMINATED, Seat, ending_on_request, work
 from bench.plan.selection import outstanding
 from bench.registry import load_plugin
 from bench.resolved import resolve
+from bench.store.provenance import asked_by
 from bench.store.record import Record
 from bench.store.store import Store
+from bench.track.tracked import tracked
 from bench.train.memory import check_memory
 
 if TYPE_CHECKING:
@@ -86,7 +89,6 @@ def run_job(submission: Submission, log: Log) -> list[Record]:
     UsageError where the machine is not as it should be, and as bench.execute.worker.work.
     """
     job = submission.job
-    sys.argv[1:] = submission.command  # a record says how it came about
     for path in job.plugins:
         load_plugin(path)
     devices = _devices(submission)
@@ -99,10 +101,11 @@ def run_job(submission: Submission, log: Log) -> list[Record]:
     seats = [Seat(of_worker, wait=False) for of_worker in seats_of(devices, job.shard)[:num_left]]
     first, *others = seats[0].devices
     check_memory(ahead, first, job.max_lanes, job.token_budget, job.checkpointing, others=tuple(others))
-    if len(seats) > 1:
-        return Pool(job, seats, log, log.say).run()
-    with ending_on_request():
-        return work(job, seats[0], log)
+    with tracked(log, job.track, job.folder, [*job.plan.trials, *job.plan.cells]) as audience:
+        if len(seats) > 1:
+            return Pool(job, seats, audience, log.say).run()
+        with ending_on_request(), asked_by(job.command):
+            return work(job, seats[0], audience)
 
 
 def _devices(submission: Submission) -> list[torch.device]:

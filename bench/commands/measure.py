@@ -1,148 +1,76 @@
-"""The later stages of `bench run`: what the models show of themselves, the plan in words, the records."""
+"""The last stage of `bench run`: what is left of a grid becomes records."""
 
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console
 
 from bench.cell import Plan
 from bench.commands.answer import conclude
-from bench.commands.forecast import print_forecast
-from bench.commands.preview import print_cells, print_plan
+from bench.commands.grid import Grid
+from bench.commands.preview import print_plan
 from bench.commands.progress import progress
+from bench.commands.screen import in_brief, say_on
 from bench.commands.submit import Sending
-from bench.errors import DeviceLost, UsageError
-from bench.execute.executor import Executor, Here, Jobs
+from bench.errors import DeviceLost
 from bench.execute.job import Job
 from bench.execute.pool import Pool
-from bench.execute.queue import Queue, check_array
 from bench.execute.worker import Seat, check_grid, ending_on_request, work
 from bench.model.compile_price import RATES
-from bench.model.source import find_model
-from bench.plan.cells import plan
-from bench.plan.models import unproved_notes
-from bench.plan.selection import Outstanding, choose, outstanding
+from bench.plan.selection import Outstanding, choose
 from bench.registry import find_suite
-from bench.request import RunRequest
 from bench.resolved import resolve
 from bench.store.declarations import keep_suite
+from bench.store.provenance import command
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.store.workers import Watch, new_identity
+from bench.track.tracked import tracked
 from bench.train.compiling import Place, planned_tokens
 from bench.train.memory import check_memory
-from bench.train.options import Options, default_lanes
+from bench.train.options import Options
 from bench.train.prepare import prepare, unloaded_models
 from bench.train.run_data import RunData
 
 LOST = ("trial", "diverged")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a command is to do with a plan: have a queue's jobs run it, only show it, with a few steps run where no
-    earlier run tells how long they take (`probing`), or show what the queue would be given.
+def measure(console: Console, grid: Grid, dry_run: bool = False, probing: bool = True) -> int:
+    """Measure what a grid's store lacks of it, or have a queue's jobs do so; with `dry_run` show what they would be
+    given; without `probing` nothing is measured alone. The exit code of a command: 1 where a cell failed.
     """
-
-    queue: Queue | None = None
-    only_plan: bool = False
-    probing: bool = True
-    dry_run: bool = False
-
-
-def executor_of(request: RunRequest, queue: Queue | None) -> AbstractContextManager[Executor]:
-    """Where a request has its cells trained. UsageError where that is not there."""
-    if queue is not None:
-        return nullcontext(Jobs(queue))
-    if request.executor == "ray":
-        from bench.execute.cluster import Cluster
-
-        return Cluster(request.address, request.devices, partial(_say, Console()))
-    return nullcontext(Here(request.devices, request.shard))
-
-
-def finish_run(
-    request: RunRequest, whole: Plan, path: Path, store: Store | None, executor: Executor, asked: Asked
-) -> int:  # fmt: skip
-    """Show a plan and measure what the store at `path` lacks of it, or have that done; the exit code.
-
-    `whole` may have assumed a precision for `auto`; `store` is None where none has been made yet.
-    """
-    console = Console()
-    options = _options(request, executor)
-    whole = _proved(request, whole, executor, store, fetch=not (asked.only_plan or asked.dry_run))
-    _check_workers(request, whole, executor, asked.queue)
-    left = outstanding(whole, store)
-    print_plan(console, whole, left, path)
-    if asked.only_plan:
-        print_cells(console, [*whole.trials, *left.choice.cells], {cell.id for cell in [*left.trials, *left.cells]})
-        if executor.is_here:  # what another machine's devices take, that machine can tell
-            print_forecast(console, left, path, options, num_workers=len(executor.seats), probing=asked.probing)
-        return 0
-    sending = Sending.of(asked.queue, request.devices, whole, left, path) if asked.queue else None
-    if sending and (asked.dry_run or sending.is_enough):
+    with in_brief(console):
+        print_plan(console, grid.plan, grid.left, grid.folder)
+    sending = Sending.of(grid.queue, grid.request.devices, grid.plan, grid.left, grid.folder) if grid.queue else None
+    if sending and (dry_run or sending.is_enough):
         sending.show(console)
         return 0
-    data = _read(console, left, whole, executor, options)
-    job = _job(request, whole, left, path, options, data)
-    check_grid(job, Watch(path))
-    is_new, store = store is None, Store.create(path)
-    for suite in dict.fromkeys(cell.suite for cell in whole.cells):
-        keep_suite(path, find_suite(suite))
+    data = _read(console, grid)
+    job = _job(grid, data)
+    check_grid(job, Watch(grid.folder))
+    is_new, store = grid.store is None, Store.create(grid.folder)
+    for suite in dict.fromkeys(cell.suite for cell in grid.plan.cells):
+        keep_suite(grid.folder, find_suite(suite))
     if sending and sending.num_jobs:  # before the grid is noted: SLURM may refuse
         sending.submit(console, job, is_new)
-    store.write_plan([*whole.trials, *left.choice.cells, *left.choice.waiting])
+    choice = grid.left.choice
+    store.write_plan([*grid.plan.trials, *choice.cells, *choice.waiting])
     if sending and sending.num_jobs:
         return 0
-    records = _measured(console, job, left, executor, data)
-    code = _close(console, job, left, records)
-    conclude(console, job, records, options if executor.is_here and asked.probing else None, data)
+    records = _measured(console, job, grid, data)
+    code = _close(console, job, grid.left, records)
+    conclude(console, job, records, grid.options if grid.executor.is_here and probing else None, data)
     return code
 
 
-def _options(request: RunRequest, executor: Executor) -> Options:
-    device, *others = executor.seats[0]
-    lanes = request.lanes or default_lanes(device)
-    return Options(
-        device, lanes, request.token_budget, request.save_tuned, request.checkpointing, request.compile, tuple(others)
-    )  # fmt: skip
-
-
-def _check_workers(request: RunRequest, whole: Plan, executor: Executor, queue: Queue | None) -> None:
-    """UsageError for processes that no cell of the plan would keep busy."""
-    most, count = max(len(whole.cells), len(whole.trials)), len(executor.seats)
-    if queue is not None:
-        check_array(queue, request.devices, most)
-    if ":" in request.devices and executor.seats[0][0].type == "cpu" and count > most:
-        raise UsageError(
-            f"--devices {request.devices}: {count} workers are more than the {most} cells of this grid; "
-            f"use cpu:{most} or fewer"
-        )
-
-
-def _proved(request: RunRequest, whole: Plan, executor: Executor, store: Store | None, fetch: bool) -> Plan:
-    """The plan at the devices' precision, made anew where a model still to be run shows that it lacks something."""
-    precision = executor.precision(request.precision)
-    if any(cell.precision != precision for cell in whole.cells):
-        whole = plan(request, precision)
-    left = outstanding(whole, store)
-    models = [find_model(cell.model_path) for cell in left.every]
-    proofs = executor.proofs_of(models, fetch)
-    if any(proof.limits for proof in proofs.values()):
-        whole = plan(request, precision, proofs)
-    notes = (*whole.notes, *unproved_notes(models, proofs), *executor.notes(precision))
-    return replace(whole, notes=notes)
-
-
-def _read(console: Console, left: Outstanding, whole: Plan, executor: Executor, options: Options) -> RunData:
+def _read(console: Console, grid: Grid) -> RunData:
     """What is outstanding, read and encoded, before anything is written: bad input leaves no folder behind."""
-    ahead = [resolve(cell) for cell in left.ahead(whole)]
-    if executor.is_here:  # before minutes of reading; of another machine its own workers know
+    left, options = grid.left, grid.options
+    ahead = [resolve(cell) for cell in left.ahead(grid.plan)]
+    if grid.executor.is_here:  # before minutes of reading; of another machine its own workers know
         check_memory(
             ahead, options.device, options.max_lanes, options.token_budget, options.checkpointing,
             others=options.others,
@@ -153,13 +81,11 @@ def _read(console: Console, left: Outstanding, whole: Plan, executor: Executor, 
     return data
 
 
-def _job(
-    request: RunRequest, whole: Plan, left: Outstanding, path: Path, options: Options, data: RunData
-) -> Job:  # fmt: skip
-    store = Store.find(path)
+def _job(grid: Grid, data: RunData) -> Job:
+    options, request = grid.options, grid.request
     return Job(
-        plan=whole,
-        folder=path,
+        plan=grid.plan,
+        folder=grid.folder,
         run=new_identity().worker,
         max_lanes=options.max_lanes,
         token_budget=options.token_budget,
@@ -168,9 +94,11 @@ def _job(
         compile=options.compile,
         shard=request.shard,
         plugins=request.plugin,
-        failures=store.failures() if store else {},
-        tokens=_tokens(left, options, data),
-        compiled=_compiled(whole, store),
+        command=command(),
+        track=request.track,
+        failures=grid.store.failures() if grid.store else {},
+        tokens=_tokens(grid.left, options, data),
+        compiled=_compiled(grid.plan, grid.store),
     )
 
 
@@ -193,16 +121,15 @@ def _compiled(whole: Plan, store: Store | None) -> dict[Place, bool]:
     return found
 
 
-def _measured(
-    console: Console, job: Job, left: Outstanding, executor: Executor, data: RunData
-) -> list[Record]:  # fmt: skip
+def _measured(console: Console, job: Job, grid: Grid, data: RunData) -> list[Record]:
     """The records of what was outstanding, by one process here or several, or by those of a cluster."""
-    num_cells = len(left.every)
+    num_cells, executor = len(grid.left.every), grid.executor
     if not num_cells:
         return []
     seats = [Seat(devices) for devices in executor.seats[:num_cells]]
-    shared, say = replace(job, workers=len(seats)), partial(_say, console)
-    with progress(console, num_cells) as audience:
+    shared, say = replace(job, workers=len(seats)), partial(say_on, console)
+    cells = [*job.plan.trials, *job.plan.cells]
+    with progress(console, num_cells) as shown, tracked(shown, job.track, job.folder, cells) as audience:
         if not executor.is_here:
             from bench.execute.ray import dispatch
 
@@ -215,11 +142,6 @@ def _measured(
         except DeviceLost as lost:
             say(f"{lost}; what is left goes on in another one")
             return [*lost.records, *Pool(shared, seats, audience, say).run()]
-
-
-def _say(console: Console, line: str) -> None:
-    """Something that the user should read."""
-    console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _close(console: Console, job: Job, left: Outstanding, records: list[Record]) -> int:

@@ -1,4 +1,4 @@
-"""How a run is shown: one rich display on a terminal, plain lines elsewhere."""
+"""How a run is shown: one rich display on a terminal, one output in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,27 +12,15 @@ from rich.progress import TaskID
 
 from bench.cell import Cell
 from bench.commands.bars import Bars
+from bench.commands.notebook_display import NotebookDisplay
 from bench.commands.preview import print_choice
+from bench.commands.record_line import summary
+from bench.commands.screen import is_notebook
 from bench.plan.selection import Choice
 from bench.store.record import Record
 
 if TYPE_CHECKING:
     from bench.train.loop import Progress as Step
-
-
-def summary(record: Record) -> str:
-    """One line on one record."""
-    cell = record.cell
-    head = f"{cell.model} · {cell.task} · {cell.label} · {cell.seed_label}"
-    if record.status != "done":
-        return f"{head}: {record.status.upper()}: {record.reason}"
-    scores = ", ".join(f"{name} {value:.1f}" for name, value in record.scores.items())
-    if cell.stage == "trial":
-        scores = f"{record.main_metric} {record.selection_score:.1f} on the selection slice"
-    costs = record.costs
-    speed = f", {costs.tokens_per_second:,.0f} tokens/s" if costs.tokens_per_second else ""
-    first = f", after {costs.joint_steps} steps on several data sets" if costs.joint_steps else ""
-    return f"{head}: {scores} ({costs.seconds:.1f} s{speed}{first})"
 
 
 class PlainProgress:
@@ -127,6 +115,8 @@ class RichProgress:
         print_choice(self._console, choice)
 
 
-def progress(console: Console, num_cells: int) -> PlainProgress | RichProgress:
+def progress(console: Console, num_cells: int) -> PlainProgress | RichProgress | NotebookDisplay:
+    if is_notebook():
+        return NotebookDisplay(num_cells)
     draws = console.is_terminal and not console.is_dumb_terminal
     return RichProgress(console, num_cells) if draws else PlainProgress(console, num_cells)

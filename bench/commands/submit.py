@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -75,7 +74,7 @@ class Sending:
         submission = Submission(
             replace(job, folder=self.folder.absolute(), plugins=tuple(path.absolute() for path in job.plugins),
                     workers=self.num_workers),
-            self.devices, self.queue.num_gpus, self.queue.cluster, tuple(sys.argv[1:]),
+            self.devices, self.queue.num_gpus, self.queue.cluster,
         )  # fmt: skip
         keep(submission)
         try:

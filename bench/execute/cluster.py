@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -193,7 +192,7 @@ def errand_of(job: Job, host: str) -> Errand:
     """What an actor is given to begin with."""
     plugins = {path: path.read_text(encoding="utf-8") for path in job.plugins}
     lean = replace(job, plan=Plan(()), folder=Path(), failures={}, plugins=())
-    return Errand(lean, plugins, tuple(sys.argv), host)
+    return Errand(lean, plugins, host)
 
 
 def brief(error: BaseException) -> str:

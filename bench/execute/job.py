@@ -17,6 +17,7 @@ class Job:
     """A plan, the results folder it is measured into, and how.
 
     `failures` are marks of what had failed before (`Store.failures`): what fails anew is not tried again in this run.
+    `command` is the one that asked for all of it, for the records; `track` names the trackers that are told of it.
     `tokens`: by model and precision those that the plan puts through the model while it trains, from which it follows
     whether layers are compiled; `compiled`: what was decided for it before.
     """
@@ -32,6 +33,8 @@ class Job:
     checkpointing: bool = False
     compile: Compile = "auto"
     plugins: tuple[Path, ...] = ()
+    command: tuple[str, ...] = ("bench",)
+    track: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     tokens: Mapping[tuple[str, str], int] = field(default_factory=dict)
     compiled: Mapping[tuple[str, str], bool] = field(default_factory=dict)

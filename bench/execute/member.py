@@ -28,6 +28,7 @@ from bench.plan.selection import Choice
 from bench.registry import load_plugin
 from bench.resolved import resolve
 from bench.runner import Runner
+from bench.store.provenance import asked_by
 from bench.store.record import Record
 from bench.store.store import Store, Writer
 from bench.train.failure import failure
@@ -55,14 +56,15 @@ def main() -> None:
     store = (_Unwritten if rank else Store)(Path(setup["store"]), setup["worker"])
     runner = Runner(store, options, _Relay(channel), ranks=TeamRanks(device))
     loaded: set[str] = set()
-    while True:
-        asked = channel.hear()
-        for path in set(asked["plugins"]) - loaded:
-            load_plugin(Path(path))
-            loaded.add(path)
-        for fingerprint, proof in asked["proofs"].items():
-            adopt_proof(fingerprint, device.type, proof_of_record(proof))
-        _work([Cell.model_validate(cell) for cell in asked["cells"]], runner, channel)
+    with asked_by(setup["command"]):
+        while True:
+            asked = channel.hear()
+            for path in set(asked["plugins"]) - loaded:
+                load_plugin(Path(path))
+                loaded.add(path)
+            for fingerprint, proof in asked["proofs"].items():
+                adopt_proof(fingerprint, device.type, proof_of_record(proof))
+            _work([Cell.model_validate(cell) for cell in asked["cells"]], runner, channel)
 
 
 def _meet(meeting: str, rank: int, count: int, device: torch.device) -> None:
@@ -140,7 +142,10 @@ class _Relay:
         self._seconds += progress.seconds
         if dist.get_rank() or time.monotonic() - self._told < TOLD_EVERY:
             return
-        lanes = [(lane.cell.id, lane.step, lane.num_steps) for lane in progress.lanes]
+        lanes = [
+            (lane.cell.id, lane.step, lane.num_steps, lane.losses_read, [point.model_dump() for point in lane.curve])
+            for lane in progress.lanes
+        ]
         step = {"lanes": lanes, "losses": list(progress.losses), "tokens": self._tokens, "seconds": self._seconds}
         self._channel.say({"step": step})
         self._tokens, self._seconds, self._told = 0, 0.0, time.monotonic()

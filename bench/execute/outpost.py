@@ -9,7 +9,6 @@ from __future__ import annotations
 import queue
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -36,6 +35,7 @@ from bench.registry import load_plugin
 from bench.resolved import ResolvedCell, resolve
 from bench.runner import Runner
 from bench.store.examples import examples_key
+from bench.store.provenance import asked_by
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.task import Split, Task
@@ -49,14 +49,13 @@ Word = tuple[str, Any]
 
 @dataclass(frozen=True)
 class Errand:
-    """What a worker elsewhere needs to know: the job without its plan, the plugins' text by path, and the command.
+    """What a worker elsewhere needs to know: the job without its plan, and the plugins' text by path.
 
-    `host` is the name of its machine, for whoever reads a reason.
+    `host` is the name of the worker's machine, for whoever reads a reason.
     """
 
     job: Job
     plugins: Mapping[Path, str]
-    command: tuple[str, ...]
     host: str
 
 
@@ -74,10 +73,9 @@ class Outpost:
     """Trains in a thread of its own, so that it can answer meanwhile."""
 
     def __init__(self, errand: Errand, device: torch.device) -> None:
-        self._host, self._device = errand.host, device
+        self._host, self._device, self._command = errand.host, device, errand.job.command
         self._scratch = Scratch()
         self._folder = self._scratch.path
-        sys.argv = list(errand.command)  # which a record tells
         for path, text in errand.plugins.items():
             load_plugin(_same(path, text) or self._copied(path, text))
         self._mail = Mail()
@@ -119,7 +117,8 @@ class Outpost:
             group = Group(tuple(map(resolve, cells)), shared)
             for resolved in group.cells:
                 self._inputs.check(resolved)
-            self._runner.run([group])
+            with asked_by(self._command):
+                self._runner.run([group])
         except DiskError as error:
             self._relay.tell("broke", str(error))
         except UsageError as error:

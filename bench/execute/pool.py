@@ -21,8 +21,10 @@ import torch
 from bench.errors import DeviceLost, DiskError, UsageError
 from bench.execute.job import Job
 from bench.execute.relay import Listener, Relay
+from bench.execute.start import start
 from bench.execute.worker import Seat, ending_on_request, work
 from bench.registry import load_plugin
+from bench.store.provenance import asked_by
 from bench.store.record import Record
 from bench.store.workers import workers_of
 from bench.train.audience import Audience
@@ -84,11 +86,7 @@ class Pool:
         name = f"bench-{place.name}"
         place.process = context.Process(target=main, args=(theirs, self._job, place.seat, self._threads), name=name)
         place.connection = ours
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: a worker is asked by this one
-        try:
-            place.process.start()
-        finally:
-            signal.signal(signal.SIGINT, before)
+        start(place.process)
         theirs.close()
 
     def _listen(self, running: Sequence[Place]) -> None:
@@ -213,7 +211,7 @@ def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
     if seat.devices[0].type == "cuda":
         torch.cuda.set_device(seat.devices[0])
     try:
-        with ending_on_request():
+        with ending_on_request(), asked_by(job.command):
             for path in job.plugins:
                 load_plugin(path)
             work(job, seat, relay)

@@ -5,25 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench.cell import Cell
 from bench.plan.selection import Choice
 from bench.store.record import Record
 from bench.train.audience import Audience
-from bench.train.loop import Progress
+from bench.train.loop import LaneAt, Progress
 
 TOLD_EVERY = 0.3  # seconds between two words of a worker on how far it is
-
-
-@dataclass(frozen=True)
-class LaneAt:
-    """How far a lane is: bench.train.loop.Running, for another process."""
-
-    cell: Cell
-    step: int
-    num_steps: int
 
 
 class Wire(Protocol):
@@ -58,7 +48,7 @@ class Relay:
         if now - self._told < TOLD_EVERY:
             return
         self._told = now
-        lanes = [LaneAt(lane.cell, lane.step, lane.num_steps) for lane in progress.lanes]
+        lanes = [LaneAt.of(lane) for lane in progress.lanes]
         self.tell("step", Progress(lanes, list(progress.losses), progress.tokens, progress.seconds))
 
     def finished(self, record: Record) -> None:

@@ -30,14 +30,13 @@ PLACES = ("tokens", "compiled")  # fields of a job that go by a model and a prec
 @dataclass(frozen=True)
 class Submission:
     """What every job of an array does: a run's job, on which devices of its machine, of which it is to have so many
-    GPUs. `command` is that of the user, for the records.
+    GPUs.
     """
 
     job: Job
     devices: str
     num_gpus: int
     cluster: str
-    command: tuple[str, ...]
     numbers: tuple[str, ...] = ()  # of the jobs, as SLURM gave them: 4711_0
 
 

@@ -6,6 +6,7 @@ Who the worker is, this process, one per GPU, a job of a cluster, is nobody else
 from __future__ import annotations
 
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -166,7 +167,11 @@ TERMINATED = 128 + signal.SIGTERM  # what a shell sees of a program that was ask
 def ending_on_request() -> Iterator[None]:
     """Within the block SIGTERM, which a queue sends before it takes a machine away, ends the process as Ctrl-C does:
     what is claimed is let go. A second one, which a queue may send to every process while this one ends, is too many.
+    A thread that is not the first cannot say so, and its process ends as it would anyway.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def end(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

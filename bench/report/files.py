@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
 from bench.model.families.scales import family_named
 from bench.report.read import published as papers
-from bench.report.read.declared import declared_suites
-from bench.report.read.outcomes import outcomes
+from bench.report.read.folders import Reading, read_folders
 from bench.report.statistics.findings import analyse
 from bench.report.tables.formats import comma_separated, latex, markdown
 from bench.report.tables.paper import paper_table
@@ -17,8 +17,9 @@ from bench.report.tables.report import Report, with_tables
 from bench.report.tables.table import Table
 from bench.request import ReportRequest
 from bench.store.address import Address, is_address
-from bench.store.fetched import open_results
-from bench.store.store import OtherFormat, Store
+
+if TYPE_CHECKING:
+    from bench.report.figures.captioned import CaptionedFigure
 
 TEXTS: dict[str, Callable[[Table], str]] = {"md": markdown, "csv": comma_separated, "tex": latex}
 IMAGES, PAGE = ("png", "svg"), "html"
@@ -40,41 +41,22 @@ def collect(
     cannot be read is left out and named in the report's warnings; UsageError for a folder that is no results folder,
     for an unknown reference and for a margin that is not above 0. A path may be an address on the hub.
     """
-    if not margin > 0:
-        raise UsageError(f"--margin {margin:g} is not possible: it is in points of the score and must be above 0")
-    stores, problems = _open(paths)
-    return collect_from(stores, problems, usual, reference, margin)
+    return report_of(read_folders(paths), usual, reference, margin)
 
 
-def collect_from(
-    stores: Sequence[Store],
-    problems: list[str],
+def report_of(
+    reading: Reading,
     usual: Mapping[str, Sequence[str]] | None = None,
     reference: str | None = None,
     margin: float = DEFAULT.margin,
 ) -> Report:
-    """As `collect`, of results folders that are open; `problems` are the first of the warnings."""
-    suites = declared_suites(stores, problems)
+    """The report of what was read; see `collect`."""
+    if not margin > 0:
+        raise UsageError(f"--margin {margin:g} is not possible: it is in points of the score and must be above 0")
     if usual is None:
-        usual = {name: suite.average for name, suite in suites.items() if suite.average}
-    read = outcomes(stores, problems)
-    findings = analyse(read, suites, usual, reference, margin, problems)
-    return with_tables(findings, [Path(store.name) for store in stores])
-
-
-def _open(paths: Collection[Path]) -> tuple[list[Store], list[str]]:
-    """The results folders; one of another format among several is left out and named."""
-    stores: list[Store] = []
-    errors: list[OtherFormat] = []
-    problems: list[str] = []
-    for path in paths:
-        try:
-            stores.append(open_results(path, problems))
-        except OtherFormat as error:
-            errors.append(error)
-    if errors and not stores:
-        raise errors[0]
-    return stores, [*(f"left out: {error}" for error in errors), *problems]
+        usual = {name: suite.average for name, suite in reading.suites.items() if suite.average}
+    found = analyse(reading.outcomes, reading.suites, usual, reference, margin, reading.problems)
+    return with_tables(found, reading.folders)
 
 
 def beside(folders: Sequence[Path]) -> Path:
@@ -139,14 +121,21 @@ def _files(table: Table, formats: Sequence[str], under: Sequence[Table] = ()) ->
     return files
 
 
+def figures_of(report: Report, with_published: bool = False) -> list[CaptionedFigure]:
+    """The report's figures, with the papers' numbers laid over or without."""
+    from bench.report.figures.captioned import captioned_figures  # matplotlib takes half a second
+
+    return captioned_figures(report, papers.read() if with_published else None, family_named)
+
+
 def _drawn(report: Report, formats: Collection[str], with_published: bool, samples: int) -> dict[str, bytes]:
     """The figures in these formats, and the page."""
     # matplotlib takes half a second, which a table need not wait for
-    from bench.report.figures.captioned import captioned_figures, captions
+    from bench.report.figures.captioned import captions
     from bench.report.figures.layout import render
     from bench.report.page.html import page
 
-    figures = captioned_figures(report, papers.read() if with_published else None, family_named)
+    figures = figures_of(report, with_published)
     images = [name for name in IMAGES if name in formats]
     contents: dict[str, bytes] = {}
     for figure in figures if images else ():

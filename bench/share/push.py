@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.report.files import DEFAULT, collect_from, write
+from bench.report.files import DEFAULT, report_of, write
+from bench.report.read.folders import read_stores
 from bench.share.card import card, pictures, table
 from bench.share.union import Extras, Union, joined
 from bench.store.address import Address
@@ -99,8 +100,7 @@ def _look(to: Address, private: bool, dry_run: bool) -> tuple[There, str]:
 
 def _derived(to: Address, union: Union, page: str) -> dict[str, Path]:
     """The report, the table and the page of the joined folder, written into it."""
-    problems: list[str] = []
-    report = collect_from([union.store], problems)
+    report = report_of(read_stores([union.store], []))
     folder = union.store.path
     has_texts = any(folder.glob("examples/*.parquet"))
     write(report, FORMATS, to=folder / "report", samples=DEFAULT.samples if has_texts else 0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,18 +19,37 @@ PACKAGES = (
 )  # fmt: skip
 
 
-@cache
+_asked: list[tuple[str, ...]] = []  # commands other than the one that started this process; the last one counts
+
+
 def provenance(device: str) -> dict[str, Any]:
     """Versions of the packages that can change a number (None: not installed), the harness's git commit, the machine
     and the command.
     """
+    return {**_surroundings(), "device": device, "git_commit": _commit(), "command": list(command())}
+
+
+def command() -> tuple[str, ...]:
+    """The command that asked for what this process measures."""
+    return _asked[-1] if _asked else ("bench", *sys.argv[1:])
+
+
+@contextmanager
+def asked_by(words: Sequence[str]) -> Iterator[None]:
+    """Within the block this process works for that command: of another process, or what says a call in Python again."""
+    _asked.append(tuple(words))
+    try:
+        yield
+    finally:
+        _asked.pop()
+
+
+@cache
+def _surroundings() -> dict[str, Any]:
     return {
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "device": device,
-        "git_commit": _commit(),
-        "command": ["bench", *sys.argv[1:]],
     }
 
 
@@ -39,6 +60,7 @@ def _version(name: str) -> str | None:
         return None
 
 
+@cache
 def _commit() -> str | None:
     """The commit the harness runs from, with `+changes` when its files differ from it; None outside a checkout."""
     folder = Path(__file__).parents[2]

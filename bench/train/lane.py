@@ -68,6 +68,7 @@ class Lane:
         self._order = torch.Generator().manual_seed(derive("order", cell.stream_seed("order"), cell.task))
         self._queue: list[int] = []
         self.last_loss = math.nan
+        self.losses_read = 0
         self._losses: list[float] = []
         self._evaluate_at = _evaluation_steps(self.num_steps, self.steps_per_epoch, cell)
         if start is not None and start.trouble is not None:
@@ -92,6 +93,10 @@ class Lane:
     def epoch(self) -> float:
         return self.step / self.steps_per_epoch
 
+    @property
+    def curve(self) -> Sequence[CurvePoint]:
+        return self.ledger.curve
+
     def fail(self, status: Literal["failed", "diverged"], reason: str) -> None:
         self.status, self.reason = status, reason
 
@@ -114,6 +119,7 @@ class Lane:
         """Keep the loss of a step for the curve."""
         self._losses.append(loss)
         self.last_loss = loss
+        self.losses_read += 1
 
     @property
     def due(self) -> bool:

@@ -11,13 +11,14 @@ from typing import Protocol
 from bench.cell import Cell
 from bench.model.backbone import Backbone
 from bench.model.compiled import compile_seconds
+from bench.store.record import CurvePoint
 from bench.train.lane import Lane
 from bench.train.search import find_label_words
 from bench.train.training import Training
 
 
 class Running(Protocol):
-    """Of a lane what tells how far it is."""
+    """Of a lane what tells how far it is. `losses_read` is the step whose loss was read last, 0 before the first."""
 
     @property
     def cell(self) -> Cell: ...
@@ -25,6 +26,25 @@ class Running(Protocol):
     def step(self) -> int: ...
     @property
     def num_steps(self) -> int: ...
+    @property
+    def losses_read(self) -> int: ...
+    @property
+    def curve(self) -> Sequence[CurvePoint]: ...
+
+
+@dataclass(frozen=True)
+class LaneAt:
+    """How far a lane is that trains in another process."""
+
+    cell: Cell
+    step: int
+    num_steps: int
+    losses_read: int
+    curve: Sequence[CurvePoint]
+
+    @classmethod
+    def of(cls, lane: Running) -> LaneAt:
+        return cls(lane.cell, lane.step, lane.num_steps, lane.losses_read, tuple(lane.curve))
 
 
 @dataclass(frozen=True)

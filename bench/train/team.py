@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,11 +30,12 @@ from bench.cell import Cell
 from bench.errors import DiskError
 from bench.model.proof import proof_in_use
 from bench.registry import plugin_files
-from bench.store.record import Record
+from bench.store.provenance import command
+from bench.store.record import CurvePoint, Record
 from bench.store.store import Store
 from bench.train.audience import Audience
 from bench.train.groups import Group
-from bench.train.loop import Progress
+from bench.train.loop import LaneAt, Progress
 from bench.train.options import Options
 from bench.train.sharded_optim import check_optimizer
 
@@ -49,15 +50,6 @@ class TeamError(RuntimeError):
     def __init__(self, message: str, record: Record | None = None) -> None:
         super().__init__(message)
         self.record = record
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """A cell that trains in another process: a bench.train.loop.Running."""
-
-    cell: Cell
-    step: int
-    num_steps: int
 
 
 class Team:
@@ -112,6 +104,7 @@ class Team:
             member = _Member(rank, Path(meeting), self._inbox)
             self._members.append(member)
             setup = {"rank": rank, "devices": list(map(str, devices)), "meeting": f"{meeting}/store"}
+            setup["command"] = command()
             place = {"store": str(self._store.path), "worker": self._store.aside.name}
             member.send({**setup, **place, "options": options, "threads": threads})
 
@@ -137,7 +130,10 @@ class Team:
         return records
 
     def _tell(self, cells: dict[str, Cell], step: Message) -> None:
-        lanes = [Elsewhere(cells[cell_id], at, of) for cell_id, at, of in step["lanes"]]
+        lanes = [
+            LaneAt(cells[cell_id], at, of, read, [CurvePoint.model_validate(point) for point in curve])
+            for cell_id, at, of, read, curve in step["lanes"]
+        ]
         self._audience.step(Progress(lanes, step["losses"], step["tokens"], step["seconds"]))
 
     def _broken(self, rank: int, message: Message | None) -> TeamError:

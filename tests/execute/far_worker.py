@@ -28,7 +28,7 @@ def deputy_of(job: Job, watch: Watch | None = None, host: str = "far") -> Deputy
 
 
 def outpost_of(job: Job, plugins: dict[Path, str] | None = None) -> Outpost:
-    return Outpost(Errand(job, plugins or {}, ("bench", "run"), "far"), torch.device("cpu"))
+    return Outpost(Errand(job, plugins or {}, "far"), torch.device("cpu"))
 
 
 def words_of(outpost: Outpost, cells: list[Cell], shared: bool = True) -> list[Word]:

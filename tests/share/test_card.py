@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.report.files import collect_from
+from bench.report.files import report_of
+from bench.report.read.folders import read_stores
 from bench.report.tables.report import Report
 from bench.share.card import BEGIN, END, card
 from bench.share.union import Union
@@ -30,7 +31,7 @@ def union(tmp_path: Path) -> Union:
 
 @pytest.fixture
 def report(union: Union) -> Report:
-    return collect_from([union.store], [])
+    return report_of(read_stores([union.store], []))
 
 
 def test_it_has_verdicts_scores_and_how_to_read_them_and_no_licence(union: Union, report: Report) -> None:
@@ -75,5 +76,5 @@ def test_a_front_matter_that_is_none_is_not_thrown_away(union: Union, report: Re
 def test_names_of_strangers_are_text_in_a_table(union: Union, tmp_path: Path) -> None:
     cell = make_cell(model="<script>alert(1)</script>|x")
     union.store.write(make_predicted(cell, 3)[0])
-    text = card(ADDRESS, collect_from([union.store], []), union, [])
+    text = card(ADDRESS, report_of(read_stores([union.store], [])), union, [])
     assert "<script>" not in text.replace("`<script>alert(1)</script>|x`", "")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -14,7 +12,6 @@ import pandas as pd
 from bench.report.read.alone import alone_costs
 from bench.report.read.names import budget_text, line_names
 from bench.report.read.outcomes import Outcome, outcomes
-from bench.store.fetched import open_results
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -37,20 +34,6 @@ MEASURED = (
 def frame(stores: Iterable[Store], problems: list[str] | None = None) -> pd.DataFrame:
     """The outcomes in results folders as `scored` makes a table of them; `problems` as for `outcomes`."""
     return scored(outcomes(stores, problems))
-
-
-def load(*folders: str | os.PathLike[str]) -> pd.DataFrame:
-    """Results folders as one tidy table, `bench.load("results/a", "hub:owner/name")`: a row per cell and metric.
-
-    Columns as `scored` describes; results/README.md has a line for each. Where folders hold the same cell, a finished
-    record goes before a failure, then the first folder before the next. Files that cannot be read are left out with a
-    warning; UsageError for a folder that is no results folder.
-    """
-    problems: list[str] = []
-    rows = frame([open_results(os.fspath(folder), problems) for folder in folders], problems)
-    for problem in problems:
-        warnings.warn(problem, stacklevel=2)
-    return rows
 
 
 def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:

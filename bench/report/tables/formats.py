@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from bench.report.tables.table import Table
 
 LATEX = {
@@ -53,11 +50,7 @@ def latex(table: Table) -> str:
 
 def comma_separated(table: Table) -> str:
     """The numbers behind the table, to six figures, or its header and rows where it has no others."""
-    if table.numbers is not None:
-        return table.numbers.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows((table.header, *table.rows, *table.footer))
-    return text.getvalue()
+    return table.frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def latex_text(text: str) -> str:

@@ -26,6 +26,12 @@ class Report(Findings):
     further_tables: dict[str, tuple[Table, ...]]  # per suite what stands under its scores
     verdict_tables: tuple[Table, ...]  # of the suites that have comparisons
 
+    @property
+    def every_table(self) -> tuple[Table, ...]:
+        """In the order in which they are read."""
+        scores = (part for table in self.tables for part in (table, *self.further_tables.get(table.suite, ())))
+        return (*self.recommendation_tables, *scores, *self.verdict_tables)
+
 
 def with_tables(findings: Findings, folders: Sequence[Path]) -> Report:
     """The report of the findings in some results folders."""
