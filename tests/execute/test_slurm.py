@@ -10,7 +10,6 @@ import pytest
 
 from bench.commands.array import Log
 from bench.execute.submissions import keep, read
-from bench.store.provenance import provenance
 from bench.store.store import Store
 from tests.execute.slurm_cluster import Cluster, results, run_job
 
