@@ -15,9 +15,10 @@ from pathlib import Path
 
 from bench.data.characters import REPAIR, whole_characters
 from bench.data.content import with_equal_texts_grouped
+from bench.data.division import divided
 from bench.data.kind import data_of
 from bench.data.located import Located
-from bench.data.places import local_files
+from bench.data.places import folder_of, local_files
 from bench.data.sources import load
 from bench.data.tally import Tally
 from bench.errors import UsageError, WordError
@@ -46,20 +47,23 @@ def read_examples(task: Task, split: Split, data: Path | None) -> SplitExamples:
     rows = kind.mended(task, list(_flat(task, located, repaired, no_example)), repaired)
     examples: list[Example] = []
     read = kind.reader(task)
+    of_train = split == "train" or task.source.division is not None  # nobody has said that it is scored
     for index, row in enumerate(rows):
         reason, example = read(row, index)
         if reason:
-            (left_out if split == "train" else kept).note(reason, row.place)
-        if not reason or split != "train":
+            (left_out if of_train else kept).note(reason, row.place)
+        if not reason or not of_train:
             examples.append(example)
     if not examples:
-        place = local_files(task, split, data)[0] if data and not task.source.generate else f"the {split} split"
+        folder = folder_of(task, data)
+        place = local_files(task, split, folder)[0] if folder and not task.source.generate else f"the {split} split"
         why = "; ".join(tally.listed() for tally in (left_out, no_example) if tally.total)
         raise UsageError(f"task {task.name!r}: {place} has no rows that can be used{f': {why}' if why else ''}")
     _tell(task, split, repaired, no_example, left_out, kept)
     _check_size(task, split, located if task.sizes_of == "sentences" else rows)
     counts = (dict(tally.counts) for tally in (left_out, repaired, no_example))
-    return SplitExamples(with_equal_texts_grouped(_with_unique_ids(task, split, examples)), *counts)
+    examples = with_equal_texts_grouped(_with_unique_ids(task, split, examples))
+    return SplitExamples(divided(task, examples, split) if task.source.division else examples, *counts)
 
 
 def _tell(task: Task, split: Split, repaired: Tally, no_example: Tally, left_out: Tally, kept: Tally) -> None:
@@ -112,8 +116,9 @@ def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: T
     for row in located:
         for reason in row.repaired:
             repaired.note(reason, row.place)
-        for flat in (replace(row, repaired=()),) if task.rows is None else _rows_of(task, row):
-            if task.rows is not None and isinstance(why := flat.fields.get(NO_EXAMPLE), str):
+        has_adapter = task.rows is not None or task.is_data
+        for flat in harness_rows(task, row) if has_adapter else (replace(row, repaired=()),):
+            if has_adapter and isinstance(why := flat.fields.get(NO_EXAMPLE), str):
                 no_example.note(why, row.place)
                 continue
             whole = _with_whole_characters(flat) if _holds_escapes(row) else flat
@@ -135,11 +140,13 @@ def _with_whole_characters(row: Located) -> Located:
     return replace(row, fields=fields, repaired=(*row.repaired, *[REPAIR] * halves)) if halves else row
 
 
-def _rows_of(task: Task, row: Located) -> Iterator[Located]:
-    """What the task's adapter makes of a source's row, with the repairs it says it made."""
-    assert task.rows is not None
+def harness_rows(task: Task, row: Located, labelled: bool = True) -> Iterator[Located]:
+    """What the task's adapter, or its columns, make of a source's row, with the repairs it says it made.
+
+    With `labelled` false, for columns alone, without what is asked for.
+    """
     try:
-        for fields in task.rows(row.fields):
+        for fields in data_of(task).mapped(task, row.fields, labelled) if task.rows is None else task.rows(row.fields):
             if not isinstance(fields, dict):
                 raise TypeError(f"the task's rows must be dicts, found {type(fields).__name__}")
             repaired = fields.get(REPAIRED)

@@ -57,4 +57,7 @@ def blank(texts: dict[str, str], needed: Sequence[str]) -> str:
 def unknown_value(task: Task, row: Located, noun: str, value: str, known: Sequence[str]) -> UsageError:
     """The error for a label or tag that the task does not have."""
     shown = ", ".join(known[:40]) + (", …" if len(known) > 40 else "")
+    if task.is_data:  # whose classes are those of train
+        told = f"{noun} {value!r} stands in no row of train, so that nothing can learn it; train has {shown}"
+        return UsageError(f"{row.place}: {told}")
     return UsageError(f"{row.place}: unknown {noun} {value!r} for task {task.name!r}; known: {shown}")

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
+from bench.data.found import Asked, Found
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
+from bench.data.recognised import MANY_NUMBERS, Recognised, forms, length_of, text_and_label
 from bench.data.row_fields import blank, example_of, field, sentence, text
 from bench.data.tally import Tally
 from bench.data.values import finite_number
@@ -43,6 +45,25 @@ class Regression(TaskKind):
 
     metric_names = ("pearson", "spearman")
     lowest_score = -100.0
+    wants = "a text, or several, and a number"
+
+    def recognised(self, found: Found, asked: Asked) -> Recognised | None:
+        """Where the label is a number that is not whole, or one of more than 20; fewer whole ones may be classes."""
+        texts, label = text_and_label(found, asked)
+        column = found.columns[label]
+        if not column.is_numbers:
+            return None
+        whole = column.labels is not None and all(float(text).is_integer() for text in column.labels)
+        many = not whole or len(column.labels or ()) > MANY_NUMBERS
+        fields, plain = forms(texts)
+        return Recognised(
+            rank=2 if many else 0,
+            fields={**fields, "label": label},
+            metrics=("pearson", "spearman"),
+            label=f"the number in {label!r}",
+            plain=plain,
+            max_length=length_of(found, texts),
+        )
 
     def columns(self, num_classes: int) -> int:
         return 1
