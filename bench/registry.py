@@ -187,7 +187,9 @@ def temporary(suite: Suite) -> Iterator[None]:
 
 def usual_methods() -> tuple[str, ...]:
     """The methods that run where neither a request nor a suite names any, the reference first."""
-    usual = {name: cls for name, cls in methods().items() if vars(cls).get("usual")}  # what a subclass inherits is not said
+    usual = {
+        name: cls for name, cls in methods().items() if vars(cls).get("usual")
+    }  # what a subclass inherits is not said
     return tuple(sorted(usual, key=lambda name: (not usual[name].reference, name)))
 
 

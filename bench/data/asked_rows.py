@@ -52,7 +52,9 @@ def _fields(found: Found, asked: Asked) -> dict[str, str] | None:
         return None  # yes or no, or which of some candidates
     shown: list[Any] = [row.fields.get(answers) for row in itertools.islice(found.rows, 1000)]
     inside = [
-        str(value) in str(row.fields.get(context)) for row, value in zip(found.rows, shown, strict=False) if isinstance(value, str)
+        str(value) in str(row.fields.get(context))
+        for row, value in zip(found.rows, shown, strict=False)
+        if isinstance(value, str)
     ]
     if sum(inside) * 2 < len(inside):
         return None  # classes of a question and its passage

@@ -101,7 +101,9 @@ def _said_by(found: Found, choices: str | tuple[str, ...], label: str) -> str:
     given = [label_text(row.fields[label]) for row in rows]
     for said in HOW:
         numbers = [_number(said, right, *of_row) for right, of_row in zip(given, listed, strict=True)]
-        if all(number is not None and 0 <= number < len(texts) for number, (texts, _) in zip(numbers, listed, strict=True)):
+        if all(
+            number is not None and 0 <= number < len(texts) for number, (texts, _) in zip(numbers, listed, strict=True)
+        ):
             return said
     raise UsageError(f"{found.source}: label column {label!r} does not say which candidate is right, like {given[0]!r}")
 

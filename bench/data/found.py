@@ -65,7 +65,11 @@ class Column:
         """Whether all that stands there reads as a number; of many that is only said when all were looked at."""
         if self.labels is None:
             return set(self.types) == {"number"}
-        return bool(self.labels) and "truth" not in self.types and all(finite_number(text) is not None for text in self.labels)
+        return (
+            bool(self.labels)
+            and "truth" not in self.types
+            and all(finite_number(text) is not None for text in self.labels)
+        )
 
     @property
     def words(self) -> float:

@@ -84,7 +84,13 @@ def unclear(found: Found, asked: Asked, texts: Sequence[str] = (), label: str = 
             f"{found.source} has one column, {found.listed()}; a text and its label are needed: is it a table that is "
             "divided by commas, tabs or semicolons, with a first line that names the columns?"
         )
-    missing = "which column is the label" if texts else "which columns are the text" if label else "which columns are the text and the label"
+    missing = (
+        "which column is the label"
+        if texts
+        else "which columns are the text"
+        if label
+        else "which columns are the text and the label"
+    )
     free = sorted(found.free(asked), key=lambda column: -column.num_characters / max(1, column.num_values))
     text = ",".join(texts) or (free[0].name if free else "COLUMN")
     few = [column for column in free if column.labels and column.name != text]
@@ -101,7 +107,11 @@ def _label(found: Found, asked: Asked) -> str:
     free = found.free(asked)
     named = [column for column in free if column.name.casefold() in LABELS and column.name not in asked.texts]
     if len(named) > 1:  # `label` and `label_text` say the same: the first of the list
-        return min(named, key=lambda column: LABELS.index(column.name.casefold())).name if _say_the_same(found, named) else ""
+        return (
+            min(named, key=lambda column: LABELS.index(column.name.casefold())).name
+            if _say_the_same(found, named)
+            else ""
+        )
     if named:
         return named[0].name
     if asked.texts:

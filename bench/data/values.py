@@ -63,4 +63,6 @@ def name_of(value: Any) -> str | None:
 
 def is_nothing(value: Any) -> bool:
     """Whether it says nothing: `None`, a blank text, NaN."""
-    return value is None or (isinstance(value, str) and not value.strip()) or (isinstance(value, float) and value != value)
+    return (
+        value is None or (isinstance(value, str) and not value.strip()) or (isinstance(value, float) and value != value)
+    )

@@ -125,7 +125,11 @@ def _by_column(source: Any, column: str, rows: Sequence[Located], lying: Lying) 
     of = {split: names for split, names in NAMES.items() if split in splits}
     if source.hub_splits:
         return source.model_copy(
-            update={"split_column": column, "local_splits": of, "hub_splits": dict.fromkeys(of, source.hub_splits["train"])}
+            update={
+                "split_column": column,
+                "local_splits": of,
+                "hub_splits": dict.fromkeys(of, source.hub_splits["train"]),
+            }
         )
     files = dict.fromkeys(of, source.files["train"])
     return source.model_copy(update={"split_column": column, "local_splits": of, "files": files})
@@ -164,7 +168,9 @@ def _scored(task: Task, recognised: Recognised, lying: Lying, by: str) -> tuple[
     for split in ("test", "dev"):
         if split not in there:
             continue
-        probe = Task.model_construct(fields=recognised.fields, kind=recognised.kind, plain=recognised.plain, pattern=None)
+        probe = Task.model_construct(
+            fields=recognised.fields, kind=recognised.kind, plain=recognised.plain, pattern=None
+        )
         rows, _ = _rows(task, split, lying)
         if by:
             rows = [row for row in rows if split_called(label_text(row.fields.get(by))) == split]
@@ -227,7 +233,16 @@ def _read(
             warnings.simplefilter("always")
             splits[split] = read_examples(task, split, lying.folder)
         said = [str(warning.message).removeprefix(f"{task.name} {split}: ") for warning in heard]
-        told += [f"{split}: {line}" for line in said if not line.startswith(("what makes no example", f"1 row left", ))]
+        told += [
+            f"{split}: {line}"
+            for line in said
+            if not line.startswith(
+                (
+                    "what makes no example",
+                    f"1 row left",
+                )
+            )
+        ]
         _check_labels(task, split, splits[split], found, lying)
     if task.source.division:
         told = list(dict.fromkeys(line.removeprefix("train: ").removeprefix("dev: ") for line in told))

@@ -18,7 +18,20 @@ from bench.task import Source, Split
 
 HUB = "hub:"
 SAVED_SPLITS = "dataset_dict.json"  # what `save_to_disk` writes beside the folders of a data set's splits
-ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".conll", ".conllu", ".bio", ".iob", ".iob2", ".txt")
+ENDINGS = (
+    ".csv",
+    ".tsv",
+    ".jsonl",
+    ".ndjson",
+    ".json",
+    ".parquet",
+    ".conll",
+    ".conllu",
+    ".bio",
+    ".iob",
+    ".iob2",
+    ".txt",
+)
 NAMES: dict[Split, tuple[str, ...]] = {  # what files and values of columns call the splits
     "train": ("train", "training", "trn"),
     "dev": ("dev", "valid", "validation", "val", "development", "eval"),
@@ -66,7 +79,9 @@ def of_files(files: Mapping[str, Iterable[Path]], name: str) -> Lying:
         if not path.exists():
             raise UsageError(f"{path}: no such file{_near(path)}")
     every = [path.parent for of_split in paths.values() for path in of_split]
-    folder = next(parent for parent in (every[0], *every[0].parents) if all(path.is_relative_to(parent) for path in every))
+    folder = next(
+        parent for parent in (every[0], *every[0].parents) if all(path.is_relative_to(parent) for path in every)
+    )
     return _lying(name, folder, {split: of_split for split, of_split in paths.items()}, "as the task file says")  # type: ignore[misc]
 
 
@@ -173,9 +188,13 @@ def _in_folder(folder: Path) -> Lying:
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and _is_data(path)]
     if len(files) == 1:
         return _beside(files[0])
-    several = f"which of {', '.join(path.name for path in files[:8])}? Give --data FILE" if files else "no data file in it"
+    several = (
+        f"which of {', '.join(path.name for path in files[:8])}? Give --data FILE" if files else "no data file in it"
+    )
     known = ", ".join(ending for ending in ENDINGS if ending != ".ndjson")
-    raise UsageError(f"--data {folder}: {several}; a folder has train and dev files, one file ({known}), or save_to_disk")
+    raise UsageError(
+        f"--data {folder}: {several}; a folder has train and dev files, one file ({known}), or save_to_disk"
+    )
 
 
 def _saved_splits(folder: Path) -> Lying:
@@ -207,13 +226,20 @@ def _on_hub(text: str) -> Lying:
     """UsageError where the hub has no such data set, or it cannot be reached."""
     found = _HUB.fullmatch(text)
     if found is None:
-        raise UsageError(f"--data {text}: the form is hub:OWNER/NAME, with @REVISION and :CONFIG behind it where needed")
+        raise UsageError(
+            f"--data {text}: the form is hub:OWNER/NAME, with @REVISION and :CONFIG behind it where needed"
+        )
     repo, config = found["repo"], found["config"]
     hint = "To run offline: --data FILE"
     commit = resolve(repo, found["revision"], kind="dataset", offline_hint=hint, config=config)
     chosen = _chosen(_hub_splits(repo, config, commit), f"--data {text}")
     source = Source(hub=repo, config=config, revision=commit, hub_splits=chosen, local_splits={})
-    return Lying(_plain(repo.rpartition("/")[2] + (f"-{config}" if config else "")), source, None, f"the hub's {', '.join(chosen.values())}")
+    return Lying(
+        _plain(repo.rpartition("/")[2] + (f"-{config}" if config else "")),
+        source,
+        None,
+        f"the hub's {', '.join(chosen.values())}",
+    )
 
 
 def _hub_splits(repo: str, config: str | None, commit: str) -> list[str]:
@@ -229,4 +255,6 @@ def _hub_splits(repo: str, config: str | None, commit: str) -> list[str]:
     except Exception as error:  # the library raises a dozen kinds, of several packages
         reason = " ".join(str(error).split())[:300]
         several = "; name one behind the id, like :CONFIG" if "onfig" in reason and config is None else ""
-        raise UsageError(f"cannot load {repo}{f' ({config})' if config else ''} from the hub: {reason}{several}") from None
+        raise UsageError(
+            f"cannot load {repo}{f' ({config})' if config else ''} from the hub: {reason}{several}"
+        ) from None

@@ -21,7 +21,9 @@ def _what(own: OwnTask) -> str:
     """`mails: classification of 'body': the class in 'team'; sales 410, support 384 in train`."""
     task, train = own.task, own.splits["train"].examples
     columns = [
-        column for name, column in task.fields.items() if f"{{{name}}}" in f"{task.plain}{task.pattern}" or name in task.facts.inputs
+        column
+        for name, column in task.fields.items()
+        if f"{{{name}}}" in f"{task.plain}{task.pattern}" or name in task.facts.inputs
     ]
     texts = ", ".join(f"{column!r}" for column in columns if isinstance(column, str))
     counts = _counts(task, train)

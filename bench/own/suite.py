@@ -73,7 +73,9 @@ def _is_own(request: RunRequest | CheckRequest, given: Sequence[str]) -> bool:
         return True
     listed = ", ".join(f"--suite {name} ({', '.join(tasks[:4])})" for name, tasks in known.items())
     if _holds_own(request.data):
-        raise UsageError(f"--data {request.data}: its files fit {listed}; give that, or --data FILE for a task of your own")
+        raise UsageError(
+            f"--data {request.data}: its files fit {listed}; give that, or --data FILE for a task of your own"
+        )
     raise UsageError(f"--data {request.data} has the data of {listed}; give --suite")
 
 
@@ -94,7 +96,9 @@ def _of_task_files(request: RunRequest | CheckRequest, files: Sequence[str], giv
     """UsageError for task files beside what they say themselves, or beside tasks of a suite."""
     if len(files) < len(request.tasks):
         others = ", ".join(name for name in request.tasks if name not in files)
-        raise UsageError(f"--tasks {others}: tasks of a suite and task files run apart; bench report A B shows them together")
+        raise UsageError(
+            f"--tasks {others}: tasks of a suite and task files run apart; bench report A B shows them together"
+        )
     if "suite" in request.model_fields_set and request.suite is not None:
         raise UsageError(f"--suite {request.suite}: a task file is none of its tasks; leave it out")
     if given or request.data is not None:
@@ -131,7 +135,9 @@ def _folder(places: Sequence[Lying]) -> Path | None:
     folders = [place.folder for place in places if place.folder is not None]
     if not folders:
         return None
-    return next(parent for parent in (folders[0], *folders[0].parents) if all(each.is_relative_to(parent) for each in folders))
+    return next(
+        parent for parent in (folders[0], *folders[0].parents) if all(each.is_relative_to(parent) for each in folders)
+    )
 
 
 def _together(own: Sequence[OwnTask]) -> list[OwnTask]:

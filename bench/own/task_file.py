@@ -25,7 +25,7 @@ def _words(value: Any) -> Any:
 
 
 Texts = Annotated[dict[str, str], BeforeValidator(_words), Written(list[str], "a table of texts")]
-Files = Annotated[dict[str, str], Written(list[str], "a table like {train = \"a.csv\", dev = \"b.csv\"}")]
+Files = Annotated[dict[str, str], Written(list[str], 'a table like {train = "a.csv", dev = "b.csv"}')]
 
 
 class TaskFile(Request):
@@ -60,7 +60,7 @@ def read_task_file(path: Path) -> tuple[Lying, Wanted]:
     """Where the rows of a task file lie, and what it says of them. UsageError for what it cannot say."""
     file = TaskFile.read({}, path)
     if bool(file.data) == bool(file.files):
-        raise UsageError(f"{path}: say where the rows are, either as data = \"mails.csv\" or as files = {{train = …}}")
+        raise UsageError(f'{path}: say where the rows are, either as data = "mails.csv" or as files = {{train = …}}')
     name = file.name or path.stem
     place = _place(path, file, name)
     stated: dict[str, Any] = {key: value for key in AS_THEY_ARE if (value := getattr(file, key)) is not None}
