@@ -88,6 +88,8 @@ class Task(Frozen):
     scored: Literal["dev", "test"] = "dev"  # the split that scores are from, as the field's papers have it
     max_length: int | None = None  # tokens of text this task wants; a budget's own number goes before it
     stride: int = 128  # span: tokens by which neighbouring windows of a long context overlap
+    origin: float = 0.0  # regression: the number that the loss counts from,
+    unit: float = 1.0  # and what it counts in; what is predicted and scored is the number itself
     answerless: bool = False  # span: some questions have no answer
     clusters: str = ""  # what a row's group is (passage, document …); empty where its source names none
     parts: str = ""  # what a row's part is (passage, sentence …)

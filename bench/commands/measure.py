@@ -164,7 +164,9 @@ def _job(
         compile=options.compile,
         shard=request.shard,
         plugins=request.plugin,
-        suites=tuple(find_suite(name) for name in dict.fromkeys(cell.suite for cell in whole.cells) if is_declared(name)),
+        suites=tuple(
+            find_suite(name) for name in dict.fromkeys(cell.suite for cell in whole.cells) if is_declared(name)
+        ),
         failures=store.failures() if store else {},
         tokens=_tokens(left, options, data),
         compiled=_compiled(whole, store),

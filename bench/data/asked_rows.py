@@ -36,12 +36,12 @@ def recognised_questions(found: Found, asked: Asked) -> Recognised | None:
         label="the answer in the context" + (", or that there is none" if answered < len(flat) else ""),
         answerless=answered < len(flat),
         max_length=LENGTH,
-        clusters=fields.get("group", "passage") if ARTICLE not in found.columns else "article",
+        clusters="article" if ARTICLE in found.columns else str(fields.get("group", "passage")),
         parts="passage",
     )
 
 
-def _fields(found: Found, asked: Asked) -> dict[str, str] | None:
+def _fields(found: Found, asked: Asked) -> dict[str, str | tuple[str, ...]] | None:
     if ARTICLE in found.columns:
         return {"question": "question", "context": "context", "answers": "answers", "idx": "id"}
     question, context = asked.texts if len(asked.texts) == 2 else ("question", _first(found, CONTEXTS))
@@ -60,9 +60,8 @@ def _fields(found: Found, asked: Asked) -> dict[str, str] | None:
         return None  # classes of a question and its passage
     marked = {"group": asked.group or _first(found, ("title",)), "idx": asked.idx or _first(found, ("id", "idx"))}
     start = {"start": START} if START in found.columns else {}
-    return {"question": question, "context": context, "answers": answers, **start} | {
-        name: column for name, column in marked.items() if column
-    }
+    told = {name: column for name, column in {**start, **marked}.items() if column}
+    return {"question": question, "context": context, "answers": answers, **told}
 
 
 def _questions(fields: Columns, row: Located) -> Iterator[Fields]:

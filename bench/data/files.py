@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.data.arrow import parquet_rows, saved_rows
 from bench.data.columns import read_columns
+from bench.data.foreign import check_format
 from bench.data.json_rows import holds_json, json_rows
 from bench.data.located import Located
 from bench.data.tables import quoted_rows, tabbed_rows
@@ -27,6 +28,8 @@ def read(path: Path) -> Iterator[Located]:
     """The rows of a file, or of a folder that `save_to_disk` wrote. UsageError names the file, and the line where one
     is malformed.
     """
+    if path.is_file():
+        check_format(path)
     if path.is_dir() or _begins_with(path, PARQUET):
         rows = saved_rows(path) if path.is_dir() else parquet_rows(path)
         yield from (Located(f"{path}[{index}]", row) for index, row in enumerate(rows))

@@ -68,6 +68,10 @@ class KindData(KindFacts, ABC):
         """
         return None
 
+    def settled(self, task: Task, train: Sequence[Example]) -> Task:
+        """A user's own task with what its train rows alone may tell."""
+        return task
+
     def mapped(self, task: Task, row: Fields, labelled: bool = True) -> Iterable[Fields]:
         """The rows in the kind's fields that a row of a user's own data stands for, by the columns that `task.fields`
         names; with `labelled` false without what is asked for. ValueError for what does not fit.

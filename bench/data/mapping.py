@@ -18,11 +18,16 @@ Columns = Mapping[str, str | tuple[str, ...]]  # by field, as bench.task.Task.fi
 NO_LABEL = "a row without a label"
 
 
-def columns_of(task: Task, labelled: bool = True) -> tuple[str, ...]:
-    """The source's columns that a task reads; without labels those alone that its texts are in."""
-    wanted = [name for name in task.fields if labelled or name in task.facts.inputs or name in texts_of(task)]
-    named = [task.fields[name] for name in wanted]
+def columns_of(columns: Columns) -> tuple[str, ...]:
+    """The source's columns that fields name, each once."""
+    named = columns.values()
     return tuple(dict.fromkeys(part for name in named for part in ((name,) if isinstance(name, str) else name)))
+
+
+def inputs_of(task: Task) -> dict[str, str | tuple[str, ...]]:
+    """Of a task's fields those that are no answer: what rows without labels must have."""
+    names = {*texts_of(task), *task.facts.inputs}
+    return {name: column for name, column in task.fields.items() if name in names}
 
 
 def texts_of(task: Task) -> tuple[str, ...]:
@@ -32,7 +37,7 @@ def texts_of(task: Task) -> tuple[str, ...]:
 
 def check_columns(task: Task, row: Mapping[str, Any], source: str, labelled: bool = True) -> None:
     """UsageError where a table lacks a column that the task reads; `row` is one of its rows."""
-    for name in columns_of(task, labelled):
+    for name in columns_of(task.fields if labelled else inputs_of(task)):
         if name not in row:
             raise no_column(name, row, source)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.data.found import Asked, Column, Found
+from bench.data.values import finite_number, label_text
 from bench.errors import UsageError
 
 TEXTS = (
@@ -73,8 +74,20 @@ def text_and_label(found: Found, asked: Asked) -> tuple[tuple[str, ...], str]:
     if label and not texts:
         texts = _texts(found, Asked((), label, asked.group, asked.idx, asked.split))
     if texts and label:
+        _check_header(found, label)
         return texts, label
     raise UsageError(unclear(found, asked, texts, label))
+
+
+def _check_header(found: Found, label: str) -> None:
+    """UsageError where the label's column is called as one of its labels is: the first line is a row like all others."""
+    column = found.columns[label]
+    if label_text(label) in (column.labels or ()) or (column.is_numbers and finite_number(label) is not None):
+        names = ", ".join(list(found.columns)[:6])
+        hint = "put a line in front that names the columns, like text,label"
+        raise UsageError(
+            f"{found.source}: its first line, {names}, looks like a row, not like names of columns; {hint}"
+        )
 
 
 def unclear(found: Found, asked: Asked, texts: Sequence[str] = (), label: str = "") -> str:

@@ -26,8 +26,8 @@ def load(task: Task, split: Split, data: Path | None) -> list[Located]:
         rows = task.source.generate(split)
         return [Located(f"generated {task.name} {split}[{index}]", row) for index, row in enumerate(rows)]
     if task.is_data:
-        rows, _ = own_rows(task, split, data)
-        return [row for row in rows if split_of(task, row.fields) == split] if task.source.split_column else rows
+        own, _ = own_rows(task, split, data)
+        return [row for row in own if split_of(task, row.fields) == split] if task.source.split_column else own
     if data is not None:
         return [row for path in local_files(task, split, data) for row in read(path)]
     return list(_hub_located(task, split))
@@ -58,7 +58,8 @@ def _stamp(path: Path) -> object:
 def split_of(task: Task, fields: Mapping[str, Any]) -> Split | None:
     """The split that a row's column says it is of; None for a value that means none."""
     value = label_text(fields.get(task.source.split_column)).casefold()
-    return next((split for split, names in task.source.local_splits.items() if value in names), None)
+    splits: tuple[Split, ...] = ("train", "dev", "test")
+    return next((split for split in splits if value in task.source.local_splits.get(split, ())), None)
 
 
 def _hub_located(task: Task, split: Split) -> Iterator[Located]:

@@ -31,7 +31,7 @@ def recognised_tags(found: Found, asked: Asked) -> Recognised | None:
     if not words or not tags or not all("list" in found.columns[name].types for name in (words, tags)):
         return None
     fields = {"words": words, "tags": tags}
-    types = _types(tags for row in found.rows for tags in (_listed(row, tags),))
+    types = _types(_listed(row, tags) for row in found.rows)
     if not types:
         example = next((tag for row in found.rows for tag in _listed(row, tags)), "")
         raise UsageError(f"{found.source}: {tags!r} holds no tags like B-PER, I-PER and O, but {example!r}")

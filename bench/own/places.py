@@ -50,10 +50,6 @@ class Lying:
     folder: Path | None = None
     how: str = ""
 
-    @property
-    def splits(self) -> tuple[Split, ...]:
-        return tuple(self.source.files or self.source.hub_splits)
-
     def called(self, split: Split) -> str:
         """The files of a split, or the hub's name of it."""
         files = self.source.files.get(split)
@@ -72,7 +68,7 @@ def lying(data: Path) -> Lying:
     return _beside(data)
 
 
-def of_files(files: Mapping[str, Iterable[Path]], name: str) -> Lying:
+def of_files(files: Mapping[Split, Iterable[Path]], name: str) -> Lying:
     """Files that a task file gives to splits. UsageError for one that is not there."""
     paths = {split: tuple(path.absolute() for path in of_split) for split, of_split in files.items()}
     for path in (path for of_split in paths.values() for path in of_split):
@@ -82,7 +78,7 @@ def of_files(files: Mapping[str, Iterable[Path]], name: str) -> Lying:
     folder = next(
         parent for parent in (every[0], *every[0].parents) if all(path.is_relative_to(parent) for path in every)
     )
-    return _lying(name, folder, {split: of_split for split, of_split in paths.items()}, "as the task file says")  # type: ignore[misc]
+    return _lying(name, folder, paths, "as the task file says")
 
 
 def holds_suites(folder: Path) -> dict[str, list[str]]:
@@ -141,10 +137,8 @@ def _beside(file: Path) -> Lying:
         if "train" in found:
             raise UsageError(f"--data {file}: it is called {split}; {found['train'][0].name} beside it is read with it")
         found = {}
-    files: dict[Split, tuple[Path, ...]] = {"train": (file,)} | {
-        other: paths for other, paths in found.items() if other != "train"
-    }
-    ordered = {each: files[each] for each in NAMES if each in files}
+    ordered: dict[Split, tuple[Path, ...]] = {"train": (file,)}
+    ordered |= {each: found[each] for each in NAMES if each != "train" and each in found}
     others = ", ".join(path.name for each, paths in ordered.items() if each != "train" for path in paths)
     return _lying(name or file.parent.name, file.parent, ordered, f"{others} beside it")
 
@@ -233,7 +227,13 @@ def _on_hub(text: str) -> Lying:
     hint = "To run offline: --data FILE"
     commit = resolve(repo, found["revision"], kind="dataset", offline_hint=hint, config=config)
     chosen = _chosen(_hub_splits(repo, config, commit), f"--data {text}")
-    source = Source(hub=repo, config=config, revision=commit, hub_splits=chosen, local_splits={})
+    source = Source(
+        hub=repo,
+        config=config,
+        revision=commit,
+        hub_splits={str(split): name for split, name in chosen.items()},
+        local_splits={},
+    )
     return Lying(
         _plain(repo.rpartition("/")[2] + (f"-{config}" if config else "")),
         source,

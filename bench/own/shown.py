@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from bench.data.mapping import NO_LABEL
+from bench.data.kind import data_of
+from bench.data.mapping import columns_of
 from bench.own.inference import OwnTask
 from bench.task import Example, Task
 
@@ -20,12 +21,9 @@ def lines(own: OwnTask) -> tuple[str, ...]:
 def _what(own: OwnTask) -> str:
     """`mails: classification of 'body': the class in 'team'; sales 410, support 384 in train`."""
     task, train = own.task, own.splits["train"].examples
-    columns = [
-        column
-        for name, column in task.fields.items()
-        if f"{{{name}}}" in f"{task.plain}{task.pattern}" or name in task.facts.inputs
-    ]
-    texts = ", ".join(f"{column!r}" for column in columns if isinstance(column, str))
+    forms = f"{task.plain}{task.pattern}"
+    read = {name: task.fields[name] for name in task.fields if f"{{{name}}}" in forms or name in task.facts.inputs}
+    texts = ", ".join(f"column {name}" if name.isdecimal() else repr(name) for name in columns_of(read))
     counts = _counts(task, train)
     return f"{task.name}: {task.kind} of {texts}: {own.recognised.label}{f'; {counts} in train' if counts else ''}"
 
@@ -50,7 +48,8 @@ def _splits(own: OwnTask) -> str:
     if source.division:
         together = f"rows of one {task.clusters} and equal texts" if task.clusters else "equal texts"
         share = f"{100 * scored / max(1, train + scored):.0f} %"
-        how = f"{share} of {own.lying.called('train')}, by label, {together} together, seed {source.division.seed}"
+        by_label = "by label, " if any(data_of(task).strata(own.splits["train"].examples[:1])) else ""
+        how = f"{share} of {own.lying.called('train')}, {by_label}{together} together, seed {source.division.seed}"
     elif source.split_column:
         how = f"by column {source.split_column!r} of {own.lying.called('train')}"
     else:
@@ -60,8 +59,8 @@ def _splits(own: OwnTask) -> str:
 
 def _left_out(own: OwnTask) -> str:
     parts = []
-    if own.num_rows > own.num_read and not own.task.source.split_column:
-        parts.append(f"{own.num_read:,} rows drawn of {own.num_rows:,}")
+    if own.num_rows > (own.task.source.most_rows or own.num_rows):
+        parts.append(f"all but {own.task.source.most_rows:,} of {own.num_rows:,} rows, drawn by chance (seed 0)")
     for split, read in own.splits.items():
         if split == "train" or not own.task.source.division:
             reasons = {**read.no_example, **read.left_out}
@@ -75,6 +74,5 @@ def _of(own: OwnTask, split: str) -> str:
 
 def cautions(own: OwnTask) -> Iterator[str]:
     """What a user may not expect of their data."""
-    for line in own.warnings:
-        if NO_LABEL not in line:
-            yield f"{own.task.name}: {line}"
+    for line in own.cautions:
+        yield f"{own.task.name}: {line}"

@@ -9,14 +9,13 @@ from typing import TypeVar
 
 from bench.data.found import Asked
 from bench.errors import UsageError
-from bench.fields import Request
 from bench.own.inference import OwnTask, Wanted, understood
 from bench.own.places import HUB, Lying, holds_suites, lying
 from bench.own.shown import cautions, lines
 from bench.own.task_file import TASK_FILE, read_task_file
 from bench.registry import declare, is_declared, suites, usual_methods
 from bench.request import CheckRequest, RunRequest
-from bench.task import Suite
+from bench.task import Suite, Task
 
 Asking = TypeVar("Asking", RunRequest, CheckRequest)
 COLUMNS = ("text", "label", "group", "id", "split_by", "kind")  # flags that are of a user's own data alone
@@ -43,7 +42,8 @@ def with_own_data(request: Asking) -> tuple[Asking, OwnData | None]:
         own = _of_task_files(request, files, given)
     elif _is_own(request, given):
         assert request.data is not None
-        own = _declared([understood(lying(request.data), _wanted(request))])
+        place = lying(request.data)
+        own = _declared([understood(place, _wanted(request, place.name))])
     else:
         return request, None
     changes = {"suite": own.suite.name, "tasks": (), "data": own.folder, **dict.fromkeys(COLUMNS, None), "text": ()}
@@ -87,9 +87,9 @@ def _holds_own(folder: Path) -> bool:
     return True
 
 
-def _wanted(request: RunRequest | CheckRequest) -> Wanted:
+def _wanted(request: RunRequest | CheckRequest, name: str) -> Wanted:
     asked = Asked(request.text, request.label or "", request.group or "", request.id or "", request.split_by or "")
-    return Wanted(asked, request.kind or "")
+    return Wanted(asked, request.kind or "", name)
 
 
 def _of_task_files(request: RunRequest | CheckRequest, files: Sequence[str], given: Sequence[str]) -> OwnData:
@@ -112,16 +112,17 @@ def _declared(own: Sequence[OwnTask]) -> OwnData:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise UsageError(f"two task files are of a task called {twice!r}; give one of them another name")
+    folder = _folder([each.lying for each in own])
     suite = Suite(
         name=_free_name("+".join(names)),
-        tasks=tuple(each.task for each in _together(own)),
+        tasks=tuple(_from(folder, each) for each in own),
         average=tuple(names),
         methods=usual_methods(),
     )
     declare(suite)
     told = (line for each in own for line in lines(each))
     cautioned = (line for each in own for line in cautions(each))
-    return OwnData(suite, _folder([each.lying for each in own]), tuple(told), tuple(cautioned))
+    return OwnData(suite, folder, tuple(told), tuple(cautioned))
 
 
 def _free_name(name: str) -> str:
@@ -135,11 +136,14 @@ def _folder(places: Sequence[Lying]) -> Path | None:
     folders = [place.folder for place in places if place.folder is not None]
     if not folders:
         return None
-    return next(
-        parent for parent in (folders[0], *folders[0].parents) if all(each.is_relative_to(parent) for each in folders)
-    )
+    above = (folders[0], *folders[0].parents)
+    return next(parent for parent in above if all(each.is_relative_to(parent) for each in folders))
 
 
-def _together(own: Sequence[OwnTask]) -> list[OwnTask]:
-    """The tasks with their files named from the folder that all are under."""
-    return list(own)
+def _from(folder: Path | None, own: OwnTask) -> Task:
+    """The task with its files named from a folder above its own."""
+    if folder is None or own.lying.folder in (None, folder):
+        return own.task
+    below = own.lying.folder.relative_to(folder)
+    files = {split: tuple(str(below / name) for name in names) for split, names in own.task.source.files.items()}
+    return own.task.model_copy(update={"source": own.task.source.model_copy(update={"files": files})})

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import BeforeValidator
 
 from bench.data.found import Asked
 from bench.errors import UsageError
 from bench.fields import Request, argument
-from bench.kind import find_kind
 from bench.own.inference import MOST_ROWS, Wanted
-from bench.own.places import HUB, Lying, lying, of_files
+from bench.own.places import HUB, NAMES, Lying, lying, of_files
 from bench.spelling import Names, Written
 from bench.task import Division
 
@@ -65,19 +64,18 @@ def read_task_file(path: Path) -> tuple[Lying, Wanted]:
     place = _place(path, file, name)
     stated: dict[str, Any] = {key: value for key in AS_THEY_ARE if (value := getattr(file, key)) is not None}
     stated |= {key: value for key in ("words", "classes", "metrics") if (value := getattr(file, key))}
-    if file.share is not None or file.split_seed is not None:
-        stated["division"] = _division(path, file)
+    division = _division(path, file) if file.share is not None or file.split_seed is not None else None
     asked = Asked(file.text, file.label or "", file.group or "", file.id or "", file.split_by or "")
-    return place, Wanted(asked, file.kind or "", name, stated, file.most_rows)
+    return place, Wanted(asked, file.kind or "", name, stated, division, file.most_rows)
 
 
 def _place(path: Path, file: TaskFile, name: str) -> Lying:
     folder = path.absolute().parent
     if file.files:
-        unknown = [split for split in file.files if split not in ("train", "dev", "test")]
+        unknown = [split for split in file.files if split not in NAMES]
         if unknown or "train" not in file.files:
             raise UsageError(f"{path}: files names {', '.join(file.files)}; they must be train, and dev or test")
-        return of_files({split: [folder / of_split] for split, of_split in file.files.items()}, name)
+        return of_files({split: [folder / file.files[split]] for split in NAMES if split in file.files}, name)
     return lying(Path(file.data) if file.data.startswith(HUB) else folder / Path(file.data).expanduser())
 
 
