@@ -11,6 +11,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from bench.data.characters import REPAIR, whole_characters
@@ -19,7 +20,7 @@ from bench.data.division import divided
 from bench.data.kind import data_of
 from bench.data.located import Located
 from bench.data.places import folder_of, local_files
-from bench.data.sources import load
+from bench.data.sources import file_stamps, load
 from bench.data.tally import Tally
 from bench.errors import UsageError, WordError
 from bench.task import Example, Split, Task
@@ -40,19 +41,33 @@ class SplitExamples:
 
 
 def read_examples(task: Task, split: Split, data: Path | None) -> SplitExamples:
-    """All examples of a split, in the source's order. Warns of what is counted, and of a size that is not official."""
+    """All examples of a split, in the source's order. Warns of what is counted, and of a size that is not official.
+
+    Where the splits are a `division` of the same rows, these are read once, for whichever is asked for first.
+    """
+    if task.source.division is None:
+        return _read(task, split, data)
+    whole = _undivided(task.model_dump_json(), data, file_stamps(task, data))
+    return replace(whole, examples=divided(task, whole.examples, split))
+
+
+@lru_cache(maxsize=1)
+def _undivided(declaration: str, data: Path | None, stamps: object) -> SplitExamples:
+    return _read(Task.model_validate_json(declaration), "train", data)
+
+
+def _read(task: Task, split: Split, data: Path | None) -> SplitExamples:
     kind = data_of(task)
     located = kind.arranged(task, [_with_whole_characters(row) for row in load(task, split, data)])
     repaired, no_example, left_out, kept = Tally(), Tally(), Tally(), Tally()
     rows = kind.mended(task, list(_flat(task, located, repaired, no_example)), repaired)
     examples: list[Example] = []
     read = kind.reader(task)
-    of_train = split == "train" or task.source.division is not None  # nobody has said that it is scored
     for index, row in enumerate(rows):
         reason, example = read(row, index)
         if reason:
-            (left_out if of_train else kept).note(reason, row.place)
-        if not reason or not of_train:
+            (left_out if split == "train" else kept).note(reason, row.place)
+        if not reason or split != "train":
             examples.append(example)
     if not examples:
         folder = folder_of(task, data)
@@ -62,8 +77,7 @@ def read_examples(task: Task, split: Split, data: Path | None) -> SplitExamples:
     _tell(task, split, repaired, no_example, left_out, kept)
     _check_size(task, split, located if task.sizes_of == "sentences" else rows)
     counts = (dict(tally.counts) for tally in (left_out, repaired, no_example))
-    examples = with_equal_texts_grouped(_with_unique_ids(task, split, examples))
-    return SplitExamples(divided(task, examples, split) if task.source.division else examples, *counts)
+    return SplitExamples(with_equal_texts_grouped(_with_unique_ids(task, split, examples)), *counts)
 
 
 def _tell(task: Task, split: Split, repaired: Tally, no_example: Tally, left_out: Tally, kept: Tally) -> None:

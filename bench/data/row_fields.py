@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from bench.data.located import Located
@@ -23,6 +24,7 @@ def example_of(row: Located, index: int, **fields: Any) -> Example:
     return Example.model_construct(**(_EMPTY | named | fields))
 
 
+@cache
 def fields_of(*forms: str | None) -> tuple[str, ...]:
     """The names of the fields in these forms, each once."""
     return tuple(dict.fromkeys(re.findall(r"\{(\w+)\}", "".join(form or "" for form in forms))))

@@ -40,19 +40,21 @@ def own_rows(task: Task, split: Split, data: Path | None) -> tuple[list[Located]
     folder, most = folder_of(task, data), task.source.most_rows
     if folder is None:
         return drawn(_hub_located(task, split), most)
-    paths = tuple(local_files(task, split, folder))
-    return _read_once(paths, tuple(map(_stamp, paths)), most)
+    return _read_once(tuple(local_files(task, split, folder)), file_stamps(task, data, split), most)
+
+
+def file_stamps(task: Task, data: Path | None, split: Split = "train") -> tuple[object, ...]:
+    """What changes when a file of a split does; nothing for the hub, whose commit is in the task."""
+    folder = folder_of(task, data)
+    paths = local_files(task, split, folder) if folder is not None else []
+    stamps = ((path, path.stat()) for path in paths)
+    return tuple((str(path), status.st_size, status.st_mtime_ns) for path, status in stamps)
 
 
 @lru_cache(maxsize=2)
 def _read_once(paths: tuple[Path, ...], stamps: tuple[object, ...], most: int | None) -> tuple[list[Located], int]:
     """Two splits are often of one file, which is looked at before it is read."""
     return drawn((row for path in paths for row in read(path)), most)
-
-
-def _stamp(path: Path) -> object:
-    status = path.stat()
-    return (status.st_size, status.st_mtime_ns)
 
 
 def split_of(task: Task, fields: Mapping[str, Any]) -> Split | None:

@@ -98,7 +98,7 @@ def split_called(name: str) -> Split | None:
 
 def _near(data: Path) -> str:
     names = [path.name for path in data.parent.iterdir()] if data.parent.is_dir() else []
-    near = get_close_matches(data.name, names, n=1, cutoff=0.6)
+    near = get_close_matches(data.name, names, n=1, cutoff=0.75)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
