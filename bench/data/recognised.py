@@ -131,7 +131,8 @@ def _label(found: Found, asked: Asked) -> str:
         return free[0].name if len(free) == 1 else ""
     if len(free) == 2:
         shorter, longer = sorted(free, key=lambda column: column.num_characters)
-        if shorter.labels and longer.is_text and len(shorter.labels) * 2 <= max(2, shorter.num_values):
+        is_few = bool(shorter.labels) and len(shorter.labels or ()) * 2 <= max(2, shorter.num_values)
+        if longer.is_text and (is_few or shorter.is_numbers):
             return shorter.name
     return ""
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.data.examples import SplitExamples, read_examples
-from bench.data.found import Asked, Found
+from bench.data.found import Asked, Found, no_column
 from bench.data.kind import KindData, data_of
 from bench.data.mapping import NO_LABEL
 from bench.data.recognised import Recognised
@@ -68,6 +68,7 @@ def understood(lying: Lying, wanted: Wanted) -> OwnTask:
         found.check(asked)
     recognised = _recognised(found, asked, wanted.kind)
     source, split, notes = scored(unread, recognised, wanted.division)
+    _check_forms(wanted, recognised, found)
     task = _declared(wanted, asked, source, split, recognised)
     splits, told = _read(task, lying)
     for name, read in splits.items():
@@ -101,14 +102,25 @@ def _recognised(found: Found, asked: Asked, kind: str) -> Recognised:
     raise max(refused, key=lambda pair: pair[0])[1] if refused else UsageError(f"{found.source} has {found.listed()}")
 
 
+def _check_forms(wanted: Wanted, recognised: Recognised, found: Found) -> None:
+    """UsageError for a form with a field that is neither a text nor a column."""
+    for field_name in _fields_in(wanted):
+        if field_name not in recognised.fields and field_name not in found.columns:
+            raise no_column(field_name, found.columns, f"{wanted.name}'s pattern: {found.source}")
+
+
+def _fields_in(wanted: Wanted) -> list[str]:
+    forms = f"{wanted.stated.get('pattern', '')}{wanted.stated.get('plain', '')}"
+    return [name for name in re.findall(r"\{(\w+)\}", forms) if name != CANDIDATE]
+
+
 def _declared(wanted: Wanted, asked: Asked, source: Source, split: Split, recognised: Recognised) -> Task:
     """The task, with what a task file says in the place of what was seen."""
     marked = {name: column for name, column in (("group", asked.group), ("idx", asked.idx)) if column}
     fields = {**marked, **recognised.fields}
     stated = dict(wanted.stated)
-    for column in re.findall(r"\{(\w+)\}", f"{stated.get('pattern', '')}{stated.get('plain', '')}"):
-        if column != CANDIDATE:
-            fields.setdefault(column, column)
+    for column in _fields_in(wanted):
+        fields.setdefault(column, column)
     declared: dict[str, Any] = {
         "name": wanted.name, "kind": recognised.kind, "source": source, "fields": fields, "plain": recognised.plain,
         "classes": recognised.classes, "metrics": recognised.metrics, "answerless": recognised.answerless,
