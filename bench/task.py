@@ -27,7 +27,7 @@ class Division(Frozen):
 
 
 class Source(Frozen):
-    """Where a task's rows come from: the hub, a local folder in its authors' layout, a generator, or a user's own files.
+    """Where a task's rows come from: the hub, a local folder in its authors' layout, a generator, or a user's files.
 
     `local` are paths under `--data` with `{split}` in them, the first that is there is read; `*` and `**` stand for
     many files read as one. Content and ending tell the format: JSON in any form, `.csv` and `.tsv` (with a header
@@ -35,8 +35,8 @@ class Source(Frozen):
     named fields are looked for under the same names with another of these endings too. A further `.gz` is unpacked.
     `hub_splits` and `local_splits` translate the harness's split names to theirs; local ones may have several names.
 
-    Of a user's own data (bench.own) `files` are each split's, under `--data`; several splits may be of one file, which a
-    column (`split_column`, with the values that `local_splits` lists) or a `division` tells apart. Of more rows than
+    Of a user's own data (bench.own) `files` are each split's, under `--data`; several splits may be of one file, which
+    a column (`split_column`, with the values that `local_splits` lists) or a `division` tells apart. Of more rows than
     `most_rows` so many are drawn, always the same.
     """
 
@@ -111,7 +111,7 @@ class Task(Frozen):
 
     @property
     def is_data(self) -> bool:
-        """Whether it is of a user's own data: a declaration without code, which goes to workers and stays with results."""
+        """Whether it is of a user's own data: a declaration without code, which goes to workers and results."""
         return bool(self.fields)
 
     @property

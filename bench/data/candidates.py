@@ -47,7 +47,8 @@ def recognised_candidates(found: Found, asked: Asked) -> Recognised | None:
 
 
 HOW = {
-    "key": "its own name", "label": "its number from 0", "ordinal": "its number from 1", "letter": "its letter", "right": "its text",
+    "key": "its own name", "label": "its number from 0", "ordinal": "its number from 1", "letter": "its letter",
+    "right": "its text",
 }  # fmt: skip
 
 

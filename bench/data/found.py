@@ -1,4 +1,4 @@
-"""What a user's rows have: their columns, and what stands in them. By it a kind of task tells whether they are its own."""
+"""What a user's rows have: their columns, and what stands in them. By it a kind tells whether they are its own."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ TYPES = {str: "text", bool: "truth", int: "number", float: "number", list: "list
 
 @dataclass
 class Column:
-    """A column over the rows: of its values the types, the labels they read as (None: too many, or none can be one), and
-    where nothing stands.
+    """A column over the rows: of its values the types, the labels they read as (None: too many, or some can be none),
+    and where nothing stands.
     """
 
     name: str

@@ -50,7 +50,7 @@ def cell(columns: Columns, row: Fields, field: str) -> Any:
 
 
 def text_cell(columns: Columns, row: Fields, field: str) -> str:
-    """A field's text, "" where nothing stands; numbers, truths and dates as text. ValueError for a list or an object."""
+    """A field's text, "" where nothing stands; numbers and dates as text. ValueError for a list or an object."""
     value = cell(columns, row, field)
     if isinstance(value, list | dict):
         raise ValueError(f"column {columns.get(field)!r} holds a {type(value).__name__}, where a text should be")

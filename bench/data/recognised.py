@@ -30,13 +30,13 @@ RESERVED = {  # names of fields that mean something else
     "choice", "answers", "words", "tags",
 }  # fmt: skip
 TOKENS_OF_CHARACTERS = 0.25  # a token is about four characters of English
-LENGTHS = (128, 256, 512)  # tokens of text that a task is read with
+LENGTHS = (128, 256, 384)  # tokens of text that a task is read with; most models have 512 positions, for prompts too
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """What of a Task follows from columns. Of several kinds the highest `rank` is taken. `label` is what is answered, in
-    words; `notes` are what a user may not expect.
+    """What of a Task follows from columns. Of several kinds the highest `rank` is taken. `label` is what is answered,
+    in words; `notes` are what a user may not expect.
     """
 
     rank: int
@@ -54,7 +54,7 @@ class Recognised:
 
 
 def forms(texts: Sequence[str]) -> tuple[dict[str, str], str]:
-    """The field of each text, and the plain form. A field is called as its column is, where that can stand in a form."""
+    """The field of each text, and the plain form. A field is called as its column, where that can stand in a form."""
     fields: dict[str, str] = {}
     for number, column in enumerate(texts, start=1):
         fit = re.fullmatch(r"\w+", column) and column not in RESERVED
@@ -80,7 +80,7 @@ def text_and_label(found: Found, asked: Asked) -> tuple[tuple[str, ...], str]:
 
 
 def _check_header(found: Found, label: str) -> None:
-    """UsageError where the label's column is called as one of its labels is: the first line is a row like all others."""
+    """UsageError where the label's column is called as one of its labels: the first line is a row like others."""
     column = found.columns[label]
     if label_text(label) in (column.labels or ()) or (column.is_numbers and finite_number(label) is not None):
         names = ", ".join(list(found.columns)[:6])
@@ -108,7 +108,8 @@ def unclear(found: Found, asked: Asked, texts: Sequence[str] = (), label: str = 
     text = ",".join(texts) or (free[0].name if free else "COLUMN")
     few = [column for column in free if column.labels and column.name != text]
     label = label or (min(few, key=lambda column: len(column.labels or ())).name if few else "COLUMN")
-    return f"{found.source}: {missing}? It has {found.listed()}; say it, like --text {quoted(text)} --label {quoted(label)}"
+    flags = f"--text {quoted(text)} --label {quoted(label)}"
+    return f"{found.source}: {missing}? It has {found.listed()}; say it, like {flags}"
 
 
 def quoted(name: str) -> str:

@@ -70,7 +70,8 @@ def sampled_groups(
 ) -> set[int]:
     """The rows of the groups to be held out, at least of one and never of all.
 
-    Systematic sampling: groups are ordered by their most common stratum (a label), shuffled within it by the stream, and one is taken whenever the slice lacks half of it or more, so each stratum gives its share to within one.
+    Systematic sampling: groups are ordered by their most common stratum (a label), shuffled within it by the stream,
+    and one is taken whenever the slice lacks half of it or more, so each stratum gives its share to within one.
     A group larger than the slice is not taken, nor more than half of the others' rows; where all are, the smallest is.
     """
     order = list(groups)

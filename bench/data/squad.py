@@ -44,8 +44,8 @@ def together(row: Row) -> Row:
 
 
 def answers_of(row: Row, idx: str | None) -> list[Row]:
-    """The answers of a flat row. ValueError where `is_impossible` and the answers contradict each other: nobody can tell
-    which is wrong.
+    """The answers of a flat row. ValueError where `is_impossible` and the answers contradict each other: nobody can
+    tell which is wrong.
     """
     impossible = truth(row, "is_impossible")
     listed = tables(row, "answers") if row.get("answers") is not None or not impossible else []

@@ -48,8 +48,8 @@ def _of_column_file(found: Found, asked: Asked) -> Recognised:
     if not tagged:
         words = " ".join(column[0] for column in sentences[0])
         raise UsageError(
-            f"{found.rows[0].place}: no column holds tags (O, B-PER, I-PER …) in this file, which begins with {words!r}; a "
-            "table of texts and labels needs a first line that names its columns, and a name that ends in .csv or .tsv"
+            f"{found.rows[0].place}: no column holds tags (O, B-PER, I-PER …) in this file, which begins with "
+            f"{words!r}; a table of texts and labels needs a first line that names its columns, and a name in .csv or .tsv"
         )
     types = _types(columns[at] for columns in sentences for at in tagged)
     laid = with_layout(found.rows, bio(*types))
@@ -63,8 +63,8 @@ def _of_column_file(found: Found, asked: Asked) -> Recognised:
 
 
 def _recognised(
-    found: Found, asked: Asked, fields: dict[str, str], types: list[str], notes: tuple[str, ...] = (), clusters: str = "",
-    parts: str = "",
+    found: Found, asked: Asked, fields: dict[str, str], types: list[str], notes: tuple[str, ...] = (),
+    clusters: str = "", parts: str = "",
 ) -> Recognised:  # fmt: skip
     marked = {name: column for name, column in (("group", asked.group), ("idx", asked.idx)) if column}
     return Recognised(

@@ -34,7 +34,7 @@ LONGEST_LINE = 64 << 20  # characters
 
 
 def is_large(path: Path) -> bool:
-    """Whether a file is too large to be held as a text, unpacked as its last bytes say. UsageError: it cannot be read."""
+    """Whether a file is too large to be held as a text, unpacked as its last bytes say. UsageError: unreadable."""
     try:
         size = path.stat().st_size
         if path.suffix == ".gz" and size >= 4:

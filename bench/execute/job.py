@@ -20,8 +20,8 @@ class Job:
 
     `failures` are marks of what had failed before (`Store.failures`): what fails anew is not tried again in this run.
     `tokens`: by model and precision those that the plan puts through the model while it trains, from which it follows
-    whether layers are compiled; `compiled`: what was decided for it before. `suites` are those of a user's own data, that
-    no plugin brings.
+    whether layers are compiled; `compiled`: what was decided for it before. `suites` are those of a user's own data,
+    which no plugin brings.
     """
 
     plan: Plan

@@ -99,7 +99,7 @@ def _labels(classes: Sequence[str]) -> Callable[[str], int | None]:
 
 
 def _classes(found: Found, column: Column) -> tuple[str, ...]:
-    """The labels that stand in a column, in the order of the alphabet or of their numbers. UsageError: they are none."""
+    """The labels that stand in a column, by the alphabet or as numbers. UsageError where they are none."""
     where, rows = f"{found.source}: label column {column.name!r}", column.num_values
     if not rows:
         raise UsageError(f"{where} is empty in all {len(found.rows)} rows")
@@ -108,8 +108,8 @@ def _classes(found: Found, column: Column) -> tuple[str, ...]:
     if column.labels is None or len(column.labels) > max(MANY_NUMBERS, min(MOST_CLASSES, rows // 2)):
         number = "too many" if column.labels is None else str(len(column.labels))
         raise UsageError(
-            f"{where} has {number} different values in {rows} rows, like {column.example!r}: are they ids, dates or free "
-            "text? Give the column of the classes as --label, or --kind regression for numbers"
+            f"{where} has {number} different values in {rows} rows, like {column.example!r}: are they ids, dates or "
+            "free text? Give the column of the classes as --label, or --kind regression for numbers"
         )
     if len(column.labels) < 2:
         (only,) = column.labels
@@ -124,13 +124,15 @@ def _notes(column: Column) -> Iterator[str]:
     labels = column.labels or Counter()
     missing = sorted(name for name in labels if name.casefold() in ("nan", "na", "n/a", "null", "none"))
     if missing:
-        yield f"{missing[0]!r} is a class ({labels[missing[0]]} rows); if it means that the label is missing, empty the cell"
+        rows = f"{missing[0]!r} is a class ({labels[missing[0]]} rows)"
+        yield f"{rows}; if it means that the label is missing, empty the cell"
     folded = Counter(name.casefold() for name in labels)
     alike = sorted(name for name in labels if folded[name.casefold()] > 1)
     if alike:
         yield f"classes that differ in capitals alone: {', '.join(alike[:6])}"
     if len(column.types) > 1:
-        yield f"labels of several types: {', '.join(f'{count} × {name}' for name, count in sorted(column.types.items()))}"
+        types = (f"{count} × {name}" for name, count in sorted(column.types.items()))
+        yield f"labels of several types: {', '.join(types)}"
     few = sorted(name for name, count in labels.items() if count < 5)
     if few:
         shown = ", ".join(f"{name} {labels[name]}" for name in few[:6])

@@ -40,7 +40,8 @@ class Regression(TaskKind):
 
     The head has one column, and the loss is the squared difference from the label in the label's own unit, as the field
     fine-tunes STS-B (0 to 5): neither labels nor scores are standardised by the train rows, so that the head says the
-    number itself, but for a task with `origin` and `unit`, whose loss counts in that unit from there. Another whose numbers are far from that range is warned of, and should bring them there in its `rows`.
+    number itself, but for a task with `origin` and `unit`, whose loss counts in that unit from there. Another whose
+    numbers are far from that range is warned of, and should bring them there in its `rows`.
     There is no cloze form: a method that needs one is skipped, another takes the linear head.
     """
 

@@ -1,4 +1,4 @@
-"""How a user's rows come to train and the split that is scored: by files, a column, the hub, or a split that is made."""
+"""How a user's rows come to train and the split that is scored: by files, a column, the hub, or one that is made."""
 
 from __future__ import annotations
 

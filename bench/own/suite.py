@@ -1,4 +1,4 @@
-"""A user's own data as a suite: what `--data FILE`, a task file and `bench.run(data=…)` become before anything is planned."""
+"""A user's own data as a suite: what `--data FILE`, a task file and `bench.run(data=…)` become before a plan."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = ("text", "label", "group", "id", "split_by", "kind")  # flags that are
 
 @dataclass(frozen=True)
 class OwnData:
-    """A suite of a user's own data, declared, and where it lies. `lines` and `cautions` are to be told before a plan."""
+    """A suite of a user's own data, declared, and where it lies. `lines` and `cautions` are told before a plan."""
 
     suite: Suite
     folder: Path | None
@@ -59,7 +59,7 @@ def _is_own(request: RunRequest | CheckRequest, given: Sequence[str]) -> bool:
             raise UsageError(f"{flags}: of which data? Give --data FILE too")
         return False
     if names_suite and not is_declared(str(request.suite)):
-        if given or str(request.data).startswith(HUB) or request.data.is_file():
+        if given or str(request.data).startswith(HUB):
             raise UsageError(
                 f"--suite {request.suite} has tasks of its own; for {flags or f'--data {request.data}'} leave it out"
             )

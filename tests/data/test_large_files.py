@@ -51,7 +51,10 @@ def test_excel_s_own_first_line_and_utf_16_are_read(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"a,b\n1,\0\n", "line 2 has a NUL character"), (b"a,b\n" + b"x" * 99, "more than 50 characters"), (b"a,b\n\xff\n", "give it as text")],
+    [
+        (b"a,b\n1,\0\n", "line 2 has a NUL character"), (b"a,b\n" + b"x" * 99, "more than 50 characters"),
+        (b"a,b\n\xff\n", "give it as text"),
+    ],
 )  # fmt: skip
 def test_what_is_no_text_ends_at_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str

@@ -101,8 +101,8 @@ def test_classes_are_those_of_train_and_one_in_the_scored_split_alone_is_named(t
     with pytest.raises(UsageError) as error:
         own(data)
     assert str(error.value) == (
-        f"{tmp_path}/dev.csv:5: label 'legal' stands in no row of train, so that nothing can learn it; train has press, "
-        "sales, support"
+        f"{tmp_path}/dev.csv:5: label 'legal' stands in no row of train, so that nothing can learn it; train has "
+        "press, sales, support"
     )
 
 
@@ -128,6 +128,6 @@ def test_rows_without_a_label_are_left_out_of_what_nobody_has_said_is_scored(tmp
     write(tmp_path / "train.csv", mails(30))
     write(tmp_path / "dev.csv", rows)
     with pytest.raises(
-        UsageError, match="dev.csv, which is scored, of which nothing is left out: 'team' is empty in 2"
+        UsageError, match=r"dev\.csv, which is scored, of which nothing is left out: 'team' is empty in 2"
     ):
         own(tmp_path / "train.csv")
