@@ -49,7 +49,7 @@ def _of_column_file(found: Found, asked: Asked) -> Recognised:
         words = " ".join(column[0] for column in sentences[0])
         raise UsageError(
             f"{found.rows[0].place}: no column holds tags (O, B-PER, I-PER …) in this file, which begins with "
-            f"{words!r}; a table of texts and labels needs a first line that names its columns, and a name in .csv or .tsv"
+            f"{words!r}; a table of texts and labels needs a first line that names its columns, and the ending .csv"
         )
     types = _types(columns[at] for columns in sentences for at in tagged)
     laid = with_layout(found.rows, bio(*types))
