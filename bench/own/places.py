@@ -60,12 +60,12 @@ def lying(data: Path) -> Lying:
     """Where the rows of `--data` lie. UsageError where there are none, or it is not clear which are meant."""
     if str(data).startswith(HUB):
         return _on_hub(str(data))
-    data = Path(data).expanduser().absolute()
-    if data.is_dir():
-        return _in_folder(data)
-    if not data.exists():
-        raise UsageError(f"--data {data}: no such file or folder{_near(data)}")
-    return _beside(data)
+    place = data.expanduser().absolute()
+    if place.is_dir():
+        return _in_folder(place)
+    if not place.exists():
+        raise UsageError(f"--data {data}: no such file or folder{_near(place)}")
+    return _beside(place)
 
 
 def of_files(files: Mapping[Split, Iterable[Path]], name: str) -> Lying:
