@@ -43,6 +43,9 @@ def with_own_data(request: Asking) -> tuple[Asking, OwnData | None]:
     elif _is_own(request, given):
         assert request.data is not None
         place = lying(request.data)
+        others = [name for name in request.tasks if name != place.name]
+        if others:
+            raise UsageError(f"--tasks {others[0]}: --data {request.data} is a task itself; leave one of them out")
         own = _declared([understood(place, _wanted(request, place.name))])
     else:
         return request, None

@@ -90,6 +90,7 @@ def test_a_file_that_is_none_says_what_to_do(tmp_path: Path, name: str, make: An
             {"data": "FILE", "suite": "glue", "label": "team"},
             "--suite glue has tasks of its own; for --label leave it out",
         ),
+        ({"data": "FILE", "tasks": ("rte",)}, "--tasks rte: --data "),
         ({"data": "hub:a b"}, "--data hub:a b: the form is hub:OWNER/NAME, with @REVISION and :CONFIG behind it"),
     ],
 )
