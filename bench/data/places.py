@@ -129,7 +129,8 @@ def _exact(task: Task, split: Split, data: Path) -> list[Path]:
     paths = [data / name for name in task.source.files.get(split, ())]
     gone = [path for path in paths if not path.exists()]
     if gone or not paths:
-        raise UsageError(f"task {task.name!r}: {f'{gone[0]} is gone' if gone else f'it has no {split} split'}")
+        lacking = f"it has {', '.join(task.source.files)} and no {split} split"
+        raise UsageError(f"task {task.name!r}: {f'{gone[0]} is gone' if gone else lacking}")
     return paths
 
 

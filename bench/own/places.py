@@ -254,7 +254,7 @@ def _hub_splits(repo: str, config: str | None, commit: str) -> list[str]:
         return list(datasets.load_dataset(repo, config, revision=commit))
     except Exception as error:  # the library raises a dozen kinds, of several packages
         reason = " ".join(str(error).split())[:300]
-        several = "; name one behind the id, like :CONFIG" if "onfig" in reason and config is None else ""
+        several = "; name one behind the id, like :CONFIG" if "config" in reason.casefold() and config is None else ""
         raise UsageError(
             f"cannot load {repo}{f' ({config})' if config else ''} from the hub: {reason}{several}"
         ) from None

@@ -72,7 +72,7 @@ def test_it_may_name_the_file_of_each_split(tmp_path: Path) -> None:
     [
         ('data = "m.csv"\ntexts = "body"\n', "unknown key in {path} 'texts'; did you mean 'text'?"),
         ('text = "body"\n', "{path}: say where the rows are, either as data = "),
-        ('data = "m.csv"\nmetrics = "acuracy"\n', "task 'acuracy'; did you mean 'accuracy'?"),
+        ('data = "m.csv"\nmetrics = "accurac"\n', "task 'accurac'; did you mean 'accuracy'?"),
         (f'data = "m.csv"\npattern = "{{bodi}} [MASK]"\n{WORDS}', "m.csv has no column 'bodi'; did you"),
         ('data = "m.csv"\npattern = "{body} [MASK]"\n', "task 'm': words must name exactly the classes"),
         ('data = "m.csv"\nshare = 2.0\n', "{path}: share = 2.0: it must be between 0 and 1"),
