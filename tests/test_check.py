@@ -243,7 +243,7 @@ def test_the_command_ends_with_1_where_a_rule_is_broken_and_with_2_where_a_name_
     ("flags", "words"),
     [
         (("--tasks", "rte"), "--tasks rte: of which suite? give --suite"),
-        (("--data", "nowhere"), "--data nowhere: no such folder"),
+        (("--data", "nowhere"), "--data nowhere: no such file or folder"),
         (("--suite", "superglue", "--tasks", "rtee"), "unknown task of suite 'superglue' 'rtee'; did you mean 'rte'"),
         (("--plugin", "none.py"), "--plugin none.py: no such file"),
     ],

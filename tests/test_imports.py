@@ -18,14 +18,14 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 # counts too. The package's own module, the public face, is the roof.
 ROOMS = (
     "errors", "version", "seeds", "checkout", "collecting", "installed", "spelling", "cell", "fields", "kind", "task",
-    "request", "data", "model", "tuning", "registry", "resolved", "joint", "store", "plan", "score", "kinds", "train",
-    "export", "runner", "check", "report", "share", "track", "execute", "flags", "commands", "notebook", "cli",
+    "request", "data", "model", "tuning", "registry", "own", "resolved", "joint", "store", "plan", "score", "kinds",
+    "train",    "export", "runner", "check", "report", "share", "track", "execute", "flags", "commands", "notebook", "cli",
     "__main__", "",
 )  # fmt: skip
 
 LIGHT = {
     "cell", "check", "cli", "collecting", "commands", "errors", "fields", "flags", "installed", "joint", "kind",
-    "kinds", "plan", "registry", "report", "request", "resolved", "seeds", "share", "spelling", "store", "task",
+    "kinds", "own", "plan", "registry", "report", "request", "resolved", "seeds", "share", "spelling", "store", "task",
     "track", "tuning", "version",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions

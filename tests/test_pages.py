@@ -21,7 +21,8 @@ BLOCKS = [
     for language, code in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 ]
 PLUGINS = [(page, code) for page, language, code in BLOCKS if language == "python"]
-GRIDS = [(page, code) for page, language, code in BLOCKS if language == "toml"]
+GRIDS = [(page, code) for page, language, code in BLOCKS if language == "toml" and page == "README.md"]
+TASK_FILES = [(page, code) for page, language, code in BLOCKS if language == "toml" and page != "README.md"]
 COMMANDS = sorted(
     {
         command.strip()
@@ -43,6 +44,7 @@ COMMANDS = sorted(
 def test_there_is_code_to_run() -> None:
     assert {page for page, _ in PLUGINS} == {"methods/README.md", "suites/README.md"}
     assert [page for page, _ in GRIDS] == ["README.md"]
+    assert [page for page, _ in TASK_FILES] == ["suites/README.md"]
     assert len(COMMANDS) > 8
 
 
@@ -52,6 +54,16 @@ def test_an_example_passes_the_check_as_it_is_written(bench: Bench, page: str, c
     status, out, err = bench("check", "--plugin", "example.py")
     assert (status, err) == (0, ""), out
     assert "passed" in out
+
+
+@pytest.mark.parametrize(("page", "code"), TASK_FILES)
+def test_a_task_file_is_read_as_it_is_written(bench: Bench, page: str, code: str) -> None:
+    rows = [f"head{at},body{at},{('sales', 'support', 'press')[at % 3]},c{at}" for at in range(30)]
+    Path("mails.csv").write_text("\n".join(["subject,body,team,customer", *rows]))
+    Path("mails.toml").write_text(code)
+    status, out, err = bench("check", "--tasks", "mails.toml")
+    assert (status, err) == (0, "")
+    assert "mails: classification of 'subject', 'body': the class in 'team'" in out
 
 
 @pytest.mark.parametrize("command", COMMANDS)

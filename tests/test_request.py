@@ -59,6 +59,7 @@ def test_a_request_cannot_be_changed() -> None:
 
 AS_TEXT: dict[str, Any] = {
     "methods": "ptv2,finetune", "suite": "glue", "tasks": "rte", "models": "tiny", "seeds": "11,44", "trials": 2,
+    "text": "body,title", "label": "team", "group": "who", "id": "no", "split_by": "part", "kind": "choice",
     "vary": "init", "data": Path("d"), "out": Path("o"), "protocol": "paper", "epochs": 1, "steps": 2, "batch_size": 3,
     "max_length": 9, "evaluations": 4, "train_rows": 5, "scored_rows": 6, "limit": 7, "backbone_dropout": True,
     "devices": "cuda:1", "precision": "bf16", "lanes": 4, "shard": 2, "token_budget": 9, "checkpointing": True,

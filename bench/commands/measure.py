@@ -21,7 +21,7 @@ from bench.execute.pool import Pool
 from bench.execute.worker import Seat, check_grid, ending_on_request, work
 from bench.model.compile_price import RATES
 from bench.plan.selection import Outstanding, choose
-from bench.registry import find_suite
+from bench.registry import find_suite, is_declared
 from bench.resolved import resolve
 from bench.store.declarations import keep_suite
 from bench.store.provenance import command
@@ -94,6 +94,9 @@ def _job(grid: Grid, data: RunData) -> Job:
         compile=options.compile,
         shard=request.shard,
         plugins=request.plugin,
+        suites=tuple(
+            find_suite(name) for name in dict.fromkeys(cell.suite for cell in grid.plan.cells) if is_declared(name)
+        ),
         command=command(),
         track=request.track,
         failures=grid.store.failures() if grid.store else {},

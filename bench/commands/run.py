@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench.collecting import not_collecting
 from bench.commands.folders import RESULTS
+from bench.commands.own_data import show_own_data
 from bench.commands.screen import plain_screen, say_on
 from bench.errors import UsageError
 from bench.execute.queue import Queue, check_precision, check_tools, queue_of
@@ -64,6 +65,7 @@ def planned(request: RunRequest, only_plan: bool = False, dry_run: bool = False)
     for path in request.plugin:
         load_plugin(path)
     check_trackers(request.track)
+    request = show_own_data(request)
     whole = plan(request, "fp32" if request.precision == "auto" else request.precision)  # what `auto` is, torch knows
     folder = request.out or RESULTS / request.suite
     Store.find(folder)

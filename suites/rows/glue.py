@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.data.typed import Row, passage_id, text
 from bench.data.values import label_text
-
-from .fields import Row, passage_id, text
 
 BROKEN = "a line that lacks cells, a question being on two lines"
 MATCHED = {"fiction", "government", "slate", "telephone", "travel"}  # the genres that MNLI's train rows are of
