@@ -11,7 +11,7 @@ import typer
 
 from bench.errors import UsageError
 from bench.flags import flags_of
-from bench.request import CheckRequest, ReportRequest, RunRequest
+from bench.request import CheckRequest, PredictRequest, ReportRequest, RunRequest
 
 app = typer.Typer(
     help="Compare ways of tuning pretrained language models.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -78,7 +78,7 @@ def list_(
 @app.command()
 def show(
     cell: Annotated[str, typer.Argument(help="Id, or how it begins.")],
-    folder: Annotated[Path | None, typer.Option("--in", help="Results folder; default: the newest.")] = None,
+    folder: Annotated[Path | None, typer.Option("--in", help="Results folder; default: all under results/.")] = None,
 ) -> None:
     """Print one cell's record."""
     from bench.commands.cells import show_cell
@@ -87,13 +87,22 @@ def show(
 
 
 @app.command()
+@flags_of(PredictRequest)
+def predict(given: dict[str, Any]) -> None:
+    """Answer new rows of its task with what a finished cell has trained."""
+    from bench.commands.predict import predict_file
+
+    predict_file(PredictRequest.read(given))
+
+
+@app.command()
 def export(
     cell: Annotated[str, typer.Argument(help="Id, or how it begins.")],
-    to: Annotated[Path, typer.Option("--to", help="New folder for the adapter.")],
-    folder: Annotated[Path | None, typer.Option("--in", help="Results folder; default: the newest.")] = None,
+    to: Annotated[Path, typer.Option("--to", help="New folder.")],
+    folder: Annotated[Path | None, typer.Option("--in", help="Results folder; default: all under results/.")] = None,
     plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
 ) -> None:
-    """Write a finished cell as an adapter that PEFT loads."""
+    """Write a finished cell for others to load: an adapter for PEFT, or a checkpoint or weights with a head."""
     from bench.commands.cells import export_cell
 
     export_cell(cell, to, folder, plugin or [])

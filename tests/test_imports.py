@@ -19,7 +19,7 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 ROOMS = (
     "errors", "version", "seeds", "checkout", "collecting", "installed", "spelling", "cell", "fields", "kind", "task",
     "request", "data", "model", "tuning", "registry", "resolved", "joint", "store", "plan", "score", "kinds", "train",
-    "export", "runner", "check", "report", "execute", "flags", "commands", "cli", "__main__", "",
+    "predicting", "export", "runner", "check", "report", "execute", "flags", "commands", "cli", "__main__", "",
 )  # fmt: skip
 
 LIGHT = {

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.commands.folders import newest_results
+from bench.commands.folders import store_of
 from bench.registry import load_plugin
-from bench.store.store import Store
+from bench.store.declarations import declare_kept
 
 
 def show_cell(cell_id: str, folder: Path | None) -> None:
     """Print a cell's record as JSON; on standard error, out of JSON's way, the traceback of a failed one as it is read,
     and what its settings were chosen from.
     """
-    store = Store.open(folder or newest_results())
+    store = store_of(cell_id, folder)
     record = store.record(cell_id)
     Console().print_json(record.model_dump_json())
     if record.traceback:
@@ -28,12 +28,13 @@ def show_cell(cell_id: str, folder: Path | None) -> None:
 
 
 def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[Path]) -> None:
-    """Write a finished cell's adapter in PEFT's format."""
+    """Write a finished cell for others to load: as an adapter of PEFT's, or as what its method has changed."""
     for path in plugins:
         load_plugin(path)
-    store = Store.open(folder or newest_results())
-    whole_id = store.record(cell_id).id
+    store = store_of(cell_id, folder)
+    record = store.record(cell_id)
+    declare_kept(store.path, record.cell.suite)
     from bench.export import export  # torch comes in here
 
-    for path in export(store, whole_id, to):
+    for path in export(store, record.id, to):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -41,9 +41,9 @@ class SplitExamples:
 def read_examples(task: Task, split: Split, data: Path | None) -> SplitExamples:
     """All examples of a split, in the source's order. Warns of what is counted, and of a size that is not official."""
     kind = data_of(task)
-    located = kind.arranged(task, [_with_whole_characters(row) for row in load(task, split, data)])
+    located = kind.arranged(task, [with_whole_characters(row) for row in load(task, split, data)])
     repaired, no_example, left_out, kept = Tally(), Tally(), Tally(), Tally()
-    rows = kind.mended(task, list(_flat(task, located, repaired, no_example)), repaired)
+    rows = kind.mended(task, list(flat_rows(task, located, repaired, no_example)), repaired)
     examples: list[Example] = []
     read = kind.reader(task)
     for index, row in enumerate(rows):
@@ -107,7 +107,7 @@ def _check_size(task: Task, split: Split, counted: Sequence[Located]) -> None:
         )
 
 
-def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: Tally) -> Iterator[Located]:
+def flat_rows(task: Task, located: Iterable[Located], repaired: Tally, no_example: Tally) -> Iterator[Located]:
     """The rows in the harness's fields that a source's rows stand for; counts what they say of themselves."""
     for row in located:
         for reason in row.repaired:
@@ -116,7 +116,7 @@ def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: T
             if task.rows is not None and isinstance(why := flat.fields.get(NO_EXAMPLE), str):
                 no_example.note(why, row.place)
                 continue
-            whole = _with_whole_characters(flat) if _holds_escapes(row) else flat
+            whole = with_whole_characters(flat) if _holds_escapes(row) else flat
             for reason in whole.repaired:
                 repaired.note(reason, row.place)
             yield whole
@@ -127,7 +127,7 @@ def _holds_escapes(row: Located) -> bool:
     return any(isinstance(value, str) and "\\u" in value for value in row.fields.values())
 
 
-def _with_whole_characters(row: Located) -> Located:
+def with_whole_characters(row: Located) -> Located:
     try:
         fields, halves = whole_characters(row.fields)
     except ValueError as error:
