@@ -65,9 +65,9 @@ def test_every_kind_of_task_answers_as_it_did(bench, tmp_path, unanswered):
 
 def test_numbers_are_answered_as_they_were(bench, tmp_path, unanswered):
     plugin = Path(__file__).parents[1] / "kinds" / "praise.py"
-    code, _, err = bench("run", "--plugin", plugin, "--suite", "praise", "--methods", "finetune,prompt_tuning",
-                         "--set", "prompt_tuning.length=5", "--models", "tiny", "--limit", 40, "--seeds", 1, "--steps", 3, "--precision", "fp32", "--device", "cpu",
-                         "--out", "out")  # fmt: skip
+    grid = ["--plugin", plugin, "--suite", "praise", "--methods", "finetune,prompt_tuning", "--models", "tiny"]
+    code, _, err = bench("run", *grid, "--set", "prompt_tuning.length=5", "--seeds", 1, "--steps", 3, "--limit", 40,
+                         "--precision", "fp32", "--device", "cpu", "--out", "out")  # fmt: skip
     assert code == 0, err
     rows = find_suite("praise").task("praise").source.generate("dev")
     assert compare(tmp_path / "out", unanswered, {"praise": rows}) == 2
