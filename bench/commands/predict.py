@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bench.cell import RESULTS_VERSION
 from bench.commands.folders import store_of
+from bench.commands.screen import screen
 from bench.data.files import read
 from bench.data.located import Located
 from bench.errors import UsageError
@@ -29,6 +30,7 @@ Rows = Iterable[Mapping[str, Any]]
 PIPE = "-"  # `--to -`: lines of JSON on standard output
 FEW = 20  # rows that are shown and not written
 WIDEST = 48  # characters of a cell that is shown
+READ_LISTS = ("words", "spans")
 TABLES = (".csv", ".tsv")
 
 
@@ -64,7 +66,7 @@ def predict_file(request: PredictRequest) -> None:
     first = list(islice(rows, 1))  # what cannot be read is told before a model is loaded
     if not first:
         raise UsageError(f"{request.data} has no rows")
-    out, told = Console(), Console(stderr=True)
+    out, told = screen(), Console(stderr=True)
     predicting = _predicting(request)
     answers = predicting.answers(chain(first, rows))
     to = request.to
@@ -137,11 +139,18 @@ def _beside(data: Path) -> Path:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
+    """What of the answers a person reads: not each class's probability, nor lists but of words and spans."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold")
+    first = rows[0] if rows else {}
+    names = [
+        name
+        for name, value in first.items()
+        if name in READ_LISTS or not (isinstance(value, list | tuple) or name.startswith("p("))
+    ]
+    for name in names:
+        table.add_column(name, no_wrap=not isinstance(first[name], str) or name == "prediction")
     for row in rows:
-        table.add_row(*map(_shown, row.values()))
+        table.add_row(*(_shown(row[name]) for name in names))
     return table
 
 
