@@ -60,25 +60,30 @@ class Questions:
     def _flat(self, row: Located) -> list[Located]:
         if self._answered:
             return list(flat_rows(self._task, [row], self.repaired, self.no_example))
-        lenient = replace(row, fields=_Fields(row.fields))
+        fields = _Fields(row.fields)
+        lenient = replace(row, fields=fields)
+        skipped = self.no_example.total
         try:
             rows = list(flat_rows(self._task, [lenient], self.repaired, self.no_example))
         except UsageError as error:
             if "found nothing" not in str(error):
                 raise
-            present = ", ".join(sorted(map(str, row.fields))) or "nothing"
-            raise UsageError(f"{error}; the row has {present}") from None
+            raise UsageError(f"{error}; the row has {_named(row.fields)}") from None
+        if not rows and fields.missing and self.no_example.total == skipped:
+            raise UsageError(f"{row.place}: field {fields.missing[0]!r} is missing; the row has {_named(row.fields)}")
         stand_in = self._kind.stand_in
         return [replace(row, fields={**row.fields, **stand_in(self._task, row.fields)}) for row in rows]
 
 
 class _Fields(dict[str, Any]):
-    """A row's fields, and those of its parts: what is not there is nothing."""
+    """A row's fields, and those of its parts: what is not there is nothing. `missing` are the names of such."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         super().__init__({name: _lenient(value) for name, value in fields.items()})
+        self.missing: list[str] = []
 
     def __missing__(self, name: str) -> Any:
+        self.missing.append(name)
         return NOTHING
 
 
@@ -88,6 +93,10 @@ def _lenient(value: Any) -> Any:
     if isinstance(value, list) and any(isinstance(part, dict) for part in value):
         return [_lenient(part) for part in value]
     return value
+
+
+def _named(fields: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(map(str, fields))) or "nothing"
 
 
 def _has_parts(value: Any) -> bool:
