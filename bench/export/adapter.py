@@ -6,11 +6,13 @@ Shape legend: P prompt length, L layers, A key/value heads, D head size, H hidde
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from bench.export.running import base_model
 from bench.export.tuned import Tuned, Written
 from bench.model.attachment import Attachment, LayerPrefixes, SlotPrompts
 from bench.model.families.config import first_position
@@ -96,14 +98,35 @@ def _injected(tuned: Tuned, attachment: Injected) -> tuple[Any, dict[str, Tensor
     base = whole if tuned.with_words else whole.base_model
     inside = "" if base is whole else f"{whole.base_model_prefix}."
     layers: dict[str, Any] = {name: part for name, part in base.named_modules() if isinstance(part, BaseTunerLayer)}
-    if not attachment.exportable:
-        raise tuned.refused("what PEFT keeps of it outside of the model's modules has no place in the cell's tensors")
     config = copy.deepcopy(attachment.config)
     # by their whole names, so that PEFT finds none beside these in a model that has more around it
     config.target_modules = sorted(layers)
     if getattr(config, "feedforward_modules", None):
         config.feedforward_modules = sorted(name for name, layer in layers.items() if layer.is_feedforward)
+    if not attachment.exportable:
+        return config, _with_what_layers_share(tuned, attachment, config, inside)
     return config, {
         f"base_model.model.{name.removeprefix(inside).replace(f'.{ADAPTER}', '')}": tensor
         for name, tensor in attachment.stored().items()
     }
+
+
+@torch.no_grad()
+def _with_what_layers_share(tuned: Tuned, attachment: Injected, config: Any, inside: str) -> dict[str, Tensor]:
+    """PEFT's own tensors of an adapter of which it keeps a part beside the model (VeRA's projections), once the cell's
+    are in their places in it.
+    """
+    import peft
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model: Any = peft.get_peft_model(base_model(tuned), config)
+    named = (*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False))
+    places = dict(named)
+    for name, tensor in attachment.stored().items():
+        place = places.get(f"base_model.model.{name.removeprefix(inside)}")
+        if place is None or place.shape != tensor.shape:
+            raise tuned.refused(f"PEFT has no place for its tensor {name}")
+        place.copy_(tensor)
+    tensors: dict[str, Tensor] = peft.get_peft_model_state_dict(model)
+    return tensors

@@ -22,6 +22,7 @@ SETTINGS = {
     "mpt2": ["mpt2.offset_positions=true", "mpt2.head=verbalizer", "mpt2.length=5", "mpt2.tasks=rte,cb"],
     "ia3": ["ia3.head=verbalizer"],
     "peft": ["peft.config=LOHA:r=2"],
+    "peft ": ["peft.config=VERA:r=4"],  # projections that all layers share
 }
 
 
@@ -170,7 +171,6 @@ def test_other_families_are_exported_where_pefts_model_gives_the_same(
         ("ptuning_v1", ["ptuning_v1.tune_backbone=true"], "inside the task's pattern"),
         ("autoprompt", ["autoprompt.candidates=2"], "inside the task's pattern"),
         ("prompting", [], "nothing was trained"),
-        ("peft", ["peft.config=VERA:r=4"], "outside of the model's modules"),
     ],
 )
 def test_what_peft_cannot_reproduce_is_refused_in_one_line(bench, method, settings, reason, tmp_path):
