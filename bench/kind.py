@@ -31,6 +31,8 @@ class KindFacts:
     reads: ClassVar[str] = "{whole}"  # which states a linear head reads, `{whole}` or `{pooled}` being that of all text
     reads_tokens: ClassVar[bool] = False  # scores are of the text's own tokens, or of one thing for the whole text
     scores_rows: ClassVar[bool] = False  # an item has several rows and a score of each, or one row and one per position
+    inputs: ClassVar[tuple[str, ...]] = ()  # of a row's fields those, besides the texts of forms, that are no answer
+    wants: ClassVar[str] = ""  # the columns of a user's file that it is recognised by, in words
     positions_compete: ClassVar[bool] = False  # positions with one another in each column, or classes at each position
 
     def columns(self, num_classes: int) -> int:

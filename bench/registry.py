@@ -185,6 +185,19 @@ def temporary(suite: Suite) -> Iterator[None]:
         del _SUITES[suite.name]
 
 
+def usual_methods() -> tuple[str, ...]:
+    """The methods that run where neither a request nor a suite names any, the reference first."""
+    usual = {
+        name: cls for name, cls in methods().items() if vars(cls).get("usual")
+    }  # what a subclass inherits is not said
+    return tuple(sorted(usual, key=lambda name: (not usual[name].reference, name)))
+
+
+def is_declared(name: str) -> bool:
+    """Whether a suite is data alone (`declare`): no module that another process could load has it."""
+    return name in _SUITES and name not in _HOMES
+
+
 def declare(suite: Suite) -> None:
     """Make known a suite that is data alone: of a user's own file, or kept in a results folder.
 

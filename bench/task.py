@@ -16,14 +16,28 @@ SLOT_MARK, MASK_MARK, SEP_MARK = "[P]", "[MASK]", "[SEP]"
 CANDIDATE = "choice"  # the field of the text that a choice's `[MASK]` stands for
 
 
+class Division(Frozen):
+    """How a user's own rows are divided where nothing says which are scored: always the same, by label, whole groups,
+    equal texts together (bench.data.division).
+    """
+
+    share: float = Field(0.2, gt=0, lt=1)  # of the rows, that are scored
+    most: int = Field(10_000, ge=1)  # rows that are scored at most
+    seed: int = 0
+
+
 class Source(Frozen):
-    """Where a task's rows come from: the hub, a local folder in its authors' layout, or a generator.
+    """Where a task's rows come from: the hub, a local folder in its authors' layout, a generator, or a user's own files.
 
     `local` are paths under `--data` with `{split}` in them, the first that is there is read; `*` and `**` stand for
     many files read as one. Content and ending tell the format: JSON in any form, `.csv` and `.tsv` (with a header
     line), parquet, a folder of `save_to_disk`; any other is a column file (blank lines between sentences). Rows with
     named fields are looked for under the same names with another of these endings too. A further `.gz` is unpacked.
     `hub_splits` and `local_splits` translate the harness's split names to theirs; local ones may have several names.
+
+    Of a user's own data (bench.own) `files` are each split's, under `--data`; several splits may be of one file, which a
+    column (`split_column`, with the values that `local_splits` lists) or a `division` tells apart. Of more rows than
+    `most_rows` so many are drawn, always the same.
     """
 
     hub: str | None = None
@@ -33,6 +47,10 @@ class Source(Frozen):
     hub_splits: dict[str, str] = {"train": "train", "dev": "validation", "test": "test"}
     local_splits: dict[str, tuple[str, ...]] = {"train": ("train",), "dev": ("val", "dev"), "test": ("test",)}
     generate: Callable[[str], list[dict[str, Any]]] | None = Field(default=None, exclude=True)
+    files: dict[Split, tuple[str, ...]] = {}
+    split_column: str = ""
+    division: Division | None = None
+    most_rows: int | None = None
 
 
 class Task(Frozen):
@@ -41,6 +59,9 @@ class Task(Frozen):
     `rows` turns a row of the source into any number of rows in the harness's fields; the class of each kind, a file of
     bench/kinds/, lists its own. Without it the source has them already. It may raise ValueError, KeyError or TypeError:
     the user then reads file and line, of a bench.errors.WordError the word's own line.
+
+    `fields` says the same without code: of each field of the kind the source's column (of candidates, several), as
+    bench.data.mapping reads them. A task that has them is data alone: it goes where no plugin does.
 
     Any row may also have `idx` (its id), `group` (what must stay together when rows are divided or resampled: passage,
     document; `clusters` is the word for it), `part` (what of a group stays together where groups are too few to be
@@ -58,6 +79,7 @@ class Task(Frozen):
     kind: str
     source: Source
     rows: Callable[[dict[str, Any]], Iterable[dict[str, Any]]] | None = Field(default=None, exclude=True)
+    fields: dict[str, str | tuple[str, ...]] = {}
     plain: str = ""
     classes: tuple[str, ...] = ()
     pattern: str | None = None
@@ -66,6 +88,8 @@ class Task(Frozen):
     scored: Literal["dev", "test"] = "dev"  # the split that scores are from, as the field's papers have it
     max_length: int | None = None  # tokens of text this task wants; a budget's own number goes before it
     stride: int = 128  # span: tokens by which neighbouring windows of a long context overlap
+    origin: float = 0.0  # regression: the number that the loss counts from,
+    unit: float = 1.0  # and what it counts in; what is predicted and scored is the number itself
     answerless: bool = False  # span: some questions have no answer
     clusters: str = ""  # what a row's group is (passage, document …); empty where its source names none
     parts: str = ""  # what a row's part is (passage, sentence …)
@@ -84,6 +108,11 @@ class Task(Frozen):
     def outside(self) -> int:
         """Index of the class of a word in no entity: `O`, or the first class where there is none of that name."""
         return self.classes.index("O") if "O" in self.classes else 0
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it is of a user's own data: a declaration without code, which goes to workers and stays with results."""
+        return bool(self.fields)
 
     @property
     def has_cloze(self) -> bool:
@@ -119,6 +148,8 @@ class Task(Frozen):
         facts = self.facts
         if not self.metrics:
             raise ValueError(f"task {self.name!r} needs at least one metric")
+        if self.fields and self.rows is not None:
+            raise ValueError(f"task {self.name!r}: rows are read by its fields or by its function, not by both")
         if facts.needs_classes and len(self.classes) < 2:
             raise ValueError(f"task {self.name!r} needs at least two classes")
         if facts.has_forms and not self.plain:

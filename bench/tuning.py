@@ -41,6 +41,7 @@ class Method(Frozen):
 
     name: ClassVar[str] = ""
     reference: ClassVar[bool] = False  # whether reports compare the other methods with this one
+    usual: ClassVar[bool] = False  # whether it runs on a user's own data where nobody names methods
     space: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
     learning_rate: float = 1e-3

@@ -18,6 +18,7 @@ class FineTuning(Method):
     """All weights with a new linear head, or with the language-model head on label words (`head=verbalizer`)."""
 
     reference = True
+    usual = True
 
     learning_rate: float = 2e-5
     weight_decay: float = 0.01

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class LinearProbe(Method):
     """Nothing but the linear head trains, on the last layer's states: what a task yields without any tuning."""
 
+    usual = True
+
     learning_rate: float = 1e-3
 
     space = {"learning_rate": (1e-3, 3e-3, 1e-2), "dropout": (0.1, 0.0)}

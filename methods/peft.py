@@ -84,6 +84,8 @@ class LoRA(Adapter):
     every linear layer of the encoder where it knows none; `all-linear`; or names, comma-separated.
     """
 
+    usual = is_installed("peft")
+
     r: int = Field(8, ge=1)
     alpha: float = Field(16.0, gt=0)
     adapter_dropout: float = Field(0.0, ge=0, lt=1)  # on what enters A; `dropout` is the head's

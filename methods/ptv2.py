@@ -31,6 +31,8 @@ class PTuningV2(Method):
 
     init_std: ClassVar[float] = 0.02  # of the prefixes, or of what goes into the reparameterisation
 
+    usual = True
+
     length: int = Field(20, ge=1)  # P, prompt positions per layer
     layers: str = Field("all", pattern=r"^(all|\d+-\d+|\d+)$")  # which layers, from 1: "all", "9-12", "3" (figure 3)
     reparam: Literal["none", "mlp"] = "none"

@@ -4,10 +4,9 @@ labels are numbers.
 
 from collections.abc import Iterator
 
+from bench.data.typed import Row, text
 from bench.data.values import label_text
 from bench.task import Source, Suite, Task
-
-from .rows.fields import Row, text
 
 NAMES = {"0": "negative", "1": "positive"}
 

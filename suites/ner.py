@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from bench.data.typed import Row, number, passage_id, tables, text, texts
 from bench.task import Source, Suite, Task, bio
 
 from .rows.columns import columns, document, gold_entities, gold_words, is_gold_conll, words_and_tags
-from .rows.fields import Row, number, passage_id, tables, text, texts
 
 DOCUMENT_START = "-DOCSTART-"
 NOT_ANNOTATED = "pt/"  # OntoNotes' pivot text (the New Testament) has no entities marked

@@ -1,54 +1,10 @@
 """Extractive question answering: SQuAD 1.1 (arXiv:1606.05250) and 2.0 (arXiv:1806.03822), scored on dev."""
 
-from collections.abc import Iterator
-
+from bench.data.squad import squad
 from bench.task import Source, Suite, Task
-
-from .rows.fields import Row, name_of, number, passage_id, tables, text, truth
 
 LICENCE = "CC BY-SA 4.0"
 MAX_LENGTH, STRIDE = 384, 128  # tokens, as in the official baselines
-
-
-def squad(row: Row) -> Iterator[Row]:
-    """A row per question, from an article of the official files or a flat row of the hub.
-
-    What stays together is an article, by its title; where articles are too few, or have no titles, a passage.
-    """
-    title = row.get("title")
-    article = title if isinstance(title, str) and title.strip() else None
-    if "paragraphs" not in row:
-        yield _question(article, text(row, "context"), row)
-        return
-    paragraphs = tables(row, "paragraphs")
-    if not paragraphs:
-        yield {"no_example": "an article without paragraphs"}
-    for paragraph in paragraphs:
-        context = text(paragraph, "context")
-        questions = tables(paragraph, "qas")
-        if not questions:
-            yield {"no_example": "a paragraph without questions"}
-        for question in questions:
-            yield _question(article, context, question)
-
-
-def _question(article: str | None, context: str, fields: Row) -> Row:
-    """ValueError where `is_impossible` and the answers contradict each other: nobody can tell which is wrong."""
-    passage, idx, impossible = passage_id(context), name_of(fields, "id"), truth(fields, "is_impossible")
-    listed = tables(fields, "answers") if fields.get("answers") is not None or not impossible else []
-    answers: list[Row] = [{"text": text(answer, "text"), "start": number(answer, "answer_start")} for answer in listed]
-    answered = any(answer["text"].strip() for answer in answers)
-    if impossible is not None and impossible == answered:
-        contradiction = "but has an answer" if answered else "but has no answer"
-        raise ValueError(f"question {idx!r} says is_impossible: {str(impossible).casefold()}, {contradiction}")
-    return {
-        "idx": idx,
-        "group": passage if article is None else article,
-        "part": passage,
-        "question": text(fields, "question"),
-        "context": context,
-        "answers": answers,
-    }
 
 
 def _local(version: str) -> tuple[str, ...]:

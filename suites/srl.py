@@ -6,11 +6,11 @@ its F1 counts the predicate's own span (V), which is nearly free; both ways are 
 
 from collections.abc import Iterator, Sequence
 
+from bench.data.typed import Row, number, passage_id, tables, text, texts
 from bench.task import Source, Suite, Task, bio
 
 from .ner import GOLD
 from .rows.columns import columns, document, gold_words, is_gold_conll, propositions
-from .rows.fields import Row, number, passage_id, tables, text, texts
 
 METRICS = ("argument_f1", "argument_f1_with_v")
 WITHOUT_PREDICATE = "a sentence without a predicate"

@@ -13,15 +13,15 @@ from bench.errors import UsageError
 from bench.task import Task
 
 
-def data_folder(folder: Path, tasks: Iterable[Task]) -> Iterator[Finding]:
+def data_folder(folder: Path | None, tasks: Iterable[Task]) -> Iterator[Finding]:
     """Of each task whose files are there, every split that a run may read: how many examples, what was mended."""
     for task in tasks:
-        if not task.source.local:
+        if not (task.source.local or task.is_data):
             continue
-        if not has_files(task, "train", folder):
+        if folder and not task.is_data and not has_files(task, "train", folder):
             yield Finding(f"data of {task.name}", str(folder), "skipped", "no file of its layout is there")
             continue
-        for split in task.splits("paper"):
+        for split in task.splits("holdout" if task.is_data else "paper"):
             try:
                 with warnings.catch_warnings(record=True) as told:
                     warnings.simplefilter("always")

@@ -17,6 +17,7 @@ from rich.console import Console
 from bench.commands.progress import PlainProgress, summary
 from bench.errors import UsageError
 from bench.execute.devices import chosen_devices, seats_of
+from bench.execute.job import declare_suites
 from bench.execute.pool import Pool
 from bench.execute.submissions import Submission, read
 from bench.execute.worker import TERMINATED, Seat, ending_on_request, work
@@ -89,6 +90,7 @@ def run_job(submission: Submission, log: Log) -> list[Record]:
     sys.argv[1:] = submission.command  # a record says how it came about
     for path in job.plugins:
         load_plugin(path)
+    declare_suites(job)
     devices = _devices(submission)
     left = outstanding(job.plan, Store.open(job.folder))
     num_left = len(left.every)

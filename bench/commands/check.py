@@ -14,8 +14,9 @@ from bench.check.finding import Finding
 from bench.check.folders import data_folder
 from bench.check.models import check_models
 from bench.commands.folders import RESULTS
+from bench.commands.own_data import show_own_data
 from bench.errors import UsageError, unknown
-from bench.registry import find_method, find_suite, load_plugin, suites
+from bench.registry import find_method, find_suite, is_declared, load_plugin, suites
 from bench.request import CheckRequest, RunRequest
 from bench.task import Suite, Task
 
@@ -25,16 +26,16 @@ MARKS = {"passed": "passed ", "failed": "FAILED ", "skipped": "skipped", "told":
 
 def check_all(request: CheckRequest) -> int:
     """Print every finding; 1 when one failed, else 0. UsageError for a name that nobody knows."""
+    plugins = [load_plugin(path) for path in request.plugin]
+    console = Console()
+    request = show_own_data(request, console)
     if request.tasks and request.suite is None:
         raise UsageError(f"--tasks {','.join(request.tasks)}: of which suite? give --suite")
-    if request.data is not None and not request.data.is_dir():
-        raise UsageError(f"--data {request.data}: no such folder")
-    plugins = [load_plugin(path) for path in request.plugin]
     methods = dict.fromkeys([*request.methods, *(name for plugin in plugins for name in plugin.methods)])
     for name in methods:
         find_method(name)
     tasks = _tasks(request, [name for plugin in plugins for name in plugin.suites])
-    console, counts = Console(), Counter[str]()
+    counts = Counter[str]()
     for finding in _findings(request, list(methods), tasks):
         counts[finding.status] += 1
         line = Text.assemble((MARKS[finding.status], STYLES[finding.status]), f" {finding.about}: {finding.check}")
@@ -50,6 +51,8 @@ def _tasks(request: CheckRequest, brought: list[str]) -> list[tuple[Task, Suite]
     if request.suite is None:
         return chosen
     suite = find_suite(request.suite)
+    if is_declared(suite.name) and not request.models:
+        return chosen  # a user's own rows: what is read of them is told, and nothing trains
     known = {task.name: task for task in suite.tasks}
     for name in request.tasks:
         if name not in known:
@@ -65,9 +68,11 @@ def _findings(request: CheckRequest, methods: list[str], tasks: list[tuple[Task,
     if request.models or methods or tasks:
         models, findings = check_models(references)
         yield from findings
-    if request.data is not None:
-        known = {id(task): task for suite in suites().values() for task in suite.tasks}
-        yield from data_folder(request.data, [task for task, _ in tasks] or known.values())
+    own = find_suite(request.suite) if request.suite and is_declared(request.suite) else None
+    if request.data is not None or own:
+        known = {id(task): task for suite in suites().values() for task in suite.tasks if not task.is_data}
+        of_suites = [task for task, _ in tasks] or known.values()
+        yield from data_folder(request.data, own.tasks if own else of_suites)
     for model in models:
         ground = Ground(embedded.name, model, request.set)
         for name in methods:

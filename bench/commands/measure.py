@@ -26,7 +26,7 @@ from bench.model.source import find_model
 from bench.plan.cells import plan
 from bench.plan.models import unproved_notes
 from bench.plan.selection import Outstanding, choose, outstanding
-from bench.registry import find_suite
+from bench.registry import find_suite, is_declared
 from bench.request import RunRequest
 from bench.resolved import resolve
 from bench.store.declarations import keep_suite
@@ -164,6 +164,9 @@ def _job(
         compile=options.compile,
         shard=request.shard,
         plugins=request.plugin,
+        suites=tuple(
+            find_suite(name) for name in dict.fromkeys(cell.suite for cell in whole.cells) if is_declared(name)
+        ),
         failures=store.failures() if store else {},
         tokens=_tokens(left, options, data),
         compiled=_compiled(whole, store),

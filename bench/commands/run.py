@@ -6,6 +6,7 @@ import gc
 
 from bench.collecting import not_collecting
 from bench.commands.folders import RESULTS
+from bench.commands.own_data import show_own_data
 from bench.errors import UsageError
 from bench.execute.queue import Queue, check_precision, check_tools, queue_of
 from bench.installed import is_installed
@@ -24,6 +25,7 @@ def run_grid(request: RunRequest, only_plan: bool, probing: bool = True, dry_run
     check_executor(request, queue, only_plan, dry_run)
     for path in request.plugin:
         load_plugin(path)
+    request = show_own_data(request)
     whole = plan(request, "fp32" if request.precision == "auto" else request.precision)  # what `auto` is, torch knows
     folder = request.out or RESULTS / request.suite
     from bench.store.store import Store

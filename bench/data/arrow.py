@@ -12,6 +12,7 @@ from typing import Any
 from bench.errors import UsageError
 
 SAVED = "state.json"  # what `save_to_disk` writes beside a data set's tables
+BATCH = 4096  # rows of a parquet file in memory at once
 Fields = dict[str, Any]
 
 
@@ -21,10 +22,10 @@ def parquet_rows(path: Path) -> Iterator[Fields]:
     from pyarrow import ArrowException, parquet
 
     try:
-        table = parquet.read_table(path, partitioning=None)
-        names = _names(datasets.Features.from_arrow_schema(table.schema))
-        for batch in table.to_batches():
-            yield from (_named_row(names, row) for row in batch.to_pylist())
+        with parquet.ParquetFile(path) as file:
+            names = _names(datasets.Features.from_arrow_schema(file.schema_arrow))
+            for batch in file.iter_batches(BATCH):
+                yield from (_named_row(names, row) for row in batch.to_pylist())
     except (ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"cannot read {path} as parquet: {_said(error)}") from None
 

@@ -11,14 +11,16 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from bench.data.characters import REPAIR, whole_characters
 from bench.data.content import with_equal_texts_grouped
+from bench.data.division import divided
 from bench.data.kind import data_of
 from bench.data.located import Located
-from bench.data.places import local_files
-from bench.data.sources import load
+from bench.data.places import folder_of, local_files
+from bench.data.sources import file_stamps, load
 from bench.data.tally import Tally
 from bench.errors import UsageError, WordError
 from bench.task import Example, Split, Task
@@ -39,7 +41,22 @@ class SplitExamples:
 
 
 def read_examples(task: Task, split: Split, data: Path | None) -> SplitExamples:
-    """All examples of a split, in the source's order. Warns of what is counted, and of a size that is not official."""
+    """All examples of a split, in the source's order. Warns of what is counted, and of a size that is not official.
+
+    Where the splits are a `division` of the same rows, these are read once, for whichever is asked for first.
+    """
+    if task.source.division is None:
+        return _read(task, split, data)
+    whole = _undivided(task.model_dump_json(), data, file_stamps(task, data))
+    return replace(whole, examples=divided(task, whole.examples, split))
+
+
+@lru_cache(maxsize=1)
+def _undivided(declaration: str, data: Path | None, stamps: object) -> SplitExamples:
+    return _read(Task.model_validate_json(declaration), "train", data)
+
+
+def _read(task: Task, split: Split, data: Path | None) -> SplitExamples:
     kind = data_of(task)
     located = kind.arranged(task, [with_whole_characters(row) for row in load(task, split, data)])
     repaired, no_example, left_out, kept = Tally(), Tally(), Tally(), Tally()
@@ -53,7 +70,8 @@ def read_examples(task: Task, split: Split, data: Path | None) -> SplitExamples:
         if not reason or split != "train":
             examples.append(example)
     if not examples:
-        place = local_files(task, split, data)[0] if data and not task.source.generate else f"the {split} split"
+        folder = folder_of(task, data)
+        place = local_files(task, split, folder)[0] if folder and not task.source.generate else f"the {split} split"
         why = "; ".join(tally.listed() for tally in (left_out, no_example) if tally.total)
         raise UsageError(f"task {task.name!r}: {place} has no rows that can be used{f': {why}' if why else ''}")
     _tell(task, split, repaired, no_example, left_out, kept)
@@ -107,13 +125,18 @@ def _check_size(task: Task, split: Split, counted: Sequence[Located]) -> None:
         )
 
 
-def flat_rows(task: Task, located: Iterable[Located], repaired: Tally, no_example: Tally) -> Iterator[Located]:
-    """The rows in the harness's fields that a source's rows stand for; counts what they say of themselves."""
+def flat_rows(
+    task: Task, located: Iterable[Located], repaired: Tally, no_example: Tally, labelled: bool = True
+) -> Iterator[Located]:
+    """The rows in the harness's fields that a source's rows stand for; counts what they say of themselves. `labelled`
+    as in `harness_rows`.
+    """
     for row in located:
         for reason in row.repaired:
             repaired.note(reason, row.place)
-        for flat in (replace(row, repaired=()),) if task.rows is None else _rows_of(task, row):
-            if task.rows is not None and isinstance(why := flat.fields.get(NO_EXAMPLE), str):
+        has_adapter = task.rows is not None or task.is_data
+        for flat in harness_rows(task, row, labelled) if has_adapter else (replace(row, repaired=()),):
+            if has_adapter and isinstance(why := flat.fields.get(NO_EXAMPLE), str):
                 no_example.note(why, row.place)
                 continue
             whole = with_whole_characters(flat) if _holds_escapes(row) else flat
@@ -135,11 +158,13 @@ def with_whole_characters(row: Located) -> Located:
     return replace(row, fields=fields, repaired=(*row.repaired, *[REPAIR] * halves)) if halves else row
 
 
-def _rows_of(task: Task, row: Located) -> Iterator[Located]:
-    """What the task's adapter makes of a source's row, with the repairs it says it made."""
-    assert task.rows is not None
+def harness_rows(task: Task, row: Located, labelled: bool = True) -> Iterator[Located]:
+    """What the task's adapter, or its columns, make of a source's row, with the repairs it says it made.
+
+    With `labelled` false, for columns alone, without what is asked for.
+    """
     try:
-        for fields in task.rows(row.fields):
+        for fields in data_of(task).mapped(task, row.fields, labelled) if task.rows is None else task.rows(row.fields):
             if not isinstance(fields, dict):
                 raise TypeError(f"the task's rows must be dicts, found {type(fields).__name__}")
             repaired = fields.get(REPAIRED)

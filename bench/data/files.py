@@ -5,6 +5,7 @@ A row is a dict of fields; beside it goes the place it came from, so that an err
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,10 +13,11 @@ from pathlib import Path
 
 from bench.data.arrow import parquet_rows, saved_rows
 from bench.data.columns import read_columns
-from bench.data.json_rows import holds_json, json_rows
+from bench.data.foreign import check_format
+from bench.data.json_rows import holds_json, json_lines, json_rows
 from bench.data.located import Located
 from bench.data.tables import quoted_rows, tabbed_rows
-from bench.data.text import read_text
+from bench.data.text import is_large, lines, read_text, text_lines
 from bench.errors import UsageError
 
 __all__ = ["Located", "read"]
@@ -27,14 +29,19 @@ def read(path: Path) -> Iterator[Located]:
     """The rows of a file, or of a folder that `save_to_disk` wrote. UsageError names the file, and the line where one
     is malformed.
     """
+    if path.is_file():
+        check_format(path)
     if path.is_dir() or _begins_with(path, PARQUET):
         rows = saved_rows(path) if path.is_dir() else parquet_rows(path)
         yield from (Located(f"{path}[{index}]", row) for index, row in enumerate(rows))
         return
+    ending = (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).casefold()
+    if ending in _BY_LINE and is_large(path):
+        yield from _BY_LINE[ending](path)
+        return
     text, repaired = read_text(path)
     if path.suffix == ".parquet" and not holds_json(text):
         raise UsageError(f"cannot read {path}: it is no parquet file, nor JSON")
-    ending = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     for row in _reader(ending, text)(path, text):
         yield replace(row, repaired=repaired + row.repaired) if repaired else row
         repaired = ()
@@ -50,6 +57,22 @@ def _begins_with(path: Path, mark: bytes) -> bool:
 
 def _reader(ending: str, text: str) -> Callable[[Path, str], Iterator[Located]]:
     """What reads a text: JSON wherever it is JSON, else what the ending says; columns of words without one of these."""
-    if ending in (".json", ".jsonl") or holds_json(text):
+    if ending in (".json", ".jsonl", ".ndjson") or holds_json(text):
         return partial(json_rows, one_is_a_row=ending != ".json")
-    return {".tsv": tabbed_rows, ".csv": quoted_rows}.get(ending, read_columns)
+    if ending == ".tsv":
+        return lambda path, text: tabbed_rows(path, lines(text, returns=False))
+    if ending == ".csv":
+        return lambda path, text: quoted_rows(path, io.StringIO(text, newline=""))
+    return read_columns
+
+
+def _without_ends(path: Path) -> Iterator[str]:
+    return (line.rstrip("\r\n") for line in text_lines(path, "\n"))
+
+
+_BY_LINE: dict[str, Callable[[Path], Iterator[Located]]] = {  # how large files are read, whatever they begin with
+    ".csv": lambda path: quoted_rows(path, text_lines(path, "")),
+    ".tsv": lambda path: tabbed_rows(path, _without_ends(path)),
+    ".jsonl": lambda path: json_lines(path, text_lines(path, "\n")),
+    ".ndjson": lambda path: json_lines(path, text_lines(path, "\n")),
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def json_rows(path: Path, text: str, one_is_a_row: bool = False) -> Iterator[Loc
         value, end = _DECODER.raw_decode(text, begin)
     except _WRONG as error:
         if one_is_a_row:
-            yield from _by_lines(path, text)
+            yield from json_lines(path, lines(text))
             return
         raise UsageError(f"{path}: not valid JSON ({error})") from None
     if not text[end:].strip():
@@ -49,7 +49,7 @@ def json_rows(path: Path, text: str, one_is_a_row: bool = False) -> Iterator[Loc
     elif "\n" in text[begin:end] and isinstance(value, dict):
         yield from _one_after_the_other(path, text)
     else:
-        yield from _by_lines(path, text)
+        yield from json_lines(path, lines(text))
 
 
 def _first(text: str) -> int:
@@ -57,8 +57,9 @@ def _first(text: str) -> int:
     return len(text) - len(text.lstrip())
 
 
-def _by_lines(path: Path, text: str) -> Iterator[Located]:
-    for number, line in enumerate(lines(text), start=1):
+def json_lines(path: Path, text_lines: Iterable[str]) -> Iterator[Located]:
+    """A row a line. UsageError names the line that is none."""
+    for number, line in enumerate(text_lines, start=1):
         if not line.strip():
             continue
         place = f"{path}:{number}"

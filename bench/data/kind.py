@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.data.found import Asked, Found
 from bench.data.located import Located
+from bench.data.mapping import Fields, marks, text_cell, texts_of, with_label
+from bench.data.recognised import Recognised
 from bench.data.row_fields import fields_of
 from bench.data.slots import Slots
 from bench.data.tally import Tally
@@ -59,6 +62,24 @@ class KindData(KindFacts, ABC):
     def counted(self, rows: Sequence[Located]) -> str:
         """What these rows are called when they are counted."""
         return "rows"
+
+    def recognised(self, found: Found, asked: Asked) -> Recognised | None:
+        """How a user's rows would be read as a task of this kind; None where their columns are not such.
+
+        UsageError where they are, but it is not clear which is which, or the labels are none.
+        """
+        return None
+
+    def settled(self, task: Task, train: Sequence[Example]) -> Task:
+        """A user's own task with what its train rows alone may tell."""
+        return task
+
+    def mapped(self, task: Task, row: Fields, labelled: bool = True) -> Iterable[Fields]:
+        """The rows in the kind's fields that a row of a user's own data stands for, by the columns that `task.fields`
+        names; with `labelled` false without what is asked for. ValueError for what does not fit.
+        """
+        texts = {name: text_cell(task.fields, row, name) for name in texts_of(task)}
+        return with_label(task.fields, row, texts) if labelled else [{**marks(task.fields, row), **texts}]
 
     @abstractmethod
     def reader(self, task: Task) -> ReadRow:

@@ -20,8 +20,13 @@ TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")  # endings of files who
 
 
 def fingerprint(task: Task, data: Path | None, splits: Sequence[Split]) -> str:
-    """A hash of what the source holds in these splits: file contents, generated rows, or the hub's commit."""
-    digest = hashlib.sha256()
+    """A hash of what the source holds in these splits: file contents, generated rows, or the hub's commit.
+
+    Of a user's own data also of what the declaration says that can change a number: it has no version to raise.
+    """
+    digest, data = hashlib.sha256(), folder_of(task, data)
+    if task.is_data:
+        digest.update(_declaration(task).encode())
     if task.source.generate is not None:
         for split in splits:
             digest.update(json.dumps(task.source.generate(split), sort_keys=True).encode())
@@ -36,6 +41,22 @@ def fingerprint(task: Task, data: Path | None, splits: Sequence[Split]) -> str:
     return digest.hexdigest()[:16]
 
 
+OF_NO_EFFECT = {"name", "source", "sizes", "licence", "citation", "obtain"}  # on a number
+PLACES = {"files", "local", "hub", "config", "revision"}  # names alone; content, or the hub's commit, is hashed itself
+
+
+def _declaration(task: Task) -> str:
+    declared = task.model_dump(mode="json", exclude=OF_NO_EFFECT, exclude_defaults=True)
+    declared["fields"] = {name: column for name, column in task.fields.items() if name != "idx"}
+    source = task.source.model_dump(mode="json", exclude=PLACES, exclude_defaults=True)
+    return json.dumps([declared, source], sort_keys=True)
+
+
+def folder_of(task: Task, data: Path | None) -> Path | None:
+    """The folder that a task's files lie in: none where the source is the hub alone, beside others that have files."""
+    return None if task.is_data and not task.source.files else data
+
+
 def _digest_of(file: Path) -> bytes:
     try:
         status = file.stat()
@@ -47,13 +68,15 @@ def _digest_of(file: Path) -> bytes:
 @cache
 def _digest(file: Path, size: int, written_ns: int) -> bytes:
     """Of a file's bytes; a plan that is made again does not read them again."""
-    return hashlib.sha256(file.read_bytes()).digest()
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()
 
 
 def check_source(task: Task, data: Path | None, splits: Sequence[Split]) -> None:
     """UsageError where data is not in the folder it should be in, or is on no hub; asks no hub."""
     if task.source.generate is not None:
         return
+    data = folder_of(task, data)
     if data is not None:
         _files(task, splits, data)
     elif task.source.hub is None:
@@ -80,6 +103,8 @@ def has_files(task: Task, split: Split, data: Path) -> bool:
 def _files(task: Task, splits: Sequence[Split], data: Path) -> dict[Split, list[Path]]:
     """The files of each split. UsageError names every split that the folder lacks, and what was looked for."""
     source = task.source
+    if source.files:
+        return {split: _exact(task, split, data) for split in splits}
     if not source.local:
         raise UsageError(f"task {task.name!r} has no local layout; leave out --data to load it from the hub")
     for split in splits:
@@ -97,6 +122,15 @@ def _files(task: Task, splits: Sequence[Split], data: Path) -> dict[Split, list[
     if missing:
         raise UsageError(f"--data {data}: {'; '.join(missing)}. {task.obtain}".strip())
     return files
+
+
+def _exact(task: Task, split: Split, data: Path) -> list[Path]:
+    """A split's own files. UsageError where one is gone."""
+    paths = [data / name for name in task.source.files.get(split, ())]
+    gone = [path for path in paths if not path.exists()]
+    if gone or not paths:
+        raise UsageError(f"task {task.name!r}: {f'{gone[0]} is gone' if gone else f'it has no {split} split'}")
+    return paths
 
 
 def _of_split(task: Task, split: Split, data: Path) -> list[Path]:

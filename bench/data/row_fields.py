@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from bench.data.located import Located
@@ -23,6 +24,7 @@ def example_of(row: Located, index: int, **fields: Any) -> Example:
     return Example.model_construct(**(_EMPTY | named | fields))
 
 
+@cache
 def fields_of(*forms: str | None) -> tuple[str, ...]:
     """The names of the fields in these forms, each once."""
     return tuple(dict.fromkeys(re.findall(r"\{(\w+)\}", "".join(form or "" for form in forms))))
@@ -57,4 +59,7 @@ def blank(texts: dict[str, str], needed: Sequence[str]) -> str:
 def unknown_value(task: Task, row: Located, noun: str, value: str, known: Sequence[str]) -> UsageError:
     """The error for a label or tag that the task does not have."""
     shown = ", ".join(known[:40]) + (", …" if len(known) > 40 else "")
+    if task.is_data:  # whose classes are those of train
+        told = f"{noun} {value!r} stands in no row of train, so that nothing can learn it; train has {shown}"
+        return UsageError(f"{row.place}: {told}")
     return UsageError(f"{row.place}: unknown {noun} {value!r} for task {task.name!r}; known: {shown}")

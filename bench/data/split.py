@@ -26,9 +26,9 @@ def held_out(task: Task, examples: Sequence[Example], seed: int | None = None) -
     where all rows say the same, it is, with a warning. UsageError when nothing can be held out.
     """
     wanted = min(max(1, round(HELD_OUT_SHARE * len(examples))), HELD_OUT_MOST)
-    groups = _members(examples, lambda example: example.group)
+    groups = members(examples, lambda example: example.group)
     if len(groups) * wanted < len(examples):
-        parts = _members(examples, lambda example: example.part or example.group)
+        parts = members(examples, lambda example: example.part or example.group)
         groups = parts if len(parts) > len(groups) else groups
     all_alike = len(groups) == 1 < len(examples) and next(iter(groups)).startswith(EQUAL)
     if all_alike:
@@ -37,16 +37,17 @@ def held_out(task: Task, examples: Sequence[Example], seed: int | None = None) -
         groups = {str(index): [index] for index in range(len(examples))}
     if len(groups) < 2:
         raise UsageError(f"task {task.name!r}: nothing can be held out of {_one_group(task, examples)}")
-    selected = _sampled(task, examples, groups, wanted, seed)
+    stream = random.Random(derive("split", task.name, *(() if seed is None else (seed,))))
+    selected = sampled_groups(task, examples, groups, wanted, stream)
     train = [example for index, example in enumerate(examples) if index not in selected]
-    unseen = sorted(selected) if all_alike else _unseen(examples, selected)
-    if not unseen:
+    chosen = sorted(selected) if all_alike else unseen(examples, selected)
+    if not chosen:
         rows = f"the {len(selected)} of {len(examples)} train rows that could be held out"
         raise UsageError(f"task {task.name!r}: {rows} say what others of them say; give it rows with other texts")
-    return train, [examples[index] for index in unseen]
+    return train, [examples[index] for index in chosen]
 
 
-def _unseen(examples: Sequence[Example], selected: set[int]) -> list[int]:
+def unseen(examples: Sequence[Example], selected: set[int]) -> list[int]:
     """Those selected that say nothing that a row of train says, in their order."""
     declared = [group is not None and not group.startswith(EQUAL) for group in (example.group for example in examples)]
     if not any(declared[index] for index in selected):
@@ -55,7 +56,7 @@ def _unseen(examples: Sequence[Example], selected: set[int]) -> list[int]:
     return [index for index in sorted(selected) if content(examples[index]) not in learned]
 
 
-def _members(examples: Sequence[Example], key: Callable[[Example], str | None]) -> dict[str, list[int]]:
+def members(examples: Sequence[Example], key: Callable[[Example], str | None]) -> dict[str, list[int]]:
     """The numbers of each group's rows; a row without a group is one."""
     members: dict[str, list[int]] = defaultdict(list)
     for index, example in enumerate(examples):
@@ -64,17 +65,16 @@ def _members(examples: Sequence[Example], key: Callable[[Example], str | None]) 
     return members
 
 
-def _sampled(
-    task: Task, examples: Sequence[Example], groups: dict[str, list[int]], wanted: int, seed: int | None
+def sampled_groups(
+    task: Task, examples: Sequence[Example], groups: dict[str, list[int]], wanted: int, stream: random.Random
 ) -> set[int]:
     """The rows of the groups to be held out, at least of one and never of all.
 
-    Systematic sampling: groups are ordered by their most common stratum (a label), shuffled within it by the task's own
-    stream, and one is taken whenever the slice lacks half of it or more, so each stratum gives its share to within one.
+    Systematic sampling: groups are ordered by their most common stratum (a label), shuffled within it by the stream, and one is taken whenever the slice lacks half of it or more, so each stratum gives its share to within one.
     A group larger than the slice is not taken, nor more than half of the others' rows; where all are, the smallest is.
     """
     order = list(groups)
-    random.Random(derive("split", task.name, *(() if seed is None else (seed,)))).shuffle(order)
+    stream.shuffle(order)
     strata = data_of(task).strata(examples)
     order.sort(key=lambda group: _stratum(strata[index] for index in groups[group]))
     order = [group for group in order if len(groups[group]) <= wanted] or [min(order, key=lambda at: len(groups[at]))]

@@ -3,46 +3,56 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from bench.data.located import Located
-from bench.data.text import lines
 from bench.errors import UsageError
 
 DIVIDERS = ",;\t|"
-MOST_HEADER = 100_000  # characters
+LONGEST_CELL = 2**31 - 1  # characters; what a file holds, a cell may
 _SEPARATOR = re.compile(r"\s*sep=([,;\t|])[^\S\n]*\n")  # the first line that Excel reads and writes
 
 
-def tabbed_rows(path: Path, text: str) -> Iterator[Located]:
-    """Cells divided by tabs and never quoted, as GLUE's are; a header without a tab is of a table divided otherwise."""
+def tabbed_rows(path: Path, text_lines: Iterable[str]) -> Iterator[Located]:
+    """Cells divided by tabs and never quoted, as GLUE's are; a header without a tab is of a table divided otherwise.
+
+    Lines come without their ends.
+    """
+    rest = iter(text_lines)
     header: list[str] | None = None
-    for number, line in enumerate(lines(text, returns=False), start=1):
+    for number, line in enumerate(rest, start=1):
         cells = line.split("\t")
         if cells == [""]:
             continue
         if header is None:
             if len(cells) == 1 and any(mark in line for mark in DIVIDERS):
-                yield from quoted_rows(path, text)
+                yield from quoted_rows(path, (f"{each}\n" for each in chain([""] * (number - 1), [line], rest)))
                 return
             header = _header(path, number, cells)
         else:
             yield _row(path, number, header, cells)
 
 
-def quoted_rows(path: Path, text: str) -> Iterator[Located]:
-    """Cells that may be quoted, as spreadsheets write them; the first line tells what divides them."""
-    stated = _SEPARATOR.match(text)
-    blank = text[: stated.end()] if stated else ""
-    text = text[len(blank) :]
-    mark = stated[1] if stated else max(DIVIDERS, key=lambda divider: _width(text, divider))
+def quoted_rows(path: Path, text_lines: Iterable[str]) -> Iterator[Located]:
+    """Cells that may be quoted, as spreadsheets write them; the first line tells what divides them.
+
+    Lines come with their ends.
+    """
+    rest = iter(text_lines)
+    before, first_line = _first_line(rest)
+    stated = _SEPARATOR.fullmatch(first_line)
+    if stated:
+        before, rest = before + 1, iter(rest)
+    else:
+        rest = chain(["\n"] * before, [first_line], rest)
+    mark = stated[1] if stated else max(DIVIDERS, key=lambda divider: _width(first_line, divider))
     header: list[str] | None = None
-    limit = csv.field_size_limit(len(text) + 1)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
-    end = first = blank.count("\n")
+    limit = csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(rest, delimiter=mark, strict=True)
+    end = first = before if stated else 0
     try:
         for cells in reader:
             number, end = end + 1, first + reader.line_num
@@ -58,11 +68,18 @@ def quoted_rows(path: Path, text: str) -> Iterator[Located]:
         csv.field_size_limit(limit)
 
 
-def _width(text: str, mark: str) -> int:
+def _first_line(text_lines: Iterator[str]) -> tuple[int, str]:
+    """How many blank lines come first, and the line after them."""
+    for number, line in enumerate(text_lines):
+        if line.strip():
+            return number, line
+    return 0, ""
+
+
+def _width(line: str, mark: str) -> int:
     """How many columns the first line has if `mark` divides them."""
-    first = next((line for line in lines(text[:MOST_HEADER]) if line.strip()), "")
     try:
-        return len(next(csv.reader([first], delimiter=mark), []))
+        return len(next(csv.reader([line], delimiter=mark), []))
     except csv.Error:
         return 0
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
+import os
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.errors import UsageError
@@ -25,16 +28,65 @@ WIDE, CARRIAGE_RETURNS, MARKS = (
 )
 
 
+LARGE = 64 << 20  # bytes; a larger file is read line by line where its format lets it
+MOST_UNPACKED = 4 << 30  # bytes of a packed file that is read whole
+LONGEST_LINE = 64 << 20  # characters
+
+
+def is_large(path: Path) -> bool:
+    """Whether a file is too large to be held as a text, unpacked as its last bytes say. UsageError: it cannot be read."""
+    try:
+        size = path.stat().st_size
+        if path.suffix == ".gz" and size >= 4:
+            with path.open("rb") as file:
+                file.seek(-4, os.SEEK_END)
+                size = max(size, int.from_bytes(file.read(4), "little"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
+    return size > LARGE
+
+
+def text_lines(path: Path, newline: str) -> Iterator[str]:
+    """The lines of a large file with their ends, as `open` divides them by `newline`; memory holds one at a time.
+
+    UsageError as `read_text`, and for a line of more than LONGEST_LINE characters.
+    """
+    number = 0
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            text = io.TextIOWrapper(file, _encoding(file.peek(4)), newline=newline)
+            while line := text.readline(LONGEST_LINE):
+                number += 1
+                if len(line) == LONGEST_LINE or "\0" in line:
+                    what = "a NUL character" if "\0" in line else f"more than {LONGEST_LINE:,} characters"
+                    raise UsageError(f"cannot read {path}: line {number} has {what}; give it as text in UTF-8")
+                yield _MARK.sub("", line) if line.startswith("\ufeff") else line
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {path}: {error} (after line {number}); give it as text in UTF-8") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
+
+
+def _encoding(begin: bytes) -> str:
+    return next((name for mark, name in _ENCODINGS if begin.startswith(mark)), "utf-8")
+
+
+def _unpacked(path: Path) -> bytes:
+    with gzip.open(path) as file:
+        content = file.read(MOST_UNPACKED + 1)
+    if len(content) > MOST_UNPACKED:
+        raise UsageError(f"cannot read {path}: it unpacks to more than {MOST_UNPACKED >> 30} GB; unpack it and look")
+    return content
+
+
 def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     """A file's text, unpacked where its name ends in `.gz`, and what was mended in it, by the reason.
 
     UsageError for what cannot be read, and for NUL characters, which no text has.
     """
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-        encoding = next((name for mark, name in _ENCODINGS if content.startswith(mark)), "utf-8")
+        content = _unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+        encoding = _encoding(content[:4])
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         number = error.object.count(b"\n", 0, error.start) + 1

@@ -14,6 +14,9 @@ from typing import Any
 from bench.data.examples import flat_rows, with_whole_characters
 from bench.data.kind import data_of
 from bench.data.located import Located
+from bench.data.mapping import check_columns
+from bench.data.squad import ARTICLE
+from bench.data.tagged_columns import IN_COLUMNS
 from bench.data.tally import Tally
 from bench.errors import UsageError
 from bench.task import Example, Task
@@ -37,6 +40,7 @@ class Questions:
         self._task, self._kind, self._answered = task, data_of(task), answered
         self._read_row = self._kind.reader(task)
         self._number = 0
+        self._checked: set[str] = set()  # files whose columns are there
         self.no_example, self.repaired = Tally(), Tally()
 
     def read(self, rows: Sequence[Located]) -> Iterator[Question]:
@@ -60,6 +64,18 @@ class Questions:
     def _flat(self, row: Located) -> list[Located]:
         if self._answered:
             return list(flat_rows(self._task, [row], self.repaired, self.no_example))
+        rows = self._by_columns(row) if self._task.is_data else self._by_adapter(row)
+        stand_in = self._kind.stand_in
+        return [replace(row, fields={**row.fields, **stand_in(self._task, row.fields)}) for row in rows]
+
+    def _by_columns(self, row: Located) -> list[Located]:
+        """Of a task of a user's own: without its column of answers."""
+        if row.source not in self._checked and not row.fields.keys() & {IN_COLUMNS, ARTICLE}:
+            check_columns(self._task, row.fields, row.source, labelled=False)
+            self._checked.add(row.source)
+        return list(flat_rows(self._task, [row], self.repaired, self.no_example, labelled=False))
+
+    def _by_adapter(self, row: Located) -> list[Located]:
         fields = _Fields(row.fields)
         lenient = replace(row, fields=fields)
         skipped = self.no_example.total
@@ -71,8 +87,7 @@ class Questions:
             raise UsageError(f"{error}; the row has {_named(row.fields)}") from None
         if not rows and fields.missing and self.no_example.total == skipped:
             raise UsageError(f"{row.place}: field {fields.missing[0]!r} is missing; the row has {_named(row.fields)}")
-        stand_in = self._kind.stand_in
-        return [replace(row, fields={**row.fields, **stand_in(self._task, row.fields)}) for row in rows]
+        return rows
 
 
 class _Fields(dict[str, Any]):

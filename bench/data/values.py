@@ -59,3 +59,10 @@ def name_of(value: Any) -> str | None:
         return None
     number = whole_number(value) if isinstance(value, float) else None
     return str(value if number is None else number)
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether it says nothing: `None`, a blank text, NaN."""
+    return (
+        value is None or (isinstance(value, str) and not value.strip()) or (isinstance(value, float) and value != value)
+    )

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.cell import Cell, Compile, Plan
+from bench.registry import declare
 from bench.report.read.names import budget_text
+from bench.task import Suite
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Job:
 
     `failures` are marks of what had failed before (`Store.failures`): what fails anew is not tried again in this run.
     `tokens`: by model and precision those that the plan puts through the model while it trains, from which it follows
-    whether layers are compiled; `compiled`: what was decided for it before.
+    whether layers are compiled; `compiled`: what was decided for it before. `suites` are those of a user's own data, that
+    no plugin brings.
     """
 
     plan: Plan
@@ -32,9 +35,16 @@ class Job:
     checkpointing: bool = False
     compile: Compile = "auto"
     plugins: tuple[Path, ...] = ()
+    suites: tuple[Suite, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     tokens: Mapping[tuple[str, str], int] = field(default_factory=dict)
     compiled: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+
+
+def declare_suites(job: Job) -> None:
+    """Make the job's own suites known in this process."""
+    for suite in job.suites:
+        declare(suite)
 
 
 def grid_of(cells: tuple[Cell, ...]) -> dict[str, str]:

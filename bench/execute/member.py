@@ -25,11 +25,12 @@ from bench.errors import DiskError
 from bench.model.proof import adopt_proof, proof_of_record
 from bench.model.sharded import TeamRanks
 from bench.plan.selection import Choice
-from bench.registry import load_plugin
+from bench.registry import declare, load_plugin
 from bench.resolved import resolve
 from bench.runner import Runner
 from bench.store.record import Record
 from bench.store.store import Store, Writer
+from bench.task import Suite
 from bench.train.failure import failure
 from bench.train.groups import Group
 from bench.train.loop import Progress
@@ -60,6 +61,8 @@ def main() -> None:
         for path in set(asked["plugins"]) - loaded:
             load_plugin(Path(path))
             loaded.add(path)
+        for suite in asked["suites"]:
+            declare(Suite.model_validate(suite))
         for fingerprint, proof in asked["proofs"].items():
             adopt_proof(fingerprint, device.type, proof_of_record(proof))
         _work([Cell.model_validate(cell) for cell in asked["cells"]], runner, channel)

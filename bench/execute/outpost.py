@@ -26,7 +26,7 @@ import torch
 from bench.cell import Cell
 from bench.data.places import fingerprint
 from bench.errors import DiskError, UsageError
-from bench.execute.job import Job
+from bench.execute.job import Job, declare_suites
 from bench.execute.parcel import PIECE, Piece, pieces
 from bench.execute.relay import Relay
 from bench.execute.worker import Seat, options_of
@@ -80,6 +80,7 @@ class Outpost:
         sys.argv = list(errand.command)  # which a record tells
         for path, text in errand.plugins.items():
             load_plugin(_same(path, text) or self._copied(path, text))
+        declare_suites(errand.job)
         self._mail = Mail()
         self._relay = Relay(self._mail)
         warnings.showwarning = lambda message, *_, **__: self._relay.tell("warning", str(message))

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from bench.errors import DeviceLost, DiskError, UsageError
-from bench.execute.job import Job
+from bench.execute.job import Job, declare_suites
 from bench.execute.relay import Listener, Relay
 from bench.execute.worker import Seat, ending_on_request, work
 from bench.registry import load_plugin
@@ -216,6 +216,7 @@ def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
         with ending_on_request():
             for path in job.plugins:
                 load_plugin(path)
+            declare_suites(job)
             work(job, seat, relay)
         relay.tell("over")
     except UsageError as error:

@@ -83,10 +83,11 @@ def of_text(tuned: Tuned) -> str:
                 return dict(zip(candidates, scores.softmax(0).tolist()))
         ''')
     if not task.classes:
+        number = f" * {task.unit!r} + {task.origin!r}" if task.origin or task.unit != 1.0 else ""
         return _code(f'''
             def answer(row):
                 """The number."""
-                return ({score}).item()
+                return ({score}).item(){number}
         ''')
     return _code(f'''
         def answer(row):

@@ -22,6 +22,8 @@ def description(tuned: Tuned, written: Written) -> dict[str, Any]:
         "form": tuned.form, "max_length": cell.budget.max_length,
         "head": method.head, "classes": task.classes,
     }  # fmt: skip
+    if task.origin or task.unit != 1.0:
+        described["number"] = f"{task.unit!r} * score + {task.origin!r}"
     if tuned.with_words:
         place = _words_place(known, backbone)
         described["reads"] = f"{place}: the mean over a class's word's tokens; a candidate's own tokens for a choice"

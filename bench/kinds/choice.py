@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench.data.candidates import candidate_row, recognised_candidates
+from bench.data.found import Asked, Found
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
+from bench.data.mapping import Fields, text_cell, texts_of
+from bench.data.recognised import Recognised
 from bench.data.row_fields import blank, example_of, field, fields_of, sentence, text, unknown_value
 from bench.data.values import whole_number
 from bench.errors import UsageError
@@ -37,6 +41,15 @@ class Choice(TaskKind):
     reads = "{whole} of each candidate's row"
     scores_rows = True
     positions_compete = True
+    inputs = ("choices",)
+    wants = "a question, its candidates (a list, or columns like choice1 and choice2) and which is right"
+
+    def recognised(self, found: Found, asked: Asked) -> Recognised | None:
+        return recognised_candidates(found, asked)
+
+    def mapped(self, task: Task, row: Fields, labelled: bool = True) -> Iterable[Fields]:
+        texts = {name: text_cell(task.fields, row, name) for name in texts_of(task) if name != CANDIDATE}
+        return [candidate_row(task.fields, row, texts, labelled)]
 
     def columns(self, num_classes: int) -> int:
         return 1  # of each candidate

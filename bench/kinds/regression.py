@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
+from bench.data.found import Asked, Found
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
+from bench.data.recognised import MANY_NUMBERS, Recognised, forms, length_of, text_and_label
 from bench.data.row_fields import blank, example_of, field, sentence, text
 from bench.data.tally import Tally
 from bench.data.values import finite_number
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from bench.score.metric import Metric
 
 LARGE = 10.0  # labels beyond it are far from what heads begin with and learning rates are made for
+HIGHEST = 5.0  # of the numbers that large ones are trained as, from 0
 NUM_STRATA = 10  # of about as many train rows each: a slice held out has the same numbers as the rest
 
 
@@ -37,12 +40,39 @@ class Regression(TaskKind):
 
     The head has one column, and the loss is the squared difference from the label in the label's own unit, as the field
     fine-tunes STS-B (0 to 5): neither labels nor scores are standardised by the train rows, so that the head says the
-    number itself. A task whose numbers are far from that range is warned of, and should bring them there in its `rows`.
+    number itself, but for a task with `origin` and `unit`, whose loss counts in that unit from there. Another whose numbers are far from that range is warned of, and should bring them there in its `rows`.
     There is no cloze form: a method that needs one is skipped, another takes the linear head.
     """
 
     metric_names = ("pearson", "spearman")
     lowest_score = -100.0
+    wants = "a text, or several, and a number"
+
+    def recognised(self, found: Found, asked: Asked) -> Recognised | None:
+        """Where the label is a number that is not whole, or one of more than 20; fewer whole ones may be classes."""
+        texts, label = text_and_label(found, asked)
+        column = found.columns[label]
+        if not column.is_numbers:
+            return None
+        whole = column.labels is not None and all(float(text).is_integer() for text in column.labels)
+        many = not whole or len(column.labels or ()) > MANY_NUMBERS
+        fields, plain = forms(texts)
+        return Recognised(
+            rank=2 if many else 0,
+            fields={**fields, "label": label},
+            metrics=("pearson", "spearman"),
+            label=f"the number in {label!r}",
+            plain=plain,
+            max_length=length_of(found, texts),
+        )
+
+    def settled(self, task: Task, train: Sequence[Example]) -> Task:
+        """Large numbers of a user's own are trained on as 0 to 5: heads and learning rates are made for such."""
+        values = [_value(example) for example in train]
+        if max(map(abs, values)) <= LARGE:
+            return task
+        lowest, highest = min(values), max(values)
+        return task.model_copy(update={"origin": lowest, "unit": (highest - lowest) / HIGHEST or 1.0})
 
     def columns(self, num_classes: int) -> int:
         return 1
@@ -51,7 +81,7 @@ class Regression(TaskKind):
         """The rows as they are; a warning where their numbers are large, since the loss would be."""
         numbers = (finite_number(row.fields.get("label")) for row in rows)
         largest = max((abs(number) for number in numbers if number is not None), default=0.0)
-        if largest > LARGE:
+        if largest > LARGE and not task.is_data:
             hint = "the loss is its square; `rows` of the task can bring them to about 0 to 5"
             warnings.warn(f"task {task.name!r}: a label is as large as {largest:g}, and {hint}", stacklevel=2)
         return rows
@@ -72,7 +102,7 @@ class Regression(TaskKind):
     def layout(self, task: Task, spec: LayoutSpec) -> LayOut:
         from bench.data.forms import whole_texts
 
-        return whole_texts(task, spec, lambda example: (_value(example),))
+        return whole_texts(task, spec, lambda example: ((_value(example) - task.origin) / task.unit,))
 
     def made_up(self, task: Task, number: int, words: Sequence[str], rng: random.Random) -> dict[str, Any]:
         return {**{name: sentence(words, rng) for name in self.fields(task)}, "label": float(number % 6)}
@@ -103,7 +133,8 @@ class Regression(TaskKind):
         from bench.score.answers import ScoredAnswer
 
         (score,) = (values[0, 0] for values in scores)
-        return ScoredAnswer(value=float(str(score)))  # the shortest text that gives the same single-precision number
+        value = float(str(score))  # the shortest text that gives the same single-precision number
+        return ScoredAnswer(value=value * task.unit + task.origin)
 
     def prediction(self, answer: ScoredAnswer, null_threshold: float) -> Prediction:
         assert answer.value is not None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bench.data.asked_rows import asked_rows, recognised_questions
+from bench.data.found import Asked, Found
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.located import Located
+from bench.data.mapping import Fields
+from bench.data.recognised import Recognised
 from bench.data.row_fields import blank, example_of, field, sentence, text
 from bench.data.tally import Tally
 from bench.data.values import name_of, whole_number
@@ -41,6 +45,14 @@ class Span(TaskKind):
     reads = "{pooled} for no answer, and every token of the context; columns are start and end"
     reads_tokens = True
     positions_compete = True
+    inputs = ("question", "context")
+    wants = "a question, its context and the answers in it, as SQuAD has them"
+
+    def recognised(self, found: Found, asked: Asked) -> Recognised | None:
+        return recognised_questions(found, asked)
+
+    def mapped(self, task: Task, row: Fields, labelled: bool = True) -> Iterable[Fields]:
+        return asked_rows(task.fields, row, labelled)
 
     def columns(self, num_classes: int) -> int:
         return 2  # start and end

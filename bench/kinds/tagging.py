@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from bench.data.found import Asked, Found
 from bench.data.kind import LayOut, LayoutSpec, ReadRow
 from bench.data.layout import with_layout
 from bench.data.located import Located
+from bench.data.mapping import Fields
+from bench.data.recognised import Recognised
 from bench.data.row_fields import example_of, field, sentence, unknown_value
+from bench.data.tagged_columns import recognised_tags, tagged_row
 from bench.data.tags import to_bio
 from bench.data.tally import Tally
 from bench.errors import UsageError
@@ -38,8 +42,18 @@ class Tagging(ClassKind):
     has_forms = False
     reads = "the first token of each word"
     reads_tokens = True
+    inputs = ("words",)
+    wants = "a column file of words and tags, or a column of lists of words and one of their tags"
+
+    def recognised(self, found: Found, asked: Asked) -> Recognised | None:
+        return recognised_tags(found, asked)
+
+    def mapped(self, task: Task, row: Fields, labelled: bool = True) -> Iterable[Fields]:
+        return [tagged_row(task.fields, row, labelled)]
 
     def arranged(self, task: Task, rows: list[Located], answered: bool = True) -> list[Located]:
+        if task.is_data:
+            return rows
         laid = with_layout(rows, task.classes)
         return laid if answered else [replace(row, fields=_tagged(row.fields, task)) for row in laid]
 

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from bench.cell import TRIAL_SEED, Cell, Plan, Precision, Skip
-from bench.data.places import check_source, fingerprint, hub_revision
+from bench.data.places import check_source, fingerprint, folder_of, hub_revision
 from bench.errors import UsageError, unknown
 from bench.joint import JointData
 from bench.model.precisions import check_installed
@@ -71,7 +71,7 @@ def _why_nothing(suite: Suite, methods: Iterable[str], models: Iterable[str], sk
 
 def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task]) -> None:
     """UsageError for data that is not where this machine should have it."""
-    if request.data and not any(task.source.local for task in tasks):
+    if request.data and not any(task.source.local or task.is_data for task in tasks):
         raise UsageError(
             f"--data {request.data}: no chosen task of suite {suite.name!r} reads local data; leave it out"
         )
@@ -81,12 +81,13 @@ def _check_sources(request: RunRequest, suite: Suite, tasks: list[Task]) -> None
 
 def _of_data(request: RunRequest, task: Task) -> dict[str, Any]:
     """The fields of a cell that say what it is measured on."""
+    folder = folder_of(task, request.data)
     return {
         "task": task.name,
         "task_version": task.version,
-        "data_fingerprint": fingerprint(task, request.data, task.splits(request.protocol)),
-        "data_path": str(request.data.resolve()) if request.data else None,
-        "data_revision": None if request.data or task.source.generate else hub_revision(task),
+        "data_fingerprint": fingerprint(task, folder, task.splits(request.protocol)),
+        "data_path": str(folder.resolve()) if folder else None,
+        "data_revision": None if folder or task.source.generate else hub_revision(task),
     }
 
 

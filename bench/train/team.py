@@ -29,7 +29,7 @@ import torch
 from bench.cell import Cell
 from bench.errors import DiskError
 from bench.model.proof import proof_in_use
-from bench.registry import plugin_files
+from bench.registry import is_declared, plugin_files
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.train.audience import Audience
@@ -166,7 +166,9 @@ def _task(group: Group) -> Message:
     proofs = {name: proof.record() for name in fingerprints if (proof := proof_in_use(name))}
     plugins = [file for resolved in group.cells for file in plugin_files(resolved.method, resolved.suite)]
     cells = [resolved.cell.model_dump(mode="json") for resolved in group.cells]
-    return {"cells": cells, "plugins": plugins, "proofs": proofs}
+    declared = {resolved.suite.name: resolved.suite for resolved in group.cells if is_declared(resolved.suite.name)}
+    suites = [suite.model_dump(mode="json") for suite in declared.values()]
+    return {"cells": cells, "plugins": plugins, "suites": suites, "proofs": proofs}
 
 
 class _Member:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 
+from bench.data.typed import Row, texts
 from bench.errors import WordError
-
-from .fields import Row, texts
 
 Column = list[str]
 _DOCUMENT, _NUMBER, _WORD, _LEMMA, _FRAMESET, _ENTITIES = 0, 2, 3, 6, 7, 10

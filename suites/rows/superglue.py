@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.data.typed import Row, name_of, number, passage_id, table, tables, text, texts
 from bench.data.values import label_text
-
-from .fields import Row, name_of, number, passage_id, table, tables, text, texts
 
 CONNECTIVES = {"cause": "because", "effect": "so"}
 PLACEHOLDER = "@placeholder"

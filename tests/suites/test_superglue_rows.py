@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.suites.rows.fields import passage_id
+from bench.data.typed import passage_id
 from bench.suites.rows.superglue import boolq, copa, rte, wic, wsc
 
 Row = dict[str, Any]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from bench.data.typed import passage_id
 from bench.errors import WordError
 from bench.registry import find_suite
 from bench.suites.ner import conll03, conll04, ontonotes
 from bench.suites.rows.columns import bio_tags
-from bench.suites.rows.fields import passage_id
 from bench.suites.srl import conll, ewt, roles
 
 Row = dict[str, Any]

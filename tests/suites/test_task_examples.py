@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bench.data.examples import read_examples
+from bench.data.typed import passage_id
 from bench.errors import UsageError
 from bench.registry import find_suite
-from bench.suites.rows.fields import passage_id
 from bench.task import Answer, Example, Source, Split
 
 Row = dict[str, Any]

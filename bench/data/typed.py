@@ -1,4 +1,4 @@
-"""Fields of a source's row with their types checked, and the name of a passage.
+"""Fields of a row with their types checked, and the name of a passage.
 
 Numbers, lists and objects may also be given as text, as CSV has them: lists and objects then as JSON.
 """
