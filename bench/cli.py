@@ -100,12 +100,13 @@ def export(
     cell: Annotated[str, typer.Argument(help="Id, or how it begins.")],
     to: Annotated[Path, typer.Option("--to", help="New folder.")],
     folder: Annotated[Path | None, typer.Option("--in", help="Results folder; default: all under results/.")] = None,
+    model: Annotated[str | None, typer.Option(help="Where the cell's model lies now.")] = None,
     plugin: Annotated[list[Path] | None, typer.Option(help="Python file with methods or suites.")] = None,
 ) -> None:
     """Write a finished cell for others to load: an adapter for PEFT, or a checkpoint or weights with a head."""
     from bench.commands.cells import export_cell
 
-    export_cell(cell, to, folder, plugin or [])
+    export_cell(cell, to, folder, plugin or [], model)
 
 
 STOPPED = 130  # what a shell expects after Ctrl-C

@@ -27,8 +27,10 @@ def show_cell(cell_id: str, folder: Path | None) -> None:
         Console(stderr=True).print(trials_table(record, store))
 
 
-def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[Path]) -> None:
-    """Write a finished cell for others to load: as an adapter of PEFT's, or as what its method has changed."""
+def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[Path], model: str | None = None) -> None:
+    """Write a finished cell for others to load: as an adapter of PEFT's, or as what its method has changed.
+    `model` is where its model lies now, if not where it lay.
+    """
     for path in plugins:
         load_plugin(path)
     store = store_of(cell_id, folder)
@@ -36,5 +38,5 @@ def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[P
     declare_kept(store.path, record.cell.suite)
     from bench.export import export  # torch comes in here
 
-    for path in export(store, record.id, to):
+    for path in export(store, record.id, to, model):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -19,15 +19,19 @@ from bench.model.injected import MISSING
 from bench.store.store import Store
 
 
-def export(store: Store, cell_id: str, to: Path) -> list[Path]:
+def export(store: Store, cell_id: str, to: Path, model: str | None = None) -> list[Path]:
     """Write what a finished cell has trained to the new folder `to`; returns the files.
 
-    What PEFT has an adapter for becomes one, all of a model that has trained a checkpoint of transformers', some of its
-    weights a file of these; beside it stand the head, what it reads, and a page with code that uses it. What is written
-    has been loaded and gives the cell's hidden states. UsageError, and no folder, for a cell that is not finished or
-    kept no tensors, and for a method that nothing of that fits.
+    `model` is where the cell's model lies now, if not where it lay. What PEFT has an adapter for becomes one, all of a
+    model that has trained a checkpoint of transformers', some of its weights a file of these; beside it stand the head,
+    what it reads, and a page with code that uses it. What is written has been loaded and gives the cell's hidden
+    states. UsageError, and no folder, for a cell that is not finished or kept no tensors, and for a method that nothing
+    of that fits.
     """
-    tuned = tuned_cell(store, store.record(cell_id))
+    record = store.record(cell_id)
+    if model is not None:
+        record = record.model_copy(update={"cell": record.cell.changed(model_path=model)})
+    tuned = tuned_cell(store, record)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(f"--to {to} exists and is not an empty folder; choose another")
     if is_adapter(tuned.attachment):
