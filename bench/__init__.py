@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bench.model.prompts import Prompts
     from bench.model.row_adapter import RowAdapter
     from bench.model.row_biases import RowBiases
-    from bench.notebook.calls import preview, run
+    from bench.notebook.calls import predict, preview, run
     from bench.notebook.results import Results, load
     from bench.registry import method
     from bench.score.kind import TaskKind
@@ -38,7 +38,7 @@ __all__ = [
     "Answer", "Attachment", "Backbone", "Budget", "CannotShare", "Example", "HeadKind", "Injected", "Joint",
     "LayerPrefixes", "Method", "Prompts", "Results", "RowAdapter", "RowBiases", "SlotPrompts", "Slots", "Source",
     "Suite", "Task", "TaskKind", "Tracker", "UsageError", "Weights", "WordError", "__version__", "bio", "load",
-    "method", "preview", "run", "task_kind", "tracker",
+    "method", "predict", "preview", "run", "task_kind", "tracker",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -53,7 +53,7 @@ _ROOMS = {
     "bench.model.prompts": ("Prompts",),
     "bench.model.row_adapter": ("RowAdapter",),
     "bench.model.row_biases": ("RowBiases",),
-    "bench.notebook.calls": ("preview", "run"),
+    "bench.notebook.calls": ("predict", "preview", "run"),
     "bench.notebook.results": ("Results", "load"),
     "bench.registry": ("method",),
     "bench.score.kind": ("TaskKind",),

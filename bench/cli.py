@@ -16,7 +16,7 @@ from bench.commands.streams import nobody_reads, show_what_can_be_shown, tell
 from bench.commands.usage import CommandLine, Commands
 from bench.errors import UsageError
 from bench.flags import flags_of, unbroken
-from bench.request import MACHINE, OUTPUT, WHAT, CheckRequest, ReportRequest, RunRequest
+from bench.request import MACHINE, OUTPUT, WHAT, CheckRequest, PredictRequest, ReportRequest, RunRequest
 
 app = CommandLine(
     cls=Commands,
@@ -157,16 +157,26 @@ def push(
 
 
 @app.command()
+@flags_of(PredictRequest, COMPLETIONS)
+def predict(given: dict[str, Any]) -> None:
+    """Answer new rows of its task with what a finished cell has trained."""
+    from bench.commands.predict import predict_file
+
+    predict_file(PredictRequest.read(given))
+
+
+@app.command()
 def export(
     cell: CellId,
-    to: Annotated[Path, typer.Option("--to", metavar="PATH", help="New folder for the adapter.")],
+    to: Annotated[Path, typer.Option("--to", metavar="PATH", help="New folder.")],
     folder: Folder = None,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="Where the cell's model lies now.")] = None,
     plugin: Plugins = None,
 ) -> None:
-    """Write a finished cell as an adapter that PEFT loads."""
+    """Write a finished cell for others to load: an adapter for PEFT, or a checkpoint or weights with a head."""
     from bench.commands.cells import export_cell
 
-    export_cell(cell, to, folder, plugin or [])
+    export_cell(cell, to, folder, plugin or [], model)
 
 
 STOPPED = 130  # what a shell expects after Ctrl-C

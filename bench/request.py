@@ -111,6 +111,25 @@ class CheckRequest(Request):
     set: Settings = flag({}, "Of the methods, like ptv2.length=40; repeatable.")
 
 
+class PredictRequest(Request):
+    """Rows that a finished cell is to answer."""
+
+    cell: str = argument("", "Id, or how it begins.")
+    data: Place = flag(None, "File with the rows, in any format that tasks have.")
+    to: str | None = flag(
+        None, "File .csv, .tsv, .jsonl, .parquet; - for JSON lines.", shown="the screen, or a file if many"
+    )
+    folder: Place = flag(None, "Results folder.", also="in", shown="all under results/")
+    score: bool = flag(False, "The rows have their answers: score the predictions.")
+    device: str = flag("auto", "auto, cpu, cuda, cuda:1.")
+    precision: Annotated[AskedPrecision | None, one_of("precision", AskedPrecision)] = flag(
+        None, "bf16, fp32, int8, nf4.", shown="the cell's"
+    )
+    token_budget: int | None = flag(None, "Tokens per micro-batch.", shown="the cell's, or by device", ge=1)
+    model: str | None = flag(None, "Where the cell's model lies now.", shown="where it lay")
+    plugin: Paths = flag((), "Python file with methods or suites.")
+
+
 class ReportRequest(Request):
     """A report of results folders."""
 

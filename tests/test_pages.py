@@ -35,7 +35,7 @@ COMMANDS = sorted(
     | {
         code
         for text in TEXTS.values()
-        for code in re.findall(r"`(bench (?:run|status|report|list|show|export|check)[^`]*)`", text)
+        for code in re.findall(r"`(bench (?:run|status|report|list|show|predict|export|check)[^`]*)`", text)
         if not re.search(r"[|A-Z]{2,}|…|NAME|--help|--models$", code)
     }
 )

@@ -7,18 +7,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.commands.folders import newest_results
+from bench.commands.folders import store_of
 from bench.registry import load_plugin
-from bench.store.fetched import open_results
+from bench.store.declarations import declare_kept
 
 
-def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[Path]) -> None:
-    """Write a finished cell's adapter in PEFT's format."""
+def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[Path], model: str | None = None) -> None:
+    """Write a finished cell for others to load: as an adapter of PEFT's, or as what its method has changed.
+    `model` is where its model lies now, if not where it lay.
+    """
     for path in plugins:
         load_plugin(path)
-    store = open_results(folder or newest_results())
-    whole_id = store.record(cell_id).id
+    store = store_of(cell_id, folder)
+    record = store.record(cell_id)
+    declare_kept(store.path, record.cell.suite)
     from bench.export import export  # torch comes in here
 
-    for path in export(store, whole_id, to):
+    for path in export(store, record.id, to, model):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

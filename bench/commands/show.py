@@ -9,12 +9,11 @@ from textwrap import wrap
 from rich.console import Console
 
 from bench.cell import settings_text
-from bench.commands.folders import newest_results
+from bench.commands.folders import store_of
 from bench.commands.lines import print_line, print_listing
 from bench.commands.span import span
 from bench.report.read.names import budget_text
 from bench.report.tables.fit import Column
-from bench.store.fetched import open_results
 from bench.store.record import Costs, Record
 from bench.store.store import Store
 
@@ -29,7 +28,7 @@ def show_cell(cell_id: str, folder: Path | None, as_json: bool = False) -> None:
     What JSON cannot hold as it is read goes to standard error: the traceback of a failed cell, and what its settings
     were chosen from.
     """
-    store = open_results(folder or newest_results())
+    store = store_of(cell_id, folder)
     record = store.record(cell_id)
     console = Console()
     if as_json or not console.is_terminal:

@@ -58,9 +58,9 @@ def _undivided(declaration: str, data: Path | None, stamps: object) -> SplitExam
 
 def _read(task: Task, split: Split, data: Path | None) -> SplitExamples:
     kind = data_of(task)
-    located = kind.arranged(task, [_with_whole_characters(row) for row in load(task, split, data)])
+    located = kind.arranged(task, [with_whole_characters(row) for row in load(task, split, data)])
     repaired, no_example, left_out, kept = Tally(), Tally(), Tally(), Tally()
-    rows = kind.mended(task, list(_flat(task, located, repaired, no_example)), repaired)
+    rows = kind.mended(task, list(flat_rows(task, located, repaired, no_example)), repaired)
     if split == "train":  # what is learned from is of no set: metrics of one are asked of a slice of it too
         rows = [replace(row, fields={**row.fields, "subset": None}) if "subset" in row.fields else row for row in rows]
     examples: list[Example] = []
@@ -127,17 +127,21 @@ def _check_size(task: Task, split: Split, counted: Sequence[Located]) -> None:
         )
 
 
-def _flat(task: Task, located: Iterable[Located], repaired: Tally, no_example: Tally) -> Iterator[Located]:
-    """The rows in the harness's fields that a source's rows stand for; counts what they say of themselves."""
+def flat_rows(
+    task: Task, located: Iterable[Located], repaired: Tally, no_example: Tally, labelled: bool = True
+) -> Iterator[Located]:
+    """The rows in the harness's fields that a source's rows stand for; counts what they say of themselves. `labelled`
+    as in `harness_rows`.
+    """
     for row in located:
         for reason in row.repaired:
             repaired.note(reason, row.place)
         has_adapter = task.rows is not None or task.is_data
-        for flat in harness_rows(task, row) if has_adapter else (replace(row, repaired=()),):
+        for flat in harness_rows(task, row, labelled) if has_adapter else (replace(row, repaired=()),):
             if has_adapter and isinstance(why := flat.fields.get(NO_EXAMPLE), str):
                 no_example.note(why, row.place)
                 continue
-            whole = _with_whole_characters(flat) if _holds_escapes(row) else flat
+            whole = with_whole_characters(flat) if _holds_escapes(row) else flat
             for reason in whole.repaired:
                 repaired.note(reason, row.place)
             yield whole
@@ -148,7 +152,7 @@ def _holds_escapes(row: Located) -> bool:
     return any(isinstance(value, str) and "\\u" in value for value in row.fields.values())
 
 
-def _with_whole_characters(row: Located) -> Located:
+def with_whole_characters(row: Located) -> Located:
     try:
         fields, halves = whole_characters(row.fields)
     except ValueError as error:

@@ -46,8 +46,10 @@ class LayoutSpec:
 class KindData(KindFacts, ABC):
     """Reads the rows of a task into Examples and lays these out as items."""
 
-    def arranged(self, task: Task, rows: list[Located]) -> list[Located]:
-        """A source's rows before the task's own adapter sees them. UsageError for a file that does not fit."""
+    def arranged(self, task: Task, rows: list[Located], answered: bool = True) -> list[Located]:
+        """A source's rows before the task's own adapter sees them, one for each. UsageError for a file that does not
+        fit. Rows that are not `answered` may lack what an adapter looks for: it is put there.
+        """
         return rows
 
     def mended(self, task: Task, rows: list[Located], repaired: Tally) -> list[Located]:
@@ -85,6 +87,12 @@ class KindData(KindFacts, ABC):
 
         It raises UsageError, with the row's place, for a row that does not fit.
         """
+
+    def stand_in(self, task: Task, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """For a row in the harness's fields that is asked and not scored: a right answer in form, which nobody looks
+        at, in the fields that hold it.
+        """
+        return {"label": self.made_up(task, 0, ("a",), random.Random(0))["label"]}
 
     @abstractmethod
     def layout(self, task: Task, spec: LayoutSpec) -> LayOut:

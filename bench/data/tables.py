@@ -21,8 +21,8 @@ def tabbed_rows(
 ) -> Iterator[Located]:
     """Cells divided by tabs and never quoted, as GLUE's are; a header without a tab is of a table divided otherwise.
 
-    Lines come without their ends. With `columns` there is no header, unless two cells of the first line are names of columns. With `broken_lines` a
-    line of another number of cells is a row whose only field is `cells`.
+    Lines come without their ends. With `columns` there is no header, unless two cells of the first line are names of
+    columns. With `broken_lines` a line of another number of cells is a row whose only field is `cells`.
     """
     rest = iter(text_lines)
     header: list[str] | None = None

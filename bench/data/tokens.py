@@ -55,10 +55,12 @@ class Tokens:
 
 
 class TokenStore:
-    """Tokenises, and remembers. `num_tokenised` counts the texts that had to be tokenised."""
+    """Tokenises, and remembers: where it `keeps` them in files, for later processes too. `num_tokenised` counts the
+    texts that had to be tokenised.
+    """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or cache_folder() / "tokens"
+    def __init__(self, folder: Path | None = None, keeps: bool = True) -> None:
+        self.folder, self.keeps = folder or cache_folder() / "tokens", keeps
         self.num_tokenised = 0
         self._few: dict[str, Arrays] = {}  # tokens of text sets that are not worth a file, by the name it would have
         self._tokenizers: dict[int, tuple[Any, str]] = {}  # with each one, so that its id stays its own
@@ -76,7 +78,7 @@ class TokenStore:
         index = [places.setdefault(text, len(places)) for text in texts]
         distinct = list(places)
         key = _key(self.key(tokenizer), distinct)
-        if sum(len(part) for text in distinct for part in _parts(text)) < WORTH_KEEPING:
+        if not self.keeps or sum(len(part) for text in distinct for part in _parts(text)) < WORTH_KEEPING:
             if key not in self._few:
                 self._few[key] = self._tokenised(tokenizer, distinct)
             return Tokens(index, *self._few[key])

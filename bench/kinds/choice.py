@@ -131,6 +131,15 @@ class Choice(TaskKind):
         texts = tuple(fields[CANDIDATE] for fields in example.choices)
         return ScoredAnswer((int(of_candidates.argmax()),), probabilities=softmax(of_candidates), candidates=texts)
 
+    def told(self, task: Task, example: Example, answer: ScoredAnswer, prediction: Prediction) -> dict[str, Any]:
+        """The candidate's text, its number from 0, its probability, and that of each candidate."""
+        from bench.score.answers import plain
+
+        (number,) = answer.labels
+        shares = [plain(share) for share in answer.probabilities]
+        of_each = {"candidates": list(answer.candidates), "probabilities": shares}
+        return {"prediction": answer.candidates[number], "choice": number, "probability": shares[number], **of_each}
+
     def trivial(
         self, task: Task, metric: Metric, train: Sequence[Example], scored: Sequence[Example]
     ) -> list[Prediction]:

@@ -20,6 +20,7 @@ from bench.score.predicted import Prediction
 from bench.task import CANDIDATE, Example, Task
 
 if TYPE_CHECKING:
+    from bench.score.answers import ScoredAnswer
     from bench.score.metric import Metric
 
 
@@ -81,6 +82,15 @@ class Classification(ClassKind):
             labels.matthews,
         )  # fmt: skip
         return dict(zip(self.metric_names, fitting, strict=True))
+
+    def told(self, task: Task, example: Example, answer: ScoredAnswer, prediction: Prediction) -> dict[str, Any]:
+        """The class, its probability, and that of each class."""
+        from bench.score.answers import plain
+
+        shares = [plain(share) for share in answer.probabilities]
+        (name,) = self.named(task, example, prediction)
+        of_each = {f"p({other})": share for other, share in zip(task.classes, shares, strict=True)}
+        return {"prediction": name, "probability": of_each[f"p({name})"], **of_each}
 
     def trivial(
         self, task: Task, metric: Metric, train: Sequence[Example], scored: Sequence[Example]

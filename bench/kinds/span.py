@@ -79,6 +79,11 @@ class Span(TaskKind):
 
         return read
 
+    def stand_in(self, task: Task, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The first word of the context."""
+        words = str(fields.get("context")).split()
+        return {"answers": [{"text": words[0], "start": 0}] if words else []}
+
     def layout(self, task: Task, spec: LayoutSpec) -> LayOut:
         """One item per window of the context."""
         from bench.data.sequences import windows
@@ -127,6 +132,18 @@ class Span(TaskKind):
         from bench.score.answers import with_threshold
 
         return with_threshold(answer, null_threshold)
+
+    def told(self, task: Task, example: Example, answer: ScoredAnswer, prediction: Prediction) -> dict[str, Any]:
+        """The text ("" says that there is no answer), its characters in the context, and its probability among the best
+        spans. Where a question may have no answer, `null_score` is by how much that scores better than the best span.
+        """
+        from bench.score.answers import plain
+
+        start, end = answer.places if prediction and answer.places else (None, None)
+        share = answer.probabilities[0 if prediction or not task.answerless else -1]
+        told = {"prediction": prediction, "start": start, "end": end, "probability": plain(share)}
+        margin = answer.null_margin
+        return told | ({"null_score": None if margin is None else plain(margin)} if task.answerless else {})
 
     def trivial(
         self, task: Task, metric: Metric, train: Sequence[Example], scored: Sequence[Example]

@@ -51,8 +51,11 @@ class Tagging(ClassKind):
     def mapped(self, task: Task, row: Fields, labelled: bool = True) -> Iterable[Fields]:
         return [tagged_row(task.fields, row, labelled)]
 
-    def arranged(self, task: Task, rows: list[Located]) -> list[Located]:
-        return rows if task.is_data else with_layout(rows, task.classes)
+    def arranged(self, task: Task, rows: list[Located], answered: bool = True) -> list[Located]:
+        if task.is_data:
+            return rows
+        laid = with_layout(rows, task.classes)
+        return laid if answered else [replace(row, fields=_tagged(row.fields, task)) for row in laid]
 
     def mended(self, task: Task, rows: list[Located], repaired: Tally) -> list[Located]:
         """The rows with their tags in BIO, after a look at the lists of words and tags."""
@@ -84,6 +87,11 @@ class Tagging(ClassKind):
             return "", example_of(row, index, words=tuple(words), labels=labels, marks=tuple(marks))
 
         return read
+
+    def stand_in(self, task: Task, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """No entity."""
+        words = fields.get("words")
+        return {"tags": [task.classes[task.outside]] * len(words)} if isinstance(words, list) else {}
 
     def layout(self, task: Task, spec: LayoutSpec) -> LayOut:
         from bench.data.sequences import tagged
@@ -121,11 +129,39 @@ class Tagging(ClassKind):
         by_word = np.array(answer.probabilities).reshape(-1, len(task.classes))
         return by_word.max(axis=1).tolist()  # type: ignore[no-any-return]
 
+    def told(self, task: Task, example: Example, answer: ScoredAnswer, prediction: Prediction) -> dict[str, Any]:
+        """A tag for each word, its probability (None of a word that was cut off), and the spans that the tags make: of
+        each its type, text, first word and the word after its last, from 0.
+        """
+        from bench.score.answers import plain
+        from bench.score.spans import spans
+
+        tags = self.named(task, example, prediction)
+        shares: list[float | None] = [None] * len(tags)
+        for place, share in zip(answer.places, self.kept_probabilities(task, answer), strict=True):
+            shares[place] = plain(share)
+        found = [
+            {"type": name, "text": " ".join(example.words[first : last + 1]), "start": first, "end": last + 1}
+            for first, last, name in spans(tags)
+        ]
+        return {"words": list(example.words), "prediction": tags, "probabilities": shares, "spans": found}
+
     def trivial(
         self, task: Task, metric: Metric, train: Sequence[Example], scored: Sequence[Example]
     ) -> list[Prediction]:
         """No entity."""
         return [[task.outside] * len(example.labels) for example in scored]
+
+
+def _tagged(fields: dict[str, Any], task: Task) -> dict[str, Any]:
+    """The fields of a source's row; where they are words alone, with a tag of no entity for each."""
+    columns, words = fields.get("columns"), fields.get("words", fields.get("tokens"))
+    outside = task.classes[task.outside]
+    if isinstance(columns, list) and len(columns) == 1:
+        return {**fields, "columns": [*columns, [outside] * len(columns[0])]}
+    if isinstance(words, list) and not fields.keys() & {"tags", "ner_tags"}:
+        return {**fields, "tags": [outside] * len(words)}
+    return fields
 
 
 class _Places:

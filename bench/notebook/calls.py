@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
+
+from bench.commands.predict import answered
 from bench.commands.preview import print_plan
 from bench.commands.run import planned, run_grid
 from bench.commands.screen import plain_screen, say_on
@@ -17,7 +20,7 @@ from bench.notebook.preview import Preview, captured
 from bench.notebook.results import Results
 from bench.notebook.words import command_of, in_python
 from bench.report.read.folders import read_folders
-from bench.request import RunRequest
+from bench.request import PredictRequest, RunRequest
 from bench.store.provenance import asked_by
 
 Call = TypeVar("Call", bound=Callable[..., Any])
@@ -68,6 +71,20 @@ def run(config: str | Path | None = None, **asked: Any) -> Results:
     for problem in reading.problems:
         warnings.warn(problem, stacklevel=2)
     return Results(reading)
+
+
+def predict(cell: str, data: Any, **options: Any) -> pd.DataFrame:
+    """The answers of a finished cell to new rows of its task, a row each: the row's own columns, then `prediction` and
+    what its kind of task tells beside it (results/README.md lists the columns).
+
+    `cell` is an id, or how one begins; `data` a file, a table, or dicts, whose answers, if any, are not looked at.
+    `options` are those of `bench predict`: `folder` (the results folder; default: all under results/), `model`,
+    `device`, `precision`, `token_budget`, `plugin`. With `score=True` the rows' own answers are scored by the task's
+    metrics, in `.attrs["scores"]`. UsageError for what the command refuses.
+    """
+    with in_python():
+        request = PredictRequest.called({"cell": cell, **options})
+        return answered(request, data)
 
 
 @with_arguments

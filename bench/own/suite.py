@@ -67,6 +67,8 @@ def _is_own(request: RunRequest | CheckRequest, given: Sequence[str]) -> bool:
                 f"--suite {request.suite} has tasks of its own; for {flags or f'--data {request.data}'} leave it out"
             )
         return False
+    if names_suite and not given and request.data.is_dir():  # a suite that was declared in Python, and its folder
+        return False
     if given or str(request.data).startswith(HUB) or not request.data.is_dir():
         return True
     if request.plugin or isinstance(request, CheckRequest):  # a folder with data sets of what a plugin brings

@@ -22,6 +22,7 @@ class ScoredAnswer:
 
     `probabilities` are over `candidates` (a choice's texts, the best spans of a context); where there are none they
     are positions read x classes, flattened. `null_margin` is how much better "no answer" scores than the best span.
+    `places` are the words that were read (tagging), or the characters at which the best span begins and ends.
     """
 
     labels: tuple[int, ...] = ()
@@ -30,6 +31,7 @@ class ScoredAnswer:
     probabilities: tuple[float, ...] = ()
     candidates: tuple[str, ...] = ()
     null_margin: float | None = None
+    places: tuple[int, ...] = ()
 
 
 def labels_at(task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
@@ -38,7 +40,7 @@ def labels_at(task: Task, example: Example, items: Sequence[Item], scores: Seque
     labels = [task.outside] * len(example.labels)
     for place, label in zip(item.places, by_position.argmax(axis=1).tolist(), strict=True):
         labels[place] = label
-    return ScoredAnswer(tuple(labels), probabilities=softmax(by_position))
+    return ScoredAnswer(tuple(labels), probabilities=softmax(by_position), places=tuple(item.places))
 
 
 def best_span(task: Task, example: Example, items: Sequence[Item], scores: Sequence[Scores]) -> ScoredAnswer:
@@ -63,7 +65,12 @@ def best_span(task: Task, example: Example, items: Sequence[Item], scores: Seque
         return ScoredAnswer(text="", probabilities=(1.0,), candidates=("",), null_margin=0.0)
     shares = softmax(np.array(values, dtype=np.float32))
     margin = null - ranked[0][1] if task.answerless else None
-    return ScoredAnswer(text=texts[0], probabilities=shares, candidates=tuple(texts), null_margin=margin)
+    (first, last), _ = ranked[0]
+    begin = first + len(context[first:last]) - len(context[first:last].lstrip())
+    return ScoredAnswer(
+        text=texts[0], probabilities=shares, candidates=tuple(texts), null_margin=margin,
+        places=(begin, begin + len(texts[0])),
+    )  # fmt: skip
 
 
 def _spans(starts: Scores, ends: Scores) -> list[tuple[float, int, int]]:
@@ -78,6 +85,11 @@ def _spans(starts: Scores, ends: Scores) -> list[tuple[float, int, int]]:
     if not len(first):
         first = last = best_starts
     return list(zip((starts[first] + ends[last]).tolist(), first.tolist(), last.tolist(), strict=True))
+
+
+def plain(share: float) -> float:
+    """A single-precision number as the shortest one that is written for it."""
+    return float(str(np.float32(share)))
 
 
 def softmax(scores: Scores) -> tuple[float, ...]:

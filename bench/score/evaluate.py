@@ -36,7 +36,8 @@ class Evaluation:
     """What is asked, and what answers it: the items of some examples, and a lane's prompts and head as they are now.
 
     Without a `null_threshold` the best one for these examples is taken; it is one of the things that are chosen on the
-    selection slice. `fixed`: the backbone has the weights that it had before, so that states may be kept.
+    selection slice. `fixed`: the backbone has the weights that it had before, so that states may be kept. Examples that
+    are not `answered` are asked, and nothing is scored.
     """
 
     task: Task
@@ -46,6 +47,7 @@ class Evaluation:
     examples: Sequence[Example]
     null_threshold: float | None = None
     fixed: bool = False
+    answered: bool = True
 
 
 @dataclass(frozen=True)
@@ -141,19 +143,20 @@ def _kind(evaluation: Evaluation) -> Hashable:
     )
 
 
-def _predictions(evaluation: Evaluation, scores: Sequence[Scores], loss: float) -> Predictions:
+def _predictions(evaluation: Evaluation, of_items: Sequence[Scores], loss: float) -> Predictions:
     task, kind, examples = evaluation.task, kind_of(evaluation.task), evaluation.examples
     numbers: dict[int, list[int]] = defaultdict(list)  # of items, by the example's number
     for number, item in enumerate(evaluation.items):
         numbers[item.example].append(number)
     scored_answers = [
-        kind.answer(task, example, [evaluation.items[at] for at in of_example], [scores[at] for at in of_example])
+        kind.answer(task, example, [evaluation.items[at] for at in of_example], [of_items[at] for at in of_example])
         for example, of_example in ((example, numbers[number]) for number, example in enumerate(examples))
     ]
     threshold = evaluation.null_threshold
-    if threshold is None and task.answerless and math.isfinite(loss):
+    if threshold is None and task.answerless and evaluation.answered and math.isfinite(loss):
         margins = [answer.null_margin or 0.0 for answer in scored_answers]
         threshold = best_null_threshold(examples, [answer.text for answer in scored_answers], margins)
     predicted = [kind.prediction(answer, threshold or 0.0) for answer in scored_answers]
     mean = loss / max(1, sum(num_terms(task, item) for item in evaluation.items))
-    return Predictions(scored_answers, predicted, mean, score(task, examples, predicted), threshold)
+    scores = score(task, examples, predicted) if evaluation.answered else {}
+    return Predictions(scored_answers, predicted, mean, scores, threshold)

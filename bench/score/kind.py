@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.data.kind import KindData
 from bench.score.predicted import PredictedRows, Prediction
@@ -53,6 +53,10 @@ class TaskKind(KindData):
     def kept_probabilities(self, task: Task, answer: ScoredAnswer) -> list[float]:
         """The probabilities of an answer that a record keeps."""
         return list(answer.probabilities)
+
+    def told(self, task: Task, example: Example, answer: ScoredAnswer, prediction: Prediction) -> dict[str, Any]:
+        """What somebody who asked is told, by names of columns: `prediction`, and how sure it is."""
+        return {"prediction": " ".join(self.named(task, example, prediction)), "probabilities": answer.probabilities}
 
     @abstractmethod
     def trivial(

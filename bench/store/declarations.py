@@ -1,27 +1,32 @@
 """Declarations of suites in a results folder, so that a report does not need the plugin that brought a suite.
 
-A declaration is data: what a task's `rows` and `generate` do is code and is not kept. Nothing in a results folder is
-ever run.
+A declaration is data: what a task's `rows` and `generate` do is code and is not kept, only whose there was (`code`).
+Nothing in a results folder is ever run.
 """
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
 from bench.errors import UsageError
+from bench.registry import declare, suites
 from bench.store.files import on_disk, write_text
 from bench.task import Suite
 
+CODE = "code"  # beside the suite's own fields: which of its tasks have some
 LONGEST = 100  # characters of a file's name
 
 
 def keep_suite(folder: Path, suite: Suite) -> None:
     """Keep how a suite is declared, in place of what was kept under its name. A full disk is a UsageError."""
-    path = folder / "suites" / f"{quote(suite.name, safe='')[:LONGEST]}.json"
-    text = suite.model_dump_json(indent=1) + "\n"
+    path = _place(folder, suite.name)
+    code = [task.name for task in suite.tasks if task.rows is not None or task.source.generate is not None]
+    text = json.dumps({**suite.model_dump(mode="json"), CODE: code}, indent=1, ensure_ascii=False) + "\n"
     with on_disk(folder):
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(exist_ok=True)
@@ -30,14 +35,44 @@ def keep_suite(folder: Path, suite: Suite) -> None:
 
 def kept_suites(folder: Path) -> tuple[dict[str, Suite], list[UsageError]]:
     """The suites that a results folder keeps, by name, and why the others cannot be read."""
-    suites, problems = {}, []
+    found, problems = {}, []
     for path in sorted(folder.glob("suites/*.json")):
         try:
-            suite = Suite.model_validate_json(path.read_text(encoding="utf-8"))
-            suites[suite.name] = suite
+            suite, _ = _read(path)
+            found[suite.name] = suite
         except (OSError, UnicodeDecodeError) as error:
             problems.append(UsageError(f"{path} cannot be read: {error}"))
         except ValidationError as error:
             rule = error.errors()[0]["msg"].removeprefix("Value error, ")
             problems.append(UsageError(f"{path} is no suite that can be read here: {rule}"))
-    return suites, problems
+        except ValueError as error:
+            problems.append(UsageError(f"{path} is no suite that can be read here: {error}"))
+    return found, problems
+
+
+def declare_kept(folder: Path, name: str) -> None:
+    """Make a suite known that a results folder keeps, unless a module has one of its name. UsageError where nothing of
+    that name is kept, and where its rows need code.
+    """
+    path, suite, code = _place(folder, name), None, None
+    with suppress(OSError, ValueError):
+        suite, code = _read(path)
+    if suite is not None and code == []:
+        with suppress(UsageError):  # a module has one of that name
+            declare(suite)
+    if name in suites():
+        return
+    if suite is None:
+        raise UsageError(f"unknown suite {name!r}, and {folder} does not keep it; --plugin FILE says what declares it")
+    raise UsageError(f"suite {name!r} reads its rows by code of its own; --plugin FILE says what declares it")
+
+
+def _place(folder: Path, name: str) -> Path:
+    return folder / "suites" / f"{quote(name, safe='')[:LONGEST]}.json"
+
+
+def _read(path: Path) -> tuple[Suite, list[str] | None]:
+    """A suite, and its tasks that have code; None where the file is older than that mark."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    code = kept.pop(CODE, None) if isinstance(kept, dict) else None
+    return Suite.model_validate(kept), code

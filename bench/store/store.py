@@ -259,14 +259,17 @@ class Store:
 
     def record(self, cell_id: str) -> Record:
         """The record whose id starts with `cell_id`; UsageError when none or several do."""
-        paths = {name: path for name, path in self._record_files().items() if name.startswith(cell_id)}
-        if not paths:
+        names = self.ids(cell_id)
+        if not names:
             raise UsageError(f"no cell in {self.path} has an id starting with {cell_id!r}; bench run --plan lists them")
-        if len(paths) > 1:
-            shown = ", ".join(sorted(paths)[:5]) + (", …" if len(paths) > 5 else "")
-            raise UsageError(f"{len(paths)} cells in {self.path} have an id starting with {cell_id!r}: {shown}")
-        (path,) = paths.values()
-        return read_record(path)
+        if len(names) > 1:
+            shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+            raise UsageError(f"{len(names)} cells in {self.path} have an id starting with {cell_id!r}: {shown}")
+        return read_record(self._record_files()[names[0]])
+
+    def ids(self, start: str = "") -> list[str]:
+        """The ids of all records, of cells that finished and of those that failed, that begin so; in their order."""
+        return sorted(name for name in self._record_files() if name.startswith(start))
 
     def _record_files(self) -> dict[str, Path]:
         """record.json of every finished cell, and the failure of every other, by id."""

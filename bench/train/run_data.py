@@ -100,7 +100,7 @@ class RunData:
 
     def of(self, resolved: ResolvedCell, model: TextModel) -> LaneData:
         """Items of a cell; cells of one tokenizer, form, slots and length share them. UsageError: data are unfit."""
-        parts, context = self.parts(resolved.cell, resolved.task), self._context(resolved, model)
+        parts, context = self.parts(resolved.cell, resolved.task), self.context(resolved, model)
         train = self._encoded(resolved, "train", parts.train, model, context) if resolved.method.trains else []
         selection = self._encoded(resolved, "selection", parts.selection, model, context)
         scored = self._encoded(resolved, "scored", parts.scored, model, context)
@@ -169,7 +169,7 @@ class RunData:
             self._specials[key] = special(model.tokenizer, model.reader)
         return self._specials[key]
 
-    def _context(self, resolved: ResolvedCell, model: TextModel) -> Context:
+    def context(self, resolved: ResolvedCell, model: TextModel) -> Context:
         """The demonstrations before every example of a cell, drawn from its train rows; told once if some are lacking.
 
         They may take the positions of the model that the longest text leaves.
