@@ -23,8 +23,8 @@ def _words(value: Any) -> Any:
     return {str(name): str(word) for name, word in value.items()} if isinstance(value, dict) else value
 
 
-Texts = Annotated[dict[str, str], BeforeValidator(_words), Written(list[str], "a table of texts")]
-Files = Annotated[dict[str, str], Written(list[str], 'a table like {train = "a.csv", dev = "b.csv"}')]
+Texts = Annotated[dict[str, str], BeforeValidator(_words), Written(list[str], "a table of texts", "TABLE")]
+Files = Annotated[dict[str, str], Written(list[str], 'a table like {train = "a.csv", dev = "b.csv"}', "TABLE")]
 
 
 class TaskFile(Request):
