@@ -29,17 +29,9 @@ from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.address import is_address
 from bench.store.files import (
-    FORMAT,
-    flush,
-    look_anew,
-    mark,
-    on_disk,
-    parsed,
-    read_json,
-    read_record,
-    record_text,
-    write_text,
-)
+    FORMAT, flush, look_anew, mark, on_disk, parsed,
+    read_json, read_record, record_text, write_text,
+)  # fmt: skip
 from bench.store.record import Record
 from bench.store.workers import new_identity
 
