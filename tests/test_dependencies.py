@@ -28,7 +28,7 @@ NOT_IN_CI = {"ray", "wandb", "mlflow-skinny", "trackio"}  # a cluster, and servi
 NAMES = {
     "sklearn": "scikit-learn",
     "mlflow": "mlflow-skinny",
-}  # of packages that are called otherwise than what they bring
+}  # packages called otherwise than what they bring
 
 
 @cache

@@ -29,8 +29,16 @@ from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.address import is_address
 from bench.store.files import (
-    FORMAT, flush, look_anew, mark, on_disk, parsed,
-    read_json, read_record, record_text, write_text,
+    FORMAT,
+    flush,
+    look_anew,
+    mark,
+    on_disk,
+    parsed,
+    read_json,
+    read_record,
+    record_text,
+    write_text,
 )  # fmt: skip
 from bench.store.record import Record
 from bench.store.workers import new_identity
@@ -98,10 +106,7 @@ class Store:
     def done(self, known: Collection[str] = ()) -> set[str]:
         """Ids of the finished cells. Those that are `known` to be finished are not looked at, where they are there."""
         cells = self.path / "cells"
-        try:
-            names = os.listdir(cells)
-        except OSError:
-            return set()
+        names = os.listdir(cells) if cells.is_dir() else []
         return {name for name in names if name in known or (cells / name / "record.json").exists()}
 
     def missing(self, cells: Iterable[Cell]) -> list[Cell]:
