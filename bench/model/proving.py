@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4  # of the states' root mean square
 PREFIX_LENGTH = 3
+LOUD = 30.0  # times longer than a random key: a trained query's product with it is tens, as with its own
 SHAPES_DIFFER = "its keys and values are of more than one shape"
 NOT_REPLACEABLE = "its family has no attention that a program can put them into"
 
@@ -198,12 +199,13 @@ class _Trial:
         probe, count = self.probe, len(self.layers)
         heads, size = self.sizes
         draw = torch.Generator().manual_seed(0)
-        first, second = torch.randn(2, count, 2, heads, PREFIX_LENGTH, size, generator=draw).to(self.backbone.device)
+        both = torch.randn(2, count, 2, heads, PREFIX_LENGTH, size, generator=draw).to(self.backbone.device)
+        first, second = _heard(both)
         swapped = [torch.where(_at(at, count, first), second, first) for at in range(count)]
-        prompts = [Prompts(prefixes=vectors, layers=self.layers) for vectors in (first, *swapped)]
-        alone, *changed = probe.states([probe.short] * len(prompts), prompts)
-        moves = [float((states - alone).abs().amax(dim=-1).min()) for states in changed]
-        least = min(moves) / float(alone.square().mean().sqrt())
+        prompts = [Prompts(prefixes=vectors, layers=self.layers) for vectors in (both[0], first, *swapped)]
+        alone, heard, *changed = probe.states([probe.short] * len(prompts), prompts)
+        moves = [float((states - heard).abs().amax(dim=-1).min()) for states in changed]
+        least = min(moves) / float(heard.square().mean().sqrt())
         self.differences["prefix"] = least
         if not least > TOLERANCE:
             layer = self.layers[moves.index(min(moves))]
@@ -216,6 +218,18 @@ class _Trial:
             later = probe.states([probe.changed(last)], prompts[:1])[0][:last]
             if self.measure("prefix_ahead", later, alone[:last]) > TOLERANCE:
                 raise Refused("beside one, a token sees those after it")
+
+
+def _heard(prefixes: Tensor) -> Tensor:
+    """Prefixes (…, L, 2, A, P, D) with keys that no token passes over: long ones, one of them against another, so that
+    a query has a positive product with one of the two. A trained model may attend so sharply that a token gives a
+    random key no weight at all in fp32.
+    """
+    heard = prefixes.clone()
+    keys = heard[..., 0, :, :, :]
+    keys *= LOUD
+    keys[..., 1, :] = -keys[..., 0, :]
+    return heard
 
 
 def _at(at: int, count: int, like: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AttentionInterface, AutoModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.bert import modeling_bert
@@ -109,6 +110,16 @@ def test_a_prefix_that_nothing_reads_is_found(tmp_path, monkeypatch):
         AttentionInterface.register(attention.NAME, attention._attend)
     assert found.refused == ""
     assert found.fails == {"prefixes": "one in layer 1 does not reach every token"}
+
+
+def test_a_model_that_attends_sharply_takes_prefixes(tmp_path):
+    """Pretrained models of two layers attend to one token alone; a random key then has no weight in fp32."""
+    folder = write_tiny_bert(tmp_path / "bert")
+    weights = load_file(folder / "model.safetensors")
+    keys = ("key.weight", "query.weight")
+    sharp = {name: 30 * value if name.endswith(keys) else value for name, value in weights.items()}
+    save_file(sharp, folder / "model.safetensors", {"format": "pt"})
+    assert proved(folder).fails == {}
 
 
 def test_attention_that_is_more_than_ours_falls_back_on_that_of_the_family(animals):

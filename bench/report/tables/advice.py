@@ -85,7 +85,7 @@ def _nothing(answer: Recommendation, costs: Costs) -> str:
         return f"Nothing to use yet: no method is shown to score above the trivial answer, not even {_of(lines[0])}."
     if len(lines) < 2 and answer.alone:
         label, score = max([*answer.alone, *((line.label, line.score) for line in lines)], key=lambda pair: pair[1])
-        return f"Undecided: one seed shows no spread, and 3 to 5 are usual. The highest score is {label} ({score:.1f})."
+        return f"Undecided: one run shows no spread, and 3 to 5 are usual. The highest score is {label} ({score:.1f})."
     if len(lines) < 2:
         only = f"only {_of(lines[0])} has all its scores" if lines else "no method has all its scores"
         return f"Nothing to choose from yet: {only}."

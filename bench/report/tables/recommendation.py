@@ -82,7 +82,7 @@ def _rows(answer: Recommendation, costs: Mapping[str, LineCosts]) -> list[tuple[
     rows: list[tuple[str, ...]] = []
     for label in sorted(scores, key=lambda label: costs[label].order(label)):
         line = lines.get(label)
-        standing, needs = (_standing(answer, line), _needs_text(line)) if line else ("one seed", NOTHING)
+        standing, needs = (_standing(answer, line), _needs_text(line)) if line else ("one run", NOTHING)
         rows.append((label, standing, f"{scores[label]:.1f}", *_costs_texts(costs[label]), needs))
     return rows
 
@@ -102,7 +102,7 @@ def _costs_texts(costs: LineCosts) -> tuple[str, str, str, str]:
 
 def _standing(answer: Recommendation, line: Candidate) -> str:
     if line.standing == "best":
-        return "best" if line.within else "highest so far"
+        return "best" if line.within and not answer.alone else "highest so far"  # beside one run nothing is shown
     return f"within {answer.margin:g}" if line.standing == "within" else line.standing
 
 
@@ -194,7 +194,7 @@ def _numbers(answers: Sequence[Recommendation], costs: CostsOf) -> pd.DataFrame:
                 "collapsed": line.collapsed,
             })  # fmt: skip
         for label, score in answer.alone:
-            row = {"label": label, "chosen": False, "standing": "one seed", "score": score, "within": False, "seeds": 1}
+            row = {"label": label, "chosen": False, "standing": "one run", "score": score, "within": False, "seeds": 1}
             rows.append(common | _of_costs(of_lines[label]) | row)
     table = pd.DataFrame(rows, columns=list(NUMBERS))
     return table.astype(dict.fromkeys(["stored_bytes", "trained_parameters", "alone_peak_bytes"], "Int64"))

@@ -80,9 +80,9 @@ def test_undecided_is_said_with_what_would_decide(measured: Any) -> None:
 def test_with_one_seed_nothing_is_recommended(measured: Any) -> None:
     table = table_of(measured({"finetune": [80.0], "ptv2": [60.0]}))
     assert table.lead == (
-        "Undecided: one seed shows no spread, and 3 to 5 are usual. The highest score is finetune (80.0).",
+        "Undecided: one run shows no spread, and 3 to 5 are usual. The highest score is finetune (80.0).",
     )
-    assert [row[1] for row in table.rows] == ["one seed", "one seed"]
+    assert [row[1] for row in table.rows] == ["one run", "one run"]
 
 
 def test_one_line_is_no_choice_and_no_line_no_table(measured: Any, cell: Any, store: Any) -> None:
