@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from bench.commands.screen import is_notebook
 from bench.errors import UsageError
 from bench.store.alone import keep_alone, kept_alone
 from bench.store.record import Record
@@ -31,7 +32,8 @@ def conclude(console: Console, job: Job, new: Sequence[Record], options: Options
         return
     if options is not None:
         measure_alone(console, job.folder, new, options, data)
-    print_answer(console, job.folder, {cell.suite for cell in job.plan.cells})
+    if not is_notebook():  # which shows the results that the call gives
+        print_answer(console, job.folder, {cell.suite for cell in job.plan.cells})
 
 
 def measure_alone(console: Console, folder: Path, new: Sequence[Record], options: Options, data: RunData) -> None:

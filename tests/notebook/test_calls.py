@@ -26,7 +26,12 @@ def test_the_rows_are_those_of_the_cells_and_a_selection_is_a_plain_frame(measur
         {"done"},
     )  # cb has two metrics
     assert type(measured[measured["task"] == "rte"]).__name__ == "DataFrame"
-    assert list(measured.tables) == ["table-superglue", "costs-superglue", "verdicts-superglue"]
+    assert list(measured.tables) == [
+        "recommendation-superglue",
+        "table-superglue",
+        "costs-superglue",
+        "verdicts-superglue",
+    ]
 
 
 def test_the_same_call_again_runs_nothing_and_gives_the_same(

@@ -60,12 +60,14 @@ def test_a_run_has_one_display_with_its_last_state_and_few_lines(cells: list[Any
 def test_results_are_shown_as_the_tables_of_the_report(cells: list[Any]) -> None:
     shown = content(cells[1], "text/html")
     assert "Suite superglue: against finetune" in shown
-    assert shown.count("<table") == 4  # scores, costs, verdicts, rows
+    assert shown.count("<table") == 5  # recommendation, scores, costs, verdicts, rows
     assert "4 of 4 cells finished" in shown
 
 
 def test_a_figure_stands_in_the_notebook(cells: list[Any]) -> None:
-    assert content(cells[2], "text/html").startswith('<img src="data:image/svg+xml;base64,')
+    shown = content(cells[2], "text/html")
+    assert shown.startswith("<figure><p><b>superglue: score against model size</b></p>")
+    assert '<img src="data:image/svg+xml;base64,' in shown
     assert content(cells[2], "image/png").startswith("iVBOR")
 
 

@@ -88,9 +88,9 @@ def test_loading_gives_what_the_run_gave(measured: bench.Results) -> None:
 
 def test_figures_are_those_of_the_report(measured: bench.Results, tmp_path: Path) -> None:
     paths = {path.name: path for path in measured.report(to=tmp_path, format="svg")}
-    assert sorted(paths) == sorted(f"{name}.svg" for name in measured.figures)
+    assert sorted(paths) == sorted(["figures.md", *(f"{name}.svg" for name in measured.figures)])
     assert paths["scale-superglue.svg"].read_bytes() == measured.figures["scale-superglue"].svg
-    assert measured.figures._repr_html_().count("<img ") == len(paths)
+    assert measured.figures._repr_html_().count("<img ") == len(paths) - 1
 
 
 def test_another_reference_and_margin_are_asked_for_by_the_flags_names(measured: bench.Results, tmp_path: Path) -> None:

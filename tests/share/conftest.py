@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from bench.store.provenance import provenance
 from tests.conftest import Bench, write_superglue, write_tiny_bert
 from tests.share.writable_hub import WritableHub, serving_writable
 
@@ -58,14 +57,12 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of `bench run`: two methods, two seeds, of a classification and of a choice."""
     folder = tmp_path_factory.mktemp("home-of-ann") / "secret project"
     data, model = write_superglue(folder / "data", train=24), write_tiny_bert(folder / "models" / "my-bert")
-    provenance.cache_clear()  # which has the command of another test
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
         bench = Bench(monkeypatch, _Silent())  # type: ignore[arg-type]
         code, _, err = bench("run", "--tasks", "rte,copa", "--methods", "ptv2,finetune", "--seeds", "2",
                              "--models", model, "--data", data, "--out", folder / "results", *SMALL)  # fmt: skip
     assert code == 0, err
-    provenance.cache_clear()
     return folder / "results"
 
 
