@@ -19,7 +19,10 @@ from bench.data.located import Located
 from bench.errors import UsageError
 from bench.registry import load_plugin
 from bench.request import PredictRequest
+from bench.resolved import resolve
 from bench.store.declarations import declare_kept
+from bench.store.record import Record
+from bench.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +41,9 @@ def answered(request: PredictRequest, data: Path | str | Rows | pd.DataFrame) ->
     """The answers to the rows of a file, a table or dicts, a row each; with the scores in `.attrs` where asked for."""
     import pandas as pd
 
-    predicting = _predicting(request)
-    answers = list(predicting.answers(_rows(data)))
+    store, record = _asked(request)
+    predicting = _predicting(request, store, record)
+    answers = list(predicting.answers(_rows(data, record)))
     _tell(predicting, request)
     table = pd.DataFrame(answers)
     if request.score:
@@ -54,12 +58,13 @@ def predict_file(request: PredictRequest) -> None:
     if not request.cell or request.data is None:
         lacking = "the id of a cell" if not request.cell else "--data FILE, with the rows"
         raise UsageError(f"bench predict CELL --data FILE: give {lacking}")
-    rows = iter(read(request.data))
+    store, record = _asked(request)
+    rows = _of_file(request.data, record)
     first = list(islice(rows, 1))  # what cannot be read is told before a model is loaded
     if not first:
         raise UsageError(f"{request.data} has no rows")
     out, told = screen(), Console(stderr=True)
-    predicting = _predicting(request)
+    predicting = _predicting(request, store, record)
     answers = predicting.answers(chain(first, rows))
     to = request.to
     if to == PIPE:
@@ -81,7 +86,8 @@ def predict_file(request: PredictRequest) -> None:
             (told if to == PIPE else out).print(f"{name} {value:.2f}", highlight=False)
 
 
-def _predicting(request: PredictRequest) -> Predicting:
+def _asked(request: PredictRequest) -> tuple[Store, Record]:
+    """The cell that is to answer; what it is of is known from here on."""
     for path in request.plugin:
         load_plugin(path)
     store = store_of(request.cell, request.folder)
@@ -90,6 +96,10 @@ def _predicting(request: PredictRequest) -> Predicting:
     if record.cell.results_version != RESULTS_VERSION:
         versions = f"results version {record.cell.results_version}, and this is {RESULTS_VERSION}"
         warnings.warn(f"cell {record.id} is of {versions}: it may answer otherwise than it did", stacklevel=2)
+    return store, record
+
+
+def _predicting(request: PredictRequest, store: Store, record: Record) -> Predicting:
     from bench.model.device import choose_device, choose_precision  # torch comes in here
     from bench.predicting import Predicting
     from bench.predicting.restored import restore
@@ -105,9 +115,15 @@ def _predicting(request: PredictRequest) -> Predicting:
     return Predicting(restore(store, record, device, request.token_budget), scoring=request.score)
 
 
-def _rows(data: Path | str | Rows | pd.DataFrame) -> Iterator[Located]:
+def _of_file(path: Path, record: Record) -> Iterator[Located]:
+    """The rows of a file, read as those of the cell's task are."""
+    source = resolve(record.cell).task.source
+    return iter(read(path, source.columns, source.broken_lines))
+
+
+def _rows(data: Path | str | Rows | pd.DataFrame, record: Record) -> Iterator[Located]:
     if isinstance(data, Path | str):
-        return iter(read(Path(data)))
+        return _of_file(Path(data), record)
     to_dict = getattr(data, "to_dict", None)
     rows: Any = to_dict("records") if to_dict else data
     return (Located(f"rows[{at}]", dict(row)) for at, row in enumerate(rows))

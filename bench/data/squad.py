@@ -34,7 +34,7 @@ def questions(row: Row) -> Iterator[Row]:
         if not listed:
             yield {"no_example": "a paragraph without questions"}
         for question in listed:
-            yield {**question, "title": row.get("title"), "context": context}
+            yield question | {"title": row.get("title"), "context": context}
 
 
 def together(row: Row) -> Row:

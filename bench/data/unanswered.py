@@ -101,6 +101,12 @@ class _Fields(dict[str, Any]):
         self.missing.append(name)
         return NOTHING
 
+    def __or__(self, others: Mapping[str, Any]) -> _Fields:  # type: ignore[override]
+        """With others, as an adapter puts a part and what stands around it together; lenient still."""
+        joined = _Fields({**self, **others})
+        joined.missing = self.missing
+        return joined
+
 
 def _lenient(value: Any) -> Any:
     if isinstance(value, dict):

@@ -41,7 +41,8 @@ def test_rows_that_are_asked_have_the_texts_of_rows_that_are_scored(name, tmp_pa
     LAYOUTS[name](tmp_path)
     task = TASKS[name]
     files = local_files(task, task.scored, tmp_path)
-    found = [question.example for path in files for question in asked(name, list(read(path)))]
+    form = (task.source.columns, task.source.broken_lines)
+    found = [question.example for path in files for question in asked(name, list(read(path, *form)))]
     expected = read_examples(task, task.scored, tmp_path).examples
     assert len(found) == len(expected) > 0
     for one_asked, scored in zip(found, expected, strict=True):
