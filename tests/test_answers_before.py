@@ -107,5 +107,5 @@ def test_a_missing_model_folder_is_said_before_the_hub_is_asked_for_data(bench: 
 
 @pytest.mark.usefixtures("no_network")
 def test_data_that_no_hub_has_is_said_before_the_hub_is_asked_for_a_model(bench: Bench) -> None:
-    said = bench.refusal(*bench("run", "--suite", "ner", "--tasks", "conll03", *HUB))
+    said = bench.refusal(*bench("run", "--suite", "srl", "--tasks", "srl_ewt", *HUB))
     assert "is not on the hub: give --data DIR" in said

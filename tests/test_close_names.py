@@ -64,7 +64,7 @@ NOT_MEANT = [
     ("bert", MODELS),
     ("prompt", METHODS),
     ("boolean", TASKS),
-    ("qwen3", MODELS),
+    ("mistral", MODELS),
     ("houlsby", METHODS),
     ("compacter", METHODS),
     ("p", METHODS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from bench import Results
+from bench.request import RunRequest
 from tests.conftest import Bench
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +23,8 @@ BLOCKS = [
     for page, text in TEXTS.items()
     for language, code in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 ]
-PLUGINS = [(page, code) for page, language, code in BLOCKS if language == "python"]
+PLUGINS = [(page, code) for page, language, code in BLOCKS if language == "python" and page != "README.md"]
+CALLS = [code for page, language, code in BLOCKS if language == "python" and page == "README.md"]
 GRIDS = [(page, code) for page, language, code in BLOCKS if language == "toml" and page == "README.md"]
 TASK_FILES = [(page, code) for page, language, code in BLOCKS if language == "toml" and page != "README.md"]
 COMMANDS = sorted(
@@ -46,6 +50,7 @@ def test_there_is_code_to_run() -> None:
     assert [page for page, _ in GRIDS] == ["README.md"]
     assert [page for page, _ in TASK_FILES] == ["suites/README.md"]
     assert len(COMMANDS) > 8
+    assert len(CALLS) == 1
 
 
 @pytest.mark.parametrize(("page", "code"), PLUGINS, ids=[code.splitlines()[0][3:30] for _, code in PLUGINS])
@@ -54,6 +59,24 @@ def test_an_example_passes_the_check_as_it_is_written(bench: Bench, page: str, c
     status, out, err = bench("check", "--plugin", "example.py")
     assert (status, err) == (0, ""), out
     assert "passed" in out
+
+
+def test_what_the_page_calls_in_python_is_there() -> None:
+    """The calls take these arguments, and results have what is asked of them; they want the network to run."""
+    tree = ast.parse(CALLS[0])
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    asked: dict[str, set[str]] = {}
+    for call in calls:
+        assert isinstance(call.func, ast.Attribute)
+        asked.setdefault(call.func.attr, set()).update(str(keyword.arg) for keyword in call.keywords)
+    assert set(asked) == {"run", "report", "load"}
+    assert asked["run"] <= set(RunRequest.model_fields)
+    of_results = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "results"
+    }
+    assert of_results == {name for name in of_results if hasattr(Results, name)} >= {"recommendation", "report"}
 
 
 @pytest.mark.parametrize(("page", "code"), TASK_FILES)

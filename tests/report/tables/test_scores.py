@@ -155,7 +155,14 @@ def test_a_pipe_gets_markdown_and_a_terminal_a_drawn_table(cell: Any, record: An
 
 def test_an_empty_folder_still_gives_a_report(store: Any, tmp_path: Path) -> None:
     paths = write_report([store().path], {"md", "csv", "tex", "png", "svg"}, AVERAGE, to=tmp_path / "out")
-    assert [path.name for path in paths] == ["table.md", "table.csv", "table.tex", "scale.png", "scale.svg"]
+    assert [path.name for path in paths] == [
+        "table.md",
+        "table.csv",
+        "table.tex",
+        "scale.png",
+        "scale.svg",
+        "figures.md",
+    ]
     assert "Nothing was measured" in paths[0].read_text()
 
 
