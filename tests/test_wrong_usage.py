@@ -28,7 +28,7 @@ WRONG = [
     (["run", "--methods"], "--methods needs a value: --methods NAME,…; see bench run --help"),
     (["run", "--methods", "--plan"], "--methods needs a value before --plan: --methods NAME,…; see bench run --help"),
     (["run", "--tasks", "rte"], "unknown task of suite 'smoke' 'rte'; known: consequence, entailment, entities, "),
-    (["run", "--tasks", "rte"], "sentiment. It is a task of superglue, universal: --suite superglue."),
+    (["run", "--tasks", "rte"], "sentiment. It is a task of glue, superglue, universal: --suite glue."),
     (["run", "--tasks", "entailmnet"], "did you mean 'entailment'?"),
     (["run", "--epochs", "x"], "--epochs: it must be a whole number; see bench run --help"),
     (["report", "--margin", "x"], "--margin: it must be a number; see bench report --help"),
