@@ -39,15 +39,16 @@ def names(value: Any) -> Any:
 
 
 def places(value: Any) -> Any:
-    """Names of which some are folders: as `names`, a `~` at the beginning being the home folder."""
+    """Names of which some are folders: as `names`, or a path; a `~` at the beginning being the home folder."""
+    value = [value] if isinstance(value, Path) else value
     listed = [str(part) for part in value] if _is_list_of(value, (str, Path)) else value
     parts = names(listed)
     return tuple(str(_at_home(part)) for part in parts) if _is_list_of(parts, str) else parts
 
 
 def paths(value: Any) -> Any:
-    """Files separated by commas, or a list of them, as a tuple of paths; `~` is the home folder."""
-    parts = names(value) if isinstance(value, str) else value
+    """Files separated by commas, a list of them, or one path, as a tuple of paths; `~` is the home folder."""
+    parts = names(value) if isinstance(value, str) else [value] if isinstance(value, Path) else value
     return tuple(Path(_at_home(part)) for part in parts) if _is_list_of(parts, (str, Path)) else parts
 
 
