@@ -38,8 +38,11 @@ Config = Annotated[Path | None, typer.Option("-c", "--config", metavar="PATH", r
                                              help="TOML file that says the same as the flags.")]  # fmt: skip
 Planning = Annotated[bool, typer.Option("--plan", rich_help_panel=OUTPUT,
                                         help="Show what would run and how long it takes, and stop.")]  # fmt: skip
-Probing = Annotated[bool, typer.Option(rich_help_panel=OUTPUT, help="With --plan: time a few steps where no earlier "
-                                       f"run tells. {unbroken('[default: on]')}")]  # fmt: skip
+Probing = Annotated[bool, typer.Option(
+    rich_help_panel=OUTPUT,
+    help="With --plan: time a few steps where no earlier run tells; after a run: measure alone what shared a loop. "
+    + unbroken("[default: on]"),
+)]  # fmt: skip
 DryRun = Annotated[bool, typer.Option("--dry-run", rich_help_panel=MACHINE,
                                       help="Show what SLURM would be given, and stop.")]  # fmt: skip
 
@@ -113,7 +116,7 @@ def check(given: dict[str, Any]) -> None:
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="methods, suites, tasks or models.", autocompletion=listings)
+        str, typer.Argument(metavar="WHAT", help="methods, suites, tasks, models, trackers.", autocompletion=listings)
     ],
     plugin: Plugins = None,
 ) -> None:

@@ -91,13 +91,19 @@ def _streams(_: Mapping[str, Any]) -> Iterable[str]:
     return VARIED
 
 
+def _trackers(_: Mapping[str, Any]) -> Iterable[str]:
+    from bench.track.known import trackers
+
+    return trackers()
+
+
 def _words(kind: Any) -> Callable[[Mapping[str, Any]], Iterable[str]]:
     return lambda _: get_args(kind)
 
 
 def listings(incomplete: str) -> list[str]:
     """What `bench list` can list."""
-    return ["methods", "suites", "tasks", "models"]
+    return ["methods", "suites", "tasks", "models", "trackers"]
 
 
 def cells(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -143,6 +149,7 @@ COMPLETIONS: dict[str, Completion] = {
     "executor": _one_of(_words(Executor)),
     "devices": _one_of(lambda _: ("all", "cpu", "cuda")),
     "format": _listed(_words(Format)),
+    "track": _listed(_trackers),
     "cell": cells,
     "folders": results_folders,
     "folder": results_folders,

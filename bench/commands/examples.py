@@ -7,7 +7,7 @@ bench run                   the embedded suite, offline
 bench run --suite glue --models pythia:70m --plan
 bench status                how far it is
 bench report                tables, verdicts, figures
-bench list methods          or suites, tasks, models
+bench list methods          or suites, tasks, models, …
 bench --install-completion  names on the Tab key"""
 
 EXAMPLES = {
@@ -36,6 +36,12 @@ bench list models --plugin mine.py""",
     "show": """\
 bench show 3f09
 bench show 3f09 --json > record.json""",
+    "predict": """\
+bench predict 3f09 --data new.csv
+bench predict 3f09 --data labelled.csv --score
+bench predict 3f09 --data new.csv --to answers.jsonl""",
     "export": """\
 bench export 3f09 --to adapter""",
+    "push": """\
+bench push results/mine --to hub:me/results --dry-run""",
 }

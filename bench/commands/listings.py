@@ -10,21 +10,23 @@ from typing import Any
 from bench.commands.lines import print_line, print_listing
 from bench.commands.screen import screen
 from bench.errors import unknown
+from bench.installed import is_installed
 from bench.model.families.scales import SCALES, expand, listed_size
 from bench.model.source import find_model, weight_shapes
 from bench.registry import load_plugin, methods, suites
 from bench.report.tables.fit import Column
 from bench.task import Task
+from bench.track.known import trackers
 from bench.tuning import Method
 
 Listing = tuple[list[Column], list[list[str]], list[str]]  # columns, rows, and lines below
 
 
 def list_names(what: str, plugins: Iterable[Path]) -> None:
-    """Print the known methods, suites, tasks or models."""
+    """Print the known methods, suites, tasks, models or trackers."""
     for path in plugins:
         load_plugin(path)
-    listings = {"methods": _methods, "suites": _suites, "tasks": _tasks, "models": _models}
+    listings = {"methods": _methods, "suites": _suites, "tasks": _tasks, "models": _models, "trackers": _trackers}
     if what not in listings:
         raise unknown("listing", what, listings)
     console = screen()
@@ -43,6 +45,14 @@ def _methods() -> Listing:
         rows.append([name, (kind.__doc__ or "").strip().splitlines()[0], _settings(own)])
     columns = [Column("method"), Column("what it is"), Column("settings (default)")]
     return columns, rows, [f"every method, where its row has no other value: {_settings(shared)}"]
+
+
+def _trackers() -> Listing:
+    rows = []
+    for name, kind in trackers().items():
+        ready = "" if not kind.package or is_installed(kind.package) else f"pip install 'tuning-bench[{name}]'"
+        rows.append([name, (kind.__doc__ or "").strip().splitlines()[0], ready])
+    return [Column("tracker"), Column("what it gets"), Column("not installed")], rows, []
 
 
 def _settings(values: Mapping[str, Any]) -> str:
