@@ -84,6 +84,11 @@ store.flush = flush_where_there_is_room
 WAITING = ("--plugin", "mine.py", "--methods", "waiting")
 
 
+def hears_ctrl_c() -> None:
+    """A shell's background job ignores SIGINT, and so does all that it starts: these tests may be of one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """A `bench run` in a process, and a session, of its own."""
 
@@ -92,6 +97,7 @@ class Run:
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "bench", "run", *map(str, flags)], env=environment, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            preexec_fn=hears_ctrl_c,
         )  # fmt: skip
 
     def end(self) -> tuple[int, str, str]:
