@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def tracked() -> list[Path]:
 def test_top_level_folders() -> None:
     top = {path.parts[0] for path in tracked() if len(path.parts) > 1}
     assert {name for name in top if not name.startswith(".")} == FOLDERS
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports them by their names alone, and refuses the second."""
+    names = Counter(path.name for path in tracked() if path.name.startswith("test_") and path.suffix == ".py")
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_python_files_are_short() -> None:
