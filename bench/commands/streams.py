@@ -10,7 +10,6 @@ from shutil import get_terminal_size
 from textwrap import fill
 
 ASCII = {"×": "x", "→": "->", "…": "...", "–": "-", "—": "-", "·": "-", "≤": "<=", "≥": ">=", "±": "+/-", "−": "-"}
-ENDED = 1  # exit code where the reader of a pipe is gone, as rich has it
 
 
 def show_what_can_be_shown() -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
 from bench.data.located import Located
 from bench.data.values import finite_number, is_nothing, label_text
-from bench.errors import UsageError
+from bench.errors import UsageError, nearest
 
 MOST_VALUES = 2000  # different ones of a column that are counted; with more it has no classes
 LONGEST_VALUE = 200  # characters; a longer one is no label
@@ -139,7 +138,6 @@ INDEX = ("", "unnamed: 0", "index", "idx", "id", "__index_level_0__")  # columns
 
 def no_column(name: str, known: Mapping[str, Any], source: str) -> UsageError:
     """The error for a column that is not there, with the nearest and all that are."""
-    folded = {other.casefold().strip(): other for other in known}
-    near = get_close_matches(name.casefold().strip(), list(folded), n=1, cutoff=0.6)
-    meant = f"; did you mean {folded[near[0]]!r}?" if near else ";"
+    near = nearest(name, known)
+    meant = f"; did you mean {near!r}?" if near else ";"
     return UsageError(f"{source} has no column {name!r}{meant} it has {', '.join(map(repr, known)) or 'none'}")

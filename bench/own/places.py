@@ -6,13 +6,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from bench.data.arrow import SAVED
 from bench.data.hub import prepared, resolve
 from bench.data.places import has_files
-from bench.errors import UsageError
+from bench.errors import UsageError, nearest
 from bench.registry import suites
 from bench.task import Source, Split
 
@@ -98,8 +97,8 @@ def split_called(name: str) -> Split | None:
 
 def _near(data: Path) -> str:
     names = [path.name for path in data.parent.iterdir()] if data.parent.is_dir() else []
-    near = get_close_matches(data.name, names, n=1, cutoff=0.75)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(data.name, names)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def _lying(name: str, folder: Path, files: dict[Split, tuple[Path, ...]], how: str) -> Lying:

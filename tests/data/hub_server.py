@@ -49,8 +49,15 @@ class HubServer:
 def serving() -> Iterator[HubServer]:
     """A server that answers until the block ends."""
     hub = HubServer()
+    with answering(hub, _Handler):
+        yield hub
 
-    class Handler(_Handler):
+
+@contextmanager
+def answering(hub: HubServer, kind: type[_Handler]) -> Iterator[None]:
+    """Within the block this hub has an address, at which such a handler answers."""
+
+    class Handler(kind):  # type: ignore[misc, valid-type]
         server_hub = hub
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -58,7 +65,7 @@ def serving() -> Iterator[HubServer]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield hub
+        yield
     finally:
         server.shutdown()
         server.server_close()

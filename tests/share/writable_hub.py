@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tests.data.hub_server import Files, HubServer, _entry, _Handler
+from tests.data.hub_server import Files, HubServer, _entry, _Handler, answering
 
 LARGE = (".parquet", ".png", ".safetensors")  # what the hub keeps as large files
 NEW: Files = {".gitattributes": b"*.parquet filter=lfs diff=lfs merge=lfs -text\n"}
@@ -42,20 +40,8 @@ class WritableHub(HubServer):
 def serving_writable() -> Iterator[WritableHub]:
     """A server that answers until the block ends."""
     hub = WritableHub()
-
-    class Handler(_WritableHandler):
-        server_hub = hub
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hub.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with answering(hub, _WritableHandler):
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _WritableHandler(_Handler):
