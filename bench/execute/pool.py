@@ -92,22 +92,20 @@ class Pool:
 
     def _listen(self, running: Sequence[Place]) -> None:
         """Hear what workers have to say, and see who has ended."""
-        by_handle: dict[Any, Place] = {}
+        watched: list[tuple[Place, Connection, int]] = []
         for place in running:
             assert place.process is not None
             assert place.connection is not None
-            by_handle |= {place.connection: place, place.process.sentinel: place}
-        for handle in wait(list(by_handle)):
-            place = by_handle[handle]
-            if place.process is None or handle not in (place.connection, place.process.sentinel):
-                continue  # seen to have ended a moment ago; another process may have the seat by now
-            if handle is place.connection:
-                has_ended = not self._hear(place)
-            else:
-                has_ended = True
+            watched.append((place, place.connection, place.process.sentinel))
+        handles: list[Any] = [handle for _, *both in watched for handle in both]
+        ready = wait(handles)
+        # by place, each once: a process that takes another's place may get the number of its sentinel
+        for place, connection, sentinel in watched:
+            if sentinel in ready:
                 while self._hear(place):
                     pass
-            if has_ended:
+                self._ended(place)
+            elif connection in ready and not self._hear(place):
                 self._ended(place)
 
     def _hear(self, place: Place) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,26 +32,52 @@ from tests.execute.seat import make_plan
 Life = Callable[[Any], None]  # what a worker does, with the pipe to the one that listens
 
 
+class Scripted:
+    """A process. Its sentinel, a file's descriptor, has the number that the sentinel of the one before it had, as may
+    be with multiprocessing's.
+    """
+
+    exitcode = 1
+
+    def __init__(self, life: Life, wire: Any, sentinel: int) -> None:
+        end, self._other_end = os.pipe()
+        os.dup2(end, sentinel)
+        os.close(end)
+        self.sentinel = sentinel
+        self._thread = threading.Thread(target=self._live, args=(life, wire))
+
+    def _live(self, life: Life, wire: Any) -> None:
+        life(wire)
+        wire.close()
+        os.close(self._other_end)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._thread.join(0.2)  # most have ended before anybody listens
+
+    def join(self, timeout: float | None = None) -> None:
+        self._thread.join(timeout)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+
 class Script:
-    """Processes that live, one after another, as it says, and have ended before anybody listens."""
+    """Processes that live, one after another, as it says."""
 
     def __init__(self, *lives: Life) -> None:
         self._lives = list(lives)
+        self._sentinel = os.open(os.devnull, os.O_RDONLY)
 
     def Pipe(self, duplex: bool) -> tuple[Any, Any]:
         return multiprocessing.Pipe(duplex)
 
-    def Process(self, target: object, args: tuple[Any, ...], name: str) -> SimpleNamespace:
-        sentinel, other_end = os.pipe()
-        life = self._lives.pop(0)
+    def Process(self, target: object, args: tuple[Any, ...], name: str) -> Scripted:
+        wire = os.dup(args[0].fileno())  # the pool closes its own when the process has started
+        return Scripted(self._lives.pop(0), Connection(wire, readable=False), self._sentinel)
 
-        def start() -> None:
-            life(args[0])
-            os.close(other_end)
-
-        return SimpleNamespace(
-            start=start, sentinel=sentinel, exitcode=1, join=lambda _=None: None, is_alive=lambda: False
-        )
+    def close(self) -> None:
+        os.close(self._sentinel)
 
 
 class Told(Quiet):
@@ -83,9 +112,9 @@ class World:
         return ("holds", [self.plan.cells[number].id])
 
     def run(self, *lives: Life) -> list[Record]:
-        script = Script(*lives)
-        self._monkeypatch.setattr(pool.multiprocessing, "get_context", lambda _: script)
-        return Pool(self.job, [Seat((torch.device("cpu"),))], self.told, self.said.append).run()
+        with closing(Script(*lives)) as script:
+            self._monkeypatch.setattr(pool.multiprocessing, "get_context", lambda _: script)
+            return Pool(self.job, [Seat((torch.device("cpu"),))], self.told, self.said.append).run()
 
     def line(self, records: list[Record]) -> tuple[int, str]:
         """How `bench run` ends."""
@@ -120,6 +149,21 @@ def test_a_worker_that_ends_with_words_unheard_is_replaced_once(world: World) ->
         f"2 cells written to {world.store.path}; next: bench report {world.store.path}\n",
     )
     assert [line.split("(")[0] for line in world.said[1::2]] == ["the worker on cpu ended "] * 3
+
+
+def test_a_worker_that_has_the_sentinel_of_the_one_before_it_has_not_ended_with_that(world: World) -> None:
+    def dies(wire: Any) -> None:
+        """It has no word to say, so that its pipe and its sentinel are seen to be at their end in one look."""
+
+    def goes_on(wire: Any) -> None:
+        time.sleep(0.5)  # beyond what is waited for at its start
+        for number in range(3):
+            wire.send(world.holds(number))
+            wire.send(("finished", world.write(number)))
+        wire.send(("over", None))
+
+    assert [record.cell.seed for record in world.run(dies, goes_on)] == [0, 1, 2]
+    assert len(world.said) == 1
 
 
 def test_what_a_worker_wrote_and_did_not_live_to_tell_is_its_runs(world: World) -> None:
