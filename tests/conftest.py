@@ -9,7 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,13 +225,22 @@ class Bench:
         return said[0]
 
 
+@contextmanager
+def registered_for_now() -> Iterator[None]:
+    """What is registered within the block is gone after it, as in another process."""
+    registry.methods(), registry.suites(), kind.kinds()
+    kept = [(registry, name) for name in ("_METHODS", "_SUITES", "_HOMES")] + [(kind, "_KINDS")]
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in kept:
+            patch.setattr(module, name, dict(getattr(module, name)))
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _nothing_stays_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nothing_stays_registered() -> Iterator[None]:
     """What a test's plugin, script or own data makes known is gone after it."""
-    registry.methods(), registry.suites()
-    for name in ("_METHODS", "_SUITES", "_HOMES"):
-        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
-    monkeypatch.setattr(kind, "_KINDS", kind.kinds())
+    with registered_for_now():
+        yield
 
 
 @pytest.fixture

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from bench import registry
 from bench.errors import UsageError
-from tests.conftest import Bench
+from tests.conftest import Bench, registered_for_now
 
 METHOD = "from bench import Method, method\n\n@method({name!r})\nclass Mine(Method):\n    'Mine.'\n"
 SUITE = (
@@ -24,8 +22,8 @@ SUITE = (
 
 
 @pytest.fixture(autouse=True)
-def _own_registry(bench: Bench) -> None:
-    """What a test's plugin registers is gone after it."""
+def _own_folder(bench: Bench) -> None:
+    """Plugins are written where a test stands."""
 
 
 @pytest.mark.parametrize(
@@ -114,14 +112,3 @@ def test_a_kept_suite_that_cannot_be_read_is_left_out_and_named(bench: Bench) ->
     code, _, err = bench("report", "out", "--format", "csv")
     assert code == 0
     assert "left out: out/suites/other.json is no suite that can be read here" in err
-
-
-@contextmanager
-def registered_for_now() -> Iterator[None]:
-    """What is registered within the block is gone after it, as in another process."""
-    kept = {name: dict(getattr(registry, name)) for name in ("_METHODS", "_SUITES", "_HOMES")}
-    try:
-        yield
-    finally:
-        for name, known in kept.items():
-            setattr(registry, name, known)

@@ -89,8 +89,8 @@ def _source(task: Task) -> str:
     if task.source.generate is not None:
         return "generated"
     hub = "/".join(part for part in (task.source.hub, task.source.config) if part)
-    files = (place for places in task.source.files.values() for place in places)  # of a user's own data
-    return hub or f"local: {next(iter([*files, *task.source.local]))}"
+    files = [place for places in task.source.files.values() for place in places]  # of a user's own data
+    return hub or f"local: {[*files, *task.source.local][0]}"
 
 
 def _models() -> Listing:
