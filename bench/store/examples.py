@@ -12,12 +12,41 @@ from pathlib import Path
 from typing import Any
 
 from bench.cell import Cell
+from bench.store.checksums import digest
+from bench.store.seal import Spoiled
+
+DIGITS = 16  # of a file's SHA-256 in its name
 
 
 def examples_key(cell: Cell) -> str:
     """The name of the file with a cell's scored examples: 16 hex digits over all that decides which rows they are."""
     rows = (cell.task, cell.task_version, cell.data_fingerprint, cell.budget.scored_rows)
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def kept_examples(folder: Path, key: str) -> Path | None:
+    """The file with the scored examples of a key in a results folder, where there is one that is what was written.
+
+    Its name has its own checksum, so that two writers whose files differ do not spoil each other's; one of format 3 has
+    none.
+    """
+    for path in sorted(folder.glob(f"examples/{key}*.parquet")):
+        if path.stem == key or spoiled_examples(path) is None:
+            return path
+    return None
+
+
+def spoiled_examples(path: Path) -> Spoiled | None:
+    """What is wrong with a file of examples."""
+    key, mark, _ = path.stem.partition("-")
+    if not mark or named_examples(path, key) == path.name:
+        return None
+    return Spoiled(f"{path} is not what was written: its checksum is another one than in its name")
+
+
+def named_examples(path: Path, key: str) -> str:
+    """The name that a file's content gives it."""
+    return f"{key}-{digest(path)[:DIGITS]}.parquet"
 
 
 def write_examples(path: Path, table: Mapping[str, Sequence[Any]], task: str, kind: str) -> None:
