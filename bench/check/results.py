@@ -10,7 +10,7 @@ from bench.errors import UsageError
 from bench.store.alone import kept_alone
 from bench.store.checksums import RECORD
 from bench.store.declarations import kept_suites
-from bench.store.examples import spoiled_examples
+from bench.store.examples import all_spoiled_examples
 from bench.store.fetched import open_results
 from bench.store.formats import FORMAT
 from bench.store.healing import BROKEN
@@ -72,12 +72,7 @@ def _beside(store: Store) -> Iterator[Finding]:
     store.records_of(store.failures().keys() - store.done(), broken.append)
     broken += kept_suites(store.path)[1]
     broken += kept_alone(store.path)[1]
-    for path in sorted(store.path.glob("examples/*.parquet")):
-        try:
-            fault = spoiled_examples(path)
-            broken += [fault] if fault else []
-        except OSError as error:
-            broken.append(UsageError(f"{path} cannot be read ({error.strerror or error})"))
+    broken += all_spoiled_examples(store.path)
     yield from (Finding(store.name, WHOLE, "failed", str(error)) for error in broken)
 
 

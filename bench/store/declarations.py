@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from bench.errors import UsageError
 from bench.registry import declare, suites
 from bench.store.files import on_disk, write_text
+from bench.store.foreign import is_name, shown_name
 from bench.store.formats import raise_mark
 from bench.store.seal import KEY, Spoiled, is_sealed, sealed
 from bench.task import Suite
@@ -45,6 +46,9 @@ def kept_suites(folder: Path) -> tuple[dict[str, Suite], list[UsageError]]:
     for path in sorted(folder.glob("suites/*.json")):
         try:
             suite, _ = _read(path)
+            odd = [name for name in (suite.name, *(task.name for task in suite.tasks)) if not is_name(name)]
+            if odd or path != _place(folder, suite.name):
+                raise ValueError(f"{shown_name(odd[0] if odd else suite.name)} is not what its file can be called by")
             found[suite.name] = suite
         except Spoiled as error:
             problems.append(error)

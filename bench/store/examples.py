@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bench.cell import Cell
+from bench.errors import UsageError
 from bench.store.checksums import digest
 from bench.store.seal import Spoiled
 
@@ -31,8 +33,9 @@ def kept_examples(folder: Path, key: str) -> Path | None:
     none.
     """
     for path in sorted(folder.glob(f"examples/{key}*.parquet")):
-        if path.stem == key or spoiled_examples(path) is None:
-            return path
+        with suppress(OSError):
+            if spoiled_examples(path) is None:
+                return path
     return None
 
 
@@ -42,6 +45,17 @@ def spoiled_examples(path: Path) -> Spoiled | None:
     if not mark or named_examples(path, key) == path.name:
         return None
     return Spoiled(f"{path} is not what was written: its checksum is another one than in its name")
+
+
+def all_spoiled_examples(folder: Path) -> list[UsageError]:
+    """What is wrong with the files of examples in a results folder."""
+    problems: list[UsageError] = []
+    for path in sorted(folder.glob("examples/*.parquet")):
+        try:
+            problems += filter(None, [spoiled_examples(path)])
+        except OSError as error:
+            problems.append(UsageError(f"{path} cannot be read ({error.strerror or error})"))
+    return problems
 
 
 def named_examples(path: Path, key: str) -> str:

@@ -37,7 +37,7 @@ def check_record(record: Record, raw: dict[str, Any], where: Path) -> None:
         )
     check_cell(record.cell, raw["cell"], where)
     metrics = (record.main_metric, *record.scores, *record.trivial)
-    unnamed = (f"{_shown(name)} is no name of a metric" for name in metrics if not is_name(name))
+    unnamed = (f"{shown_name(name)} is no name of a metric" for name in metrics if not is_name(name))
     numbers = (each for field in NUMBERS for each in _odd_numbers(field, raw.get(field)))
     _refuse(where, unnamed, numbers, _out_of_bounds(record))
 
@@ -62,19 +62,19 @@ def odd_names(cell: Cell) -> Iterator[str]:
     named = {"suite": cell.suite, "task": cell.task, "method": cell.method}
     for what, name in named.items():
         if not is_name(name):
-            yield f"{_shown(name)} is no name of a {what}"
+            yield f"{shown_name(name)} is no name of a {what}"
     for joint in cell.joint:
         if not is_name(joint.task):
-            yield f"{_shown(joint.task)} is no name of a task"
+            yield f"{shown_name(joint.task)} is no name of a task"
     for settings in (cell.settings, cell.given, cell.drawn, cell.streams):
         for name in settings:
             if not is_name(name):
-                yield f"{_shown(name)} is no name of a setting"
+                yield f"{shown_name(name)} is no name of a setting"
     if len(cell.label) > LONGEST_LABEL:
-        yield f"its line's name {_shown(cell.label)} has {len(cell.label):,} characters"
+        yield f"its line's name {shown_name(cell.label)} has {len(cell.label):,} characters"
     for place in (cell.model, cell.model_path, cell.data_path or ""):
         if len(place) > LONGEST_PLACE:
-            yield f"the place {_shown(place)} has {len(place):,} characters"
+            yield f"the place {shown_name(place)} has {len(place):,} characters"
 
 
 def _out_of_bounds(record: Record) -> Iterator[str]:
@@ -92,7 +92,7 @@ def _out_of_bounds(record: Record) -> Iterator[str]:
     for name in ("layers", "token_budget"):
         value = record.provenance.get(name) or 0
         if not isinstance(value, int) or not 0 <= value <= LARGEST:
-            yield f"provenance.{name} is {_shown(str(value))}"
+            yield f"provenance.{name} is {shown_name(str(value))}"
 
 
 def _odd_numbers(where: str, tree: Any) -> Iterator[str]:
@@ -115,5 +115,6 @@ def _refuse(where: Path, *odd: Iterable[str]) -> None:
             raise UsageError(f"{where} is no record of ours: {what}")
 
 
-def _shown(text: str) -> str:
+def shown_name(text: str) -> str:
+    """A name of anybody's in a line for a user."""
     return ascii(text if len(text) <= 40 else f"{text[:40]}…")

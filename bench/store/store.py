@@ -54,7 +54,6 @@ class Store:
         self.aside = path / ".partial" / (worker or new_identity().worker)
         self._finished: dict[str, Record] = {}  # those that were asked for by id; they never change
         self._broken = BrokenCells(())  # see `verify`
-        self._is_current = False  # whether the folder is known to be marked as one of this version
         self._with_examples: set[str] = set()  # keys
 
     @classmethod
@@ -126,6 +125,7 @@ class Store:
         """
         failure = self.path / "failed" / f"{record.id}.json"
         with self._writing():
+            raise_mark(self.path)
             if record.status != "done":  # which a power cut may take: it is tried again anyway
                 write_text(failure, record_text(record), self.aside, durable=False)
                 return
@@ -173,9 +173,6 @@ class Store:
     def _writing(self) -> Iterator[None]:
         """Within the block this writer's place aside is there; a full disk is a DiskError."""
         with on_disk(self.path):
-            if not self._is_current:
-                raise_mark(self.path)
-                self._is_current = True
             self.aside.mkdir(parents=True, exist_ok=True)
             try:
                 yield
@@ -193,6 +190,7 @@ class Store:
             self._with_examples.add(key)
             return
         with self._writing():
+            raise_mark(self.path)
             aside = self.aside / f"{key}.parquet"
             try:
                 writer(aside)
