@@ -124,7 +124,7 @@ def _join_plans(union: Union, here: Store) -> dict[Hashable, str]:
     if cells:
         shutil.rmtree(union.store.path / "plans", ignore_errors=True)
         union.store.write_plan(cells.values())
-    return {cell.choice: cell.id for cell in cells.values() if cell.tried}
+    return {cell.choice: cell.id for cell in cells.values() if cell.drawn and cell.tried}
 
 
 def _ignored(_: UsageError) -> None: ...

@@ -44,7 +44,7 @@ def spoiled_examples(path: Path) -> Spoiled | None:
     key, mark, _ = path.stem.partition("-")
     if not mark or named_examples(path, key) == path.name:
         return None
-    return Spoiled(f"{path} is not what was written: its checksum is another one than in its name")
+    return Spoiled(f"{path} is not what was written: its checksum is another one than in its name; delete it")
 
 
 def all_spoiled_examples(folder: Path) -> list[UsageError]:

@@ -43,7 +43,7 @@ def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list
     choices: dict[Path, dict[Hashable, str]] = {}
     for store in stores:
         planned = store.planned(broken)
-        choices[store.path] = {cell.choice: cell.id for cell in planned if cell.tried}
+        choices[store.path] = {cell.choice: cell.id for cell in planned if cell.drawn and cell.tried}
         for cell in planned:
             asked.setdefault((cell.id, cell.suite), (cell, store))
     for store in stores:
