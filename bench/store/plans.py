@@ -57,9 +57,8 @@ def read_plan(path: Path) -> list[Any]:
     content = read_bytes(path)
     raw = json_of(content, path, list)
     if _name(content) != path.stem:
-        raise Spoiled(
-            f"{path} is not what was written: its checksum is another one than its name; run its grid again, and delete it"
-        )
+        said = "its checksum is another one than its name; run its grid again, and delete it"
+        raise Spoiled(f"{path} is not what was written: {said}")
     return raw
 
 
