@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from contextlib import closing
 
 from bench.store.claims import Claims
-from bench.store.files import flush, make_folder, on_disk
+from bench.store.files import on_disk
 from bench.store.store import Store
 from bench.store.whole import fault
 from bench.store.workers import Watch, new_identity
@@ -37,7 +37,6 @@ def _move(store: Store, cell_id: str) -> bool:
         if not folder.exists() or fault(folder) is None:
             return False
         aside = store.path / BROKEN / f"{cell_id}.{secrets.token_hex(4)}"
-        make_folder(aside.parent)
-        folder.rename(aside)
-        flush(folder.parent)
+        aside.parent.mkdir(exist_ok=True)
+        folder.rename(aside)  # a power cut may bring it back: it is then found again
     return True
