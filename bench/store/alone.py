@@ -19,6 +19,8 @@ from bench.store.formats import raise_mark
 from bench.store.record import Part
 from bench.store.seal import KEY, Spoiled, is_sealed, sealed
 
+FORMAT: Literal[2] = 2  # of what is written
+
 
 class Alone(Part):
     """Seconds and bytes of a cell's training and evaluations, alone in a loop, on a device of this name.
@@ -26,7 +28,7 @@ class Alone(Part):
     The first `steps` of `num_steps` were run, and the others reckoned to take what the last of these took.
     """
 
-    format: Literal[1, 2] = 2  # those of 1 have no checksum
+    format: Literal[1, 2] = FORMAT  # those of 1 have no checksum
     key: str  # of the cell: see `alone_key`
     device: str
     steps: int = Field(ge=0)
@@ -46,7 +48,8 @@ def keep_alone(folder: Path, measured: Alone) -> None:
     """Write a measurement into a results folder. A full disk is a UsageError."""
     with on_disk(folder):
         raise_mark(folder)
-        write_text(folder / "alone" / f"{measured.key}.json", sealed(measured.model_dump_json(indent=1)))
+        current = measured.model_copy(update={"format": FORMAT})
+        write_text(folder / "alone" / f"{measured.key}.json", sealed(current.model_dump_json(indent=1)))
 
 
 def kept_alone(folder: Path) -> tuple[dict[str, Alone], list[UsageError]]:
@@ -81,6 +84,6 @@ def _read(path: Path) -> Alone:
     if with_checksum:
         del fields[KEY]
     measured = Alone.model_validate(fields)
-    if with_checksum != (measured.format > 1):
+    if with_checksum != (measured.format == FORMAT):
         raise Spoiled(f"{path} is not what was written: it has {'a' if with_checksum else 'no'} checksum")
     return measured

@@ -16,7 +16,7 @@ LONGEST_LABEL = 2_000  # characters: the settings of some methods are JSON
 LONGEST_PLACE = 4_096
 LARGEST = 2**63 - 1  # what a table's whole numbers hold
 MOST = 1e9  # points that a score, of whatever metric, may be away from 0
-NUMBERS = ("scores", "trivial", "selection_score", "null_threshold", "curve", "counts", "parameters", "costs")
+MOST_COST = 1e300  # floating-point operations are many
 SLACK = 1e-3  # seconds below 0 that a difference of two clocks' times may be
 
 
@@ -38,8 +38,7 @@ def check_record(record: Record, raw: dict[str, Any], where: Path) -> None:
     check_cell(record.cell, raw["cell"], where)
     metrics = (record.main_metric, *record.scores, *record.trivial)
     unnamed = (f"{shown_name(name)} is no name of a metric" for name in metrics if not is_name(name))
-    numbers = (each for field in NUMBERS for each in _odd_numbers(field, raw.get(field)))
-    _refuse(where, unnamed, numbers, _out_of_bounds(record))
+    _refuse(where, unnamed, _odd_scores(record), _odd_parts(record), _odd_curve(record), _odd_provenance(record))
 
 
 def is_name(text: str) -> bool:
@@ -77,18 +76,34 @@ def odd_names(cell: Cell) -> Iterator[str]:
             yield f"the place {shown_name(place)} has {len(place):,} characters"
 
 
-def _out_of_bounds(record: Record) -> Iterator[str]:
-    scores = (*record.scores.items(), *record.trivial.items(), ("selection_score", record.selection_score or 0.0))
-    for name, score in scores:
-        if abs(score) > MOST:
-            yield f"the score {name} is {score:g}"
-    for part in (record.counts, record.parameters, record.costs):
+def _odd_scores(record: Record) -> Iterator[str]:
+    for field, scores in (("scores", record.scores), ("trivial", record.trivial)):
+        for name, score in scores.items():
+            if not abs(score) <= MOST:  # so that what is no number is none
+                yield f"{field}.{name} is {score:g}"
+    for field, value in (("selection_score", record.selection_score), ("null_threshold", record.null_threshold)):
+        if value is not None and not abs(value) <= MOST:
+            yield f"{field} is {value:g}"
+
+
+def _odd_parts(record: Record) -> Iterator[str]:
+    for field, part in (("counts", record.counts), ("parameters", record.parameters), ("costs", record.costs)):
         for name, value in vars(part).items():
-            if value is not None and value < -SLACK:
-                yield f"{name} is {value:g}"
-    for step in (record.selected_step or 0, *(point.step for point in record.curve)):
-        if step < 0:
-            yield f"a step is {step}"
+            most = LARGEST if isinstance(value, int) else MOST_COST
+            if value is not None and not -SLACK <= value <= most:
+                yield f"{field}.{name} is {shown_name(str(value))}"
+
+
+def _odd_curve(record: Record) -> Iterator[str]:
+    steps = (record.selected_step or 0, *(point.step for point in record.curve))
+    if not all(0 <= step <= LARGEST for step in steps):
+        yield f"its steps are from {min(steps):g} to {max(steps):g}"
+    for point in record.curve:
+        if not all(map(math.isfinite, (point.epoch, point.train_loss or 0.0, *point.scores.values()))):
+            yield f"its curve has no number at step {point.step}"
+
+
+def _odd_provenance(record: Record) -> Iterator[str]:
     for name in ("layers", "token_budget"):
         value = record.provenance.get(name) or 0
         if not isinstance(value, int) or not 0 <= value <= LARGEST:

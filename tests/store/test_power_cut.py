@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
+from bench.store.declarations import keep_suite, kept_suites
 from bench.store.examples import all_spoiled_examples
 from bench.store.store import Store
+from bench.task import Suite
 from tests.store.disk import Disk, laid_out, recorded
 from tests.store.test_store import make_cell, make_record
 
 KEY = "0123456789abcdef"
+SUITE = Suite(name="mine", tasks=())
 FILES = {
     "predictions.parquet": lambda path: path.write_bytes(b"rows" * 50) and None,
     "tuned.safetensors": lambda path: path.write_bytes(b"tensors" * 50) and None,
@@ -30,6 +33,7 @@ class Moment:
 
     cells: dict[str, dict[str, bytes]]
     plans: int
+    has_suite: bool
     has_texts: bool
     left: dict[str, bytes | None]
 
@@ -40,13 +44,16 @@ class Told:
 
     cells: dict[str, dict[str, bytes]] = field(default_factory=dict)
     plans: int = 0
+    has_suite: bool = False
     has_texts: bool = False
     moments: list[Moment] = field(default_factory=list)
 
     def cut(self, disk: Disk) -> None:
         rng = random.Random(len(self.moments))
         for keep in (0.0, 1.0, *[None] * CUTS):
-            self.moments.append(Moment(dict(self.cells), self.plans, self.has_texts, disk.after_a_cut(rng, keep)))
+            self.moments.append(
+                Moment(dict(self.cells), self.plans, self.has_suite, self.has_texts, disk.after_a_cut(rng, keep))
+            )
 
 
 def check(moment: Moment, scratch: Path) -> bool:
@@ -68,6 +75,7 @@ def check(moment: Moment, scratch: Path) -> bool:
         assert found.keys() == {*FILES, "record.json"}
         assert found == moment.cells.get(cell_id, found)
     assert len(store.planned()) >= moment.plans
+    assert kept_suites(folder) in [({SUITE.name: SUITE}, []), ({}, [])][: 2 - moment.has_suite]
     assert all_spoiled_examples(folder) == []
     assert store.examples_file(KEY) is not None or not moment.has_texts
     assert store.half_written() == []
@@ -86,6 +94,8 @@ def check_all(told: Told, scratch: Path) -> int:
 def write(folder: Path, told: Told) -> None:
     """What a run does: a plan, texts, two cells, one of which fails at first."""
     store = Store.create(folder)
+    keep_suite(folder, SUITE)
+    told.has_suite = True
     store.write_plan([make_cell(0), make_cell(1)])
     told.plans = 2
     store.write_examples(KEY, lambda path: path.write_bytes(b"texts" * 50) and None)
@@ -126,6 +136,7 @@ def without(name: str) -> Callable[[Path], None]:
     [
         ("bench.store.files.flush", "results"),  # the folder's own new names: cells/, plans/
         ("bench.store.files.flush", "plans"),
+        ("bench.store.files.flush", "suites"),
         ("bench.store.files.flush", f"{make_cell(0).id}"),  # names in a cell's folder
         ("bench.store.store.flush", "cells"),
         ("bench.store.store.flush", "predictions.parquet"),
