@@ -94,7 +94,7 @@ def _wrong_run(made: Finished, target: Target, kept: Path) -> Iterator[str]:
         if after.get(name) != before[name]:
             yield f"after bench run {name} is another one"
     if target.kind in OF_CELLS:
-        if [path.name.partition(".")[0] for path in (made.path / BROKEN).iterdir()] != [broken]:
+        if [path.name.partition(".")[0] for path in made.path.glob(f"{BROKEN}/*")] != [broken]:
             yield "what was broken is not kept"
         if _scores(made.path) != _scores(kept):
             yield f"it has other scores than before: {_scores(made.path)}, {_scores(kept)}"
