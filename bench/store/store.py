@@ -229,8 +229,8 @@ class Store:
         return [path for path in sorted(self.path.glob("cells/*")) if not (path / RECORD).exists()]
 
     def records_of(self, ids: Iterable[str], broken: Broken | None = None) -> dict[str, Record]:
-        """The records of these cells, by id, as far as there are any. A failure that cannot be read counts as none, and
-        `broken` hears of it.
+        """The records of these cells, by id, as far as there are any. One that cannot be read is a UsageError; with
+        `broken` it is left out, and `broken` gets the error. A failure that cannot be read counts as none in any case.
         """
         records = {}
         for cell_id in ids:
@@ -239,7 +239,9 @@ class Store:
                 continue
             failed = self.path / "failed" / f"{cell_id}.json"
             if self.is_done(cell_id):
-                self._finished[cell_id] = records[cell_id] = read_record(self.cell_folder(cell_id) / RECORD, cell_id)
+                with leaving_out(broken):
+                    records[cell_id] = read_record(self.cell_folder(cell_id) / RECORD, cell_id)
+                    self._finished[cell_id] = records[cell_id]
             elif failed.exists():
                 with leaving_out(broken or _ignored):
                     record = _read_if_there(failed, cell_id)

@@ -83,6 +83,17 @@ def test_what_another_process_has_measured_again_meanwhile_stays(store: Store) -
     assert store.record(cell.id).scores == {"accuracy": 70.0}
 
 
+def test_a_look_at_how_a_folder_stands_goes_on(bench: Bench) -> None:
+    assert bench.run("--seeds", "2")[0] == 0
+    for path in sorted(Path("out/cells").glob("*/record.json")):
+        spoil(path)
+    store = Store.open(Path("out"))
+    store.write_plan([store.planned()[0].changed(seed=9), *store.planned()])  # there is time left to be told
+    code, out, err = bench("status", "out")
+    assert (code, err) == (0, "")
+    assert "2 done" in out
+
+
 def test_what_no_grid_of_ours_asks_for_stays_where_it_is(store: Store) -> None:
     spoil(store.cell_folder(make_cell(1).id) / "record.json")
     store.verify()
