@@ -51,7 +51,7 @@ def measure_alone(console: Console, folder: Path, new: Sequence[Record], options
     store = Store.open(folder)
     try:
         ids = dict.fromkeys([*(record.id for record in new), *sorted(store.done())])
-        records = store.records_of(list(ids)[:MOST_READ]).values()
+        records = store.records_of(list(ids)[:MOST_READ], lambda _: None).values()
         lacks = lacking(records, kept_alone(folder)[0].values(), device_name(options.device))
         if lacks:
             told = f"measuring alone what shared a loop: {len(lacks)} cells, {seconds:.0f} s at most"
