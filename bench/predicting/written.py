@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench.errors import UsageError
-from bench.escaping.table_cells import csv_cell
+from bench.escaping.table_cells import csv_rows
 from bench.escaping.unseen import visible
 
 Row = dict[str, Any]
@@ -65,14 +64,14 @@ def _cells(file: IO[str], rows: Iterable[Row], divider: str) -> None:
     if first is None:
         return
     names = list(first)
-    writer = csv.writer(file, delimiter=divider, lineterminator="\n")
-    writer.writerow(map(csv_cell, names))
+    write = csv_rows(file, divider)
+    write(names)
     for row in chain([first], rows):
-        writer.writerow(_cell(row.get(name)) for name in names)
+        write(_cell(row.get(name)) for name in names)
 
 
 def _cell(value: Any) -> Any:
-    return json_line(value) if isinstance(value, list | tuple | dict) else csv_cell(value)
+    return json_line(value) if isinstance(value, list | tuple | dict) else value
 
 
 def _parquet(path: Path, rows: Iterable[Row]) -> None:
