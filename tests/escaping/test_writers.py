@@ -130,6 +130,4 @@ def test_every_name_of_a_file_of_a_report_is_made_of_names_that_files_may_have()
             if re.match(r"(table|costs|chosen|variance|verdicts|recommendation|paper|scale|cost|ablation|budget)-$",
                         str(node.values[0].value)):  # fmt: skip
                 found |= {ast.unparse(part.value) for part in node.values if isinstance(part, ast.FormattedValue)}
-    assert [
-        value for value in found if not re.match(r"f'?\"?'?\{(file_part\(.*\)|figure\.setting|suite_file)\}", value)
-    ] == []
+    assert found == {"file_part(suite)", "file_part(rows.suite)", "file_part(ablation.setting)", "figure.setting"}
