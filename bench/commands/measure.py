@@ -24,6 +24,7 @@ from bench.plan.selection import Outstanding, choose
 from bench.registry import find_suite, is_declared
 from bench.resolved import resolve
 from bench.store.declarations import keep_suite
+from bench.store.healing import set_aside
 from bench.store.provenance import command
 from bench.store.record import Record
 from bench.store.store import Store
@@ -51,6 +52,8 @@ def measure(console: Console, grid: Grid, dry_run: bool = False, probing: bool =
     data = _read(console, grid)
     job = _job(grid, data)
     check_grid(job, Watch(grid.folder))
+    if grid.store:
+        set_aside(grid.store, {cell.id for cell in grid.left.every}, partial(say_on, console))
     is_new, store = grid.store is None, Store.create(grid.folder)
     for suite in dict.fromkeys(cell.suite for cell in grid.plan.cells):
         keep_suite(grid.folder, find_suite(suite))
@@ -148,27 +151,27 @@ def _measured(console: Console, job: Job, grid: Grid, data: RunData) -> list[Rec
 
 
 def _close(console: Console, job: Job, left: Outstanding, records: list[Record]) -> int:
-    """Say what came of a run; the exit code. A trial that diverged has lost, and nothing went wrong.
+    """Say what came of a run, as the store has it; the exit code. A trial that diverged has lost, and nothing went
+    wrong.
 
     What other processes made of the same grid meanwhile counts, and is named.
     """
     store = Store.open(job.folder)
-    own = {record.id for record in records}
-    marks = store.failures()
-    attempted = {cell_id for cell_id, mark in marks.items() if mark != job.failures.get(cell_id)}
-    choice = choose(job.plan, store, attempted)
+    attempted = {cell_id for cell_id, mark in store.failures().items() if mark != job.failures.get(cell_id)}
+    choice, done = choose(job.plan, store, attempted), store.done()
     cells = {cell.id for cell in (*job.plan.trials, *choice.cells)}
-    others = store.records_of((attempted & cells) - own).values()
-    every = [*records, *others]
-    failed = [record for record in every if record.status != "done" and (record.cell.stage, record.status) != LOST]
+    ended = {record.id for record in records} | (attempted & cells)
+    failures = [record for record in store.records_of(ended - done).values() if record.status != "done"]
+    failed = [record for record in failures if (record.cell.stage, record.status) != LOST]
     if failed:
-        console.print(f"{len(failed)} of {len(every)} cells failed; they are tried again next time", style="red")
-    done = [record.cell.stage for record in records if record.status == "done"]
-    trials = f"{done.count('trial')} trials and " if "trial" in done else ""
+        console.print(f"{len(failed)} of {len(ended)} cells failed; they are tried again next time", style="red")
+    own = {record.id: record.cell.stage for record in records if record.status == "done" and record.id in done}
+    stages = [*own.values()]
+    trials = f"{stages.count('trial')} trials and " if "trial" in stages else ""
     known = {cell.id for cell in (*left.trials, *left.cells)} | (cells - {cell.id for cell in left.choice.cells})
-    theirs = len((known & store.done()) - own)
+    theirs = len((known & done) - own.keys())
     more = f", {theirs} by other processes" if theirs else ""
-    line = f"{trials}{done.count('score')} cells written to {job.folder}{more}; next: bench report {job.folder}"
+    line = f"{trials}{stages.count('score')} cells written to {job.folder}{more}; next: bench report {job.folder}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 1 if failed or choice.skips else 0
 
