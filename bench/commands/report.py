@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 from bench.commands.folders import newest_results
+from bench.commands.streams import tell
 from bench.registry import load_plugin
 from bench.request import ReportRequest
 from bench.store.fetched import open_results
@@ -21,14 +21,13 @@ def report_folders(request: ReportRequest) -> None:
     for number, folder in enumerate(folders):  # what is none is refused here; one of another format may be left out
         with suppress(OtherFormat):
             folders[number] = Path(open_results(folder).name)  # of an address the commit, so that it is asked for once
-    from rich.console import Console
-
+    from bench.escaping.terminal import Screen
     from bench.report.files import collect, write  # pandas and matplotlib come in here
     from bench.report.tables.console import print_table
 
     report = collect(folders, None, request.reference, request.margin)
     for warning in report.warnings:
-        print(f"warning: {' '.join(warning.split())}", file=sys.stderr)
+        tell("warning", warning)
     for table in report.recommendation_tables:
         print_table(table)
     for table in report.tables:
@@ -38,4 +37,4 @@ def report_folders(request: ReportRequest) -> None:
     for table in report.verdict_tables:
         print_table(table)
     for path in write(report, request.format, request.published, request.to, request.samples):
-        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
+        Screen().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import escape
 
 from bench.errors import UsageError
 from bench.notebook.gallery import Figure, Gallery
