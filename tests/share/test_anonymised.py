@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from bench.store.alone import Alone, alone_key, keep_alone
 from bench.store.declarations import keep_suite
@@ -28,11 +29,13 @@ LINE = ", ".join(TRACES)
 
 
 def bytes_of(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file's bytes, of Parquet what they come to."""
+    """Every file's bytes, of Parquet what they come to, and the words in a PNG."""
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".parquet":
             table = pq.read_table(path)
             yield path.name, f"{table.to_pylist()} {table.schema.metadata}".encode()
+        elif path.suffix == ".png":
+            yield path.name, str(Image.open(path).info).encode()
         elif path.is_file():
             yield path.name, path.read_bytes()
         yield "names", path.name.encode()
