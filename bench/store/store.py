@@ -59,6 +59,10 @@ class Store:
     @classmethod
     def open(cls, path: Path) -> Store:
         """An existing results folder; UsageError when it is none, OtherFormat when this version cannot read it."""
+        if is_address(path):
+            raise UsageError(
+                f"{path} lies on the hub, where `bench report` and `bench.load` read it; name a folder here"
+            )
         if not (path / MARK).is_file():
             raise UsageError(f"{path} is not a results folder (no {MARK} in it); `bench run --out` makes one")
         format_of(path)
