@@ -214,6 +214,11 @@ def usual_methods() -> tuple[str, ...]:
     return tuple(sorted(usual, key=lambda name: (not usual[name].reference, name)))
 
 
+def is_built_in(name: str) -> bool:
+    """Whether a suite comes with the harness."""
+    return name in suites() and _HOMES.get(name, "").startswith("bench.suites")
+
+
 def is_declared(name: str) -> bool:
     """Whether a suite is data alone (`declare`): no module that another process could load has it."""
     return name in _SUITES and name not in _HOMES

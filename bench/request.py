@@ -141,4 +141,5 @@ class ReportRequest(Request):
     published: bool = flag(False, "Overlay published numbers.")
     to: Place = flag(None, "Where to write.", shown="FOLDER/report")
     samples: int = flag(10, "Predictions of a cell that the page shows, 0 for none.", ge=0)
+    anonymous: bool = flag(False, "For blind review: nothing of whose results they are, or where they lie.")
     plugin: Paths = flag((), "Python file with methods or suites.")

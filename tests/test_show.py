@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from bench.escaping.terminal import Screen
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -16,11 +16,11 @@ from bench.store.store import Store
 def shown(bench: Any, monkeypatch: pytest.MonkeyPatch, *words: str, width: int = 80) -> str:
     """What a terminal of that width shows."""
 
-    def terminal(**settings: Any) -> Console:
+    def terminal(**settings: Any) -> Screen:
         settings = {"width": width, "force_terminal": True, "color_system": None, **settings}
-        return Console(**settings)
+        return Screen(**settings)
 
-    monkeypatch.setattr("bench.commands.show.Console", terminal)
+    monkeypatch.setattr("bench.commands.show.Screen", terminal)
     code, out, _ = bench("show", *words)
     assert code == 0
     return str(out)

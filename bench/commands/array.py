@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import signal
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,9 @@ from rich.console import Console
 
 from bench.commands.progress import PlainProgress
 from bench.commands.record_line import summary
+from bench.commands.streams import tell
 from bench.errors import UsageError
+from bench.escaping.terminal import Screen
 from bench.execute.devices import chosen_devices, seats_of
 from bench.execute.job import declare_suites
 from bench.execute.pool import Pool
@@ -43,7 +44,7 @@ class ArrayTask:
 
     def __init__(self, folder: str, run: str) -> None:
         self.folder, self.run = folder, run
-        self.log = Log(Console())
+        self.log = Log(Screen())
 
     def __reduce__(self) -> tuple[type[ArrayTask], tuple[str, str]]:
         return ArrayTask, (self.folder, self.run)
@@ -55,7 +56,7 @@ class ArrayTask:
             with _put_back_in_time():
                 records = run_job(read(Path(self.folder), self.run), self.log)
         except UsageError as error:
-            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            tell("error", str(error))
             raise SystemExit(2) from None
         if any(record.status == "failed" for record in records):
             raise SystemExit(1)
@@ -137,7 +138,7 @@ def _put_back_in_time() -> Iterator[None]:
             if callable(put_back):
                 put_back(number, frame)
         except Exception as error:
-            print(f"not put back into the queue: {error}", file=sys.stderr)
+            tell("warning", f"not put back into the queue: {error}")
         raise SystemExit(TERMINATED)
 
     for number in before:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rich.console import Console
-
 from bench.commands.folders import store_of
+from bench.escaping.terminal import Screen
 from bench.registry import load_plugin
 from bench.store.declarations import declare_kept
 
@@ -24,4 +23,4 @@ def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[P
     from bench.export import export  # torch comes in here
 
     for path in export(store, record.id, to, model):
-        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
+        Screen().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.text import Text
 
 from bench.check.conformance import Ground, check_method, check_task
@@ -17,6 +16,7 @@ from bench.check.results import check_results
 from bench.commands.folders import RESULTS
 from bench.commands.own_data import show_own_data
 from bench.errors import UsageError
+from bench.escaping.terminal import Screen
 from bench.registry import find_suite, find_tasks, is_declared, load_plugin, named_methods, suites
 from bench.request import CheckRequest, RunRequest
 from bench.task import Suite, Task
@@ -28,7 +28,7 @@ MARKS = {"passed": "passed ", "failed": "FAILED ", "skipped": "skipped", "told":
 def check_all(request: CheckRequest) -> int:
     """Print every finding; 1 when one failed, else 0. UsageError for a name that nobody knows."""
     plugins = [load_plugin(path) for path in request.plugin]
-    console = Console()
+    console = Screen()
     request = show_own_data(request, console)
     if request.tasks and request.suite is None:
         raise UsageError(f"--tasks {','.join(request.tasks)}: of which suite? give --suite")

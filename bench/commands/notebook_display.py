@@ -10,12 +10,12 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
-from rich.console import Console
 
 from bench.cell import Cell
 from bench.commands.preview import print_choice
 from bench.commands.record_line import summary
 from bench.commands.span import span
+from bench.escaping.terminal import Screen
 from bench.plan.selection import Choice
 from bench.store.record import Record
 
@@ -74,7 +74,7 @@ class NotebookDisplay:
 
     def chosen(self, choice: Choice) -> None:
         text = StringIO()
-        print_choice(Console(file=text, force_jupyter=False, color_system=None), choice)
+        print_choice(Screen(file=text, force_jupyter=False, color_system=None), choice)
         self._chosen = text.getvalue()
         self._show()
 

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
+from bench.escaping.terminal import Screen
 from bench.own.suite import with_own_data
 from bench.request import CheckRequest, RunRequest
 
@@ -18,7 +19,7 @@ def show_own_data(request: Asking, console: Console | None = None) -> Asking:
     UsageError as bench.own.suite.with_own_data.
     """
     request, own = with_own_data(request)
-    console = console or Console()
+    console = console or Screen()
     for line in own.lines if own else ():
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     for line in own.cautions if own else ():

@@ -8,8 +8,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bench.cell import RESULTS_VERSION
 from bench.commands.folders import store_of
@@ -17,6 +17,7 @@ from bench.commands.screen import screen
 from bench.data.files import read
 from bench.data.located import Located
 from bench.errors import UsageError
+from bench.escaping.terminal import Screen
 from bench.registry import load_plugin
 from bench.request import PredictRequest
 from bench.resolved import resolve
@@ -63,7 +64,7 @@ def predict_file(request: PredictRequest) -> None:
     first = list(islice(rows, 1))  # what cannot be read is told before a model is loaded
     if not first:
         raise UsageError(f"{request.data} has no rows")
-    out, told = screen(), Console(stderr=True)
+    out, told = screen(), Screen(stderr=True)
     predicting = _predicting(request, store, record)
     answers = predicting.answers(chain(first, rows))
     to = request.to
@@ -156,9 +157,9 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         if name in READ_LISTS or not (isinstance(value, list | tuple) or name.startswith("p("))
     ]
     for name in names:
-        table.add_column(name, no_wrap=not isinstance(first[name], str) or name == "prediction")
+        table.add_column(Text(name), no_wrap=not isinstance(first[name], str) or name == "prediction")
     for row in rows:
-        table.add_row(*(_shown(row[name]) for name in names))
+        table.add_row(*(Text(_shown(row[name])) for name in names))
     return table
 
 

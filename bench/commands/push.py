@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from rich.console import Console
-
+from bench.commands.streams import tell
+from bench.escaping.terminal import Screen
 from bench.share.union import Extras
 from bench.store.address import Address
 from bench.store.store import Store
@@ -18,9 +17,9 @@ def push_results(folder: Path, to: str, extras: Extras, private: bool, dry_run: 
     from bench.share.push import push  # pandas and matplotlib come in here
 
     pushed = push(store, address, extras, private, dry_run)
-    union, console = pushed.union, Console()
+    union, console = pushed.union, Screen()
     for line in (*union.left_out, *union.conflicts, *([pushed.note] if pushed.note else [])):
-        print(f"warning: {' '.join(line.split())}", file=sys.stderr)
+        tell("warning", line)
     if dry_run:
         for name, size in pushed.sizes.items():
             console.print(f"{size:>12,}  {name}", highlight=False, soft_wrap=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.commands.folders import newest_results
+from bench.commands.streams import tell
 from bench.registry import load_plugin
 from bench.request import ReportRequest
 from bench.store.fetched import open_results
 from bench.store.formats import OtherFormat
+
+if TYPE_CHECKING:
+    from bench.report.tables.report import Report
 
 
 def report_folders(request: ReportRequest) -> None:
@@ -21,14 +25,21 @@ def report_folders(request: ReportRequest) -> None:
     for number, folder in enumerate(folders):  # what is none is refused here; one of another format may be left out
         with suppress(OtherFormat):
             folders[number] = Path(open_results(folder).name)  # of an address the commit, so that it is asked for once
-    from rich.console import Console
+    from bench.report.files import beside, report_of  # pandas and matplotlib come in here
+    from bench.report.read.folders import read_folders
+    from bench.share.anonymised import read_anonymously
 
-    from bench.report.files import collect, write  # pandas and matplotlib come in here
+    with read_anonymously(folders) if request.anonymous else nullcontext(read_folders(folders)) as reading:
+        report = report_of(reading, None, request.reference, request.margin)
+        _print(report)
+        _write(report, request, request.to or beside(folders))
+
+
+def _print(report: Report) -> None:
     from bench.report.tables.console import print_table
 
-    report = collect(folders, None, request.reference, request.margin)
     for warning in report.warnings:
-        print(f"warning: {' '.join(warning.split())}", file=sys.stderr)
+        tell("warning", warning)
     for table in report.recommendation_tables:
         print_table(table)
     for table in report.tables:
@@ -37,5 +48,12 @@ def report_folders(request: ReportRequest) -> None:
             print_table(further)
     for table in report.verdict_tables:
         print_table(table)
-    for path in write(report, request.format, request.published, request.to, request.samples):
-        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+def _write(report: Report, request: ReportRequest, to: Path) -> None:
+    from bench.escaping.terminal import Screen
+    from bench.report.files import write
+
+    samples = 0 if request.anonymous else request.samples
+    for path in write(report, request.format, request.published, to, samples):
+        Screen().print(f"wrote {path}", highlight=False, soft_wrap=True)

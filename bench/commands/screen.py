@@ -7,13 +7,15 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from bench.escaping.terminal import Screen
+
 MOST_LINES = 30  # of a plan in a notebook
 WIDTH = 200  # columns where no terminal says how many there are
 
 
 def screen() -> Console:
     """Standard output, for tables."""
-    console = Console()
+    console = Screen()
     if not console.is_terminal:
         console.width = WIDTH
     return console
@@ -21,7 +23,7 @@ def screen() -> Console:
 
 def plain_screen() -> Console:
     """Standard output, for lines: in a notebook they are text as elsewhere, not a display each."""
-    return Console(force_jupyter=False)
+    return Screen(force_jupyter=False)
 
 
 def say_on(console: Console, line: str) -> None:
@@ -31,7 +33,7 @@ def say_on(console: Console, line: str) -> None:
 
 def is_notebook() -> bool:
     """Whether this process is the kernel of a notebook."""
-    return Console().is_jupyter
+    return Screen().is_jupyter
 
 
 @contextmanager

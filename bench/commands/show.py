@@ -12,6 +12,7 @@ from bench.cell import settings_text
 from bench.commands.folders import store_of
 from bench.commands.lines import print_line, print_listing
 from bench.commands.span import span
+from bench.escaping.terminal import Screen
 from bench.report.read.names import budget_text
 from bench.report.tables.fit import Column
 from bench.store.record import Costs, Record
@@ -30,12 +31,12 @@ def show_cell(cell_id: str, folder: Path | None, as_json: bool = False) -> None:
     """
     store = store_of(cell_id, folder)
     record = store.record(cell_id)
-    console = Console()
+    console = Screen()
     if as_json or not console.is_terminal:
         console.print_json(record.model_dump_json())
     else:
         _print_record(console, record, store)
-    aside = Console(stderr=True)
+    aside = Screen(stderr=True)
     if record.traceback:
         aside.print(record.traceback, markup=False, highlight=False, soft_wrap=True)
     if record.cell.tried:
@@ -55,7 +56,7 @@ def _print_record(console: Console, record: Record, store: Store) -> None:
     for name, text in _facts(record, store.path):
         lines = wrap(text, max(console.width - NAMES, 20), break_on_hyphens=False) or [""]
         for start, line in zip([name, *[""] * len(lines)], lines, strict=False):
-            console.print(f"[dim]{start:<{NAMES}}[/]", end="", highlight=False)
+            console.print(f"{start:<{NAMES}}", end="", style="dim", highlight=False)
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     if record.curve:
         console.print()

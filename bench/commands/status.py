@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from bench.commands.folders import newest_results
 from bench.commands.screen import screen
 from bench.commands.status_json import tree
 from bench.commands.status_text import blocks
+from bench.commands.streams import tell
 from bench.errors import UsageError
 from bench.plan.remaining import time_left
 from bench.store.standing import Observer
@@ -32,7 +32,7 @@ def show_status(folder: Path | None, as_json: bool = False, watch: bool = False)
     if as_json and watch:
         raise UsageError("--watch is for the eye and --json for programs; give one of them")
     store = Store.open(folder or newest_results())
-    observer = Observer(store, lambda error: print(f"warning: left out: {error}", file=sys.stderr))
+    observer = Observer(store, lambda error: tell("warning", f"left out: {error}"))
     if watch:
         with suppress(KeyboardInterrupt):
             _watch(screen(), store, observer)

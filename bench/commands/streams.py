@@ -9,6 +9,8 @@ from io import TextIOWrapper
 from shutil import get_terminal_size
 from textwrap import fill
 
+from bench.escaping.unseen import in_a_line
+
 ASCII = {"×": "x", "→": "->", "…": "...", "–": "-", "—": "-", "·": "-", "≤": "<=", "≥": ">=", "±": "+/-", "−": "-"}
 
 
@@ -29,7 +31,7 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
 
 def tell(kind: str, message: str) -> None:
     """A line on standard error, as "error: …"; on a terminal broken between words."""
-    line = f"{kind}: {' '.join(message.split())}"
+    line = f"{kind}: {in_a_line(' '.join(message.split()))}"
     if sys.stderr.isatty():
         line = fill(line, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
     print(line, file=sys.stderr)

@@ -55,7 +55,7 @@ def _joined(pieces: list[Piece], tuned: Tuned) -> str:
         if piece.role == "mask":
             terms.append("list(mask)")
         elif piece.role == "field":
-            value = f'row["{piece.value}"].strip()'
+            value = f"row[{piece.value!r}].strip()"
             if follower.startswith(FINAL_PUNCTUATION):
                 value += f".rstrip({''.join((*FINAL_PUNCTUATION, ' '))!r})"
             terms.append(f"tokens({repr(' ') + ' + ' if piece.count else ''}{value})")

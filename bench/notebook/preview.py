@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from html import escape
 from io import StringIO
 from typing import Any
 
 import pandas as pd
+from markupsafe import escape
 from rich.console import Console
 
 from bench.cell import Cell, Plan, Skip
+from bench.escaping.terminal import Screen
 from bench.plan.selection import Outstanding
 from bench.report.read.names import budget_text
 
@@ -45,7 +46,7 @@ class Preview(pd.DataFrame):
 def captured(text: list[str]) -> Iterator[Console]:
     """Within the block a console whose lines come to `text` in the end."""
     lines = StringIO()
-    yield Console(file=lines, width=WIDTH, force_jupyter=False, force_terminal=False, color_system=None)
+    yield Screen(file=lines, width=WIDTH, force_jupyter=False, force_terminal=False, color_system=None)
     text.append(lines.getvalue())
 
 

@@ -7,21 +7,22 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import escape
 
 from bench.errors import UsageError
 from bench.notebook.gallery import Figure, Gallery
 from bench.notebook.words import in_python
-from bench.report.files import figures_of, report_of, write
+from bench.report.files import beside, figures_of, report_of, write
 from bench.report.read.folders import Reading, read_folders
 from bench.report.read.frame import scored
 from bench.report.tables.report import Report
 from bench.report.tables.table import Table
 from bench.request import ReportRequest
+from bench.share.anonymised import read_anonymously
 
 
 def load(*folders: str | os.PathLike[str]) -> Results:
@@ -97,16 +98,23 @@ class Results(pd.DataFrame):
     def report(self, to: str | os.PathLike[str] | None = None, **asked: Any) -> Written:
         """Write the files of `bench report`, by default into report/ of the first folder; a notebook shows the page.
 
-        `format`, `reference`, `margin`, `published` and `samples` are the flags of that command. UsageError for a wrong
-        one, and for a folder that cannot be written to.
+        `format`, `reference`, `margin`, `published`, `samples` and `anonymous` are the flags of that command.
+        UsageError for a wrong one, and for a folder that cannot be written to.
         """
         with in_python():
             given = asked if to is None else {**asked, "to": Path(to)}
             request = ReportRequest.called({name: value for name, value in given.items() if value is not None})
             if request.folders or request.plugin:
                 raise UsageError("folders and plugin are those of bench.load and bench.run; leave them out")
-            report = report_of(self._reading, None, request.reference, request.margin)
-            return Written(tuple(write(report, request.format, request.published, request.to, request.samples)))
+            if request.anonymous:
+                with read_anonymously(self.folders) as reading:
+                    return self._written(reading, request, samples=0)
+            return self._written(self._reading, request, request.samples)
+
+    def _written(self, reading: Reading, request: ReportRequest, samples: int) -> Written:
+        report = report_of(reading, None, request.reference, request.margin)
+        to = request.to or beside(self.folders)
+        return Written(tuple(write(report, request.format, request.published, to, samples)))
 
     def _repr_html_(self) -> str:
         """The report's tables, and the rows under them."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 from bench.errors import UsageError
+from bench.escaping.table_cells import csv_rows
+from bench.escaping.unseen import visible
 
 Row = dict[str, Any]
 AT_ONCE = 4096  # rows of a part of a parquet file
@@ -20,7 +21,8 @@ AT_ONCE = 4096  # rows of a part of a parquet file
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write rows of the same columns to a file, in place of what is there; an error leaves that as it was.
 
-    In CSV and TSV lists are JSON. UsageError for an ending that is not known, and where the disk takes no more.
+    In CSV and TSV lists are JSON, and a text that a spreadsheet would take for a formula has `'` in front of it.
+    UsageError for an ending that is not known, and where the disk takes no more.
     """
     write = _WRITERS.get(path.suffix.casefold())
     if write is None:
@@ -29,9 +31,9 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
         write(aside, rows)
 
 
-def json_line(row: Row) -> str:
-    """A row as a line of JSON."""
-    return json.dumps(row, ensure_ascii=False, default=str)
+def json_line(row: Row | Sequence[Any]) -> str:
+    """A row, or a list in one, as a line of JSON."""
+    return visible(json.dumps(row, ensure_ascii=False, default=str))
 
 
 @contextmanager
@@ -61,14 +63,15 @@ def _cells(file: IO[str], rows: Iterable[Row], divider: str) -> None:
     first = next(rows, None)
     if first is None:
         return
-    writer = csv.DictWriter(file, list(first), delimiter=divider, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
+    names = list(first)
+    write = csv_rows(file, divider)
+    write(names)
     for row in chain([first], rows):
-        writer.writerow({name: _cell(value) for name, value in row.items()})
+        write(_cell(row.get(name)) for name in names)
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | tuple | dict) else value
+    return json_line(value) if isinstance(value, list | tuple | dict) else value
 
 
 def _parquet(path: Path, rows: Iterable[Row]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
+from bench.escaping.file_names import file_part
 from bench.model.families.scales import family_named
 from bench.report.read import published as papers
 from bench.report.read.folders import Reading, read_folders
@@ -106,7 +107,7 @@ def texts(report: Report, formats: Collection[str]) -> dict[str, str]:
     for table in report.tables:
         written |= _files(table, [name for name in TEXTS if name in formats], further.get(table.suite, ()))
     if "tex" in formats:
-        written |= {f"paper-{suite}.tex": paper_table(report, suite) for suite in report.averaged}
+        written |= {f"paper-{file_part(suite)}.tex": paper_table(report, suite) for suite in report.averaged}
     for table in (table for tables in further.values() for table in tables):
         written |= _files(table, [name for name in TEXTS if name in formats and name != "md"])
     for table in report.verdict_tables:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from bench.store.predictions import write_predictions
+from bench.errors import UsageError
+from bench.store.files import content_of
+from bench.store.predictions import read_columns, write_predictions
 from bench.task import Task
 
 COLUMNS = ("id", "group", "query", "label", "predicted", "candidates", "probabilities", "null_margin")
@@ -17,17 +18,13 @@ def without_texts(path: Path, task: Task | None) -> Callable[[Path], None] | Non
     as they come. None where they cannot go without texts: answers that are neither classes of the task nor numbers,
     candidates, a task that nobody knows, a file that is none.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if task is None or not path.is_file():
         return None
     try:
-        with pq.ParquetFile(path) as file:
-            table: dict[str, list[Any]] = file.read(columns=list(COLUMNS)).to_pydict()
-    except (OSError, ValueError, pa.ArrowException):
+        table = read_columns(content_of(path), COLUMNS)
+    except (OSError, UsageError):
         return None
-    if set(table) != set(COLUMNS) or any(table["candidates"]):
+    if any(table["candidates"]):
         return None
     said = {text for column in ("label", "predicted") for texts in table[column] for text in texts}
     if not (said <= set(task.classes) or all(map(_is_number, said))):

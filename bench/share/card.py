@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.escaping.file_names import file_part
+from bench.escaping.markdown import markdown_code, markdown_picture, markdown_text
+from bench.escaping.table_cells import csv_text
 from bench.report.files import texts
 from bench.report.tables.report import Report
 from bench.share.union import Union
@@ -63,7 +66,11 @@ def _part(address: Address, report: Report, union: Union, figures: Sequence[str]
         f"```\npip install tuning-bench\nbench report {address}\n```",
         f"`bench report {address} results/mine` reads them together with results of your own, "
         f'`bench.load("{address}")` is a table in Python.',
-        *(f"![score against size, {suite}](report/scale-{suite}.png)" for suite in _drawn(report, figures)),
+        *(
+            markdown_picture(f"score against size, {suite}", f"report/{_scale(suite)}")
+            for suite in report.averaged
+            if _scale(suite) in figures
+        ),
         *_tables(report),
         "## What lies here",
         _listed(union),
@@ -73,11 +80,12 @@ def _part(address: Address, report: Report, union: Union, figures: Sequence[str]
 
 def _names(names: Iterable[str]) -> str:
     """Names that somebody else may have given, as code: nothing in them is markup."""
-    return ", ".join(f"`{name.replace('`', '')}`" for name in sorted(names)) or "nothing"
+    return ", ".join(map(markdown_code, sorted(names))) or "nothing"
 
 
-def _drawn(report: Report, figures: Sequence[str]) -> list[str]:
-    return [suite for suite in report.averaged if f"scale-{suite}.png" in figures]
+def _scale(suite: str) -> str:
+    """The picture of a suite's scores against size."""
+    return f"scale-{file_part(suite)}.png"
 
 
 def _tables(report: Report) -> list[str]:
@@ -105,7 +113,7 @@ def _listed(union: Union) -> str:
     licences = sorted({(task.name, task.licence) for task in _tasks(union) if task.licence})
     if has_texts and licences:
         lines += ["", "Licences of the texts, as the tasks state them: "]
-        lines[-1] += "; ".join(f"{name}: {licence}" for name, licence in licences) + "."
+        lines[-1] += "; ".join(markdown_text(f"{name}: {licence}") for name, licence in licences) + "."
     return "\n".join(lines)
 
 
@@ -120,7 +128,7 @@ def table(report: Report) -> str:
     rows = report.frame.drop(columns="results")
     for name in ("settings", "given"):
         rows[name] = [json.dumps(value, sort_keys=True) for value in rows[name]]
-    return str(rows.to_csv(index=False, lineterminator="\n"))
+    return csv_text(rows)
 
 
 def pictures(folder: Path) -> list[str]:

@@ -166,15 +166,17 @@ def _add(union: Union, here: Store, record: Record, declared: dict[str, Suite], 
             union.store.write(record)
         return
     files = _files(here, record, _task(declared, record.cell), extras)
-    _write(union.store, record, files)
+    put_record(union.store, record, files)
     union.added.append(record.id)
     if record.cell.stage == "score" and "predictions.parquet" not in files:
         union.without_predictions.append(record.id)
     _add_examples(union, here, record, extras)
 
 
-def _write(store: Store, record: Record, files: dict[str, Writer]) -> None:
-    """As `Store.write` does it where others write too, but for the time that takes, which is none of the cell's."""
+def put_record(store: Store, record: Record, files: dict[str, Writer]) -> None:
+    """Put a record with its files into a folder that nobody else writes to: as `Store.write` does it where others do,
+    but for the time that takes, which is none of the cell's.
+    """
     folder = store.cell_folder(record.id)
     folder.mkdir(parents=True)
     for name, writer in files.items():

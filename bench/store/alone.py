@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from bench.cell import Cell
 from bench.errors import UsageError
-from bench.store.files import on_disk, write_text
+from bench.store.files import content_of, on_disk, write_text
 from bench.store.formats import raise_mark
 from bench.store.record import Part
 from bench.store.seal import KEY, Spoiled, is_sealed, sealed
@@ -78,7 +78,7 @@ def kept_alone(folder: Path) -> tuple[dict[str, Alone], list[UsageError]]:
 
 
 def _read(path: Path) -> Alone:
-    content = path.read_bytes()
+    content = content_of(path)
     fields = json.loads(content.decode())
     with_checksum = is_sealed(content, path)
     if with_checksum:

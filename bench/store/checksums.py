@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from pathlib import Path
 
+from bench.store.files import content_of
 from bench.store.seal import Spoiled, is_sealed
 
 RECORD = "record.json"
@@ -13,6 +15,8 @@ RECORD = "record.json"
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hex digits."""
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file")  # a pipe would be waited for
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -22,7 +26,7 @@ def checked_bytes(path: Path) -> bytes:
 
     OSError where it cannot be read. Its checksum stands in the record beside it; one of format 3 has none.
     """
-    content = path.read_bytes()
+    content = content_of(path)
     _compare(path.name, hashlib.sha256(content).hexdigest(), _known(path))
     return content
 
@@ -38,7 +42,7 @@ def _known(path: Path) -> str | None:
     """The checksum that a file should have; None where its record is older than checksums."""
     record = path.with_name(RECORD)
     try:
-        content = record.read_bytes()
+        content = content_of(record)
         is_whole, raw = is_sealed(content, record), json.loads(content)
         files = raw["files"] if is_whole else {}
         if not is_whole and raw["format"] == 3:

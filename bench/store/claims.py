@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.store.files import on_disk, write_text
+from bench.store.files import content_of, on_disk, write_text
 from bench.store.workers import Identity, Watch, unknown
 
 MOST_DEATHS = 3  # owners of one run that may be gone before their cell is given up
@@ -89,7 +89,7 @@ class Claims:
     def _owner(self, name: str) -> Identity | None:
         """Whose a claim is; None where it is gone by now. It is read each time, since its name may come again."""
         try:
-            text = (self._folder / name).read_text(encoding="utf-8")
+            text = content_of(self._folder / name).decode()
             if text not in self._owners:
                 self._owners[text] = Identity.model_validate_json(text)
             return self._owners[text]

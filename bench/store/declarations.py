@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from bench.errors import UsageError
 from bench.registry import declare, suites
-from bench.store.files import on_disk, write_text
+from bench.store.files import content_of, on_disk, write_text
 from bench.store.foreign import is_name, shown_name
 from bench.store.formats import raise_mark
 from bench.store.seal import KEY, Spoiled, is_sealed, sealed
@@ -92,7 +92,7 @@ def _read(path: Path) -> tuple[Suite, list[str] | None]:
 
 def _fields(path: Path) -> Any:
     """What a file says. Spoiled where that is not what was written; one of format 3 has no checksum."""
-    content = path.read_bytes()
+    content = content_of(path)
     kept = json.loads(content)
     if is_sealed(content, path) and isinstance(kept, dict):
         kept.pop(KEY, None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.checksums import digest
+from bench.store.files import content_of
 from bench.store.seal import Spoiled
 
 DIGITS = 16  # of a file's SHA-256 in its name
@@ -63,6 +64,14 @@ def named_examples(path: Path, key: str) -> str:
     return f"{key}-{digest(path)[:DIGITS]}.parquet"
 
 
+def columns() -> Any:
+    """The columns of a file with examples."""
+    import pyarrow as pa
+
+    text = pa.string()
+    return pa.schema({"id": text, "fields": pa.map_(text, text), "words": pa.list_(text), "candidates": pa.list_(text)})
+
+
 def write_examples(path: Path, table: Mapping[str, Sequence[Any]], task: str, kind: str) -> None:
     """Columns id; fields (pairs of name and text); words (tagging); candidates (choice). The schema's metadata has
     the task's name and kind.
@@ -70,9 +79,22 @@ def write_examples(path: Path, table: Mapping[str, Sequence[Any]], task: str, ki
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    text = pa.string()
-    schema = pa.schema(
-        {"id": text, "fields": pa.map_(text, text), "words": pa.list_(text), "candidates": pa.list_(text)},
-        metadata={"task": task, "kind": kind},
-    )
+    schema = columns().with_metadata({"task": task, "kind": kind})
     pq.write_table(pa.table(dict(table), schema=schema), path)
+
+
+def read_examples(path: Path, ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
+    """Those of these ids, by id, and the task's kind; none and "" where the file is none that was written so."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(pa.BufferReader(content_of(path))) as file:
+            if not file.schema_arrow.equals(columns()):
+                return {}, ""
+            kind = (file.schema_arrow.metadata or {}).get(b"kind", b"").decode()
+        rows = pq.read_table(pa.BufferReader(content_of(path)), filters=[("id", "in", list(ids))]).to_pylist()
+    except (OSError, ValueError, pa.ArrowException):
+        return {}, ""
+    whole = (row for row in rows if None not in (*row.values(), *row["words"], *row["candidates"]))
+    return {row["id"]: row for row in whole}, kind

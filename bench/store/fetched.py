@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from bench.data.cache import cache_folder
 from bench.errors import UsageError
+from bench.escaping.unseen import in_a_line
 from bench.store.address import Address, is_address
 from bench.store.formats import OtherFormat
 from bench.store.on_hub import first_line, has_repository, speaking_to_hub
@@ -100,7 +101,8 @@ def _commit(asked: Address) -> str:
             reason = first_line(error)
     known = note.read_text(encoding="utf-8") if note.is_file() else ""
     if known and (commits_of(asked) / known).is_dir():
-        print(f"warning: {asked} is taken as it was fetched last, at {known} ({reason})", file=sys.stderr)
+        line = f"warning: {asked} is taken as it was fetched last, at {known} ({reason})"
+        print(in_a_line(line), file=sys.stderr)
         return known
     raise UsageError(f"cannot reach the hub for {asked} ({reason}), and it was not fetched before")
 

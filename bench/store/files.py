@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 from bench.errors import DiskError, UsageError
 
+MOST_BYTES = 2**29
 Tree = TypeVar("Tree", list[Any], dict[str, Any])
 
 
@@ -21,10 +23,28 @@ def read_json(path: Path, kind: type[Tree]) -> Tree:
     return json_of(read_bytes(path), path, kind)
 
 
+def content_of(path: Path) -> bytes:
+    """What a file holds. OSError where it cannot be read, is a pipe or a device, which may never end, or is larger than
+    any file that is read as a whole.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        if status.st_size > MOST_BYTES:
+            raise OSError(errno.EFBIG, f"it is larger than {MOST_BYTES >> 20} MiB")
+    except OSError:
+        os.close(handle)
+        raise
+    with open(handle, "rb") as file:
+        return file.read()
+
+
 def read_bytes(path: Path) -> bytes:
     """UsageError for a file that cannot be read."""
     try:
-        return path.read_bytes()
+        return content_of(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror or error})") from None
 

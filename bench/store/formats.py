@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.store.files import write_text
+from bench.store.files import content_of, write_text
 from bench.store.seal import KEY, Spoiled
 
 FORMAT = 4
@@ -36,7 +36,7 @@ def format_of(folder: Path) -> int:
     """The format of a results folder. UsageError where its mark cannot be read, OtherFormat for one not known here."""
     mark = folder / MARK
     try:
-        written = json.loads(mark.read_text(encoding="utf-8")).get("format")
+        written = json.loads(content_of(mark).decode()).get("format")
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise UsageError(f"{mark} is not readable as JSON ({error}); restore it or choose another --out") from None
     if written not in READ or type(written) is not int:

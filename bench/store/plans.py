@@ -20,7 +20,15 @@ DIGITS = 16  # of the SHA-256 of a file, which are its name
 
 def plan_files(folder: Path) -> list[Path]:
     """The plans of a results folder, the one that was written last at the end."""
-    return sorted(folder.glob("plans/*.json"), key=lambda path: path.stat().st_mtime_ns)
+    return sorted(folder.glob("plans/*.json"), key=written)
+
+
+def written(path: Path) -> int:
+    """When a file was written, in nanoseconds; of a link that leads nowhere, 0."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def keep_plan(folder: Path, cells: Iterable[Cell], aside: Path) -> None:

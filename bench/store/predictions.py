@@ -9,6 +9,18 @@ from typing import Any
 from bench.errors import UsageError
 
 
+def kinds() -> dict[str, Any]:
+    """The type of each column."""
+    import pyarrow as pa
+
+    text = pa.string()
+    texts = pa.list_(text)
+    return {
+        "id": text, "group": text, "query": text, "subset": text, "label": texts, "predicted": texts,
+        "candidates": texts, "probabilities": pa.list_(pa.float32()), "null_margin": pa.float32(),
+    }  # fmt: skip
+
+
 def write_predictions(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
     """Columns id, group, query, and subset where rows are of several sets; label and predicted (lists of text: a
     class's name, a tag per word, a candidate, an answer; several labels where any is right); candidates and
@@ -17,35 +29,51 @@ def write_predictions(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    texts, shares = pa.list_(pa.string()), pa.list_(pa.float32())
-    kinds = {
-        "label": texts,
-        "predicted": texts,
-        "candidates": texts,
-        "probabilities": shares,
-        "null_margin": pa.float32(),
-    }
-    columns = {name: pa.array(values, kinds.get(name, pa.string())) for name, values in table.items()}
-    pq.write_table(pa.table(columns), path)
+    known = kinds()
+    pq.write_table(pa.table({name: pa.array(values, known[name]) for name, values in table.items()}), path)
 
 
-def read_predictions(content: bytes) -> dict[str, list[Any]]:
-    """What metrics read of a file's content (bench.store.checksums): `labels` and `predicted` (lists of texts),
-    `groups`, `queries` and, where there are some, `subsets` (texts or None).
-
-    UsageError when the file is no such table.
+def read_columns(content: bytes, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Columns of a file's content (bench.store.checksums). UsageError where it is none that `write_predictions` has
+    written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {"labels": "label", "predicted": "predicted", "groups": "group", "queries": "query"}
+    known = kinds()
     try:
         with pq.ParquetFile(pa.BufferReader(content)) as file:
-            if "subset" in file.schema_arrow.names:
-                columns["subsets"] = "subset"
-            table = file.read(columns=list(columns.values()))
+            for name in names:
+                if file.schema_arrow.field(name).type != known[name]:
+                    raise ValueError(f"{name} is of another type")
+            table = file.read(columns=list(names))
         if not table.num_rows:
             raise ValueError("no rows")
-        return {name: table[column].to_pylist() for name, column in columns.items()}
+        for name in (name for name in names if known[name] not in (pa.string(), pa.float32())):
+            column = table[name].combine_chunks()
+            if column.null_count or column.values.null_count:
+                raise ValueError(f"{name} has nothing in a row")
+        return {name: table[name].to_pylist() for name in names}
     except (OSError, ValueError, KeyError, pa.ArrowException):
         raise UsageError("predictions.parquet cannot be read") from None
+
+
+def read_predictions(content: bytes) -> dict[str, list[Any]]:
+    """What metrics read of a file's content: `labels` and `predicted` (lists of texts), `groups`, `queries` and, where
+    there are some, `subsets` (texts or None). UsageError when the file is no such table.
+    """
+    columns = {"labels": "label", "predicted": "predicted", "groups": "group", "queries": "query"}
+    if _has_subsets(content):
+        columns["subsets"] = "subset"
+    table = read_columns(content, list(columns.values()))
+    return {name: table[column] for name, column in columns.items()}
+
+
+def _has_subsets(content: bytes) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return "subset" in pq.read_schema(pa.BufferReader(content)).names
+    except (OSError, ValueError, pa.ArrowException):
+        return False

@@ -33,7 +33,7 @@ from bench.store.checksums import RECORD, digest
 from bench.store.examples import kept_examples, named_examples
 from bench.store.files import flush, look_anew, make_folder, mark, on_disk, write_text
 from bench.store.formats import MARK, format_of, mark_text, raise_mark
-from bench.store.plans import keep_plan, plan_files, planned_cells
+from bench.store.plans import keep_plan, plan_files, planned_cells, written
 from bench.store.reading import Broken, leaving_out, read_record, record_text
 from bench.store.record import Record
 from bench.store.whole import BrokenCells
@@ -59,6 +59,10 @@ class Store:
     @classmethod
     def open(cls, path: Path) -> Store:
         """An existing results folder; UsageError when it is none, OtherFormat when this version cannot read it."""
+        if is_address(path):
+            raise UsageError(
+                f"{path} lies on the hub, where `bench report` and `bench.load` read it; name a folder here"
+            )
         if not (path / MARK).is_file():
             raise UsageError(f"{path} is not a results folder (no {MARK} in it); `bench run --out` makes one")
         format_of(path)
@@ -213,7 +217,7 @@ class Store:
 
     def plan_marks(self) -> list[tuple[str, int]]:
         """What changes when `planned` does."""
-        return sorted((path.name, path.stat().st_mtime_ns) for path in plan_files(self.path))
+        return sorted((path.name, written(path)) for path in plan_files(self.path))
 
     def records(self, broken: Broken | None = None) -> list[Record]:
         """Every record: finished cells, and the last failure of those that are not finished; `broken` as `planned`."""

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.store.files import on_disk, write_text
+from bench.store.files import content_of, on_disk, write_text
 
 BEAT = 5.0  # seconds between two writings
 LOOK = 1.0  # seconds between two looks at one that may be gone
@@ -221,7 +221,7 @@ def workers_of(folder: Path) -> list[Worker]:
     workers = []
     for path in sorted(folder.glob("workers/*.json")):
         with suppress(OSError, ValidationError):
-            workers.append(Worker.model_validate_json(path.read_text(encoding="utf-8")))
+            workers.append(Worker.model_validate_json(content_of(path)))
     return workers
 
 
@@ -287,7 +287,7 @@ class Watch:
         for path in self._folder.glob("workers/*"):
             with suppress(OSError):
                 try:
-                    identity = Worker.model_validate_json(path.read_text(encoding="utf-8")).identity
+                    identity = Worker.model_validate_json(content_of(path)).identity
                 except ValidationError:
                     identity = unknown(path.name)
                 if self.is_gone(identity):

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bench.cell import Cell
+from bench.escaping.unseen import in_a_line
 from bench.report.read.names import budget_text
 
-LONGEST = 120  # letters of a part of a name, which may be a folder's
+LONGEST = 120  # letters of a part of a name
 Scalar = str | int | float | bool | None
 
 
@@ -29,7 +30,8 @@ class Run:
         """
         cell = self.cell
         last = f"{cell.seed_label} {cell.id[:6]}"
-        return tuple(part.replace("/", "_")[:LONGEST] for part in (cell.task, cell.model, cell.label, last))
+        names = (cell.task, cell.model, cell.label, last)
+        return tuple(in_a_line(name.replace("/", "_"))[:LONGEST] for name in names)
 
     @property
     def name(self) -> str:

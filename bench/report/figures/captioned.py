@@ -10,6 +10,8 @@ from functools import cached_property
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.escaping.file_names import file_part
+from bench.escaping.markdown import markdown_line, markdown_picture
 from bench.report.figures.ablations import Ablation, ablations
 from bench.report.figures.budgets import against_budgets, order_notes
 from bench.report.figures.curves import FEW_TASKS, Panel, average_panel, task_panels
@@ -83,7 +85,12 @@ def captioned_figures(
 def captions(figures: Sequence[CaptionedFigure], ending: str) -> str:
     """The figures' files with that ending, each with its heading and its caption, as Markdown."""
     parts = [
-        [f"## {figure.heading}", f"![{figure.heading}]({figure.name}.{ending})", *figure.notes] for figure in figures
+        [
+            f"## {markdown_line(figure.heading)}",
+            markdown_picture(figure.heading, f"{figure.name}.{ending}"),
+            *map(markdown_line, figure.notes),
+        ]
+        for figure in figures
     ]
     return "\n\n".join(["# Figures", *(line for part in parts for line in part)]) + "\n"
 
@@ -122,7 +129,7 @@ def _scale(
         notes.append(f"Open markers: {papers}.")
     line = "A line: a method with its settings" + (", on one family of models." if families else ".")
     main = average_panel(summary, averages, rows.tasks, overlay, families)
-    panels, name = task_panels(summary, rows.tasks, overlay, families), f"scale-{rows.suite}"
+    panels, name = task_panels(summary, rows.tasks, overlay, families), f"scale-{file_part(rows.suite)}"
     return [
         _lines(
             name, [main], styles, f"{rows.suite}: score against model size",
@@ -145,7 +152,8 @@ def _ablation(rows: SuiteRows, styles: Styles, ablation: Ablation, published: pd
         if published is not None and ablation.published
         else []
     )
-    name, heading = f"ablation-{rows.suite}-{ablation.setting}", f"{rows.suite}: {ablation.heading}"
+    name = f"ablation-{file_part(rows.suite)}-{file_part(ablation.setting)}"
+    heading = f"{rows.suite}: {ablation.heading}"
     if ablation.panels:
         read = _read_lines(ablation.panels, f"Along a line nothing but {ablation.setting} differs.")
         notes = [*_gaps(ablation.panels), read, *conditions, *ablation.notes, *papers]
@@ -165,7 +173,8 @@ def _budgets(rows: SuiteRows, styles: Styles, figure: Ablation) -> CaptionedFigu
         ["With more epochs there are more evaluations to choose a step from."] if figure.setting == "epochs" else []
     )
     notes += [*order_notes(figure), *_conditions(rows.frame[rows.frame["label"].isin(labels)]), *figure.notes]
-    name, heading = f"budget-{rows.suite}-{figure.setting}", f"{rows.suite}: {figure.heading}"
+    name = f"budget-{file_part(rows.suite)}-{figure.setting}"
+    heading = f"{rows.suite}: {figure.heading}"
     return _lines(name, figure.panels, styles, heading, notes)
 
 
@@ -188,7 +197,11 @@ def _costs(rows: SuiteRows, styles: Styles) -> list[CaptionedFigure]:
     plots, keys = front_plots(panels, y_label, styles), front_keys(panels, styles)
     return [
         CaptionedFigure(
-            f"cost-{rows.suite}", f"{rows.suite}: score against cost", tuple(notes), tuple(plots), tuple(keys)
+            f"cost-{file_part(rows.suite)}",
+            f"{rows.suite}: score against cost",
+            tuple(notes),
+            tuple(plots),
+            tuple(keys),
         )
     ]
 

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from io import BytesIO
 from textwrap import wrap
 from typing import Any
-from xml.sax.saxutils import escape
 
 import matplotlib as mpl
+from markupsafe import escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from bench.escaping.unseen import in_a_line, visible
 from bench.report.figures.legend import ROW, Key, draw_keys, fitted, key_rows, text_inches
 from bench.report.figures.style import GREY
 
@@ -90,6 +92,8 @@ def compose(plots: Sequence[Plot], keys: Sequence[Key] = ()) -> Figure:
                 box = (left, top - tall + LINE * under, plot.size[0], tall - LINE * (over + under))
                 _place(figure, plot, box, margins)
             top -= tall
+        for text in figure.findobj(Text):
+            text.set_text(visible(text.get_text()))
         return figure
 
 
@@ -138,7 +142,7 @@ def _title(figure: Figure, plot: Plot) -> list[str]:
 
 def render(figure: Figure, formats: Iterable[str], title: str = "", description: str = "") -> dict[str, bytes]:
     """The figure as bytes per format, "png" or "svg", with these words in it but not drawn, and without a date."""
-    contents = {}
+    contents, title, description = {}, in_a_line(title), in_a_line(description)
     with mpl.rc_context(SETTINGS):
         for name in formats:
             buffer = BytesIO()

@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from bench.escaping.unseen import visible
 from bench.report.figures.captioned import CaptionedFigure
 from bench.report.figures.style import Style, styles_of
 from bench.report.page.cells import embed
@@ -26,7 +27,7 @@ from bench.report.page.figures import for_page
 from bench.report.tables.report import Report
 from bench.version import __version__
 
-_UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
+_UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"}  # the unseen ones are written out already
 
 
 def page(report: Report, figures: Sequence[CaptionedFigure], num_samples: int) -> str:
@@ -51,8 +52,9 @@ def page(report: Report, figures: Sequence[CaptionedFigure], num_samples: int) -
         "version": __version__,
     }
     environment = Environment(
-        autoescape=select_autoescape(default=True, default_for_string=True), undefined=StrictUndefined, trim_blocks=True
-    )
+        autoescape=select_autoescape(default=True, default_for_string=True), undefined=StrictUndefined,
+        trim_blocks=True, finalize=_shown,
+    )  # fmt: skip
     return environment.from_string(_text("page.html.jinja")).render(context)
 
 
@@ -68,4 +70,9 @@ def _text(name: str) -> str:
 
 def _json(data: Any) -> str:
     """JSON that can stand in a script element: no markup can begin or end in it."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(_UNSAFE)
+    return visible(json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)).translate(_UNSAFE)
+
+
+def _shown(value: Any) -> Any:
+    """What an expression of the template gives, with what is unseen in it written out."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.errors import UsageError
 from bench.kind import kinds
 from bench.report.read.outcomes import Outcome
 from bench.score.kind import TaskKind, same_text
 from bench.store.checksums import checked_bytes
-from bench.store.examples import examples_key
-from bench.store.seal import Spoiled
+from bench.store.examples import examples_key, read_examples
+from bench.store.predictions import read_columns
 from bench.store.store import Store
 
 MOST_WORDS = 80  # of a tagged sentence
@@ -30,7 +31,7 @@ class PredictionSamples:
     def of(self, outcome: Outcome) -> dict[str, Any]:
         """`examples` (a key), `said` (a list of texts for each) and `right`; empty when there are no predictions."""
         store = Store(outcome.folder)
-        rows = _read(store.cell_folder(outcome.cell.id) / "predictions.parquet", ["id", "label", "predicted"])
+        rows = _read(store.cell_folder(outcome.cell.id) / "predictions.parquet")
         if not rows or not self.count:
             return {}
         places = spaced(len(rows), self.count)
@@ -60,34 +61,20 @@ def is_right(label: Sequence[str], predicted: Sequence[str], kind: str) -> bool 
     return known.is_right(label, predicted) if isinstance(known, TaskKind) else same_text(label, predicted)
 
 
-def _read(path: Path, columns: list[str]) -> Examples:
-    """The rows of a cell's Parquet file; none where it is not there, or not what was written: a report does without."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def _read(path: Path) -> Examples:
+    """The rows of a cell's predictions; none where they are not there, or not what was written: a report does without."""
     try:
-        rows: Examples = pq.read_table(pa.BufferReader(checked_bytes(path)), columns=columns).to_pylist()
-    except (OSError, pa.ArrowException, Spoiled):
+        columns = read_columns(checked_bytes(path), ("id", "label", "predicted"))
+    except (OSError, UsageError):
         return []
-    return rows
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _examples(store: Store, key: str, predicted: Examples) -> tuple[Examples, str]:
     """The examples of these predictions, texts and all, and the task's kind ("" when the texts were not kept)."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = store.examples_file(key)
-    if path is None:
-        return [_example(row, {}) for row in predicted], ""
-    try:
-        kind = (pq.read_schema(path).metadata or {}).get(b"kind", b"").decode()
-        wanted = [row["id"] for row in predicted]
-        examples = pq.read_table(path, filters=[("id", "in", wanted)]).to_pylist()
-    except (OSError, pa.ArrowException):
-        kind, examples = "", []
-    by_id = {row["id"]: row for row in examples}
-    return [_example(row, by_id.get(row["id"], {})) for row in predicted], kind
+    examples, kind = read_examples(path, {row["id"] for row in predicted}) if path else ({}, "")
+    return [_example(row, examples.get(row["id"], {})) for row in predicted], kind
 
 
 def _example(row: dict[str, Any], texts: dict[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,6 @@ def _facets(cell: Cell, name: str, with_budget: bool) -> list[tuple[str, Hashabl
         "precision": cell.precision,
         "task version": f"task version {cell.task_version}",
         "data": f"data {cell.data_fingerprint[-12:]}",
-        "weights": f"weights {cell.model_fingerprint[-12:]}",
         "results version": f"results version {cell.results_version}",
     }
     facets += [(facet, (facet, *entry), value) for facet, value in within_entry.items()]

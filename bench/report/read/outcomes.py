@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.cell import Cell
@@ -13,6 +14,7 @@ from bench.store.examples import all_spoiled_examples
 from bench.store.record import Record
 from bench.store.store import Store
 
+MARK = 8  # digits of a fingerprint that tell models of one name apart
 ORDER = ("suite", "task", "model", "method", "seed", "id")
 
 
@@ -34,6 +36,7 @@ def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list
     Where several folders hold the same cell a finished record goes before a failure, then the first folder before the
     next. A record counts for every suite that planned its cell, because a cell's id does not cover the suite's name.
     Where a folder's trials came to another choice later, what was measured with the earlier choice is left out.
+    Models of one name that are not the same have a part of their weights' fingerprint in their names here.
     Files that cannot be read are left out and named in `problems`; without that list they are a UsageError.
     """
     broken = None if problems is None else lambda error: problems.append(f"left out: {error}")
@@ -65,7 +68,21 @@ def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list
     if problems is not None:
         problems += [f"left out: {error}" for store in stores for error in all_spoiled_examples(store.path)]
         problems += [f"{path} has no record; its cell counts as missing" for st in stores for path in st.half_written()]
-    return sorted(asked_for, key=lambda o: tuple(getattr(o.cell, name) for name in ORDER))
+    return sorted(_told_apart(asked_for), key=lambda o: tuple(getattr(o.cell, name) for name in ORDER))
+
+
+def _told_apart(found: Sequence[Outcome]) -> Iterator[Outcome]:
+    """The same, in which two models of one name have two: what follows knows a model by its name."""
+    weights: dict[str, set[str]] = defaultdict(set)
+    for outcome in found:
+        weights[outcome.cell.model].add(outcome.cell.model_fingerprint)
+    for outcome in found:
+        several, own = weights[outcome.cell.model], outcome.cell.model_fingerprint
+        if len(several) == 1:
+            yield outcome
+            continue
+        mark = own[:MARK] if len({other[:MARK] for other in several}) == len(several) else own
+        yield replace(outcome, cell=outcome.cell.changed(model=f"{outcome.cell.model} [weights {mark}]"))
 
 
 def _waits(cell: Cell, records: Mapping[str, tuple[Record, Store]]) -> str:

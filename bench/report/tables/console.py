@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from bench.escaping.terminal import Screen
 from bench.report.tables.fit import Column, blocks
 from bench.report.tables.formats import NO_PROBLEMS, markdown
 from bench.report.tables.table import Table
@@ -15,7 +16,7 @@ MOST_PROBLEMS = 20  # a terminal holds no more; the files name all
 
 def print_table(table: Table, console: Console | None = None, notes: bool = True) -> None:
     """Print one table; the cells without a score are named, at most 20 of them on a terminal."""
-    console = console or Console()
+    console = console or Screen()
     if not console.is_terminal:
         shown = table if notes else replace(table, notes=())
         console.print(markdown(shown), markup=False, highlight=False, soft_wrap=True)

@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from bench.escaping.file_names import file_part
 from bench.report.read.alone import MEASURED, PREDICTED
 from bench.report.read.names import model_names, natural
 from bench.report.tables.table import Table
@@ -54,7 +55,7 @@ def costs_table(frame: pd.DataFrame, suite: str) -> Table | None:
         )
         rows.append((models[model], label, *_texts(means)))
     return Table(
-        f"costs-{suite}", "Costs", HEADER, tuple(rows), NOTES, suite, num_words=2, heading_level=2,
+        f"costs-{file_part(suite)}", "Costs", HEADER, tuple(rows), NOTES, suite, num_words=2, heading_level=2,
         numbers=pd.DataFrame(numbers, columns=list(NUMBERS)),
     )  # fmt: skip
 

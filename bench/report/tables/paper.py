@@ -8,13 +8,13 @@ from string import ascii_uppercase
 
 import pandas as pd
 
+from bench.escaping.latex import latex_text
 from bench.report.read.names import model_names
 from bench.report.read.published import counterpart, main_metrics_of, papers_of
 from bench.report.read.sweeps import shown_lines
 from bench.report.statistics.findings import Findings
 from bench.report.statistics.ranking import leaders, line_budgets
 from bench.report.tables.conditions import conditions
-from bench.report.tables.formats import latex_text
 from bench.report.tables.numbers import count_text
 from bench.report.tables.scores import SummaryRows, summary_rows
 

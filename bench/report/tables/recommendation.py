@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.escaping.file_names import file_part
 from bench.report.read.names import model_names, natural
 from bench.report.statistics.findings import Findings
 from bench.report.statistics.needed import POWER
@@ -51,7 +52,7 @@ def recommendation_table(findings: Findings, suite: str) -> Table | None:
     where = f"the mean of {len(tasks)} tasks" if len(tasks) > 1 else tasks[0]
     title = f"Which method to use: {suite}, by {where}" + ("" if several else f", {next(iter(models.values()))}")
     return Table(
-        f"recommendation-{suite}", title, ("model", *HEADER) if several else HEADER, tuple(rows),
+        f"recommendation-{file_part(suite)}", title, ("model", *HEADER) if several else HEADER, tuple(rows),
         (*_notes(overall, costs), *_by_task(overall, answers, costs, of), *_lacking(findings, suite)), suite,
         footer=tuple(worse), num_words=3 if several else 2, numbers=_numbers(answers, costs),
         lead=tuple(of[id(answer)] + advice(answer, _costs(costs, answer)) for answer in overall),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.escaping.file_names import file_part
 from bench.report.read.names import model_names, natural, seeds_text
 from bench.report.statistics.findings import Findings
 from bench.report.statistics.samples import AVERAGE
@@ -46,7 +47,8 @@ def scores_table(findings: Findings, suite: str) -> Table:
         rows += [(models[str(model)], *_row(entries, str(model), label, columns)) for label in of_model["label"]]
         rows += [(models[str(model)], *row) for row in published.get(str(model), ())]
     return Table(
-        f"table-{suite}", f"Suite {suite}", (*FIXED, *(_heading(task, metric, averaged) for task, metric in columns)),
+        f"table-{file_part(suite)}", f"Suite {suite}",
+        (*FIXED, *(_heading(task, metric, averaged) for task, metric in columns)),
         tuple(rows), score_notes(findings, suite), suite,
         footer=(_trivial_row(summary, averages, columns),), problems=problems(frame), warnings=_warnings(findings),
         columns=tuple(columns), numbers=_numbers(findings, suite),

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 from bench.cell import settings_text
+from bench.escaping.file_names import file_part
 from bench.plan.selection import ranking
 from bench.report.read.names import model_names
 from bench.report.read.outcomes import Outcome
@@ -34,9 +35,9 @@ def trials_table(record: Record, store: Store) -> Grid:
             continue
         score = "" if trial.selection_score is None else f"{trial.selection_score:.2f}"
         status = trial.status if trial.status == "done" else f"{trial.status}: {trial.reason}"
-        settings_tried = escape(settings_text(trial.cell.drawn))
+        settings_tried = Text(settings_text(trial.cell.drawn))
         step = str(trial.selected_step or "")
-        table.add_row(trial_id, settings_tried, score, step, escape(status), "✓" if chosen else "")
+        table.add_row(trial_id, settings_tried, score, step, Text(status), "✓" if chosen else "")
     return table
 
 
@@ -64,7 +65,14 @@ def chosen_table(outcomes: Sequence[Outcome], frame: pd.DataFrame, suite: str) -
         "of equals the earlier trial was chosen, the default setting first.",
     )
     return Table(
-        f"chosen-{suite}", "Chosen settings", HEADER, tuple(rows.values()), notes, suite, num_words=4, heading_level=2
+        f"chosen-{file_part(suite)}",
+        "Chosen settings",
+        HEADER,
+        tuple(rows.values()),
+        notes,
+        suite,
+        num_words=4,
+        heading_level=2,
     )
 
 

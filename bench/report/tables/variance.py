@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.escaping.file_names import file_part
 from bench.report.read.names import model_names
 from bench.report.statistics.variance import TOGETHER
 from bench.report.tables.table import Table
@@ -42,7 +43,14 @@ def variance_table(shares: pd.DataFrame, suite: str) -> Table | None:
         rows.append((models[str(model)], str(label), f"{task} {metric}".strip(), *texts, seeds))
     header = ("model", "method", "task", *(f"{stream} sd" for stream in streams), "seeds")
     return Table(
-        f"variance-{suite}", "Seeds taken apart", header, tuple(rows), NOTES, suite, heading_level=2, numbers=of_suite
+        f"variance-{file_part(suite)}",
+        "Seeds taken apart",
+        header,
+        tuple(rows),
+        NOTES,
+        suite,
+        heading_level=2,
+        numbers=of_suite,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.escaping.file_names import file_part
 from bench.report.read.names import model_names, natural
 from bench.report.statistics import rising
 from bench.report.statistics.bootstrap import NUM_DRAWS
@@ -52,7 +53,7 @@ def verdicts_table(findings: Findings, suite: str) -> Table:
         *([rising.MEANING] if rising.is_noted(compared) else []),
     )
     return Table(
-        f"verdicts-{suite}", f"Suite {suite}: against {', '.join(references)}", HEADER,
+        f"verdicts-{file_part(suite)}", f"Suite {suite}: against {', '.join(references)}", HEADER,
         tuple(_row(row, models) for row in rows.to_dict("records")), notes, suite,
         numbers=compared.assign(note=["; ".join(note) for note in compared["note"]]),
     )  # fmt: skip

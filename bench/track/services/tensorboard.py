@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.escaping.file_names import file_part
 from bench.track.known import tracker
 from bench.track.tracker import Run, Tracker
 
@@ -19,7 +20,7 @@ class TensorBoard(Tracker):
         from torch.utils.tensorboard import SummaryWriter
 
         self._settings = {name: "none" if value is None else value for name, value in run.settings.items()}
-        self._writer = SummaryWriter(str(run.folder / "tensorboard" / Path(*run.parts)))
+        self._writer = SummaryWriter(str(run.folder / "tensorboard" / Path(*map(file_part, run.parts))))
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         for name, value in numbers.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.escaping.unseen import visible
 from bench.report.files import collect, write
 from bench.report.page.cells import MOST_POINTS
 from bench.report.tables.report import Report
@@ -117,7 +118,7 @@ def test_text_from_data_settings_and_errors_stays_text(cell: Any, record: Any, s
     assert len(read.all("script")) == 2
     assert "<!--" not in page
     assert "\u2028" not in page[page.index('id="data"') :].split("</script>")[0]
-    assert any(HOSTILE in text for text in read.text)  # the failure's reason, as text
+    assert any(visible(HOSTILE) in text for text in read.text)  # the failure's reason, as text
     data = data_of(page)
     (examples,) = data["examples"].values()
     assert examples == [

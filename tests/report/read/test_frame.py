@@ -93,3 +93,29 @@ def test_a_row_holds_all_settings_those_given_and_the_backbone_s_layers(cell: An
     assert list(rows["settings"]) == [{"length": 20, "head": "linear"}] * 2
     assert list(rows["given"]) == [{"length": 20}, {}]
     assert list(rows["backbone_layers"]) == [24.0, 24.0]  # of the missing cell known from the other
+
+
+def test_two_models_of_one_name_are_two_models(cell: Any, record: Any, store: Any) -> None:
+    a, b = "a" * 16, "b" * 16
+    first = store([record(cell("rte", "org/m", seed=0, model_fingerprint=a), 60.0)], name="first")
+    other = store(
+        [
+            record(cell("cb", "org/m", seed=0, model_fingerprint=b), 70.0),
+            record(cell("cb", "org/n", seed=0), 50.0),
+            record(cell("rte", "org/m", seed=1, model_fingerprint=a), 62.0),
+        ],
+        name="other",
+    )
+    table = frame([first, other])
+    names = {(row.model, row.task, row.seed, row.score) for row in table.itertuples()}
+    assert names == {
+        ("org/m [weights aaaaaaaa]", "rte", 0, 60.0),
+        ("org/m [weights bbbbbbbb]", "cb", 0, 70.0),
+        ("org/n", "cb", 0, 50.0),
+        ("org/m [weights aaaaaaaa]", "rte", 1, 62.0),
+    }
+    assert set(table["label"]) == {"ptv2"}
+    alike = frame(
+        [store([record(cell("rte", "m", model_fingerprint=f"c0ffee00{end}"), 1.0)], name=f"c{end}") for end in "12"]
+    )
+    assert set(alike["model"]) == {"m [weights c0ffee001]", "m [weights c0ffee002]"}

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from bench.escaping.latex import LETTERS
 from bench.report.tables.console import print_table
-from bench.report.tables.formats import LATEX, NO_PROBLEMS, comma_separated, latex, markdown
+from bench.report.tables.formats import NO_PROBLEMS, comma_separated, latex, markdown
 from bench.report.tables.table import Table
 
 TABLE = Table(
@@ -22,7 +23,7 @@ def test_a_table_escapes_what_its_format_would_take_for_a_mark() -> None:
     assert markdown(TABLE) == (
         "## Chosen settings\n\n| method | score |\n| :--- | ---: |\n| a\\|b_c | 1 % |\n\nA note.\n"
     )
-    assert rf"a{LATEX['|']}b\_c & 1 \% \\" in latex(TABLE)
+    assert rf"a{LETTERS['|']}b\_c & 1 \% \\" in latex(TABLE)
     assert r"\begin{tabular}{lr}" in latex(TABLE)
     assert r"\caption{Chosen settings. A note.}" in latex(TABLE)
     assert comma_separated(TABLE) == "method,score\na|b_c,1 %\n"
