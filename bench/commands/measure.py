@@ -92,6 +92,7 @@ def _job(grid: Grid, data: RunData) -> Job:
         save_tuned=options.save_tuned,
         checkpointing=options.checkpointing,
         compile=options.compile,
+        trust_remote_code=request.trust_remote_code,
         shard=request.shard,
         plugins=request.plugin,
         suites=tuple(
