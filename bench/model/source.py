@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bench.data.hub import listed_files, reason_of, resolve
-from bench.errors import UsageError
+from bench.errors import UnfitModel, UsageError
 from bench.model.described import config_of, facts, read_settings
 from bench.model.families.config import family_of
 from bench.model.families.scales import FAMILIES_HINT, listed
@@ -89,7 +90,8 @@ def known_model(reference: str, trusted: bool) -> ModelSource:
     """As find_model, whatever the user trusts."""
     folder = Path(reference).expanduser()
     if folder.is_dir():
-        return _local(folder, trusted)
+        with _unfit():
+            return _local(folder, trusted)
     if folder.exists():
         raise UsageError(f"--models {reference}: a file, not a folder; give the folder of a transformers checkpoint")
     if not on_hub(reference):
@@ -104,11 +106,21 @@ def known_model(reference: str, trusted: bool) -> ModelSource:
         commit = resolve(repo, asked or None, kind="model", offline_hint=OFFLINE_HINT)
     except UsageError as error:
         raise UsageError(f"{error}{'' if member or asked else f'. {FAMILIES_HINT}'}") from None
-    _check_weights(repo, asked, commit)
-    described = facts(Path(_hub_file(repo, "config.json", commit)))
-    code = _hub_code(repo, commit) if trusted else ""
+    with _unfit():
+        _check_weights(repo, asked, commit)
+        described = facts(Path(_hub_file(repo, "config.json", commit)))
+        code = _hub_code(repo, commit) if trusted else ""
     fingerprint = with_code(commit, code) if code else commit
     return ModelSource(repo, repo, commit, fingerprint, *described, code=code, asked=asked)
+
+
+@contextmanager
+def _unfit() -> Iterator[None]:
+    """Within the block a model is there, and what is wrong is wrong with it: others of a grid can run."""
+    try:
+        yield
+    except UsageError as error:
+        raise UnfitModel(str(error)) from None
 
 
 def on_hub(reference: str) -> bool:
