@@ -1,7 +1,7 @@
-"""Where what can be made again is kept: a folder that is the user's alone, and files that say what they should hold.
+"""Where what can be made again is kept: a folder that is the user's alone, and files that show if they are whole.
 
-Whoever can write there could change numbers: ids of texts, what models have shown. So the folder must be the user's own,
-and nobody else may write into it; a file carries a hash of its content, and one that does not fit is made anew.
+Whoever can write there could change numbers: ids of texts, what models have shown. So the folder must be the user's
+own, and nobody else may write into it; a file carries a hash of its content, and one that does not fit is made anew.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def kept_bytes(path: Path) -> bytes | None:
 
 
 def keep_bytes(path: Path, content: bytes) -> None:
-    """Written whole or not at all, under a hash of its name and content; a place that takes nothing costs time alone."""
+    """Written whole or not at all, under a hash of its name and content; where nothing can be written, that is all."""
     aside = None
     try:
         _make(path.parent)

@@ -19,13 +19,14 @@ from transformers.utils import logging
 from bench.data.specials import Reader
 from bench.errors import UnfitModel, UsageError
 from bench.model import attention
+from bench.model.bounded import bounded
 from bench.model.families.config import decoder_start, family_of, refuse
 from bench.model.families.family import Direction, Family
 from bench.model.families.written import write_attention
 from bench.model.layers import layers_of
 from bench.model.matrices import declared, undeclared
 from bench.model.proof import Proof, Way
-from bench.model.source import ModelSource
+from bench.model.source import ModelSource, weight_shapes
 from bench.model.spread import layer_devices, take_over
 from bench.model.trust import NEEDS_CODE
 
@@ -35,6 +36,7 @@ PIECES = (
     "its tokenizer is a SentencePiece or tiktoken file, which needs a package: pip install sentencepiece protobuf "
     "tiktoken; or give it a tokenizer.json"
 )
+PANIC = "PanicException"  # of Rust, which tokenizers is written in; its class cannot be imported
 UNKNOWN = "does not recognize this architecture"
 _ASKS_FOR_CODE = ("trust_remote_code", "custom code")
 
@@ -161,18 +163,20 @@ def _from_pretrained(
         config = getattr(config, family.part)
     kind, places = auto_class, {"": home}
     if place.half or len(place.devices) > 1:
-        kind, places = _laid_out(auto_class, config, family, place, bool(source.code))
-    model, report = kind.from_pretrained(
-        source.path,
-        config=config,
-        dtype=torch.float32,
-        use_safetensors=True,
-        attn_implementation=attention.NAME if way == "interface" else "eager",
-        output_loading_info=True,
-        device_map=None if home.type == "cpu" else places,
-        **_options(source),
-        **options,
-    )
+        with bounded(weight_shapes(source)):
+            kind, places = _laid_out(auto_class, config, family, place, bool(source.code))
+    with bounded(weight_shapes(source)):
+        model, report = kind.from_pretrained(
+            source.path,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            attn_implementation=attention.NAME if way == "interface" else "eager",
+            output_loading_info=True,
+            device_map=None if home.type == "cpu" else places,
+            **_options(source),
+            **options,
+        )
     if getattr(model, "_hf_peft_config_loaded", False):
         raise ValueError("an adapter lies beside it (adapter_config.json); give a model alone, or merge them")
     if place.half:
@@ -207,7 +211,11 @@ def loading(source: ModelSource) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise
-    except Exception as error:  # transformers, tokenizers, safetensors and the hub client each have errors of their own
+    except (
+        BaseException
+    ) as error:  # transformers, tokenizers, safetensors and the hub client each have errors of their own
+        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+            raise
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         if any(mark in str(error) for mark in _ASKS_FOR_CODE):
             raise UnfitModel(NEEDS_CODE) from error

@@ -54,7 +54,8 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
         except UnfitModel as error:
             if len(models) == 1:
                 raise
-            serving, unfit = [], [(line.label, str(error))]
+            skips.append(Skip(task.name, model.name, line.label, str(error), fault=True))
+            continue
         skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
         for of_task in every_budget if serving else ():
             try:

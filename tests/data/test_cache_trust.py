@@ -123,9 +123,7 @@ def test_a_folder_of_another_user_is_refused_through_a_link_too(tmp_path: Path, 
     (tmp_path / "link").symlink_to(tmp_path / "theirs")
     monkeypatch.setattr(os, "geteuid", lambda: (tmp_path / "theirs").stat().st_uid + 1)
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "link"))
-    with pytest.raises(
-        UsageError, match=r"link is another user's .*; remove it, or name another in TUNING_BENCH_CACHE"
-    ):
+    with pytest.raises(UsageError, match=r"link is another user's .*; remove it, or name another in TUNING"):
         cache_folder()
 
 
@@ -162,7 +160,5 @@ def test_a_tokenizer_that_raises_is_an_unfit_model(tmp_path: Path) -> None:
         def __call__(self, *_: object, **__: object) -> None:
             raise Exception("WordLevel error:\nMissing [UNK]")
 
-    with pytest.raises(
-        UnfitModel, match=r"tokenizer of there cannot read a text of the task: WordLevel error: Missing"
-    ):
+    with pytest.raises(UnfitModel, match=r"of there cannot read a text of the task: WordLevel error: Missing"):
         TokenStore(tmp_path).tokens(Raises(), ["a"])
