@@ -157,27 +157,27 @@ def _measured(console: Console, job: Job, grid: Grid, data: RunData) -> list[Rec
 
 
 def _close(console: Console, job: Job, left: Outstanding, records: list[Record]) -> int:
-    """Say what came of a run; the exit code. A trial that diverged has lost, and nothing went wrong.
+    """Say what came of a run, as the store has it; the exit code. A trial that diverged has lost, and nothing went
+    wrong.
 
     What other processes made of the same grid meanwhile counts, and is named.
     """
     store = Store.open(job.folder)
-    own = {record.id for record in records}
-    marks = store.failures()
-    attempted = {cell_id for cell_id, mark in marks.items() if mark != job.failures.get(cell_id)}
-    choice = choose(job.plan, store, attempted)
+    attempted = {cell_id for cell_id, mark in store.failures().items() if mark != job.failures.get(cell_id)}
+    choice, done = choose(job.plan, store, attempted), store.done()
     cells = {cell.id for cell in (*job.plan.trials, *choice.cells)}
-    others = store.records_of((attempted & cells) - own).values()
-    every = [*records, *others]
-    failed = [record for record in every if record.status != "done" and (record.cell.stage, record.status) != LOST]
+    ended = {record.id for record in records} | (attempted & cells)
+    failures = [record for record in store.records_of(ended - done).values() if record.status != "done"]
+    failed = [record for record in failures if (record.cell.stage, record.status) != LOST]
     if failed:
-        console.print(f"{len(failed)} of {len(every)} cells failed; they are tried again next time", style="red")
-    done = [record.cell.stage for record in records if record.status == "done"]
-    trials = f"{done.count('trial')} trials and " if "trial" in done else ""
+        console.print(f"{len(failed)} of {len(ended)} cells failed; they are tried again next time", style="red")
+    own = {record.id: record.cell.stage for record in records if record.status == "done" and record.id in done}
+    stages = [*own.values()]
+    trials = f"{stages.count('trial')} trials and " if "trial" in stages else ""
     known = {cell.id for cell in (*left.trials, *left.cells)} | (cells - {cell.id for cell in left.choice.cells})
-    theirs = len((known & store.done()) - own)
+    theirs = len((known & done) - own.keys())
     more = f", {theirs} by other processes" if theirs else ""
-    line = f"{trials}{done.count('score')} cells written to {job.folder}{more}; next: bench report {job.folder}"
+    line = f"{trials}{stages.count('score')} cells written to {job.folder}{more}; next: bench report {job.folder}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
     faults = [skip for skip in job.plan.skips if skip.fault]
     print_skips(console, faults)

@@ -27,7 +27,7 @@ from bench.model.trust import trusting
 from bench.registry import load_plugin
 from bench.store.provenance import asked_by
 from bench.store.record import Record
-from bench.store.workers import workers_of
+from bench.store.store import Store
 from bench.train.audience import Audience
 
 # signals that every process of a job gets, Ctrl-C and a queue's warnings; the pool asks for the end in its own way
@@ -45,7 +45,7 @@ class Place:
     process: BaseProcess | None = None
     connection: Connection | None = None
     fruitless: int = 0
-    is_training: bool = False
+    held: Sequence[str] = ()  # ids of the cells of its group
     is_over: bool = False
 
     @property
@@ -61,13 +61,14 @@ class Pool:
 
     def __init__(self, job: Job, seats: Sequence[Seat], audience: Audience, say: Callable[[str], None]) -> None:
         self._job, self._audience, self._say = job, audience, say
+        self._store = Store(job.folder)
         self._places = [Place(replace(seat, own_process=True), Listener(audience)) for seat in seats]
         self._records: list[Record] = []
         self._was_chosen = False
         self._threads = max(1, torch.get_num_threads() // len(seats))
 
     def run(self) -> list[Record]:
-        """The records that the workers wrote, when nothing is left to do.
+        """The records that the workers wrote, told or not, when nothing is left to do.
 
         UsageError (DiskError) of a worker ends all; so does a machine on which none stays alive.
         """
@@ -102,10 +103,12 @@ class Pool:
             if place.process is None or handle not in (place.connection, place.process.sentinel):
                 continue  # seen to have ended a moment ago; another process may have the seat by now
             if handle is place.connection:
-                self._hear(place)
+                has_ended = not self._hear(place)
             else:
+                has_ended = True
                 while self._hear(place):
                     pass
+            if has_ended:
                 self._ended(place)
 
     def _hear(self, place: Place) -> bool:
@@ -116,16 +119,14 @@ class Pool:
                 return False
             word, content = place.connection.recv()
         except (EOFError, OSError):
-            if place.process is not None:
-                _end(place.process, PATIENCE)
-                self._ended(place)
             return False
         self._take(place, word, content)
         return True
 
     def _take(self, place: Place, word: str, content: Any) -> None:
-        if word in ("loop", "loop over"):
-            place.is_training = word == "loop"
+        if word == "holds":
+            place.held = content
+            return
         if word == "finished":
             place.fruitless = 0
             self._records.append(content)
@@ -142,20 +143,19 @@ class Pool:
         elif word == "unusable":
             raise content
         elif word == "lost":
-            place.is_training = True  # it holds a group, which brought it down
             self._say(f"the worker on {place.name} has lost its device: {content}")
         else:
             self._say(f"the worker on {place.name} broke:\n{content}")
 
     def _ended(self, place: Place) -> None:
         """A process has ended: its work is over, or another one takes its seat."""
-        if place.process is None:
-            return
-        place.process.join(PATIENCE)  # its last word may come before it has ended
-        code, was_training = place.process.exitcode, place.is_training or self._held_some(place.process)
+        assert place.process is not None
         assert place.connection is not None
+        _end(place.process, PATIENCE)  # its last word may come before it has ended
+        code, was_training = place.process.exitcode, bool(place.held)
+        self._take_untold(place)
         place.connection.close()
-        place.process, place.connection, place.is_training = None, None, False
+        place.process, place.connection, place.held = None, None, ()
         place.listener.close()
         if place.is_over:
             return
@@ -176,10 +176,12 @@ class Pool:
                 f"no worker stays alive here: each ended {MOST_FRUITLESS} times before it trained anything"
             )
 
-    def _held_some(self, process: BaseProcess) -> bool:
-        """Whether a process ended amid a group, if only while it loaded a model: its file still says so."""
-        of_run = [worker for worker in workers_of(self._job.folder) if worker.identity.run == self._job.run]
-        return any(worker.doing for worker in of_run if worker.identity.process == process.pid)
+    def _take_untold(self, place: Place) -> None:
+        """What a worker wrote of its group and did not live to tell, as the store has it."""
+        told = {record.id for record in self._records}
+        for cell_id, record in self._store.records_of([each for each in place.held if each not in told]).items():
+            if record.status == "done" or self._store.failure(cell_id) != self._job.failures.get(cell_id):
+                self._take(place, "finished", record)
 
     def _end(self) -> None:
         """End the processes that are still there: each lets go of what it holds, or is killed."""
@@ -216,7 +218,7 @@ def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
             for path in job.plugins:
                 load_plugin(path)
             declare_suites(job)
-            work(job, seat, relay)
+            work(job, seat, relay, holding=relay.holding)
         relay.tell("over")
     except UsageError as error:
         # by its text alone: not every error can be sent

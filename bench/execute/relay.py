@@ -38,6 +38,13 @@ class Relay:
             raise SystemExit(1) from None
 
     @contextmanager
+    def holding(self, ids: Sequence[str]) -> Iterator[None]:
+        """Tell first what this worker is about to make records of: where it dies of it, that has been said."""
+        self.tell("holds", list(ids))
+        yield
+        self.tell("holds", [])
+
+    @contextmanager
     def loop(self, cells: Sequence[Cell]) -> Iterator[None]:
         self.tell("loop", list(cells))
         yield

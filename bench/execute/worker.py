@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import FrameType
 
@@ -19,7 +19,7 @@ import torch
 from bench.cell import Cell
 from bench.errors import DeviceLost, UsageError
 from bench.execute.job import Job, grid_of
-from bench.execute.work import Work
+from bench.execute.work import Doing, Work
 from bench.plan.selection import Choice, outstanding
 from bench.resolved import ResolvedCell, resolve
 from bench.runner import Runner
@@ -47,8 +47,10 @@ class Seat:
     own_process: bool = False  # which ends with the work
 
 
-def work(job: Job, seat: Seat, audience: Audience, data: RunData | None = None) -> list[Record]:
-    """Measure what can be had of a job; the records that this worker wrote.
+def work(
+    job: Job, seat: Seat, audience: Audience, data: RunData | None = None, holding: Doing = nullcontext
+) -> list[Record]:
+    """Measure what can be had of a job; the records that this worker wrote. `holding` wraps the work on each group.
 
     UsageError where another run is measuring the same tasks otherwise, where data or models are unfit, and (DiskError)
     for a full disk; DeviceLost where a device is lost to this process. What it had claimed when it was interrupted is
@@ -65,7 +67,13 @@ def work(job: Job, seat: Seat, audience: Audience, data: RunData | None = None) 
         noted = Noted(audience, presence)
         queue = Work(job, store, claims, watch, seat.wait, audience.chosen, audience.finished)
         runner = Runner(store, options_of(job, seat), noted, data, Compiling(job.tokens, job.compiled))
-        with closing(queue.groups(lambda ids: noted.doing(ids, names[0]))) as pieces:
+
+        @contextmanager
+        def doing(ids: Sequence[str]) -> Iterator[None]:
+            with holding(ids), noted.doing(ids, names[0]):
+                yield
+
+        with closing(queue.groups(doing)) as pieces:
             try:
                 return runner.run(pieces, () if job.workers > 1 else expected(job, store))
             except DeviceLost:
