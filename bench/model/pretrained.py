@@ -211,12 +211,12 @@ def loading(source: ModelSource) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise
-    except (
-        BaseException
-    ) as error:  # transformers, tokenizers, safetensors and the hub client each have errors of their own
+    except BaseException as error:  # transformers, tokenizers, safetensors and the hub client each have their own
         if not isinstance(error, Exception) and type(error).__name__ != PANIC:
             raise
         reason = " ".join(str(error).split())[:300] or type(error).__name__
+        if "ignore_mismatched_sizes" in reason:
+            reason = "its weights are of other sizes than its config describes"
         if any(mark in str(error) for mark in _ASKS_FOR_CODE):
             raise UnfitModel(NEEDS_CODE) from error
         if isinstance(error, UnfitModel) or UNKNOWN in reason:

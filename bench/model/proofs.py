@@ -35,10 +35,9 @@ def proofs_of(
 
     Left out are models that do not fit the free memory, which the estimate of what a cell needs refuses, and without
     `fetch` those that are not on this machine yet. A checkpoint that cannot be loaded is refused, which is not kept:
-    another package, or more memory, may mend it. UsageError where none of them can be.
+    another package, or more memory, may mend it.
     """
     proofs: dict[str, Proof] = {}
-    errors: list[UsageError] = []
     for model in dict.fromkeys(models):
         known = known_proof(model.fingerprint, device.type)
         if known is None and (not (fetch or is_fetched(model)) or _place(model, device, others) is None):
@@ -46,11 +45,8 @@ def proofs_of(
         try:
             proofs[model.fingerprint] = known or prove(model, device, others)
         except UsageError as error:
-            errors.append(error)
             reason = str(error).removeprefix(f"model {model.path} cannot be loaded: ")
             proofs[model.fingerprint] = Proof("own", "both", UNLOADED + reason)
-    if errors and len(errors) == len(proofs):
-        raise errors[0]
     return proofs
 
 

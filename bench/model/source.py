@@ -16,7 +16,7 @@ from bench.model.described import config_of, facts, read_settings
 from bench.model.families.config import family_of
 from bench.model.families.scales import FAMILIES_HINT, listed
 from bench.model.needs import Need
-from bench.model.proof import Proof
+from bench.model.proof import UNLOADED, Proof
 from bench.model.trust import NAMING, brings_code, check_origin, code_digest, is_trusted, with_code
 from bench.model.weights import check_weights, shapes, weight_files
 
@@ -65,6 +65,8 @@ class ModelSource:
 
 def refusal(model: ModelSource, proof: Proof) -> str:
     """The line for a model that cannot be used at all."""
+    if proof.refused.startswith(UNLOADED):
+        return f"model {model.path} cannot be loaded: {proof.refused.removeprefix(UNLOADED)}"
     return f"model {model.path} cannot be used: {proof.refused}"
 
 

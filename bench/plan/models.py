@@ -27,6 +27,10 @@ def chosen_models(names: tuple[str, ...], proofs: Mapping[str, Proof]) -> tuple[
     skips += [Skip("every task", name, "every method", str(error), fault=True) for name, error in unfit.items()]
     proved = [replace(model, proof=proofs.get(model.fingerprint)) for model in models]
     refused = [(model, model.proof) for model in proved if model.proof and model.proof.refused]
+    if len(references) == 1:  # nothing else is asked for
+        for model, proof in refused:
+            if proof.refused.startswith(UNLOADED):
+                raise UnfitModel(refusal(model, proof))
     skips += [
         Skip("every task", model.name, "every method", refusal(model, proof), fault=proof.refused.startswith(UNLOADED))
         for model, proof in refused
