@@ -134,12 +134,16 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Skip:
-    """A combination that cannot be measured, with the reason: named in the plan before anything runs."""
+    """A combination that cannot be measured, with the reason: named in the plan before anything runs.
+
+    `fault`: something is wrong with a model that was asked for, which a user can mend; a run then does not end well.
+    """
 
     task: str
     model: str
     method: str
     reason: str
+    fault: bool = False
 
 
 @dataclass(frozen=True)

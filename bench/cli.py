@@ -16,7 +16,7 @@ from bench.commands.streams import nobody_reads, show_what_can_be_shown, tell
 from bench.commands.usage import CommandLine, Commands
 from bench.errors import UsageError
 from bench.flags import flags_of, unbroken
-from bench.request import MACHINE, OUTPUT, WHAT, CheckRequest, PredictRequest, ReportRequest, RunRequest
+from bench.request import MACHINE, OUTPUT, TRUSTED, WHAT, CheckRequest, PredictRequest, ReportRequest, RunRequest
 
 app = CommandLine(
     cls=Commands,
@@ -174,12 +174,13 @@ def export(
     to: Annotated[Path, typer.Option("--to", metavar="PATH", help="New folder.")],
     folder: Folder = None,
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="Where the cell's model lies now.")] = None,
+    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code", help=TRUSTED)] = False,
     plugin: Plugins = None,
 ) -> None:
     """Write a finished cell for others to load: an adapter for PEFT, or a checkpoint or weights with a head."""
     from bench.commands.cells import export_cell
 
-    export_cell(cell, to, folder, plugin or [], model)
+    export_cell(cell, to, folder, plugin or [], model, trust_remote_code)
 
 
 STOPPED = 130  # what a shell expects after Ctrl-C

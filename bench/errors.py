@@ -18,7 +18,7 @@ class WordError(ValueError):
 
 
 class UnfitModel(UsageError):
-    """A model that no change of files would make usable: in a grid its cells are left out, and others run."""
+    """A model that is there and cannot be used: in a grid its cells are left out, and others run."""
 
 
 class NothingToTrain(UsageError):

@@ -17,6 +17,7 @@ from bench.spelling import NAMES, Devices, Names, Paths, Place, Places, Seeds, S
 Format = Literal["md", "csv", "tex", "png", "svg", "html"]
 WHAT, BUDGET, CHOICE = "What", "Budget, alike for every method", "Seeds and choices"  # headings of a command's help
 MACHINE, OUTPUT = "Machine", "Output"
+TRUSTED = "Run the code that models bring (auto_map): it can do all that you can."
 Formats = Annotated[tuple[str, ...], one_of("report format", Format), BeforeValidator(names), NAMES]
 
 
@@ -34,6 +35,7 @@ class RunRequest(Request):
     kind: str | None = flag(None, "Of --data: the kind of task, where it is not seen.", value="KIND", panel=WHAT)
     methods: Names = flag((), "Comma-separated, or all; default: the suite's.", panel=WHAT)
     models: Places = flag((), "Hub ids, folders, or families like pythia.", panel=WHAT)
+    trust_remote_code: bool = flag(False, TRUSTED, panel=WHAT)
     set: Settings = flag({}, "Of a method, like ptv2.length=40; repeatable.", panel=WHAT)
     plugin: Paths = flag((), "Python file with methods or suites.", panel=WHAT)
     epochs: int | None = flag(None, "Passes over train, for every method.", panel=BUDGET)
@@ -102,6 +104,7 @@ class CheckRequest(Request):
     suite: str | None = flag(None, "Known suite whose tasks are held to the rules.", value="NAME")
     tasks: Names = flag((), "Tasks of that suite, or task files (.toml); default: all.")
     models: Places = flag((), "Models to be proved, and to try the rules on.", shown="an embedded one")
+    trust_remote_code: bool = flag(False, TRUSTED)
     data: Place = flag(None, "A file of one's own, or a folder with data sets: what would be read.")
     text: Names = flag((), "Of --data: the column of the text, or of several.", value="COLUMN")
     label: str | None = flag(None, "Of --data: the column of the label.", value="COLUMN")
@@ -128,6 +131,7 @@ class PredictRequest(Request):
     )
     token_budget: int | None = flag(None, "Tokens per micro-batch.", shown="the cell's, or by device", ge=1)
     model: str | None = flag(None, "Where the cell's model lies now.", shown="where it lay")
+    trust_remote_code: bool = flag(False, TRUSTED)
     plugin: Paths = flag((), "Python file with methods or suites.")
 
 

@@ -63,6 +63,7 @@ AS_TEXT: dict[str, Any] = {
     "vary": "init", "data": Path("d"), "out": Path("o"), "protocol": "paper", "epochs": 1, "steps": 2, "batch_size": 3,
     "max_length": 9, "evaluations": 4, "train_rows": 5, "scored_rows": 6, "limit": 7, "backbone_dropout": True,
     "devices": "cuda:1", "precision": "bf16", "lanes": 4, "shard": 2, "token_budget": 9, "checkpointing": True,
+    "trust_remote_code": True,
     "save_tuned": False, "compile": "on", "executor": "slurm", "address": "auto",
     "slurm": ["partition=gpu", "gpus=2", "sbatch.exclusive=true"],
     "plugin": [Path("p.py")], "set": ["ptv2.length=4"], "sweep": ["ptv2.dropout=0,0.1"], "track": "mlflow",

@@ -23,6 +23,7 @@ from bench.execute.job import declare_suites
 from bench.execute.pool import Pool
 from bench.execute.submissions import Submission, read
 from bench.execute.worker import TERMINATED, Seat, ending_on_request, work
+from bench.model.trust import trusting
 from bench.plan.selection import outstanding
 from bench.registry import load_plugin
 from bench.resolved import resolve
@@ -54,7 +55,9 @@ class ArrayTask:
         warnings.showwarning = lambda message, *_, **__: self.log.say(f"warning: {message}")
         try:
             with _put_back_in_time():
-                records = run_job(read(Path(self.folder), self.run), self.log)
+                submission = read(Path(self.folder), self.run)
+                with trusting(submission.job.trust_remote_code):
+                    records = run_job(submission, self.log)
         except UsageError as error:
             tell("error", str(error))
             raise SystemExit(2) from None

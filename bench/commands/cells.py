@@ -7,11 +7,19 @@ from pathlib import Path
 
 from bench.commands.folders import store_of
 from bench.escaping.terminal import Screen
+from bench.model.trust import trusting
 from bench.registry import load_plugin
 from bench.store.declarations import declare_kept
 
 
-def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[Path], model: str | None = None) -> None:
+def export_cell(
+    cell_id: str,
+    to: Path,
+    folder: Path | None,
+    plugins: Iterable[Path],
+    model: str | None = None,
+    trust_remote_code: bool = False,
+) -> None:
     """Write a finished cell for others to load: as an adapter of PEFT's, or as what its method has changed.
     `model` is where its model lies now, if not where it lay.
     """
@@ -22,5 +30,7 @@ def export_cell(cell_id: str, to: Path, folder: Path | None, plugins: Iterable[P
     declare_kept(store.path, record.cell.suite)
     from bench.export import export  # torch comes in here
 
-    for path in export(store, record.id, to, model):
+    with trusting(trust_remote_code):
+        paths = export(store, record.id, to, model)
+    for path in paths:
         Screen().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -17,6 +17,7 @@ from bench.commands.folders import RESULTS
 from bench.commands.own_data import show_own_data
 from bench.errors import UsageError
 from bench.escaping.terminal import Screen
+from bench.model.trust import trusting
 from bench.registry import find_suite, find_tasks, is_declared, load_plugin, named_methods, suites
 from bench.request import CheckRequest, RunRequest
 from bench.task import Suite, Task
@@ -35,11 +36,12 @@ def check_all(request: CheckRequest) -> int:
     methods = named_methods([*request.methods, *(name for plugin in plugins for name in plugin.methods)])
     tasks = _tasks(request, [name for plugin in plugins for name in plugin.suites])
     counts = Counter[str]()
-    for finding in _findings(request, list(methods), tasks):
-        counts[finding.status] += 1
-        line = Text.assemble((MARKS[finding.status], STYLES[finding.status]), f" {finding.about}: {finding.check}")
-        line.append(f": {finding.note}" if finding.note else "", "dim")
-        console.print(line, highlight=False, soft_wrap=not console.is_terminal)
+    with trusting(request.trust_remote_code):
+        for finding in _findings(request, list(methods), tasks):
+            counts[finding.status] += 1
+            line = Text.assemble((MARKS[finding.status], STYLES[finding.status]), f" {finding.about}: {finding.check}")
+            line.append(f": {finding.note}" if finding.note else "", "dim")
+            console.print(line, highlight=False, soft_wrap=not console.is_terminal)
     console.print(", ".join(f"{counts[status]} {status}" for status in ("passed", "failed", "skipped")))
     return 1 if counts["failed"] else 0
 

@@ -11,16 +11,17 @@ from rich.console import Console
 from bench.cell import Plan
 from bench.commands.answer import conclude
 from bench.commands.grid import Grid
-from bench.commands.preview import print_plan
+from bench.commands.preview import print_plan, print_skips
 from bench.commands.progress import progress
 from bench.commands.screen import in_brief, say_on
 from bench.commands.submit import Sending
-from bench.errors import DeviceLost
+from bench.errors import DeviceLost, UsageError
 from bench.execute.job import Job
+from bench.execute.left_out import checked
 from bench.execute.pool import Pool
 from bench.execute.worker import Seat, check_grid, ending_on_request, work
 from bench.model.compile_price import RATES
-from bench.plan.selection import Outstanding, choose
+from bench.plan.selection import Outstanding, choose, outstanding
 from bench.registry import find_suite, is_declared
 from bench.resolved import resolve
 from bench.store.declarations import keep_suite
@@ -49,7 +50,10 @@ def measure(console: Console, grid: Grid, dry_run: bool = False, probing: bool =
     if sending and (dry_run or sending.is_enough):
         sending.show(console)
         return 0
-    data = _read(console, grid)
+    num_skips, begun = len(grid.plan.skips), time.perf_counter()
+    grid, data = _read(grid)
+    print_skips(console, grid.plan.skips[num_skips:])
+    _print_encoded(console, data, time.perf_counter() - begun)
     job = _job(grid, data)
     check_grid(job, Watch(grid.folder))
     if grid.store:
@@ -69,19 +73,23 @@ def measure(console: Console, grid: Grid, dry_run: bool = False, probing: bool =
     return code
 
 
-def _read(console: Console, grid: Grid) -> RunData:
-    """What is outstanding, read and encoded, before anything is written: bad input leaves no folder behind."""
-    left, options = grid.left, grid.options
-    ahead = [resolve(cell) for cell in left.ahead(grid.plan)]
+def _read(grid: Grid) -> tuple[Grid, RunData]:
+    """What is outstanding, read and encoded, before anything is written: bad input leaves no folder behind.
+
+    The grid comes back without what does not fit the memory, or a tokenizer.
+    """
+    whole, options, data = grid.plan, grid.options, RunData()
     if grid.executor.is_here:  # before minutes of reading; of another machine its own workers know
-        check_memory(
-            ahead, options.device, options.max_lanes, options.token_budget, options.checkpointing,
-            others=options.others,
+        fits = partial(
+            check_memory, device=options.device, max_lanes=options.max_lanes, token_budget=options.token_budget,
+            checkpointing=options.checkpointing, others=options.others,
         )  # fmt: skip
-    data, begun = RunData(), time.perf_counter()
-    prepare([resolve(cell) for cell in left.every], data)
-    _print_encoded(console, data.num_items, data.tokens.num_tokenised, time.perf_counter() - begun)
-    return data
+        whole = checked(whole, grid.left.ahead(whole), fits, UsageError)
+    left = grid.left if whole is grid.plan else outstanding(whole, grid.store)
+    whole = checked(whole, left.every, partial(prepare, data=data))
+    if whole is not grid.plan:
+        grid = replace(grid, plan=whole, left=outstanding(whole, grid.store))
+    return grid, data
 
 
 def _job(grid: Grid, data: RunData) -> Job:
@@ -95,6 +103,7 @@ def _job(grid: Grid, data: RunData) -> Job:
         save_tuned=options.save_tuned,
         checkpointing=options.checkpointing,
         compile=options.compile,
+        trust_remote_code=request.trust_remote_code,
         shard=request.shard,
         plugins=request.plugin,
         suites=tuple(
@@ -173,9 +182,12 @@ def _close(console: Console, job: Job, left: Outstanding, records: list[Record])
     more = f", {theirs} by other processes" if theirs else ""
     line = f"{trials}{stages.count('score')} cells written to {job.folder}{more}; next: bench report {job.folder}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return 1 if failed or choice.skips else 0
+    faults = [skip for skip in job.plan.skips if skip.fault]
+    print_skips(console, faults)
+    return 1 if failed or choice.skips or faults else 0
 
 
-def _print_encoded(console: Console, items: int, tokenised: int, seconds: float) -> None:
+def _print_encoded(console: Console, data: RunData, seconds: float) -> None:
+    items, tokenised = data.num_items, data.tokens.num_tokenised
     texts = f"{tokenised} texts tokenised" if tokenised else "no text tokenised again"
     console.print(f"{items} items read and encoded in {seconds:.1f} s, {texts}", highlight=False)

@@ -18,6 +18,7 @@ from bench.data.files import read
 from bench.data.located import Located
 from bench.errors import UsageError
 from bench.escaping.terminal import Screen
+from bench.model.trust import trusting
 from bench.registry import load_plugin
 from bench.request import PredictRequest
 from bench.resolved import resolve
@@ -113,7 +114,9 @@ def _predicting(request: PredictRequest, store: Store, record: Record) -> Predic
         changes["model_path"] = request.model
     if changes:
         record = record.model_copy(update={"cell": record.cell.changed(**changes)})
-    return Predicting(restore(store, record, device, request.token_budget), scoring=request.score)
+    with trusting(request.trust_remote_code):
+        restored = restore(store, record, device, request.token_budget)
+    return Predicting(restored, scoring=request.score)
 
 
 def _of_file(path: Path, record: Record) -> Iterator[Located]:

@@ -32,7 +32,7 @@ def print_plan(console: Console, whole: Plan, left: Outstanding, path: Path) -> 
         print_line(console, line)
     for note in whole.notes:
         print_line(console, note, "yellow")
-    _print_skips(console, [*whole.skips, *choice.skips])
+    print_skips(console, [*whole.skips, *choice.skips])
     if whole.cells:
         print_line(console, _reach(whole.cells))
 
@@ -48,7 +48,8 @@ def _reach(cells: Sequence[Cell]) -> str:
     return seeds_can_show(num_seeds, max(1, num_tests))
 
 
-def _print_skips(console: Console, skips: Sequence[Skip]) -> None:
+def print_skips(console: Console, skips: Sequence[Skip]) -> None:
+    """A line for each of what is left out."""
     for skip in skips:
         line = f"skipped: {skip.method} on {skip.task} with {skip.model}: {skip.reason}"
         print_line(console, line, "yellow")
@@ -98,4 +99,4 @@ def print_choice(console: Console, choice: Choice) -> None:
         where = f"{label} on {task} with {model}" + (f" for {budget}" if with_budget else "")
         line = f"chosen: {where}: {settings_text(cell.drawn)}"
         print_line(console, line)
-    _print_skips(console, choice.skips)
+    print_skips(console, choice.skips)

@@ -20,6 +20,7 @@ from bench.commands.screen import plain_screen, say_on
 from bench.errors import UsageError
 from bench.execute.queue import Queue, check_precision, check_tools, queue_of
 from bench.installed import is_installed
+from bench.model.trust import trusting
 from bench.plan.cells import plan
 from bench.registry import load_plugin
 from bench.request import RunRequest
@@ -60,6 +61,12 @@ def planned(request: RunRequest, only_plan: bool = False, dry_run: bool = False)
     """The grid that a request asks for, on its devices; with `only_plan` and `dry_run` no model is fetched for it.
     UsageError for what cannot be run.
     """
+    with trusting(request.trust_remote_code), _grid(request, only_plan, dry_run) as grid:
+        yield grid
+
+
+@contextmanager
+def _grid(request: RunRequest, only_plan: bool, dry_run: bool) -> Iterator[Grid]:
     queue = queue_of(request)
     check_executor(request, queue, only_plan, dry_run)
     for path in request.plugin:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.data.kind import LayoutSpec, data_of
 from bench.data.rows import Item
-from bench.errors import UsageError
+from bench.errors import UnfitModel, UsageError
 from bench.task import Example, Task
 
 
@@ -22,5 +22,7 @@ def encode(task: Task, spec: LayoutSpec, examples: Sequence[Example]) -> list[It
     lay = data_of(task).layout(task, spec)
     try:
         return lay(examples)
+    except UnfitModel:  # no row is to blame
+        raise
     except UsageError as error:
         raise UsageError(f"task {task.name!r}: {error}") from None

@@ -189,9 +189,11 @@ def _known(repo: str, revision: str | None, kind: RepoKind) -> Iterator[str]:
     """The commits that a revision was, for all this machine knows: as we saw it, as the hub client did."""
     for path in (_note_of(repo, revision, kind), _repository(repo, kind) / "refs" / (revision or "main")):
         try:
-            yield path.read_text().strip()
-        except OSError:
+            noted = path.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
             continue
+        if COMMIT.fullmatch(noted):
+            yield noted
 
 
 def _newest(repo: str, kind: RepoKind) -> list[str]:

@@ -8,8 +8,6 @@ in it. Tokenizers that say the same are the same one, whatever model they came w
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, save
 
-from bench.data.cache import cache_folder
+from bench.data.cache import cache_folder, keep_bytes, kept_bytes
+from bench.errors import UnfitModel
 
-VERSION = 1  # raise it when what a file holds changes
+VERSION = 2  # raise it when what a file holds changes
 WORTH_KEEPING = 100_000  # characters; fewer are tokenised again sooner than a file is read
 CHUNK = 4096  # texts handed to the tokenizer at once
 
@@ -82,8 +81,8 @@ class TokenStore:
             if key not in self._few:
                 self._few[key] = self._tokenised(tokenizer, distinct)
             return Tokens(index, *self._few[key])
-        path = self.folder / f"{key}.safetensors"
-        arrays = _read(path)
+        path = self.folder / f"{key}.tokens"
+        arrays = _read(path, len(distinct))
         if arrays is None:
             arrays = self._tokenised(tokenizer, distinct)
             _write(path, arrays)
@@ -120,7 +119,16 @@ def _encodings(tokenizer: Any, texts: Sequence[Text]) -> Iterator[Any]:
     split = bool(texts) and isinstance(texts[0], tuple)
     for start in range(0, len(texts), CHUNK):
         chunk = [list(text) if split else text for text in texts[start : start + CHUNK]]
-        yield from tokenizer(chunk, is_split_into_words=split, add_special_tokens=False).encodings
+        try:
+            encodings = tokenizer(chunk, is_split_into_words=split, add_special_tokens=False).encodings
+        except Exception as error:  # tokenizers raises nothing more special
+            reason = " ".join(str(error).split())[:160]
+            raise UnfitModel(f"the tokenizer of {_name(tokenizer)} cannot read a text of the task: {reason}") from None
+        yield from encodings
+
+
+def _name(tokenizer: Any) -> str:
+    return str(getattr(tokenizer, "name_or_path", "")) or "the model"
 
 
 def _key(tokenizer_key: str, texts: Sequence[Text]) -> str:
@@ -134,23 +142,23 @@ def _key(tokenizer_key: str, texts: Sequence[Text]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _read(path: Path) -> Arrays | None:
-    """What an earlier run wrote; None when there is nothing that can be used."""
-    try:
-        arrays = load_file(path)
-        starts, ids, words, spans = (arrays[name] for name in NAMES)
-    except (OSError, SafetensorError, KeyError, ValueError):
+def _read(path: Path, num_texts: int) -> Arrays | None:
+    """What an earlier run wrote of so many texts; None when there is nothing that can be used."""
+    content = kept_bytes(path)
+    if content is None:
         return None
-    return starts, ids, words, spans
+    try:
+        arrays = load(content)
+        starts, ids, words, spans = (arrays[name] for name in NAMES)
+    except (SafetensorError, KeyError, ValueError):
+        return None
+    is_whole = (
+        starts.dtype == np.int64 and all(part.dtype == np.int32 for part in (ids, words, spans))
+        and starts.shape == (num_texts + 1,) and starts[0] == 0 and bool((np.diff(starts) >= 0).all())
+        and ids.shape == words.shape == (starts[-1],) and spans.shape == (starts[-1], 2)
+    )  # fmt: skip
+    return (starts, ids, words, spans) if is_whole else None
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Written whole or not at all; a folder that cannot be written costs time, not results."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
-        save_file(dict(zip(NAMES, arrays, strict=True)), name)
-        os.replace(name, path)
-    except OSError:
-        return
+    keep_bytes(path, save(dict(zip(NAMES, arrays, strict=True))))

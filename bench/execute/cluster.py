@@ -25,6 +25,7 @@ from bench.execute.shapes import shapes
 from bench.model.proof import Proof, adopt_proof
 from bench.model.proofs import proofs_of
 from bench.model.source import ModelSource
+from bench.model.trust import is_trusted
 
 ANSWER = 5.0  # seconds for an address to answer; Ray itself would try for minutes, and then end the process
 PATIENCE = 15.0  # seconds after which the user is told what is waited for
@@ -108,7 +109,8 @@ class Cluster:
         hired, facts = self.first
         unique = list(dict.fromkeys(models))
         try:
-            found = ray.get(hired.actor.prove.remote([model.path for model in unique], str(facts.device), fetch))
+            asked = hired.actor.prove.remote([model.path for model in unique], str(facts.device), fetch, is_trusted())
+            found = ray.get(asked)
         except RayError as error:
             raise UsageError(f"node {facts.host} of the Ray cluster: {brief(error)}") from None
         missing = [model for model in unique if model.fingerprint not in found]

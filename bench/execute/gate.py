@@ -68,19 +68,21 @@ def gate() -> type:
             device = "cuda:0" if kind == "cuda" else "cpu"
             return said | {"device": device, "has_bf16": has_bf16(torch.device(device))}
 
-        def prove(self, paths: Any, device: str, fetch: bool) -> Any:
+        def prove(self, paths: Any, device: str, fetch: bool, trusts: bool) -> Any:
             import torch
 
             from bench.errors import UsageError
             from bench.model.proofs import proofs_of
             from bench.model.source import find_model
+            from bench.model.trust import trusting
 
             models = []
-            for path in paths:
-                try:
-                    models.append(find_model(path))
-                except UsageError:  # not on this node
-                    continue
+            with trusting(trusts):
+                for path in paths:
+                    try:
+                        models.append(find_model(path))
+                    except UsageError:  # not on this node
+                        continue
             return proofs_of(models, torch.device(device), fetch)
 
         def open(self, errand: Any, device: str) -> None:

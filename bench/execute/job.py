@@ -22,7 +22,7 @@ class Job:
     `command` is the one that asked for all of it, for the records; `track` names the trackers that are told of it.
     `tokens`: by model and precision those that the plan puts through the model while it trains, from which it follows
     whether layers are compiled; `compiled`: what was decided for it before. `suites` are those of a user's own data,
-    which no plugin brings.
+    which no plugin brings. `trust_remote_code`: whether models run code that they bring.
     """
 
     plan: Plan
@@ -35,6 +35,7 @@ class Job:
     save_tuned: bool = True
     checkpointing: bool = False
     compile: Compile = "auto"
+    trust_remote_code: bool = False
     plugins: tuple[Path, ...] = ()
     command: tuple[str, ...] = ("bench",)
     track: tuple[str, ...] = ()

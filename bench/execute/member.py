@@ -24,6 +24,7 @@ from bench.cell import Cell
 from bench.errors import DiskError
 from bench.model.proof import adopt_proof, proof_of_record
 from bench.model.sharded import TeamRanks
+from bench.model.trust import trusting
 from bench.plan.selection import Choice
 from bench.registry import declare, load_plugin
 from bench.resolved import resolve
@@ -57,7 +58,7 @@ def main() -> None:
     store = (_Unwritten if rank else Store)(Path(setup["store"]), setup["worker"])
     runner = Runner(store, options, _Relay(channel), ranks=TeamRanks(device))
     loaded: set[str] = set()
-    with asked_by(setup["command"]):
+    with asked_by(setup["command"]), trusting(setup["trusts"]):
         while True:
             asked = channel.hear()
             for path in set(asked["plugins"]) - loaded:

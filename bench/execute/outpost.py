@@ -31,6 +31,7 @@ from bench.execute.relay import Relay
 from bench.execute.worker import Seat, options_of
 from bench.joint import stage_cells
 from bench.model.source import find_model
+from bench.model.trust import trusting
 from bench.registry import load_plugin
 from bench.resolved import ResolvedCell, resolve
 from bench.runner import Runner
@@ -74,6 +75,7 @@ class Outpost:
 
     def __init__(self, errand: Errand, device: torch.device) -> None:
         self._host, self._device, self._command = errand.host, device, errand.job.command
+        self._trusts = errand.job.trust_remote_code
         self._scratch = Scratch()
         self._folder = self._scratch.path
         for path, text in errand.plugins.items():
@@ -116,9 +118,9 @@ class Outpost:
         group = Group((), shared)
         try:
             group = Group(tuple(map(resolve, cells)), shared)
-            for resolved in group.cells:
-                self._inputs.check(resolved)
-            with asked_by(self._command):
+            with asked_by(self._command), trusting(self._trusts):
+                for resolved in group.cells:
+                    self._inputs.check(resolved)
                 self._runner.run([group])
         except DiskError as error:
             self._relay.tell("broke", str(error))

@@ -23,6 +23,7 @@ from bench.execute.job import Job, declare_suites
 from bench.execute.relay import Listener, Relay
 from bench.execute.start import start
 from bench.execute.worker import Seat, ending_on_request, work
+from bench.model.trust import trusting
 from bench.registry import load_plugin
 from bench.store.provenance import asked_by
 from bench.store.record import Record
@@ -211,7 +212,7 @@ def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
     if seat.devices[0].type == "cuda":
         torch.cuda.set_device(seat.devices[0])
     try:
-        with ending_on_request(), asked_by(job.command):
+        with ending_on_request(), asked_by(job.command), trusting(job.trust_remote_code):
             for path in job.plugins:
                 load_plugin(path)
             declare_suites(job)

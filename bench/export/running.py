@@ -35,8 +35,8 @@ def base_model(tuned: Tuned) -> Any:
     import transformers
 
     kind: Any = getattr(transformers, tuned.base_class)
-    options: dict[str, Any] = {"revision": tuned.source.revision, "dtype": torch.float32, "trust_remote_code": False}
-    return kind.from_pretrained(tuned.source.path, **options).eval()
+    options: dict[str, Any] = {"revision": tuned.source.revision, "dtype": torch.float32}
+    return kind.from_pretrained(tuned.source.path, trust_remote_code=bool(tuned.source.code), **options).eval()
 
 
 def loaded(to: Path, tuned: Tuned, written: Written) -> Any:
@@ -45,7 +45,7 @@ def loaded(to: Path, tuned: Tuned, written: Written) -> Any:
         import transformers
 
         kind: Any = getattr(transformers, tuned.base_class)
-        return kind.from_pretrained(str(to), dtype=torch.float32, trust_remote_code=False).eval()
+        return kind.from_pretrained(str(to), dtype=torch.float32, trust_remote_code=bool(tuned.source.code)).eval()
     base = base_model(tuned)
     if written.way == "weights":
         base.load_state_dict(load_file(to / WEIGHTS), strict=False)

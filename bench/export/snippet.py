@@ -30,6 +30,7 @@ def _loading(tuned: Tuned, written: Written) -> str:
     kind, where = tuned.base_class, repr(tuned.source.path)
     if tuned.source.revision:
         where += f", revision={tuned.source.revision!r}"
+    code = ", trust_remote_code=True" if tuned.source.code else ""
     own, uses_peft = written.way == "checkpoint", written.way == "adapter"
     home = '"."' if own else where
     has_head = not tuned.with_words
@@ -37,8 +38,8 @@ def _loading(tuned: Tuned, written: Written) -> str:
     lines += ["from peft import PeftModel"] if uses_peft else []
     lines += ["from safetensors.torch import load_file"] if has_head or written.way == "weights" else []
     lines += [f"from transformers import {', '.join(sorted((kind, 'AutoTokenizer')))}", ""]
-    lines += [f"tokenizer = AutoTokenizer.from_pretrained({home})"]
-    lines += [f"model = {kind}.from_pretrained({home}, dtype=torch.float32).eval()"]
+    lines += [f"tokenizer = AutoTokenizer.from_pretrained({home}{code})"]
+    lines += [f"model = {kind}.from_pretrained({home}, dtype=torch.float32{code}).eval()"]
     if uses_peft:
         lines += ['model = PeftModel.from_pretrained(model, ".").eval()']
     if written.way == "weights":

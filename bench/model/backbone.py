@@ -71,6 +71,7 @@ class Backbone:
         self.devices: tuple[torch.device, ...] = (device,)  # over which its layers lie; the first has all else
         self.layer_devices: dict[int, torch.device] = {}  # of the encoder's layers that lie on another
         self.ranks: Ranks = ALONE  # who works on it
+        self.code = ""  # of its own, that runs: see ModelSource
         self.shared = False  # whether lanes share it; it is then frozen
         self.sharing: dict[tuple[Sites, bool], str] = {}  # changes by row that were tried (bench.model.sharing)
         self.fixed_shapes = False  # whether rows of many lanes share micro-batches (bench.data.cutting)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.data.batches import MicroBatch
-from bench.errors import UsageError
+from bench.errors import UnfitModel
 from bench.model.backbone import Backbone
 from bench.model.head import Head
 from bench.model.label_words import LabelWords
@@ -114,5 +114,5 @@ def word_tokens(tokenizer: Any, word: str) -> list[int]:
     """Token ids of a label word as it stands inside a text, i.e. after a space."""
     ids: list[int] = tokenizer(" " + word, add_special_tokens=False)["input_ids"]
     if not ids or tokenizer.unk_token_id in ids:
-        raise UsageError(f"the tokenizer does not know the label word {word!r}; choose another verbalizer")
+        raise UnfitModel(f"the tokenizer does not know the label word {word!r}; choose another verbalizer")
     return ids

@@ -54,7 +54,7 @@ def load_backbone(
     if not others:
         model = model.to(device)
     backbone = Backbone(model, load_tokenizer(source), device, precision, family, proof)
-    backbone.shared, backbone.devices = frozen, place.devices
+    backbone.shared, backbone.devices, backbone.code = frozen, place.devices, source.code
     backbone.fixed_shapes = device.type == "cuda"
     if others:
         backbone.layer_devices = numbered_devices(backbone.encoder, model, family)

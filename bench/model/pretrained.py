@@ -1,4 +1,7 @@
-"""From a checkpoint on disk to transformers' objects: config, tokenizer, model. No code of a checkpoint's own runs."""
+"""From a checkpoint on disk to transformers' objects: config, tokenizer, model.
+
+Code of a checkpoint's own runs where its source says so (`ModelSource.code`), and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,24 @@ from transformers.utils import logging
 from bench.data.specials import Reader
 from bench.errors import UnfitModel, UsageError
 from bench.model import attention
+from bench.model.bounded import bounded
 from bench.model.families.config import decoder_start, family_of, refuse
 from bench.model.families.family import Direction, Family
 from bench.model.families.written import write_attention
 from bench.model.layers import layers_of
 from bench.model.matrices import declared, undeclared
 from bench.model.proof import Proof, Way
-from bench.model.source import ModelSource
+from bench.model.source import ModelSource, weight_shapes
 from bench.model.spread import layer_devices, take_over
+from bench.model.trust import NEEDS_CODE
 
 # A checkpoint's names for the weights of its text part, beside other parts, as that part names them alone.
 PART_NAMES = {r"^(?:model\.)?language_model\.(?:model\.)?(?!lm_head)": "model.", r"^language_model\.lm_head": "lm_head"}
-OWN_CODE = "it needs code of its own (auto_map), which is never run; only what transformers itself has can be loaded"
 PIECES = (
     "its tokenizer is a SentencePiece or tiktoken file, which needs a package: pip install sentencepiece protobuf "
     "tiktoken; or give it a tokenizer.json"
 )
+PANIC = "PanicException"  # of Rust, which tokenizers is written in; its class cannot be imported
 UNKNOWN = "does not recognize this architecture"
 _ASKS_FOR_CODE = ("trust_remote_code", "custom code")
 
@@ -39,10 +44,15 @@ logging.set_verbosity_error()  # unused pooler and head weights are expected her
 logging.disable_progress_bar()
 
 
+def _options(source: ModelSource) -> dict[str, Any]:
+    """What is said to transformers whatever is loaded. Without a word on code it would ask on the terminal."""
+    return {"revision": source.revision, "trust_remote_code": bool(source.code)}
+
+
 def load_config(source: ModelSource) -> Any:
     """A checkpoint's config; UsageError when transformers does not know it, or its family cannot be used."""
     with loading(source):
-        config = AutoConfig.from_pretrained(source.path, revision=source.revision, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(source.path, **_options(source))
         try:
             refuse(config.to_dict())
         except ValueError as error:
@@ -55,7 +65,7 @@ def load_tokenizer(source: ModelSource) -> Any:
     load_config(source)
     with loading(source):
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source.path, revision=source.revision, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(source.path, **_options(source))
         except (ImportError, ValueError) as error:
             if "sentencepiece" in str(error).lower() or "tiktoken" in str(error):  # what transformers reads them with
                 raise ValueError(PIECES) from error
@@ -153,19 +163,20 @@ def _from_pretrained(
         config = getattr(config, family.part)
     kind, places = auto_class, {"": home}
     if place.half or len(place.devices) > 1:
-        kind, places = _laid_out(auto_class, config, family, place)
-    model, report = kind.from_pretrained(
-        source.path,
-        config=config,
-        revision=source.revision,
-        dtype=torch.float32,
-        use_safetensors=True,
-        trust_remote_code=False,
-        attn_implementation=attention.NAME if way == "interface" else "eager",
-        output_loading_info=True,
-        device_map=None if home.type == "cpu" else places,
-        **options,
-    )
+        with bounded(weight_shapes(source)):
+            kind, places = _laid_out(auto_class, config, family, place, bool(source.code))
+    with bounded(weight_shapes(source)):
+        model, report = kind.from_pretrained(
+            source.path,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            attn_implementation=attention.NAME if way == "interface" else "eager",
+            output_loading_info=True,
+            device_map=None if home.type == "cpu" else places,
+            **_options(source),
+            **options,
+        )
     if getattr(model, "_hf_peft_config_loaded", False):
         raise ValueError("an adapter lies beside it (adapter_config.json); give a model alone, or merge them")
     if place.half:
@@ -175,10 +186,12 @@ def _from_pretrained(
     return model, [name for name in sorted(report["missing_keys"]) if "pooler." not in name]
 
 
-def _laid_out(auto_class: Any, config: Any, family: Family, place: Place) -> tuple[Any, dict[str, torch.device]]:
+def _laid_out(
+    auto_class: Any, config: Any, family: Family, place: Place, own_code: bool
+) -> tuple[Any, dict[str, torch.device]]:
     """The class that loads a model to its place, and by name of a part its device, from a model without weights."""
     with torch.device("meta"):
-        blank = auto_class.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        blank = auto_class.from_config(config, dtype=torch.float32, trust_remote_code=own_code)
         kind: Any = type(blank)
         if place.half:
             kind = declared(kind)
@@ -198,10 +211,14 @@ def loading(source: ModelSource) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise
-    except Exception as error:  # transformers, tokenizers, safetensors and the hub client each have errors of their own
+    except BaseException as error:  # transformers, tokenizers, safetensors and the hub client each have their own
+        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+            raise
         reason = " ".join(str(error).split())[:300] or type(error).__name__
+        if "ignore_mismatched_sizes" in reason:
+            reason = "its weights are of other sizes than its config describes"
         if any(mark in str(error) for mark in _ASKS_FOR_CODE):
-            raise UnfitModel(OWN_CODE) from error
+            raise UnfitModel(NEEDS_CODE) from error
         if isinstance(error, UnfitModel) or UNKNOWN in reason:
             raise UnfitModel(reason) from error
         raise UsageError(f"model {source.path} cannot be loaded: {reason}") from error

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.data.cache import cache_folder
+from bench.data.cache import cache_folder, keep_bytes, kept_bytes
 
 Way = Literal["interface", "written", "own"]
+UNLOADED = "it cannot be loaded: "  # begins the reason of a model that may be loaded another day
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 CODE = (
     "**/*.py",
@@ -86,10 +85,10 @@ def proving_seconds(fingerprint: str) -> float:
 
 def _read(fingerprint: str, device: str) -> Proof | None:
     try:
-        values = json.loads(_path(fingerprint, device).read_text(encoding="utf-8"))
+        values = json.loads(kept_bytes(_path(fingerprint, device)) or b"null")
         proof = proof_of_record(values)
         return proof if _is_whole(proof) else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
@@ -97,15 +96,7 @@ def keep_proof(fingerprint: str, device: str, proof: Proof) -> None:
     """Keep a proof, whole or not at all; a folder that cannot be written costs time, not results."""
     _MADE[fingerprint, device] = proof
     _NEW.add((fingerprint, device))
-    path = _path(fingerprint, device)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(proof.record(), file, indent=1, sort_keys=True)
-        os.replace(name, path)
-    except OSError:
-        return
+    keep_bytes(_path(fingerprint, device), json.dumps(proof.record(), sort_keys=True).encode())
 
 
 def adopt_proof(fingerprint: str, device: str, proof: Proof) -> None:
@@ -132,7 +123,7 @@ def _is_whole(proof: Proof) -> bool:
 
 def _path(fingerprint: str, device: str) -> Path:
     key = hashlib.sha256(f"{fingerprint}\n{device}\n{_made_by()}".encode()).hexdigest()[:32]
-    return cache_folder() / "proofs" / f"{key}.json"
+    return cache_folder() / "proofs" / f"{key}.proof"
 
 
 @cache

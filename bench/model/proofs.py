@@ -17,7 +17,7 @@ from bench.model.free_memory import available_bytes
 from bench.model.matrices import multiply_in_fp32
 from bench.model.memory import MARGIN, weight_bytes
 from bench.model.pretrained import Place, load_config, load_model, load_tokenizer, reading
-from bench.model.proof import Proof, keep_proof, known_proof
+from bench.model.proof import UNLOADED, Proof, keep_proof, known_proof
 from bench.model.proving import examine
 from bench.model.sizes import model_sizes
 from bench.model.source import ModelSource, is_fetched
@@ -34,14 +34,19 @@ def proofs_of(
     `others` as in `prove`.
 
     Left out are models that do not fit the free memory, which the estimate of what a cell needs refuses, and without
-    `fetch` those that are not on this machine yet. UsageError for a checkpoint that cannot be loaded.
+    `fetch` those that are not on this machine yet. A checkpoint that cannot be loaded is refused, which is not kept:
+    another package, or more memory, may mend it.
     """
-    proofs = {}
+    proofs: dict[str, Proof] = {}
     for model in dict.fromkeys(models):
         known = known_proof(model.fingerprint, device.type)
         if known is None and (not (fetch or is_fetched(model)) or _place(model, device, others) is None):
             continue
-        proofs[model.fingerprint] = known or prove(model, device, others)
+        try:
+            proofs[model.fingerprint] = known or prove(model, device, others)
+        except UsageError as error:
+            reason = str(error).removeprefix(f"model {model.path} cannot be loaded: ")
+            proofs[model.fingerprint] = Proof("own", "both", UNLOADED + reason)
     return proofs
 
 

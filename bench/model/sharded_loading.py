@@ -35,7 +35,7 @@ def load_sharded(source: ModelSource, ranks: Ranks, precision: Precision, checkp
             checkpoint_layers(model, family)
         ranks.shard(model, layers_of(model, family))
     backbone = Backbone(model, load_tokenizer(source), ranks.device, precision, family, proof)
-    backbone.ranks = ranks
+    backbone.ranks, backbone.code = ranks, source.code
     backbone.compiled = False  # code would hold on to weights that come and go
     backbone.fixed_shapes = ranks.device.type == "cuda"
     return backbone

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bench.data.hub import listed_files, reason_of, resolve
-from bench.errors import UsageError
-from bench.model.families.config import family_of, first_position, most_positions, reading_part
+from bench.errors import UnfitModel, UsageError
+from bench.model.described import config_of, facts, read_settings
+from bench.model.families.config import family_of
 from bench.model.families.scales import FAMILIES_HINT, listed
 from bench.model.needs import Need
-from bench.model.proof import Proof
+from bench.model.proof import UNLOADED, Proof
+from bench.model.trust import NAMING, brings_code, check_origin, code_digest, is_trusted, with_code
 from bench.model.weights import check_weights, shapes, weight_files
 
 OFFLINE_HINT = "To run offline give --models a local folder, or use the embedded suite: bench run --suite smoke"
@@ -22,15 +25,15 @@ TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", 
 # asked for where none of those is there; apart, so that fingerprints of old stay what they were
 SENTENCE_PIECES = ("spm.model", "sentencepiece.bpe.model", "sentencepiece.model", "source.spm", "tekken.json")
 TOKENIZER_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
-LM_HEAD_ENDINGS = ("ForMaskedLM", "ForPreTraining", "LMHeadModel", "ForCausalLM", "ForConditionalGeneration")
 
 
 @dataclass(frozen=True)
 class ModelSource:
     """A checkpoint: `name` for tables, `path` and `revision` for the loader, `fingerprint` for the cell's id.
 
-    `asked` is the revision that a user named, a branch or tag perhaps, where `revision` is its commit. `proof` is what
-    it has shown when it was loaded (bench.model.proving), where it was.
+    `asked` is the revision that a user named, a branch or tag perhaps, where `revision` is its commit. `code` says
+    which code of its own runs (bench.model.trust): a hash, or the commit; empty where none does. `proof` is what it has
+    shown when it was loaded (bench.model.proving), where it was.
     """
 
     name: str
@@ -41,6 +44,7 @@ class ModelSource:
     has_lm_head: bool
     layers: int
     wordless: str = ""  # why no word can be read off it, whatever head it has
+    code: str = ""
     asked: str = field(default="", compare=False)
     proof: Proof | None = field(default=None, compare=False)
 
@@ -61,6 +65,8 @@ class ModelSource:
 
 def refusal(model: ModelSource, proof: Proof) -> str:
     """The line for a model that cannot be used at all."""
+    if proof.refused.startswith(UNLOADED):
+        return f"model {model.path} cannot be loaded: {proof.refused.removeprefix(UNLOADED)}"
     return f"model {model.path} cannot be used: {proof.refused}"
 
 
@@ -72,14 +78,22 @@ LACKS: dict[Need, str] = {
 }
 
 
-@cache
 def find_model(reference: str) -> ModelSource:
     """The model a user names by folder, hub id or `id@revision`. UsageError when it is none of them, or lacks config,
     tokenizer or weights.
+
+    Where the user trusts what models bring (bench.model.trust), one that brings code is another model with it.
     """
+    return known_model(reference, is_trusted())
+
+
+@cache
+def known_model(reference: str, trusted: bool) -> ModelSource:
+    """As find_model, whatever the user trusts."""
     folder = Path(reference).expanduser()
     if folder.is_dir():
-        return _local(folder)
+        with _unfit():
+            return _local(folder, trusted)
     if folder.exists():
         raise UsageError(f"--models {reference}: a file, not a folder; give the folder of a transformers checkpoint")
     if not on_hub(reference):
@@ -94,9 +108,21 @@ def find_model(reference: str) -> ModelSource:
         commit = resolve(repo, asked or None, kind="model", offline_hint=OFFLINE_HINT)
     except UsageError as error:
         raise UsageError(f"{error}{'' if member or asked else f'. {FAMILIES_HINT}'}") from None
-    _check_weights(repo, asked, commit)
-    facts = _facts(Path(_hub_file(repo, "config.json", commit)))
-    return ModelSource(repo, repo, commit, commit, *facts, asked=asked)
+    with _unfit():
+        _check_weights(repo, asked, commit)
+        described = facts(Path(_hub_file(repo, "config.json", commit)))
+        code = _hub_code(repo, commit) if trusted else ""
+    fingerprint = with_code(commit, code) if code else commit
+    return ModelSource(repo, repo, commit, fingerprint, *described, code=code, asked=asked)
+
+
+@contextmanager
+def _unfit() -> Iterator[None]:
+    """Within the block a model is there, and what is wrong is wrong with it: others of a grid can run."""
+    try:
+        yield
+    except UsageError as error:
+        raise UnfitModel(str(error)) from None
 
 
 def on_hub(reference: str) -> bool:
@@ -124,7 +150,7 @@ def _check_weights(repo: str, asked: str, commit: str) -> None:
 def read_config(model: ModelSource) -> dict[str, Any]:
     """A model's config.json."""
     path = _hub_file(model.path, "config.json", model.revision) if model.revision else f"{model.path}/config.json"
-    return _read_config(Path(path))
+    return config_of(Path(path))
 
 
 def weight_shapes(model: ModelSource) -> dict[str, tuple[int, ...]] | None:
@@ -176,7 +202,7 @@ def _is_there(snapshot: Path) -> bool:
         return False
 
 
-def _local(folder: Path) -> ModelSource:
+def _local(folder: Path, trusted: bool) -> ModelSource:
     if not (folder / "config.json").is_file():
         raise UsageError(f"model folder {folder} has no config.json; give a transformers checkpoint")
     known_files = (*TOKENIZER_FILES, *SENTENCE_PIECES)
@@ -190,7 +216,7 @@ def _local(folder: Path) -> ModelSource:
     if not weights:
         raise UsageError(f"model folder {folder} has no *.safetensors weights; other formats are not loaded")
     check_weights(folder)
-    facts = _facts(folder / "config.json")
+    described = facts(folder / "config.json")
     digest = hashlib.sha256()
     tokenizer_files = TOKENIZER_FILES
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
@@ -202,42 +228,34 @@ def _local(folder: Path) -> ModelSource:
                 digest.update(path.name.encode())
                 with path.open("rb") as handle:
                     digest.update(hashlib.file_digest(handle, "sha256").digest())
+        code = _folder_code(folder) if trusted else ""
     except OSError as error:
         raise UsageError(f"cannot read model folder {folder}: {error}") from None
+    fingerprint = digest.hexdigest()[:16]
+    if code:
+        fingerprint = with_code(fingerprint, code)
     folder = folder.resolve()
-    return ModelSource(folder.name, str(folder), None, digest.hexdigest()[:16], *facts)
+    return ModelSource(folder.name, str(folder), None, fingerprint, *described, code=code)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {error}; give a transformers checkpoint") from None
-    if not isinstance(config, dict) or "model_type" not in config:
-        raise UsageError(f"{path} names no model_type; it is not a transformers checkpoint")
-    return config
+def _folder_code(folder: Path) -> str:
+    """The code that a folder brings, as `ModelSource.code`. UnfitModel where some of it would come from elsewhere."""
+    settings = [read_settings(folder / name) for name in NAMING if (folder / name).is_file()]
+    if not brings_code(settings):
+        return ""
+    check_origin(settings, None)
+    return code_digest(folder)
 
 
-def _facts(path: Path) -> tuple[int, bool, int, str]:
-    """(positions, whether the checkpoint has a language-model head, layers, why it says no word), from config.json."""
-    config = _read_config(path)
-    try:
-        return _sizes(config)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{path} does not describe a transformers checkpoint ({error})") from None
-
-
-def _sizes(config: dict[str, Any]) -> tuple[int, bool, int, str]:
-    positions = most_positions(config)
-    if positions:
-        positions -= first_position(config)
-    architectures = config.get("architectures") or []
-    names = ("encoder_layers", "num_hidden_layers", "num_layers", "n_layer", "n_layers")
-    part = reading_part(config)
-    layers = next((part[name] for name in names if part.get(name)), 0)
-    wordless = family_of(config).wordless
-    has_lm_head = not wordless and any(name.endswith(LM_HEAD_ENDINGS) for name in architectures)
-    return positions, has_lm_head, int(layers), wordless
+def _hub_code(repo: str, commit: str) -> str:
+    """The commit of the code that a repository brings, which is the model's own; else as `_folder_code`."""
+    settings = [read_settings(Path(_hub_file(repo, NAMING[0], commit)))]
+    with suppress(UsageError):  # a model need not have the others
+        settings += [read_settings(Path(_hub_file(repo, name, commit))) for name in NAMING[1:]]
+    if not brings_code(settings):
+        return ""
+    check_origin(settings, repo)
+    return commit
 
 
 def _hub_file(repo: str, name: str, revision: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.cell import TRIAL_SEED, Cell, Plan, Precision, Skip
 from bench.data.places import check_source, fingerprint, folder_of, hub_revision
-from bench.errors import UsageError, unknown
+from bench.errors import UnfitModel, UsageError, unknown
 from bench.joint import JointData
 from bench.model.precisions import check_installed
 from bench.model.proof import Proof
@@ -49,7 +49,13 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     cells: list[Cell] = []
     trials: list[Cell] = []
     for model, task, line in product(models, tasks, planned):
-        serving, unfit = fitting(line, task, model, suite, every_budget[0], precision)
+        try:
+            serving, unfit = fitting(line, task, model, suite, every_budget[0], precision)
+        except UnfitModel as error:
+            if len(models) == 1:
+                raise
+            skips.append(Skip(task.name, model.name, line.label, str(error), fault=True))
+            continue
         skips += [Skip(task.name, model.name, label, reason) for label, reason in unfit]
         for of_task in every_budget if serving else ():
             try:

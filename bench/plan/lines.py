@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from bench.cell import Budget, Precision, settings_text
-from bench.errors import UsageError, unknown
+from bench.errors import UnfitModel, UsageError, unknown
 from bench.joint import joint_unfit
 from bench.model.precisions import cannot_be
 from bench.model.source import ModelSource
@@ -82,7 +82,7 @@ def fitting(
 ) -> tuple[list[Method], list[tuple[str, str]]]:
     """The line's methods for a task on a model, the first one first; and what cannot serve there, with the reasons.
 
-    Trials pass over settings that do not serve there; they are named only where too few are left. UsageError when the
+    Trials pass over settings that do not serve there; they are named only where too few are left. UnfitModel when the
     settings that were given do not fit the model's positions; of settings drawn that is a reason.
     """
     reasons: list[tuple[str, str]] = []
@@ -95,7 +95,7 @@ def fitting(
         read = joint.tasks if joint else (task,)
         beyond = next(filter(None, (_beyond_positions(method, model, text, budgets[text.name]) for text in read)), None)
         if beyond and not reason and drawn == line.first and line.named:
-            raise UsageError(beyond)
+            raise UnfitModel(beyond)
         if reason or beyond:
             reasons.append((f"{line.label} as {settings_text(line.drawn(method))}", reason or beyond or ""))
             return None

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from bench.cell import Cell, Skip
 from bench.data.hub import COMMIT
-from bench.errors import UsageError, nearest
+from bench.errors import UnfitModel, UsageError, nearest
 from bench.model.families.scales import SCALES, expand
-from bench.model.proof import Proof
+from bench.model.proof import UNLOADED, Proof
 from bench.model.source import ModelSource, find_model, on_hub, refusal
 from bench.registry import suites
 from bench.resolved import resolve
@@ -21,13 +21,37 @@ def chosen_models(names: tuple[str, ...], proofs: Mapping[str, Proof]) -> tuple[
     """The models named, each once, with their proofs, and those that cannot be loaded or used."""
     references = model_references(names)
     usable = [reference for reference, reason in references.items() if not reason]
-    known = {reference: found_model(reference) for reference in sorted(usable, key=on_hub)}  # folders first
-    models = _told_apart([known[reference] for reference in usable])
+    known, unfit = _found(sorted(usable, key=on_hub))  # folders first
+    models = _told_apart([known[reference] for reference in usable if reference in known])
     skips = [Skip("every task", name, "every method", reason) for name, reason in references.items() if reason]
+    skips += [Skip("every task", name, "every method", str(error), fault=True) for name, error in unfit.items()]
     proved = [replace(model, proof=proofs.get(model.fingerprint)) for model in models]
     refused = [(model, model.proof) for model in proved if model.proof and model.proof.refused]
-    skips += [Skip("every task", model.name, "every method", refusal(model, proof)) for model, proof in refused]
+    if len(references) == 1:  # nothing else is asked for
+        for model, proof in refused:
+            if proof.refused.startswith(UNLOADED):
+                raise UnfitModel(refusal(model, proof))
+    skips += [
+        Skip("every task", model.name, "every method", refusal(model, proof), fault=proof.refused.startswith(UNLOADED))
+        for model, proof in refused
+    ]
     return [model for model in proved if not (model.proof and model.proof.refused)], skips
+
+
+def _found(references: list[str]) -> tuple[dict[str, ModelSource], dict[str, UnfitModel]]:
+    """The models that can be used as far as their files tell, and why others cannot. UsageError for a name that is
+    nobody's, and where a single model was asked for.
+    """
+    known: dict[str, ModelSource] = {}
+    unfit: dict[str, UnfitModel] = {}
+    for reference in references:
+        try:
+            known[reference] = found_model(reference)
+        except UnfitModel as error:
+            if len(references) == 1:
+                raise
+            unfit[reference] = error
+    return known, unfit
 
 
 def model_references(names: tuple[str, ...]) -> dict[str, str]:
@@ -62,6 +86,8 @@ def found_model(reference: str) -> ModelSource:
     """A model; where there is none of that name, the error begins with the one that was meant, if one is close."""
     try:
         return find_model(reference)
+    except UnfitModel:  # it is there
+        raise
     except UsageError as error:
         name, rest = re.match(r"([^:@]*)(.*)", reference, re.DOTALL).groups()  # type: ignore[union-attr]
         known = known_models()

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from bench.cell import Cell
 from bench.data.context import Context
 from bench.data.kind import LayoutSpec
 from bench.data.places import fingerprint
@@ -25,7 +26,8 @@ from bench.model.loading import load_backbone
 from bench.model.memory import Work, default_token_budget, estimate
 from bench.model.prompts import Prompts
 from bench.model.sizes import model_sizes
-from bench.model.source import ModelSource, find_model
+from bench.model.source import ModelSource, find_model, known_model
+from bench.model.trust import FLAG
 from bench.resolved import ResolvedCell, resolve
 from bench.store.checksums import check_file
 from bench.store.record import Record
@@ -79,11 +81,25 @@ def same_model(resolved: ResolvedCell) -> ModelSource:
     cell = resolved.cell
     source = find_model(cell.model_path)
     if source.fingerprint != cell.model_fingerprint:
+        _check_code(cell, source)
         raise UsageError(
             f"the model at {cell.model_path} is not the one that the cell was trained on ({cell.model}); "
             "--model says where that is"
         )
     return source
+
+
+def _check_code(cell: Cell, source: ModelSource) -> None:
+    """UsageError where the model is the cell's but for the code that it brings: one of the two ran with it."""
+    try:
+        other = known_model(cell.model_path, not source.code)
+    except UsageError:  # its code cannot be had
+        return
+    if other.fingerprint == cell.model_fingerprint:
+        asked = f"without the code that its model brings; leave {FLAG} out" if source.code else (
+            f"with the code that its model brings, which runs only where it is asked for; give {FLAG} if you trust it"
+        )  # fmt: skip
+        raise UsageError(f"the cell of {cell.model} was trained {asked}")
 
 
 def kept_tensors(store: Store, cell_id: str) -> dict[str, Tensor]:

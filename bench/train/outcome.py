@@ -135,7 +135,9 @@ def _of_backbone(backbone: Backbone, loop: Loop, peak: float) -> dict[str, Any]:
     """What the model is and has shown, how its rows were cut, which changes how a number is rounded, and the rate of
     matrix products, of all its devices, that its use of them is measured by.
     """
-    shown = {"proof": backbone.proof.record()} if backbone.proof else {}
+    shown: dict[str, Any] = {"proof": backbone.proof.record()} if backbone.proof else {}
+    if backbone.code:
+        shown["remote_code"] = backbone.code
     return {
         "layers": backbone.geometry.layers,
         "devices": len(backbone.devices),

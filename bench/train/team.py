@@ -29,6 +29,7 @@ import torch
 from bench.cell import Cell
 from bench.errors import DiskError
 from bench.model.proof import proof_in_use
+from bench.model.trust import is_trusted
 from bench.registry import is_declared, plugin_files
 from bench.store.provenance import command
 from bench.store.record import CurvePoint, Record
@@ -104,7 +105,7 @@ class Team:
             member = _Member(rank, Path(meeting), self._inbox)
             self._members.append(member)
             setup = {"rank": rank, "devices": list(map(str, devices)), "meeting": f"{meeting}/store"}
-            setup["command"] = command()
+            setup |= {"command": command(), "trusts": is_trusted()}
             place = {"store": str(self._store.path), "worker": self._store.aside.name}
             member.send({**setup, **place, "options": options, "threads": threads})
 

@@ -1,4 +1,4 @@
-"""Code in a model's folder never runs, whatever stands on standard input."""
+"""Code in a model's folder runs only where it is asked for, whatever stands on standard input."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Tokens(BertTokenizerFast):
     pass
 """
 OWN = {"AutoConfig": "own.Config", "AutoModel": "own.Model", "AutoModelForMaskedLM": "own.Words"}
-REASON = "it needs code of its own (auto_map), which is never run; only what transformers itself has can be loaded"
+REASON = "it needs code of its own (auto_map), which runs only with --trust-remote-code"
 
 
 class Yes(io.StringIO):
