@@ -94,8 +94,9 @@ class RunRequest(Request):
 
 
 class CheckRequest(Request):
-    """What `bench check` looks at beside the environment."""
+    """What `bench check` looks at beside the environment, or instead of it."""
 
+    folders: Paths = argument((), "Results folders, or hub:owner/name: whether their files are what was written.")
     plugin: Paths = flag((), "Python file whose methods and tasks are held to the rules.")
     methods: Names = flag((), "Known methods that are held to the rules.")
     suite: str | None = flag(None, "Known suite whose tasks are held to the rules.", value="NAME")

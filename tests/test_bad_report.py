@@ -14,6 +14,7 @@ import pytest
 from bench.store.predictions import write_predictions
 from bench.store.store import Store
 from tests.report.conftest import make_cell, make_predicted
+from tests.store.edited import edit
 
 Bench = Any
 SEEDS = 3
@@ -95,7 +96,7 @@ def test_a_record_that_cannot_be_read_is_named_and_its_cell_is_missing(
 
 
 def change(path: Path, **fields: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    edit(path, **fields)
 
 
 def test_reading_for_a_run_stays_strict(bench: Bench, results: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_file_for_a_results_folder_is_left_alone(bench: Bench) -> None:
 def test_results_of_another_format_are_left_alone(bench: Bench) -> None:
     Path("out").mkdir()
     Path("out/store.json").write_text('{"format": 99}')
-    assert "out was written in results format 99, this version reads format 3" in bench.refuses()
+    assert "out was written in results format 99, this version reads formats 3 and 4" in bench.refuses()
     assert "results format 99" in bench.refusal(*bench("report", "out"))
     assert tree(Path("out")) == {"store.json": b'{"format": 99}'}
 

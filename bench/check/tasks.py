@@ -176,7 +176,7 @@ def predictions_on_disk_score_alike(rig: TaskRig) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.parquet"
         write_predictions(path, prediction_table(rig.task, rig.scored, answers, predictions))
-        rows = PredictedRows(**read_predictions(path))
+        rows = PredictedRows(**read_predictions(path.read_bytes()))
     written = {name: metric.score(rig.task, rows) for name, metric in metrics_of(rig.task).items()}
     computed = rig.score(predictions)
     if any(not math.isclose(written[name], computed[name], abs_tol=1e-9) for name in computed):

@@ -1,4 +1,4 @@
-"""`bench check`: findings on the environment, models, data and plugins, a line each as they come."""
+"""`bench check`: findings on environment, models, data and plugins, or on results folders, a line each as they come."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bench.check.environment import environment
 from bench.check.finding import Finding
 from bench.check.folders import data_folder
 from bench.check.models import check_models
+from bench.check.results import check_results
 from bench.commands.folders import RESULTS
 from bench.commands.own_data import show_own_data
 from bench.errors import UsageError
@@ -57,6 +58,11 @@ def _tasks(request: CheckRequest, brought: list[str]) -> list[tuple[Task, Suite]
 def _findings(request: CheckRequest, methods: list[str], tasks: list[tuple[Task, Suite]]) -> Iterator[Finding]:
     embedded = find_suite(RunRequest().suite)
     references = request.models or embedded.models[:1]
+    if request.folders:
+        for folder in request.folders:
+            yield from check_results(folder)
+        if request == CheckRequest(folders=request.folders):
+            return
     yield from environment(RESULTS)
     models: list[str] = []
     if request.models or methods or tasks:

@@ -29,7 +29,8 @@ bench status results/superglue --json""",
 bench check
 bench check --models pythia:70m
 bench check --plugin mine.py
-bench check --suite superglue --data ~/superglue""",
+bench check --suite superglue --data ~/superglue
+bench check results/mine""",
     "list": """\
 bench list methods
 bench list models --plugin mine.py""",

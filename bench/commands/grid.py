@@ -62,6 +62,8 @@ def proved_grid(
     assumed a precision for `auto`. Models that are not on this machine are fetched and proved where `fetch` says so.
     """
     store = Store.find(folder)
+    if store:
+        store.verify()
     whole = _proved(request, whole, executor, store, fetch)
     _check_workers(request, whole, executor, queue)
     left = outstanding(whole, store)

@@ -24,6 +24,7 @@ from bench.plan.selection import Outstanding, choose
 from bench.registry import find_suite, is_declared
 from bench.resolved import resolve
 from bench.store.declarations import keep_suite
+from bench.store.healing import set_aside
 from bench.store.provenance import command
 from bench.store.record import Record
 from bench.store.store import Store
@@ -51,6 +52,8 @@ def measure(console: Console, grid: Grid, dry_run: bool = False, probing: bool =
     data = _read(console, grid)
     job = _job(grid, data)
     check_grid(job, Watch(grid.folder))
+    if grid.store:
+        set_aside(grid.store, {cell.id for cell in grid.left.every}, partial(say_on, console))
     is_new, store = grid.store is None, Store.create(grid.folder)
     for suite in dict.fromkeys(cell.suite for cell in grid.plan.cells):
         keep_suite(grid.folder, find_suite(suite))

@@ -10,7 +10,7 @@ from bench.commands.folders import newest_results
 from bench.registry import load_plugin
 from bench.request import ReportRequest
 from bench.store.fetched import open_results
-from bench.store.store import OtherFormat
+from bench.store.formats import OtherFormat
 
 
 def report_folders(request: ReportRequest) -> None:

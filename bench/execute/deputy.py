@@ -98,9 +98,9 @@ class Deputy:
 
     def _write(self, record: Record) -> None:
         """Put a record with its files, which have come before it, into the store; a finished cell stays as it is."""
-        texts = self._incoming / "examples" / f"{examples_key(record.cell)}.parquet"
-        if texts.exists():
-            self._store.write_examples(texts.stem, partial(os.replace, texts))
+        key = examples_key(record.cell)
+        for texts in (self._incoming / "examples").glob(f"{key}*.parquet"):
+            self._store.write_examples(key, partial(os.replace, texts))
         files: dict[str, Writer] = {
             path.name: partial(os.replace, path) for path in sorted((self._incoming / record.id).glob("*"))
         }

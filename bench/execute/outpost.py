@@ -170,7 +170,7 @@ class Outpost:
             return
         key = examples_key(record.cell)
         texts = self._store.examples_file(key)
-        if key not in self._sent and texts.exists():
+        if key not in self._sent and texts is not None:
             self._sent.add(key)
             yield from (("piece", piece) for piece in pieces("examples", texts))
         for path in sorted(self._store.cell_folder(record.id).iterdir()):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -26,7 +27,9 @@ from bench.model.prompts import Prompts
 from bench.model.sizes import model_sizes
 from bench.model.source import ModelSource, find_model
 from bench.resolved import ResolvedCell, resolve
+from bench.store.checksums import check_file
 from bench.store.record import Record
+from bench.store.seal import Spoiled
 from bench.store.store import Store
 from bench.train.memory import usable_bytes
 from bench.train.run_data import RunData
@@ -84,9 +87,17 @@ def same_model(resolved: ResolvedCell) -> ModelSource:
 
 
 def kept_tensors(store: Store, cell_id: str) -> dict[str, Tensor]:
-    """What a cell's tuned.safetensors has, on the CPU; nothing where there is no such file."""
+    """What a cell's tuned.safetensors has, on the CPU; nothing where there is no such file. UsageError where it is not
+    what was written.
+    """
     path = store.cell_folder(cell_id) / "tuned.safetensors"
-    return load_file(path) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        check_file(path)
+        return load_file(path)
+    except (OSError, SafetensorError, Spoiled) as error:
+        raise UsageError(f"cell {cell_id} cannot be used: {error}; bench run measures it again") from None
 
 
 def restore(store: Store, record: Record, device: torch.device, token_budget: int | None = None) -> Restored:

@@ -15,10 +15,14 @@ from bench.registry import suites
 from bench.share.anonymous import without_texts
 from bench.share.cleaned import cleaned_cell, cleaned_record, cleaned_tree
 from bench.store.alone import keep_alone, kept_alone
+from bench.store.checksums import check_file, digest
 from bench.store.declarations import keep_suite, kept_suites
 from bench.store.examples import examples_key
-from bench.store.files import record_text, write_text
+from bench.store.files import write_text
+from bench.store.formats import FORMAT, MARK, format_of
+from bench.store.reading import record_text
 from bench.store.record import Record
+from bench.store.seal import Spoiled
 from bench.store.store import Store, Writer
 from bench.task import Suite, Task
 
@@ -51,9 +55,11 @@ class Union:
         """What the hub does not have yet, by name; the order of names."""
         found = sorted(path for part in PARTS for path in (self.store.path / part).rglob("*") if path.is_file())
         names = {path.relative_to(self.store.path).as_posix(): path for path in found}
+        mark = {MARK: self.store.path / MARK}
         if self.there is None:
-            return {"store.json": self.store.path / "store.json", **names}
-        return {name: path for name, path in names.items() if not (self.there.path / name).is_file()}
+            return {**mark, **names}
+        mark = mark if format_of(self.there.path) != FORMAT else {}
+        return mark | {name: path for name, path in names.items() if not (self.there.path / name).is_file()}
 
     def old_files(self) -> list[str]:
         """What the joined folder does not have any more: plans that are part of a larger one, failures mended since."""
@@ -80,6 +86,8 @@ def joined(here: Store, there: Store | None, to: Path, extras: Extras, name: str
             continue  # other settings were chosen since, or there: the plan said so
         try:
             _add(union, here, cleaned_record(record), declared, extras)
+        except Spoiled as error:
+            union.left_out.append(f"cell {record.id}: {error}")
         except UsageError as error:
             union.left_out.append(str(error))
     return union
@@ -116,7 +124,7 @@ def _join_plans(union: Union, here: Store) -> dict[Hashable, str]:
     if cells:
         shutil.rmtree(union.store.path / "plans", ignore_errors=True)
         union.store.write_plan(cells.values())
-    return {cell.choice: cell.id for cell in cells.values() if cell.tried}
+    return {cell.choice: cell.id for cell in cells.values() if cell.drawn and cell.tried}
 
 
 def _ignored(_: UsageError) -> None: ...
@@ -171,6 +179,7 @@ def _write(store: Store, record: Record, files: dict[str, Writer]) -> None:
     folder.mkdir(parents=True)
     for name, writer in files.items():
         writer(folder / name)
+    record.files = {name: digest(folder / name) for name in files}
     write_text(folder / "record.json", record_text(record), durable=False)
     (store.path / "failed" / f"{record.id}.json").unlink(missing_ok=True)
 
@@ -184,11 +193,15 @@ def _compare(union: Union, record: Record) -> None:
 
 
 def _files(here: Store, record: Record, task: Task | None, extras: Extras) -> dict[str, Writer]:
+    """Writers of a record's files, of those that go. UsageError where one is not what was written."""
     folder = here.cell_folder(record.id)
     wanted = {"predictions.parquet": extras.predictions or extras.examples, "tuned.safetensors": extras.tuned}
     files = {name: _copier(folder / name) for name, asked in wanted.items() if asked and _is_own(folder / name)}
+    for name in files:
+        check_file(folder / name)
     predictions = folder / "predictions.parquet"
     if not wanted["predictions.parquet"] and _is_own(predictions):
+        check_file(predictions)
         anonymous = without_texts(predictions, task)
         files |= {"predictions.parquet": anonymous} if anonymous else {}
     return files
@@ -196,8 +209,9 @@ def _files(here: Store, record: Record, task: Task | None, extras: Extras) -> di
 
 def _add_examples(union: Union, here: Store, record: Record, extras: Extras) -> None:
     key = examples_key(record.cell)
-    if extras.examples and _is_own(here.examples_file(key)):
-        union.store.write_examples(key, _copier(here.examples_file(key)))
+    texts = here.examples_file(key) if extras.examples else None
+    if texts is not None and _is_own(texts):
+        union.store.write_examples(key, _copier(texts))
 
 
 def _is_own(path: Path) -> bool:

@@ -6,6 +6,7 @@ record is never changed, so that what is measured afterwards stands by itself. I
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,11 @@ from pydantic import Field, ValidationError
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.files import on_disk, write_text
+from bench.store.formats import raise_mark
 from bench.store.record import Part
+from bench.store.seal import KEY, Spoiled, is_sealed, sealed
+
+FORMAT: Literal[2] = 2  # of what is written
 
 
 class Alone(Part):
@@ -23,7 +28,7 @@ class Alone(Part):
     The first `steps` of `num_steps` were run, and the others reckoned to take what the last of these took.
     """
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = FORMAT  # those of 1 have no checksum
     key: str  # of the cell: see `alone_key`
     device: str
     steps: int = Field(ge=0)
@@ -42,17 +47,24 @@ def alone_key(cell: Cell) -> str:
 def keep_alone(folder: Path, measured: Alone) -> None:
     """Write a measurement into a results folder. A full disk is a UsageError."""
     with on_disk(folder):
-        write_text(folder / "alone" / f"{measured.key}.json", measured.model_dump_json(indent=1) + "\n")
+        raise_mark(folder)
+        current = measured.model_copy(update={"format": FORMAT})
+        write_text(folder / "alone" / f"{measured.key}.json", sealed(current.model_dump_json(indent=1)))
 
 
 def kept_alone(folder: Path) -> tuple[dict[str, Alone], list[UsageError]]:
     """The measurements that a results folder keeps, by key, and why the other files there cannot be read."""
-    found, problems = {}, []
+    found: dict[str, Alone] = {}
+    problems: list[UsageError] = []
     for path in sorted(folder.glob("alone/*.json")):
         try:
-            measured = Alone.model_validate_json(path.read_text(encoding="utf-8"))
+            measured = _read(path)
+        except Spoiled as error:
+            problems.append(error)
         except (OSError, UnicodeDecodeError) as error:
             problems.append(UsageError(f"{path} cannot be read: {error}"))
+        except (json.JSONDecodeError, RecursionError) as error:
+            problems.append(UsageError(f"{path} is no measurement that can be read here: {error}"))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "file"
@@ -63,3 +75,15 @@ def kept_alone(folder: Path) -> tuple[dict[str, Alone], list[UsageError]]:
             else:
                 problems.append(UsageError(f"{path} is of another cell, {measured.key}: it was renamed"))
     return found, problems
+
+
+def _read(path: Path) -> Alone:
+    content = path.read_bytes()
+    fields = json.loads(content.decode())
+    with_checksum = is_sealed(content, path)
+    if with_checksum:
+        del fields[KEY]
+    measured = Alone.model_validate(fields)
+    if with_checksum != (measured.format == FORMAT):
+        raise Spoiled(f"{path} is not what was written: it has {'a' if with_checksum else 'no'} checksum")
+    return measured

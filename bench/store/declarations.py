@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -16,6 +17,9 @@ from pydantic import ValidationError
 from bench.errors import UsageError
 from bench.registry import declare, suites
 from bench.store.files import on_disk, write_text
+from bench.store.foreign import is_name, shown_name
+from bench.store.formats import raise_mark
+from bench.store.seal import KEY, Spoiled, is_sealed, sealed
 from bench.task import Suite
 
 CODE = "code"  # beside the suite's own fields: which of its tasks have some
@@ -26,21 +30,29 @@ def keep_suite(folder: Path, suite: Suite) -> None:
     """Keep how a suite is declared, in place of what was kept under its name. A full disk is a UsageError."""
     path = _place(folder, suite.name)
     code = [task.name for task in suite.tasks if task.rows is not None or task.source.generate is not None]
-    text = json.dumps({**suite.model_dump(mode="json"), CODE: code}, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps({**suite.model_dump(mode="json"), CODE: code}, indent=1, ensure_ascii=False)
+    with on_disk(folder), suppress(OSError, ValueError):
+        if _fields(path) == json.loads(text):
+            return
     with on_disk(folder):
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(exist_ok=True)
-            write_text(path, text)
+        raise_mark(folder)
+        write_text(path, sealed(text))
 
 
 def kept_suites(folder: Path) -> tuple[dict[str, Suite], list[UsageError]]:
     """The suites that a results folder keeps, by name, and why the others cannot be read."""
-    found, problems = {}, []
+    found: dict[str, Suite] = {}
+    problems: list[UsageError] = []
     for path in sorted(folder.glob("suites/*.json")):
         try:
             suite, _ = _read(path)
+            odd = [name for name in (suite.name, *(task.name for task in suite.tasks)) if not is_name(name)]
+            if odd or path != _place(folder, suite.name):
+                raise ValueError(f"{shown_name(odd[0] if odd else suite.name)} is not what its file can be called by")
             found[suite.name] = suite
-        except (OSError, UnicodeDecodeError) as error:
+        except Spoiled as error:
+            problems.append(error)
+        except (OSError, UnicodeDecodeError, RecursionError) as error:
             problems.append(UsageError(f"{path} cannot be read: {error}"))
         except ValidationError as error:
             rule = error.errors()[0]["msg"].removeprefix("Value error, ")
@@ -73,6 +85,15 @@ def _place(folder: Path, name: str) -> Path:
 
 def _read(path: Path) -> tuple[Suite, list[str] | None]:
     """A suite, and its tasks that have code; None where the file is older than that mark."""
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept = _fields(path)
     code = kept.pop(CODE, None) if isinstance(kept, dict) else None
     return Suite.model_validate(kept), code
+
+
+def _fields(path: Path) -> Any:
+    """What a file says. Spoiled where that is not what was written; one of format 3 has no checksum."""
+    content = path.read_bytes()
+    kept = json.loads(content)
+    if is_sealed(content, path) and isinstance(kept, dict):
+        kept.pop(KEY, None)
+    return kept

@@ -22,8 +22,9 @@ from urllib.parse import quote
 from bench.data.cache import cache_folder
 from bench.errors import UsageError
 from bench.store.address import Address, is_address
+from bench.store.formats import OtherFormat
 from bench.store.on_hub import first_line, has_repository, speaking_to_hub
-from bench.store.store import OtherFormat, Store
+from bench.store.store import Store
 
 MIB = 2**20
 ID = r"[0-9a-f]{16}"
@@ -35,7 +36,7 @@ MOST_BYTES = {  # files of a results folder by their names, and how large each m
     re.compile(rf"plans/{ID}\.json"): 256 * MIB,
     re.compile(r"suites/[\w.%~-]+\.json", re.ASCII): 16 * MIB,
     re.compile(rf"alone/{ID}\.json"): MIB,
-    re.compile(rf"examples/{ID}\.parquet"): 1024 * MIB,
+    re.compile(rf"examples/{ID}(-{ID})?\.parquet"): 1024 * MIB,
 }
 TUNED = re.compile(rf"cells/{ID}/tuned\.safetensors")  # a report needs none
 WANTED = ("store.json", "cells/*/record.json", "cells/*/predictions.parquet", "failed/*.json", "plans/*.json",

@@ -11,70 +11,68 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
-from bench.cell import Cell
 from bench.errors import DiskError, UsageError
-from bench.store.record import Record
 
-FORMAT = 3
-Parsed = TypeVar("Parsed", Cell, Record)
 Tree = TypeVar("Tree", list[Any], dict[str, Any])
 
 
 def read_json(path: Path, kind: type[Tree]) -> Tree:
+    """JSON of that kind. UsageError for a file that is none, or cannot be read."""
+    return json_of(read_bytes(path), path, kind)
+
+
+def read_bytes(path: Path) -> bytes:
+    """UsageError for a file that cannot be read."""
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror or error})") from None
+
+
+def json_of(content: bytes, path: Path, kind: type[Tree]) -> Tree:
+    """What a file holds, as `read_json` has it."""
+    try:
+        tree = json.loads(content.decode())
         if not isinstance(tree, kind):
             raise ValueError(f"it is no JSON {kind.__name__}")
         return tree
-    except (OSError, ValueError, RecursionError) as error:  # the last: brackets in brackets, a thousand deep
-        raise UsageError(f"{path} is not readable as JSON ({error}); remove it and run the grid again") from None
-
-
-def read_record(path: Path) -> Record:
-    raw = read_json(path, dict)
-    if raw.get("format", FORMAT) != FORMAT:
-        raise UsageError(
-            f"{path} is of results format {raw['format']}, this version reads format {FORMAT}; "
-            "use the version that wrote it"
-        )
-    return parsed(Record, raw, path)
-
-
-def parsed(kind: type[Parsed], raw: object, path: Path) -> Parsed:
-    try:
-        return kind.model_validate(raw)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise UsageError(
-            f"{path} does not fit this version's schema ({where}: {problem['msg']}); use the version that wrote it"
-        ) from None
-
-
-def record_text(record: Record) -> str:
-    return record.model_dump_json(indent=1) + "\n"
+    except (ValueError, RecursionError) as error:  # the last: brackets in brackets, a thousand deep
+        raise UsageError(f"{path} is not readable as JSON ({error}); run the grid again") from None
 
 
 def write_text(path: Path, text: str, aside: Path | None = None, durable: bool = True) -> None:
-    """Write a whole file or none: aside, flushed, renamed over the old one. What is not `durable` a power cut may take.
+    """Write a whole file or none: aside, flushed, renamed over the old one. What is not `durable` a power cut may take,
+    or leave half of.
 
     `aside` is a folder of this writer's own on the same disk; by default it is written beside its place, under a name
     that no other writer has on whatever machine.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     aside = (aside or path.parent) / f".{path.name}.{secrets.token_hex(8)}"
     try:
         aside.write_text(text, encoding="utf-8")
         if durable:
             flush(aside)
         aside.replace(path)
+        if durable:
+            flush(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, so that a power cut takes none of them."""
+    missing = []
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        flush(folder.parent)
+
+
 def flush(path: Path) -> None:
+    """Have the disk keep what a file holds, or which names a folder has."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -29,9 +29,9 @@ def write_predictions(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
     pq.write_table(pa.table(columns), path)
 
 
-def read_predictions(path: Path) -> dict[str, list[Any]]:
-    """What metrics read of a file: `labels` and `predicted` (lists of texts), `groups`, `queries` and, where there are
-    some, `subsets` (texts or None).
+def read_predictions(content: bytes) -> dict[str, list[Any]]:
+    """What metrics read of a file's content (bench.store.checksums): `labels` and `predicted` (lists of texts),
+    `groups`, `queries` and, where there are some, `subsets` (texts or None).
 
     UsageError when the file is no such table.
     """
@@ -40,7 +40,7 @@ def read_predictions(path: Path) -> dict[str, list[Any]]:
 
     columns = {"labels": "label", "predicted": "predicted", "groups": "group", "queries": "query"}
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(pa.BufferReader(content)) as file:
             if "subset" in file.schema_arrow.names:
                 columns["subsets"] = "subset"
             table = file.read(columns=list(columns.values()))
@@ -48,4 +48,4 @@ def read_predictions(path: Path) -> dict[str, list[Any]]:
             raise ValueError("no rows")
         return {name: table[column].to_pylist() for name, column in columns.items()}
     except (OSError, ValueError, KeyError, pa.ArrowException):
-        raise UsageError(f"{path.name} cannot be read") from None
+        raise UsageError("predictions.parquet cannot be read") from None

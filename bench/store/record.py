@@ -86,7 +86,7 @@ class Costs(Part):
 class Record(Part):
     """One cell's outcome. Scores run from 0 to 100. A trial has no `scores`; what counts is its `selection_score`."""
 
-    format: int = 3
+    format: int = 4  # of the file it was read from; what is written is of this version's
     id: str
     cell: Cell
     status: Status
@@ -104,6 +104,7 @@ class Record(Part):
     parameters: Parameters = Parameters()
     costs: Costs = Costs()
     provenance: dict[str, Any] = {}
+    files: dict[str, str] = {}  # SHA-256 of each of the cell's other files, by name
     started: str = ""  # ISO 8601, UTC
     finished: str = ""
 

@@ -13,9 +13,10 @@ from typing import Literal, TypeVar, get_args
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.claims import Claims, Held
+from bench.store.reading import Broken
 from bench.store.record import Record
 from bench.store.signs import PATIENCE, Sign, Signs
-from bench.store.store import Broken, Store
+from bench.store.store import Store
 from bench.store.workers import GONE, Doing, Identity, Worker, new_identity, workers_of
 
 # done; at work; claimed by a worker that shows no sign; claimed by one that has ended, so that the next one takes it;
@@ -126,13 +127,10 @@ class Observer:
         return {cell_id: record for cell_id, record in known.items() if record is not None}
 
     def _failure(self, cell_id: str) -> Record | None:
-        try:
-            return self._store.records_of([cell_id]).get(cell_id)
-        except UsageError as error:
-            if self._broken is None:
-                raise
-            self._broken(error)
-            return None
+        def raising(error: UsageError) -> None:
+            raise error
+
+        return self._store.records_of([cell_id], self._broken or raising).get(cell_id)
 
 
 def _state(cell: Cell, is_done: bool, claim: Held | None, signs: Mapping[str, Sign], failure: Record | None) -> State:

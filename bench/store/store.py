@@ -4,52 +4,43 @@
     NAME/plans/<hash>.json     every grid that was asked for, so that a report can tell what is missing
     NAME/suites/<name>.json    how the suites were declared (bench.store.declarations)
     NAME/cells/<id>/           a finished cell: record.json, predictions.parquet, tuned.safetensors
-    NAME/examples/<key>.parquet  the texts that were scored, one file for all cells scored on the same rows
+    NAME/examples/             the texts that were scored, one file for all cells scored on the same rows
     NAME/failed/<id>.json      the last failure of a cell that is not finished; tried again next time
+    NAME/broken/               finished cells that were not what was written any more (bench.store.healing)
     NAME/workers/, claims/     who is at work, and on what (bench.store.workers, bench.store.claims)
     NAME/.partial/<worker>/    what a worker is writing; swept when it is gone
 
-A cell's folder is written aside, flushed, and renamed, so a reader or a killed run never meets half of one. Many
-processes write at once, on one machine or several: each has its own place aside, and a finished cell stays as it is.
+A cell's folder is written aside, flushed, and renamed, so that nobody meets half of one, be it after a kill or a power
+cut. Many processes write at once, on one machine or several: each has its own place aside, and a
+finished cell stays as it is. What is read is held against its checksum (bench.store.reading, bench.store.checksums).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
+import secrets
 import shutil
 import time
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.address import is_address
-from bench.store.files import (
-    FORMAT,
-    flush,
-    look_anew,
-    mark,
-    on_disk,
-    parsed,
-    read_json,
-    read_record,
-    record_text,
-    write_text,
-)  # fmt: skip
+from bench.store.checksums import RECORD, digest
+from bench.store.examples import kept_examples, named_examples
+from bench.store.files import flush, look_anew, make_folder, mark, on_disk, write_text
+from bench.store.formats import MARK, format_of, mark_text, raise_mark
+from bench.store.plans import keep_plan, plan_files, planned_cells
+from bench.store.reading import Broken, leaving_out, read_record, record_text
 from bench.store.record import Record
+from bench.store.whole import BrokenCells
 from bench.store.workers import new_identity
 
 _OURS = re.compile(r"\.(lock|partial|store\.json\.[0-9a-f]+)$")
-Broken = Callable[[UsageError], None]  # told of a file that cannot be read
 Writer = Callable[[Path], None]  # writes one file of a cell's folder at the path it is given
-
-
-class OtherFormat(UsageError):
-    """A results folder that another version wrote."""
 
 
 class Store:
@@ -62,22 +53,15 @@ class Store:
         self.path, self.name = path, name or str(path)
         self.aside = path / ".partial" / (worker or new_identity().worker)
         self._finished: dict[str, Record] = {}  # those that were asked for by id; they never change
+        self._broken = BrokenCells(())  # see `verify`
+        self._with_examples: set[str] = set()  # keys
 
     @classmethod
     def open(cls, path: Path) -> Store:
-        """An existing results folder; UsageError when it is none, or when another version wrote it."""
-        mark = path / "store.json"
-        if not mark.is_file():
-            raise UsageError(f"{path} is not a results folder (no store.json in it); `bench run --out` makes one")
-        try:
-            written = json.loads(mark.read_text(encoding="utf-8")).get("format")
-        except (OSError, ValueError, AttributeError) as error:
-            raise UsageError(f"{mark} is not readable as JSON ({error}); restore it or choose another --out") from None
-        if written != FORMAT:
-            raise OtherFormat(
-                f"{path} was written in results format {written}, this version reads format {FORMAT}; "
-                "choose another --out, or use the version that wrote it"
-            )
+        """An existing results folder; UsageError when it is none, OtherFormat when this version cannot read it."""
+        if not (path / MARK).is_file():
+            raise UsageError(f"{path} is not a results folder (no {MARK} in it); `bench run --out` makes one")
+        format_of(path)
         return cls(path)
 
     @classmethod
@@ -86,8 +70,8 @@ class Store:
         store = cls.find(path)
         if store is None:
             with on_disk(path):
-                path.mkdir(parents=True, exist_ok=True)
-                write_text(path / "store.json", json.dumps({"format": FORMAT}) + "\n")
+                make_folder(path)
+                write_text(path / MARK, mark_text())
         return store or cls(path)
 
     @classmethod
@@ -96,7 +80,7 @@ class Store:
         if is_address(path):
             raise UsageError(f"--out {path} is no folder; `bench push` sends results to the hub")
         with on_disk(path):
-            if (path / "store.json").exists():
+            if (path / MARK).exists():
                 return cls.open(path)
             # what a run killed in its first moments leaves is hidden (.lock, .store.json.PID) and not in the way
             if path.exists() and not (path.is_dir() and all(_OURS.match(entry.name) for entry in path.iterdir())):
@@ -107,7 +91,23 @@ class Store:
         """Ids of the finished cells. Those that are `known` to be finished are not looked at, where they are there."""
         cells = self.path / "cells"
         names = os.listdir(cells) if cells.is_dir() else []
-        return {name for name in names if name in known or (cells / name / "record.json").exists()}
+        return {name for name in names if name in known or self._stands(name)}
+
+    def _stands(self, cell_id: str) -> bool:
+        """Whether there is a record, and it is none that `verify` has found to be broken."""
+        folder = self.cell_folder(cell_id)
+        return (folder / RECORD).exists() and not self._broken.holds(folder)
+
+    def verify(self) -> None:
+        """Read every finished cell to the last byte: those that are not what was written count as missing from now on.
+
+        What is there afterwards in the place of one of them is trusted.
+        """
+        self._broken = BrokenCells(self.cell_folder(cell_id) for cell_id in sorted(self.done()))
+
+    def broken(self) -> dict[str, UsageError]:
+        """What `verify` has found, by id, as far as it is still there."""
+        return {folder.name: wrong for folder, wrong in self._broken.standing().items()}
 
     def missing(self, cells: Iterable[Cell]) -> list[Cell]:
         """Those of `cells` that have no finished record here, in their order."""
@@ -125,8 +125,9 @@ class Store:
         """
         failure = self.path / "failed" / f"{record.id}.json"
         with self._writing():
-            if record.status != "done":
-                write_text(failure, record_text(record), self.aside)
+            raise_mark(self.path)
+            if record.status != "done":  # which a power cut may take: it is tried again anyway
+                write_text(failure, record_text(record), self.aside, durable=False)
                 return
             aside = self.aside / record.id
             try:
@@ -135,9 +136,10 @@ class Store:
                 for name, writer in (files or {}).items():
                     writer(aside / name)
                     flush(aside / name)
+                    record.files[name] = digest(aside / name)
                 if files:
                     record.costs.add_storing(time.perf_counter() - begun)
-                write_text(aside / "record.json", record_text(record))
+                write_text(aside / RECORD, record_text(record))
                 self._place(aside, self.cell_folder(record.id))
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
@@ -145,15 +147,27 @@ class Store:
 
     def _place(self, aside: Path, target: Path) -> None:
         """Put a finished cell's folder in its place, unless a finished one stands there."""
-        target.parent.mkdir(exist_ok=True)
-        if target.exists() and not (target / "record.json").exists():  # somebody removed it, so that it runs again
-            shutil.rmtree(target, ignore_errors=True)
+        make_folder(target.parent)
+        if target.exists() and not (target / RECORD).exists():  # somebody removed it, so that it runs again
+            self._clear(target)
         try:
             aside.rename(target)
         except OSError:  # the system refuses to put one folder that has files over another
-            if not (target / "record.json").exists():
+            if not (target / RECORD).exists():
                 raise
         flush(target.parent)
+
+    def _clear(self, target: Path) -> None:
+        """Remove a folder without a record. In the very moment another writer may have put a finished one there: what
+        is moved away is looked at before it is removed.
+        """
+        moved = self.aside / f".{target.name}.{secrets.token_hex(4)}"
+        with suppress(FileNotFoundError):
+            target.rename(moved)
+        if (moved / RECORD).exists():
+            with suppress(OSError):  # a third writer's stands there by now
+                moved.rename(target)
+        shutil.rmtree(moved, ignore_errors=True)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -166,67 +180,58 @@ class Store:
                 with suppress(OSError):  # what is still in it somebody will sweep
                     self.aside.rmdir()
 
-    def examples_file(self, key: str) -> Path:
+    def examples_file(self, key: str) -> Path | None:
         """Where the scored examples of that key lie, if they are kept (see bench.store.examples)."""
-        return self.path / "examples" / f"{key}.parquet"
+        return kept_examples(self.path, key)
 
     def write_examples(self, key: str, writer: Writer) -> None:
         """Keep scored examples, unless that key has its file already; whole or not at all, as everything here."""
-        target = self.examples_file(key)
-        if target.exists():
+        if key in self._with_examples or self.examples_file(key) is not None:
+            self._with_examples.add(key)
             return
         with self._writing():
-            aside = self.aside / target.name
+            raise_mark(self.path)
+            aside = self.aside / f"{key}.parquet"
             try:
                 writer(aside)
                 flush(aside)
-                target.parent.mkdir(exist_ok=True)
+                target = self.path / "examples" / named_examples(aside, key)
+                make_folder(target.parent)
                 aside.rename(target)
                 flush(target.parent)
             finally:
                 aside.unlink(missing_ok=True)
 
     def write_plan(self, cells: Iterable[Cell]) -> None:
-        """Note a grid that was asked for; the same grid twice is one file."""
-        text = json.dumps([cell.model_dump(mode="json") for cell in cells], indent=1)
-        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Note a grid that was asked for, as `bench.store.plans.keep_plan` does."""
         with self._writing():
-            write_text(self.path / "plans" / f"{name}.json", text, self.aside)
+            keep_plan(self.path, cells, self.aside)
 
     def planned(self, broken: Broken | None = None) -> list[Cell]:
-        """Every cell of every grid that was asked for, each once in each suite; of several choices the latest.
-
-        A file that cannot be read is a UsageError; with `broken` it is left out, and `broken` gets the error.
-        """
-        cells: dict[Hashable, Cell] = {}
-        for path in sorted(self.path.glob("plans/*.json"), key=lambda path: path.stat().st_mtime_ns):
-            with _leaving_out(broken):
-                for raw in read_json(path, list):
-                    cell = parsed(Cell, raw, path)
-                    cells[cell.choice if cell.tried else (cell.id, cell.suite)] = cell
-        return list(cells.values())
+        """Every cell of every grid that was asked for, as `bench.store.plans.planned_cells` has them."""
+        return planned_cells(self.path, broken)
 
     def plan_marks(self) -> list[tuple[str, int]]:
         """What changes when `planned` does."""
-        return sorted((path.name, path.stat().st_mtime_ns) for path in self.path.glob("plans/*.json"))
+        return sorted((path.name, path.stat().st_mtime_ns) for path in plan_files(self.path))
 
     def records(self, broken: Broken | None = None) -> list[Record]:
         """Every record: finished cells, and the last failure of those that are not finished; `broken` as `planned`."""
         records = []
         for cell_id, path in self._record_files().items():
-            with _leaving_out(broken):
-                record = _read_if_there(path)
-                if record is not None and record.id != cell_id:
-                    raise UsageError(f"{path} is the record of another cell, {record.id}")
+            with leaving_out(broken):
+                record = _read_if_there(path, cell_id)
                 records += [record] if record else []
         return records
 
     def half_written(self) -> list[Path]:
         """Cells' folders without a record: whatever took it away, the cell counts as missing."""
-        return [path for path in sorted(self.path.glob("cells/*")) if not (path / "record.json").exists()]
+        return [path for path in sorted(self.path.glob("cells/*")) if not (path / RECORD).exists()]
 
-    def records_of(self, ids: Iterable[str]) -> dict[str, Record]:
-        """The records of these cells, by id, as far as there are any."""
+    def records_of(self, ids: Iterable[str], broken: Broken | None = None) -> dict[str, Record]:
+        """The records of these cells, by id, as far as there are any. A failure that cannot be read counts as none, and
+        `broken` hears of it.
+        """
         records = {}
         for cell_id in ids:
             if cell_id in self._finished:
@@ -234,15 +239,17 @@ class Store:
                 continue
             failed = self.path / "failed" / f"{cell_id}.json"
             if self.is_done(cell_id):
-                self._finished[cell_id] = records[cell_id] = read_record(self.cell_folder(cell_id) / "record.json")
-            elif failed.exists() and (record := _read_if_there(failed)):
-                records[cell_id] = record
+                self._finished[cell_id] = records[cell_id] = read_record(self.cell_folder(cell_id) / RECORD, cell_id)
+            elif failed.exists():
+                with leaving_out(broken or _ignored):
+                    record = _read_if_there(failed, cell_id)
+                    records |= {cell_id: record} if record else {}
         return records
 
     def is_done(self, cell_id: str) -> bool:
         """Whether a cell is finished."""
         look_anew(self.path / "cells")
-        return (self.cell_folder(cell_id) / "record.json").exists()
+        return self._stands(cell_id)
 
     def failures(self) -> dict[str, str]:
         """By cell a mark of its last failure, which another failure changes."""
@@ -262,7 +269,7 @@ class Store:
         if len(names) > 1:
             shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
             raise UsageError(f"{len(names)} cells in {self.path} have an id starting with {cell_id!r}: {shown}")
-        return read_record(self._record_files()[names[0]])
+        return read_record(self._record_files()[names[0]], names[0])
 
     def ids(self, start: str = "") -> list[str]:
         """The ids of all records, of cells that finished and of those that failed, that begin so; in their order."""
@@ -276,22 +283,14 @@ class Store:
         return done | {name: path for name, path in failed.items() if name not in done}
 
 
-def _read_if_there(path: Path) -> Record | None:
+def _read_if_there(path: Path, cell_id: str) -> Record | None:
     """A record; None where a writer has taken the failure away meanwhile."""
     try:
-        return read_record(path)
+        return read_record(path, cell_id)
     except UsageError:
         if path.exists():
             raise
         return None
 
 
-@contextmanager
-def _leaving_out(broken: Broken | None) -> Iterator[None]:
-    """Hand a UsageError to `broken` instead of raising it, if there is such a listener."""
-    try:
-        yield
-    except UsageError as error:
-        if broken is None:
-            raise
-        broken(error)
+def _ignored(_: UsageError) -> None: ...

@@ -18,6 +18,7 @@ from bench.store.provenance import provenance
 from bench.store.record import Record
 from bench.tuning import Method
 
+LONGEST_TRACEBACK, LONGEST_LINE = 20_000, 1_000  # characters; an error may quote a whole data set
 _LIBRARIES = tuple(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib"))
 
 
@@ -42,7 +43,8 @@ def failure(resolved: ResolvedCell, error: Exception, started: datetime, device:
 
 def brief(error: Exception) -> str:
     """An error's kind and first line."""
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+    line = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
 
 
 def _place(error: Exception, method: Method) -> FrameSummary:
@@ -62,10 +64,12 @@ def _of_others(path: Path) -> bool:
 
 def traceback_text(error: BaseException) -> str:
     """The traceback as Python prints it, with paths as they are seen from the harness, its libraries or the folder
-    the run was started in.
+    the run was started in. Of one that is too long the middle is left out.
     """
     text = "".join(traceback.format_exception(error))
     roots = {PACKAGE.parent, Path.cwd(), *_LIBRARIES}
     for root in sorted(map(str, roots), key=len, reverse=True):  # an environment may lie inside a checkout
         text = text.replace(f'File "{root}/', 'File "')
-    return text
+    half = LONGEST_TRACEBACK // 2
+    left_out = len(text) - 2 * half
+    return text if left_out <= 0 else f"{text[:half]}\n… {left_out:,} characters are left out …\n{text[-half:]}"

@@ -26,7 +26,7 @@ from tests.conftest import Quiet, Workshop
 from tests.execute.far_worker import deputy_of, job_of, measure, outpost_of, words_of
 
 FILES = ("predictions.parquet", "tuned.safetensors")
-OWN = {"costs", "provenance", "started", "finished"}  # of where and when it was measured
+OWN = {"costs", "provenance", "started", "finished", "sha256"}  # of where and when it was measured
 
 
 def numbers(folder: Path) -> dict[str, object]:

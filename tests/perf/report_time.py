@@ -10,7 +10,7 @@ The goals are 10 seconds for 1,000 records and a minute for 10,000.
 from __future__ import annotations
 
 import itertools
-import json
+import os
 import random
 import resource
 import subprocess
@@ -56,22 +56,21 @@ print("TORCH", "torch" in sys.modules)
 def make(count: int, folder: Path) -> None:
     """A results folder with `count` finished records. Written without flushing each: only reading is timed."""
     Store.create(folder)
+    os.fsync = lambda handle: None
     draw = random.Random(0)
     num_cells = count + count // 20
     num_variants = -(-num_cells // (len(MODELS) * len(METHODS) * len(TASKS) * SEEDS_PER_ENTRY))
     entries = itertools.product(range(num_variants), MODELS, METHODS, TASKS, range(SEEDS_PER_ENTRY))
     cells = [_cell(*entry) for entry in itertools.islice(entries, num_cells)]
+    store = Store(folder)
     for cell in cells[:count]:
-        target = folder / "cells" / cell.id
-        target.mkdir(parents=True)
         labels, predicted = _answers(cell, draw)
-        (target / "record.json").write_text(_record(cell, labels, predicted).model_dump_json(indent=1))
-        write_predictions(target / "predictions.parquet", _table(cell, labels, predicted))
-        Store(folder).write_examples(
+        table = _table(cell, labels, predicted)
+        store.write_examples(
             examples_key(cell), partial(write_examples, table=TEXTS, task=cell.task, kind="classification")
         )
-    (folder / "plans").mkdir()
-    (folder / "plans" / "all.json").write_text(json.dumps([cell.model_dump(mode="json") for cell in cells]))
+        store.write(_record(cell, labels, predicted), {"predictions.parquet": partial(write_predictions, table=table)})
+    store.write_plan(cells)
 
 
 def _cell(variant: int, model: str, method: str, task: str, seed: int) -> Cell:

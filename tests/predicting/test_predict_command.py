@@ -13,7 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import predict
+from bench.cell import Cell
+from bench.store.checksums import digest
 from bench.store.store import Store
+from tests.store.edited import edit
 
 PAIR = {"premise": "word1 word2.", "hypothesis": "word3 word4."}
 
@@ -137,8 +140,10 @@ def test_cells_that_cannot_answer_are_one_line(bench, cell, rows, tiny_bert, sup
     record = json.loads((folder / "record.json").read_text())
 
     def changed(**changes):
-        (folder / "record.json").write_text(json.dumps({**record, **changes}))
-        return bench.refusal(*bench("predict", cell, "--data", data, "--in", "out"))
+        asked = Cell(**changes.get("cell", record["cell"])).id
+        place = folder if asked == cell else Path(shutil.copytree(folder, folder.with_name(asked)))
+        edit(place / "record.json", **{**record, **changes, "id": asked})
+        return bench.refusal(*bench("predict", asked, "--data", data, "--in", "out"))
 
     assert "has not finished (diverged: too far)" in changed(status="diverged", reason="too far")
     assert "is a trial" in changed(cell={**record["cell"], "stage": "trial"})
@@ -147,9 +152,9 @@ def test_cells_that_cannot_answer_are_one_line(bench, cell, rows, tiny_bert, sup
     said = changed(cell={**record["cell"], "model_fingerprint": "0" * 16})
     assert "is not the one that the cell was trained on" in said
     assert "unknown suite 'mine'" in changed(cell={**record["cell"], "suite": "mine"})
-    (folder / "record.json").write_text(json.dumps({**record, "cell": {**record["cell"], "model_path": "./gone"}}))
+    edit(folder / "record.json", cell={**record["cell"], "model_path": "./gone"})
     assert bench("predict", cell, "--data", data, "--in", "out", "--model", tiny_bert)[0] == 0
-    (folder / "record.json").write_text(json.dumps(record))
+    edit(folder / "record.json", **record)
     tensors = (folder / "tuned.safetensors").read_bytes()
     (folder / "tuned.safetensors").unlink()
     said = bench.refusal(*bench("predict", cell, "--data", data, "--in", "out"))
@@ -158,8 +163,12 @@ def test_cells_that_cannot_answer_are_one_line(bench, cell, rows, tiny_bert, sup
     other = next(name for name in Store.open(tmp_path / "out").ids() if name != cell)
     shutil.copy(tmp_path / "out" / "cells" / other / "tuned.safetensors", folder)
     said = bench.refusal(*bench("predict", cell, "--data", data, "--in", "out"))
+    assert "tuned.safetensors is not what was written: its checksum is another one; bench run measures it again" in said
+    edit(folder / "record.json", files=record["files"] | {"tuned.safetensors": digest(folder / "tuned.safetensors")})
+    said = bench.refusal(*bench("predict", cell, "--data", data, "--in", "out"))
     assert "does not fit its method" in said
     (folder / "tuned.safetensors").write_bytes(tensors)
+    edit(folder / "record.json", **record)
 
 
 def test_demonstrations_that_are_gone_are_told(bench, rows, superglue, tmp_path):

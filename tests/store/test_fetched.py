@@ -14,21 +14,22 @@ from bench.errors import UsageError
 from bench.store import fetched
 from bench.store.address import Address, is_address
 from bench.store.fetched import open_results
-from bench.store.store import OtherFormat
+from bench.store.formats import OtherFormat
+from bench.store.reading import record_text
 from tests.conftest import Bench
 from tests.data.hub_server import Files
 from tests.report.conftest import make_cell, make_record
 from tests.share.conftest import use_hub
 from tests.share.writable_hub import WritableHub, serving_writable
+from tests.store.edited import edited
 
 REPO, HUB = "us/results", "hub:us/results"
 CELL = make_cell()
-STORE = {"store.json": b'{"format": 3}'}
+STORE = {"store.json": b'{"format": 4}'}
 
 
 def record(**changes: object) -> bytes:
-    text = make_record(CELL, 60.0).model_dump_json()
-    return json.dumps(json.loads(text) | changes).encode()
+    return edited(record_text(make_record(CELL, 60.0)), **changes).encode()
 
 
 RECORD = f"cells/{CELL.id}/record.json"
@@ -159,7 +160,7 @@ def test_too_many_foreign_files_are_refused(hub: WritableHub) -> None:
         (b"{", "is not readable as JSON"),
         (b"[" * 200_000, "is not readable as JSON"),
         (b'{"a":' * 100_000, "is not readable as JSON"),
-        (record(id="0" * 16), "is the record of another cell"),
+        (record(id="0" * 16), "is no record of ours"),
         (record(surprise=1), "does not fit this version's schema"),
         (record(format=99), "is of results format 99"),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.store.alone import Alone, alone_key, keep_alone, kept_alone
+from bench.store.seal import sealed
 from tests.report.conftest import make_cell as cell
 
 
@@ -35,11 +36,13 @@ def test_cells_that_differ_by_their_seeds_have_one_key() -> None:
     ("text", "reason"),
     [
         ("{", "no measurement that can be read here"),
-        ('{"format": 2}', "format"),
+        ('{"format": 3}', "format"),
         (json.dumps(measurement().model_dump() | {"peak_bytes": -1}), "peak_bytes"),
         (json.dumps(measurement().model_dump() | {"train_seconds": float("inf")}), "train_seconds"),
         (json.dumps(measurement().model_dump() | {"command": "rm"}), "command"),
-        (json.dumps(measurement("f" * 16).model_dump()), "of another cell"),
+        (json.dumps(measurement().model_dump()), "no checksum"),
+        (sealed(measurement("f" * 16).model_dump_json(indent=1)), "of another cell"),
+        (sealed(measurement("f" * 16).model_dump_json(indent=1)).replace("f", "e"), "its checksum is another one"),
         ("\udcff", "cannot be read"),
     ],
 )

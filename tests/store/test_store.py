@@ -18,6 +18,7 @@ from bench.errors import DiskError, UsageError
 from bench.store.record import CurvePoint, Record
 from bench.store.store import Store
 from bench.store.workers import Presence, Watch, new_identity
+from tests.store.edited import edit, edited
 
 
 def make_cell(seed: int = 0, **changes: Any) -> Cell:
@@ -103,7 +104,7 @@ def test_a_cell_without_its_record_runs_again(store: Store) -> None:
     record = make_record(make_cell())
     store.write(record)
     (store.cell_folder(record.id) / "record.json").write_text("{")
-    with pytest.raises(UsageError, match=r"record\.json is not readable as JSON .* remove it and run the grid again"):
+    with pytest.raises(UsageError, match=r"record\.json is not readable as JSON .* run the grid again"):
         store.records()
     (store.cell_folder(record.id) / "record.json").unlink()
     assert store.missing([record.cell]) == [record.cell]
@@ -115,7 +116,10 @@ def test_a_record_of_another_schema_is_named(store: Store) -> None:
     record = make_record(make_cell())
     store.write(record)
     path = store.cell_folder(record.id) / "record.json"
-    path.write_text(path.read_text().replace('"main_metric"', '"mean_metric"'))
+    path.write_text(edited(path.read_text()).replace('"main_metric"', '"mean_metric"'))
+    with pytest.raises(UsageError, match=r"record\.json is not what was written: its checksum is another one"):
+        store.records()
+    edit(path)
     with pytest.raises(UsageError, match=r"record\.json does not fit this version's schema \(main_metric"):
         store.records()
 

@@ -17,6 +17,7 @@ from bench.train.options import Options
 from bench.train.run_data import RunData
 from bench.train.shares import Shares
 from tests.conftest import Quiet, pieces
+from tests.store.edited import edit
 
 OPTIONS = Options(torch.device("cpu"))
 PEAK = 1e9
@@ -145,5 +146,5 @@ def test_a_record_that_is_older_than_a_measurement_reads_and_says_that_it_was_no
     new = ("load_seconds", "encode_seconds", "compile_seconds", "store_seconds", "model_flops", "utilization")
     for name in new:
         del text["costs"][name]
-    path.write_text(json.dumps(text))
+    edit(path, **text)
     assert [getattr(store.record(record.id).costs, name) for name in new] == [None] * 6

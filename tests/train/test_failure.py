@@ -119,3 +119,15 @@ def test_bench_show_prints_the_traceback_and_finished_cells_have_no_such_field(b
     code, out, _ = bench("show", by_method["ptv2"].id, "--in", "out")
     assert "traceback" not in json.loads(out)
     assert "traceback" not in json.loads((Path("out/cells") / by_method["ptv2"].id / "record.json").read_text())
+
+
+LONG = CAUSE.replace('RuntimeError("no luck\\nat all")', 'RuntimeError("x" * 1_000_000)')
+
+
+def test_an_error_that_quotes_a_whole_data_set_is_cut_in_its_middle(bench: Bench) -> None:
+    record = failed(bench, LONG, "--methods", "caused")
+    assert record.reason == f"RuntimeError: {'x' * 986}… (mine.py:13)"
+    assert record.traceback is not None
+    assert "KeyError: 'key'" in record.traceback
+    assert record.traceback.endswith("xxx\n")
+    assert 20_000 < len(record.traceback) < 20_100

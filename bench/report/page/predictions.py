@@ -9,7 +9,9 @@ from typing import Any
 from bench.kind import kinds
 from bench.report.read.outcomes import Outcome
 from bench.score.kind import TaskKind, same_text
+from bench.store.checksums import checked_bytes
 from bench.store.examples import examples_key
+from bench.store.seal import Spoiled
 from bench.store.store import Store
 
 MOST_WORDS = 80  # of a tagged sentence
@@ -59,13 +61,13 @@ def is_right(label: Sequence[str], predicted: Sequence[str], kind: str) -> bool 
 
 
 def _read(path: Path, columns: list[str]) -> Examples:
-    """The rows of a Parquet file; none of a file that is not there or cannot be read: a report does without."""
+    """The rows of a cell's Parquet file; none where it is not there, or not what was written: a report does without."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        rows: Examples = pq.read_table(path, columns=columns).to_pylist()
-    except (OSError, pa.ArrowException):
+        rows: Examples = pq.read_table(pa.BufferReader(checked_bytes(path)), columns=columns).to_pylist()
+    except (OSError, pa.ArrowException, Spoiled):
         return []
     return rows
 
@@ -76,6 +78,8 @@ def _examples(store: Store, key: str, predicted: Examples) -> tuple[Examples, st
     import pyarrow.parquet as pq
 
     path = store.examples_file(key)
+    if path is None:
+        return [_example(row, {}) for row in predicted], ""
     try:
         kind = (pq.read_schema(path).metadata or {}).get(b"kind", b"").decode()
         wanted = [row["id"] for row in predicted]

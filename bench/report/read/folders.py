@@ -9,7 +9,8 @@ from pathlib import Path
 from bench.report.read.declared import Suites, declared_suites
 from bench.report.read.outcomes import Outcome, outcomes
 from bench.store.fetched import open_results
-from bench.store.store import OtherFormat, Store
+from bench.store.formats import OtherFormat
+from bench.store.store import Store
 
 
 @dataclass(frozen=True)

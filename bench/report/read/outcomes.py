@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.cell import Cell
 from bench.report.read.alone import measured_alone, measurements
 from bench.store.alone import Alone
+from bench.store.examples import all_spoiled_examples
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -42,7 +43,7 @@ def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list
     choices: dict[Path, dict[Hashable, str]] = {}
     for store in stores:
         planned = store.planned(broken)
-        choices[store.path] = {cell.choice: cell.id for cell in planned if cell.tried}
+        choices[store.path] = {cell.choice: cell.id for cell in planned if cell.drawn and cell.tried}
         for cell in planned:
             asked.setdefault((cell.id, cell.suite), (cell, store))
     for store in stores:
@@ -62,6 +63,7 @@ def outcomes(stores: Iterable[Store], problems: list[str] | None = None) -> list
         alone = measured_alone(found, measured) if found else None
         asked_for.append(Outcome(cell, found, found_in.name, found_in.path, reason, alone))
     if problems is not None:
+        problems += [f"left out: {error}" for store in stores for error in all_spoiled_examples(store.path)]
         problems += [f"{path} has no record; its cell counts as missing" for st in stores for path in st.half_written()]
     return sorted(asked_for, key=lambda o: tuple(getattr(o.cell, name) for name in ORDER))
 

@@ -14,6 +14,7 @@ from bench.report.read.declared import Suites
 from bench.report.statistics.bootstrap import NUM_DRAWS, Draws, bootstrap, units
 from bench.score.metrics import metrics_of
 from bench.score.predicted import PredictedRows
+from bench.store.checksums import checked_bytes
 from bench.store.predictions import read_predictions
 from bench.task import Task
 
@@ -79,7 +80,10 @@ def _add(drawn: CellDraws, cell_id: str, task: Task, scores: dict[str, float], p
     """UsageError, without the cell's name, when its predictions cannot be used."""
     if not path.is_file():
         raise UsageError("no predictions.parquet")
-    rows = PredictedRows(**read_predictions(path))
+    try:
+        rows = PredictedRows(**read_predictions(checked_bytes(path)))
+    except OSError:
+        raise UsageError("predictions.parquet cannot be read") from None
     number, num_units = units(rows)
     digest = hashlib.sha256(repr((rows.labels, number.tolist())).encode()).hexdigest()
     draws = {}

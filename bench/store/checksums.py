@@ -1,0 +1,55 @@
+"""The files of a finished cell beside its record, read as they were written or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from bench.store.seal import Spoiled, is_sealed
+
+RECORD = "record.json"
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checked_bytes(path: Path) -> bytes:
+    """What a file of a finished cell holds. Spoiled, without the cell's name, where that is not what was written.
+
+    OSError where it cannot be read. Its checksum stands in the record beside it; one of format 3 has none.
+    """
+    content = path.read_bytes()
+    _compare(path.name, hashlib.sha256(content).hexdigest(), _known(path))
+    return content
+
+
+def check_file(path: Path) -> None:
+    """The same of a file that is too large to be held."""
+    known = _known(path)
+    if known is not None:
+        _compare(path.name, digest(path), known)
+
+
+def _known(path: Path) -> str | None:
+    """The checksum that a file should have; None where its record is older than checksums."""
+    record = path.with_name(RECORD)
+    try:
+        content = record.read_bytes()
+        is_whole, raw = is_sealed(content, record), json.loads(content)
+        files = raw["files"] if is_whole else {}
+        if not is_whole and raw["format"] == 3:
+            return None
+        return str(files[path.name])
+    except KeyError:
+        raise Spoiled(f"{path.name} is not what was written: the record has no checksum of it") from None
+    except (OSError, ValueError, TypeError, RecursionError):
+        raise Spoiled(f"the record of {path.name} is not what was written") from None
+
+
+def _compare(name: str, found: str, known: str | None) -> None:
+    if known is not None and found != known:
+        raise Spoiled(f"{name} is not what was written: its checksum is another one")

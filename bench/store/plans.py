@@ -1,0 +1,66 @@
+"""The grids that were asked for of a results folder. A plan's file is called by what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.cell import Cell
+from bench.errors import UsageError
+from bench.store.files import json_of, read_bytes, write_text
+from bench.store.foreign import check_cell, odd_names
+from bench.store.reading import Broken, leaving_out, parsed
+from bench.store.seal import Spoiled
+
+DIGITS = 16  # of the SHA-256 of a file, which are its name
+
+
+def plan_files(folder: Path) -> list[Path]:
+    """The plans of a results folder, the one that was written last at the end."""
+    return sorted(folder.glob("plans/*.json"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def keep_plan(folder: Path, cells: Iterable[Cell], aside: Path) -> None:
+    """Note a grid; the same grid twice is one file, as new as the last time. UsageError for a cell with a name that
+    no file can have.
+    """
+    cells = list(cells)
+    for cell in cells:
+        for odd in odd_names(cell):
+            raise UsageError(f"a cell cannot be measured: {odd}; choose a name that a file can have")
+    content = json.dumps([cell.model_dump(mode="json") for cell in cells], indent=1)
+    write_text(folder / "plans" / f"{_name(content.encode())}.json", content, aside)
+
+
+def planned_cells(folder: Path, broken: Broken | None = None) -> list[Cell]:
+    """Every cell of every grid, each once in each suite; of several choices the latest.
+
+    A file that is not what was written, and a cell that cannot be measured, is a UsageError; with `broken` it is left
+    out, and `broken` gets the error.
+    """
+    cells: dict[Hashable, Cell] = {}
+    for path in plan_files(folder):
+        with leaving_out(broken):
+            for raw in read_plan(path):
+                with leaving_out(broken):
+                    cell = parsed(Cell, raw, path)
+                    check_cell(cell, raw, path)
+                    cells[cell.choice if cell.tried else (cell.id, cell.suite)] = cell
+    return list(cells.values())
+
+
+def read_plan(path: Path) -> list[Any]:
+    """The cells of a plan as JSON. UsageError where the file is not what was written."""
+    content = read_bytes(path)
+    raw = json_of(content, path, list)
+    if _name(content) != path.stem:
+        said = "its checksum is another one than its name; run its grid again, and delete it"
+        raise Spoiled(f"{path} is not what was written: {said}")
+    return raw
+
+
+def _name(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:DIGITS]
