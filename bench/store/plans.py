@@ -39,7 +39,8 @@ def keep_plan(folder: Path, cells: Iterable[Cell], aside: Path) -> None:
     for cell in cells:
         for odd in odd_names(cell):
             raise UsageError(f"a cell cannot be measured: {odd}; choose a name that a file can have")
-    content = json.dumps([cell.model_dump(mode="json") for cell in cells], indent=1)
+    # a cell a line: with an indent Python's own encoder would write it, ten times as slowly
+    content = "[\n" + ",\n".join(json.dumps(cell.model_dump(mode="json")) for cell in cells) + "\n]\n"
     write_text(folder / "plans" / f"{_name(content.encode())}.json", content, aside)
 
 

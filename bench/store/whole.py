@@ -46,6 +46,9 @@ class BrokenCells:
             looked = zip(ordered, marks, threads.map(fault, ordered), strict=True)
             self._found = {folder: (seen, wrong) for folder, seen, wrong in looked if wrong is not None}
 
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
     def holds(self, folder: Path) -> bool:
         """Whether a folder is one of them, and no other has taken its place."""
         return folder in self._found and mark(folder) == self._found[folder][0]

@@ -55,9 +55,9 @@ def varied(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
     Each stream's rows have the ordinary cell at the first seed among them, at which that stream's seed is the same.
     """
+    if not any(outcome.cell.streams for outcome in outcomes if outcome.cell.stage == "score"):
+        return pd.DataFrame(columns=[*FRAME_COLUMNS, "stream", "stream_seed"])
     table, streams = _with_streams(outcomes)
-    if not any(streams.values()):
-        return table.head(0).assign(stream="", stream_seed=0)
     alone = [next(iter(streams[cell_id].items()), ("", 0)) for cell_id in table["id"]]
     table = table.assign(stream=[stream for stream, _ in alone], stream_seed=[seed for _, seed in alone])
     entry = ["suite", "task", "model", "label", "metric", "seed"]

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +104,14 @@ class Sides:
     of: Mapping[SideKey, Side]
     together: float = 1.0
     without: Sides | None = None  # the same with the runs in doubt left out, where there are any
+
+    @cached_property
+    def tasks_of(self) -> dict[str, list[str]]:
+        """By model the tasks that any line has runs on, by name."""
+        found: dict[str, list[str]] = {}
+        for task, model in sorted({(task, model) for task, model, _ in self.of}):
+            found.setdefault(model, []).append(task)
+        return found
 
 
 def sides(samples: Mapping[SideKey, Sample], averaged: Sequence[str]) -> Sides:

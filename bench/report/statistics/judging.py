@@ -104,43 +104,54 @@ class Tested:
 
 
 class Block:
-    """A line and its reference with one model, over the tasks; what is asked twice is worked out once."""
+    """A line and its reference with one model, over the tasks. What is asked twice is worked out once, and nothing
+    that is not asked: the pairs of many lines are many.
+    """
 
     def __init__(self, known: Sides, model: str, label: str, reference: str) -> None:
-        tasks = sorted({task for task, of_model, _ in known.of if of_model == model})
-        pairs = {task: (known.of.get((task, model, label)), known.of.get((task, model, reference))) for task in tasks}
-        self.differences = {task: difference(*pair) for task, pair in pairs.items()}
+        self._pairs = {
+            task: (known.of.get((task, model, label)), known.of.get((task, model, reference)))
+            for task in known.tasks_of.get(model, ())
+        }
+        self._differences: dict[str, Difference] = {}
         self.parted = {
             task: (side.parted, reference_side.parted)
-            for task, (side, reference_side) in pairs.items()
+            for task, (side, reference_side) in self._pairs.items()
             if side is not None and reference_side is not None
-        }
-        line, references = [ours for ours, _ in self.parted.values()], [theirs for _, theirs in self.parted.values()]
-        self.chances = {
-            task: (_chance(line, references, at), _chance(references, line, at)) for at, task in enumerate(self.parted)
         }
 
     def task(self, task: str) -> Tested:
         """What is known of one task."""
         if task not in self.parted:
-            return Tested(self.differences.get(task, difference(None, None)), TRAINED)
-        line, reference = self.parted[task]
-        about = ALL if line.flat or reference.flat else TRAINED
-        of_line, of_reference = self.chances[task]
-        return Tested(self.differences[task], about, (of_line, of_reference, float(line.flat != reference.flat)))
+            return Tested(self._difference(task), TRAINED)
+        about = ALL if any(side.flat for side in self.parted[task]) else TRAINED
+        return Tested(self._difference(task), about, self.task_chances(task))
 
     def average(self, averaged: Sequence[str], together: float) -> Tested:
         """What is known of the average."""
-        parts = {task: self.differences.get(task, difference(None, None)) for task in averaged}
-        whole = average(list(parts.values()), together)
-        paired = [task for task in averaged if task in self.parted]
-        about = MIXED if any(side.flat for task in paired for side in self.parted[task]) else TRAINED
-        chances = []
+        whole = average([self._difference(task) for task in averaged], together)
+        about = MIXED if any(side.flat for task in self._paired(averaged) for side in self.parted[task]) else TRAINED
+        return Tested(whole, about, self.average_chances(averaged, together))
+
+    def task_chances(self, task: str) -> tuple[float, float, float]:
+        """`Tested.chances` of one task."""
+        if task not in self.parted:
+            return (0.0, 0.0, 0.0)
+        line, reference = self.parted[task]
+        ours, theirs = [side for side, _ in self.parted.values()], [side for _, side in self.parted.values()]
+        at = list(self.parted).index(task)
+        return _chance(ours, theirs, at), _chance(theirs, ours, at), float(line.flat != reference.flat)
+
+    def average_chances(self, averaged: Sequence[str], together: float) -> tuple[float, float, float]:
+        """`Tested.chances` of the average."""
+        paired, chances = self._paired(averaged), []
         for at in (0, 1):  # the line, the reference
             flat = [task for task in paired if self.parted[task][at].flat and not self.parted[task][1 - at].flat]
             if not flat:
                 chances.append((0.0, 0.0))
                 continue
+            parts = {task: self._difference(task) for task in averaged}
+            whole = average(list(parts.values()), together)
             sign = -1 if at == 0 else 1
             gains = [sign * parts[task].tested.mean for task in flat]
             line = [self.parted[task][at] for task in paired]
@@ -149,7 +160,16 @@ class Block:
             guard = min(flukes(line, _needed(gains, sign * whole.tested.mean * len(averaged))), without)
             chances.append((guard, flukes(line, 1)))
         (of_line, line_alone), (of_reference, reference_alone) = chances
-        return Tested(whole, about, (of_line, of_reference, max(line_alone, reference_alone)))
+        return of_line, of_reference, max(line_alone, reference_alone)
+
+    def _paired(self, averaged: Sequence[str]) -> list[str]:
+        """The averaged tasks that both lines have runs on."""
+        return [task for task in averaged if task in self.parted]
+
+    def _difference(self, task: str) -> Difference:
+        if task not in self._differences:
+            self._differences[task] = difference(*self._pairs.get(task, (None, None)))
+        return self._differences[task]
 
 
 def _level(of_task: Difference) -> Difference:

@@ -63,8 +63,9 @@ def _ranked(
     for row, (upper, lower) in zip(better, pairs, strict=True):
         if labels[lower] in flat or labels[upper] in flat:
             block = Block(known, model, labels[upper], labels[lower])
-            tested = block.average(averaged, known.together) if task == AVERAGE else block.task(task)
-            row[0] = max(row[0], tested.chances[1])
+            of_average = task == AVERAGE
+            chances = block.average_chances(averaged, known.together) if of_average else block.task_chances(task)
+            row[0] = max(row[0], chances[1])
     adjusted = holm(better, 1 - CONFIDENCE).p
     above = {pair for pair, row in zip(pairs, adjusted, strict=True) if row[0] <= 1 - CONFIDENCE}
     groups: list[dict[str, Any]] = []

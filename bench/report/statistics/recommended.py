@@ -137,8 +137,9 @@ class _Place:
                     if (line, other) not in self.blocks:
                         self.blocks[line, other] = Block(self.known, self.model, line, other)
                     block = self.blocks[line, other]
-                    tested = block.average(tasks, self.known.together) if task == AVERAGE else block.task(task)
-                    chances.above[i, j], chances.near[i, j] = tested.chances[1], tested.chances[2]
+                    of_average = task == AVERAGE
+                    tested = block.average_chances(tasks, self.known.together) if of_average else block.task_chances(task)
+                    chances.above[i, j], chances.near[i, j] = tested[1:]
         return chances
 
     def _candidates(
