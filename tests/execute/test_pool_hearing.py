@@ -1,4 +1,4 @@
-"""What a pool makes of its workers' words, however late they are heard, and of what was not said. Nothing is trained."""
+"""What a pool makes of its workers' words, however late they are heard, and of what was not said. Nothing trains."""
 
 from __future__ import annotations
 
