@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from bench import kind, registry
 from bench.cell import Cell, Precision
 from bench.plan.cells import plan
 from bench.request import RunRequest
@@ -224,6 +225,15 @@ class Bench:
         return said[0]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_stays_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test's plugin, script or own data makes known is gone after it."""
+    registry.methods(), registry.suites()
+    for name in ("_METHODS", "_SUITES", "_HOMES"):
+        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+    monkeypatch.setattr(kind, "_KINDS", kind.kinds())
+
+
 @pytest.fixture
 def bench(
     tiny_bert: Path,
@@ -234,15 +244,9 @@ def bench(
 ) -> Bench:
     from huggingface_hub import constants
 
-    from bench import kind, registry
-
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr("warnings.showwarning", warnings.showwarning)  # main puts its own there
-    registry.methods(), registry.suites()
-    for name in ("_METHODS", "_SUITES", "_HOMES"):  # what a test's plugin registers is gone after it
-        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
-    monkeypatch.setattr(kind, "_KINDS", kind.kinds())
     command = Bench(monkeypatch, capsys)
     command.base = [
         "--suite", "superglue", "--tasks", "rte", "--models", str(tiny_bert), "--data", str(superglue),

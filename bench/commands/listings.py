@@ -89,7 +89,8 @@ def _source(task: Task) -> str:
     if task.source.generate is not None:
         return "generated"
     hub = "/".join(part for part in (task.source.hub, task.source.config) if part)
-    return hub or f"local: {task.source.local[0]}"
+    files = (place for places in task.source.files.values() for place in places)  # of a user's own data
+    return hub or f"local: {next(iter([*files, *task.source.local]))}"
 
 
 def _models() -> Listing:

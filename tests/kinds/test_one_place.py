@@ -94,13 +94,10 @@ def test_a_kind_that_lacks_a_part_is_refused_where_it_is_registered() -> None:
     assert "half" not in kinds()
 
 
-def test_facts_alone_are_no_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench import kind
-
+def test_facts_alone_are_no_kind() -> None:
     class Facts(KindFacts):
         """No more than facts."""
 
-    monkeypatch.setattr(kind, "_KINDS", kinds())
     task_kind("facts")(Facts)
     task = find_task("sst2").model_copy(update={"kind": "facts"})
     with pytest.raises(TypeError, match=r"kind 'facts' \(.*test_one_place\) is no bench\.score\.kind\.TaskKind"):

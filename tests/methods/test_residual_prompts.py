@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import nn
 
-from bench import registry
 from bench.check.finding import Skipped
 from bench.check.methods import CHECKS, settings_are_possible
 from bench.check.rig import Rig
@@ -23,9 +22,7 @@ NAME = "residual_prompts"
 
 
 @pytest.fixture(autouse=True)
-def _plugin(monkeypatch):
-    registry.methods()
-    monkeypatch.setattr(registry, "_METHODS", dict(registry._METHODS))
+def _plugin():
     load_plugin(PLUGIN)
 
 

@@ -15,13 +15,6 @@ from bench.suites.superglue import SUPERGLUE
 from bench.task import Source
 
 
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    registry.methods(), registry.suites()
-    for name in ("_METHODS", "_SUITES", "_HOMES"):
-        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
-
-
 def rows(split: str) -> list[dict[str, Any]]:
     words, labels = ("terrible", "great"), ("bad", "good")
     return [{"text": f"word{at} is {words[at % 2]}", "label": labels[at % 2]} for at in range(24)]

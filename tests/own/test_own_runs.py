@@ -55,6 +55,7 @@ def test_the_same_cell_is_not_run_again_from_another_folder(bench: Bench, small:
 def test_a_plan_shows_what_was_understood_and_check_reads_it(bench: Bench, small: list[str], tmp_path: Path) -> None:
     write(tmp_path / "mails.csv", mails(30))
     assert "classification of 'body'" in bench("run", *small, "--plan", "--no-probe")[1]
+    assert "local: mails.csv" in bench("list", "tasks")[1]  # as a notebook's process would, where it is known
     code, out, _ = bench("check", "--data", "mails.csv")
     assert code == 0
     assert "classification of 'body'" in out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from bench import registry
 from bench.errors import UsageError
 from bench.registry import declare, find_suite
 from bench.store.declarations import declare_kept, keep_suite, kept_suites
@@ -15,12 +14,6 @@ def suite_of(**source) -> Suite:
     task = Task(name="mails", kind="classification", source=Source(**source), plain="{body}", classes=("a", "b"),
                 metrics=("accuracy",))  # fmt: skip
     return Suite(name="mails", tasks=(task,))
-
-
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch):
-    registry.suites()
-    monkeypatch.setattr(registry, "_SUITES", dict(registry._SUITES))
 
 
 def test_one_that_is_data_alone_is_declared(tmp_path):
