@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from bench.cell import Cell
 from bench.errors import UsageError
+from bench.store.aside import place_of, writing_in
 from bench.store.files import on_disk, write_text
 from bench.store.record import Part
 
@@ -41,8 +42,8 @@ def alone_key(cell: Cell) -> str:
 
 def keep_alone(folder: Path, measured: Alone) -> None:
     """Write a measurement into a results folder. A full disk is a UsageError."""
-    with on_disk(folder):
-        write_text(folder / "alone" / f"{measured.key}.json", measured.model_dump_json(indent=1) + "\n")
+    with on_disk(folder), writing_in(place_of(folder)) as aside:
+        write_text(folder / "alone" / f"{measured.key}.json", measured.model_dump_json(indent=1) + "\n", aside)
 
 
 def kept_alone(folder: Path) -> tuple[dict[str, Alone], list[UsageError]]:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from bench.errors import UsageError
 from bench.registry import declare, suites
+from bench.store.aside import place_of, writing_in
 from bench.store.files import on_disk, write_text
 from bench.task import Suite
 
@@ -29,8 +30,8 @@ def keep_suite(folder: Path, suite: Suite) -> None:
     text = json.dumps({**suite.model_dump(mode="json"), CODE: code}, indent=1, ensure_ascii=False) + "\n"
     with on_disk(folder):
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(exist_ok=True)
-            write_text(path, text)
+            with writing_in(place_of(folder)) as aside:
+                write_text(path, text, aside)
 
 
 def kept_suites(folder: Path) -> tuple[dict[str, Suite], list[UsageError]]:

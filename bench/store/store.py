@@ -22,12 +22,13 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.address import is_address
+from bench.store.aside import place_of, writing_in
 from bench.store.files import (
     FORMAT,
     flush,
@@ -41,7 +42,6 @@ from bench.store.files import (
     write_text,
 )  # fmt: skip
 from bench.store.record import Record
-from bench.store.workers import new_identity
 
 _OURS = re.compile(r"\.(lock|partial|store\.json\.[0-9a-f]+)$")
 Broken = Callable[[UsageError], None]  # told of a file that cannot be read
@@ -60,7 +60,7 @@ class Store:
 
     def __init__(self, path: Path, worker: str | None = None, name: str = "") -> None:
         self.path, self.name = path, name or str(path)
-        self.aside = path / ".partial" / (worker or new_identity().worker)
+        self.aside = place_of(path, worker)
         self._finished: dict[str, Record] = {}  # those that were asked for by id; they never change
 
     @classmethod
@@ -85,9 +85,8 @@ class Store:
         """The results folder at `path`, made if it is not there; a folder with other things in it is refused."""
         store = cls.find(path)
         if store is None:
-            with on_disk(path):
-                path.mkdir(parents=True, exist_ok=True)
-                write_text(path / "store.json", json.dumps({"format": FORMAT}) + "\n")
+            with on_disk(path), writing_in(place_of(path)) as aside:
+                write_text(path / "store.json", json.dumps({"format": FORMAT}) + "\n", aside)
         return store or cls(path)
 
     @classmethod
@@ -158,13 +157,8 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Within the block this writer's place aside is there; a full disk is a DiskError."""
-        with on_disk(self.path):
-            self.aside.mkdir(parents=True, exist_ok=True)
-            try:
-                yield
-            finally:
-                with suppress(OSError):  # what is still in it somebody will sweep
-                    self.aside.rmdir()
+        with on_disk(self.path), writing_in(self.aside):
+            yield
 
     def examples_file(self, key: str) -> Path:
         """Where the scored examples of that key lie, if they are kept (see bench.store.examples)."""

@@ -12,6 +12,7 @@ nobody disturbed, and by inode and time with what was seen of them before. As ma
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import random
 import shutil
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.campaign.killing import children
@@ -33,20 +35,16 @@ from tests.campaign.killing.writing import kill_writers
 SHORT = 14  # kills of runs, and ten times as many of the writer
 WEIGHTS = {"call": 40, "change": 22, "moment": 15, "workers": 18, "report": 4, "start": 1}
 NO_BLOW = "none"
+IMPORTED = (
+    "pyarrow.parquet", "sklearn.metrics", "transformers.models.bert.modeling_bert", "bench.cli", "bench.commands.grid",
+    "bench.commands.measure", "bench.commands.report", "bench.execute.pool", "bench.report.files",
+)  # fmt: skip
 
 
 def preload() -> None:
     """What a run imports, once."""
-    import pyarrow.parquet
-    import sklearn.metrics
-    import transformers.models.bert.modeling_bert
-
-    import bench.cli
-    import bench.commands.grid
-    import bench.commands.measure
-    import bench.commands.report
-    import bench.execute.pool
-    import bench.report.files  # noqa: F401
+    for name in IMPORTED:
+        importlib.import_module(name)
 
 
 class Campaign:
@@ -95,8 +93,7 @@ class Campaign:
         self._begin()
 
     def _armed(self, words: Sequence[object], arm: Callable[[], None] = lambda: None) -> Callable[[], None]:
-        diary = keep_diary(self._witness.diary)
-        return children.command(words, lambda: (diary(), arm()) and None)
+        return children.command(words, keep_diary(self._witness.diary), arm)
 
     def _call(self) -> str:
         phase = self._rng.choice(sorted(PHASES))
@@ -226,7 +223,7 @@ def main() -> None:
     preload()
     rng, place = random.Random(asked.seed), Path(tempfile.mkdtemp(prefix="kills-"))
     os.environ["TUNING_BENCH_CACHE"] = str(place / "cache")
-    told = lambda what: print(what, file=sys.stderr)  # noqa: E731
+    told = partial(print, file=sys.stderr)
     broken = kill_writers(place, of_writer, rng, told)
     for kind, what in broken:
         print(f"writer: {kind}: {what}", file=sys.stderr)

@@ -40,7 +40,7 @@ def fork(run: Callable[[], object], said: Path) -> int:
         os._exit(code)
 
 
-def command(words: Sequence[object], arm: Arm) -> Callable[[], None]:
+def command(words: Sequence[object], *arms: Arm) -> Callable[[], None]:
     """`bench` with these words. Its workers are forks too, where they would be spawned: nothing else is other than a
     user has it.
     """
@@ -51,7 +51,8 @@ def command(words: Sequence[object], arm: Arm) -> Callable[[], None]:
         context = multiprocessing.get_context
         multiprocessing.get_context = lambda _=None: context("fork")  # type: ignore[assignment, misc]
         sys.argv = ["bench", *map(str, words)]
-        arm()
+        for arm in arms:
+            arm()
         main()
 
     return run

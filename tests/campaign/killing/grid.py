@@ -1,4 +1,4 @@
-"""The grid whose runs are killed: fifteen cells, nine of which wait for six trials; and what it comes to undisturbed."""
+"""The grid whose runs are killed, fifteen cells, nine of which wait for six trials; what it comes to undisturbed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Grid:
     def undisturbed(self) -> dict[str, str]:
         """By cell the bits that it comes to where nobody is killed."""
         out, said = self._place / "undisturbed", self._place / "undisturbed.log"
-        code = wait(fork(command(self.words(out), lambda: None), said))
+        code = wait(fork(command(self.words(out)), said))
         if code:
             raise SystemExit(f"the undisturbed run ended with {code}:\n{said.read_text()}")
         return {record.id: bits(out, record) for record in Store.open(out).records()}

@@ -14,20 +14,26 @@ from pathlib import Path
 from typing import Any
 
 # what a run goes through: by phase the functions, where they are called from
+STORE, CLAIMS, MEASURE = "bench.store.store", "bench.store.claims", "bench.commands.measure"
 PHASES: dict[str, tuple[tuple[str, str], ...]] = {
-    "planning": (("bench.commands.run", "plan"), ("bench.commands.grid", "outstanding"), ("bench.store.store", "Store.create")),
+    "planning": (("bench.commands.run", "plan"), ("bench.commands.grid", "outstanding"), (STORE, "Store.create")),
     "proving": (("bench.execute.executor", "proofs_of"),),
-    "reading": (("bench.commands.measure", "prepare"), ("bench.runner", "prepare")),
-    "claiming": (("bench.store.claims", "Claims.take"), ("bench.store.claims", "Claims.release"), ("bench.store.workers", "Presence._write")),
+    "reading": ((MEASURE, "prepare"), ("bench.runner", "prepare")),
+    "claiming": (
+        (CLAIMS, "Claims.take"), (CLAIMS, "Claims.release"), ("bench.store.workers", "Presence._write"),
+    ),
     "loading": (("bench.train.backbones", "load_backbone"),),
     "training": (("bench.train.training", "Training.step"),),
     "evaluation": (("bench.score.evaluate", "Predictor.predict"),),
-    "writing": (("bench.store.store", "Store.write"), ("bench.store.store", "Store._place"), ("bench.store.store", "flush"),
-                ("bench.store.store", "Store.write_examples"), ("bench.store.store", "write_text")),
-    "choosing": (("bench.execute.work", "choose"), ("bench.execute.work", "Work._sort"), ("bench.store.store", "Store.write_plan")),
-    "ending": (("bench.commands.measure", "_close"), ("bench.commands.measure", "conclude"), ("bench.store.workers", "Presence.__exit__")),
+    "writing": tuple(
+        (STORE, name) for name in ("Store.write", "Store._place", "flush", "Store.write_examples", "write_text")
+    ),
+    "choosing": (("bench.execute.work", "choose"), ("bench.execute.work", "Work._sort"), (STORE, "Store.write_plan")),
+    "ending": ((MEASURE, "_close"), (MEASURE, "conclude"), ("bench.store.workers", "Presence.__exit__")),
 }  # fmt: skip
-REPORTING = (("bench.commands.report", "report_folders"), ("bench.report.files", "figures_of"), ("bench.report.files", "texts"))
+REPORTING = tuple(
+    zip(("bench.commands.report", *["bench.report.files"] * 2), ("report_folders", "figures_of", "texts"), strict=True)
+)
 CHANGES = ("open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.utime")
 
 
