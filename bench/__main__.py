@@ -1,5 +1,14 @@
-"""`python -m bench` is `bench`."""
+"""`bench`, and `python -m bench`. What comes first is ready to be interrupted."""
 
-from bench.cli import main
+from bench.commands.interrupts import end_at_once
 
-main()
+
+def main() -> None:
+    end_at_once()
+    from bench.cli import main as bench
+
+    bench()
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from bench.commands.completion import COMPLETIONS, cells, listings, results_folders
+from bench.commands.interrupts import LINE, STOPPED, end_at_once, raise_it
 from bench.commands.mistyped import refusal
 from bench.commands.streams import nobody_reads, show_what_can_be_shown, tell
 from bench.commands.usage import CommandLine, Commands
@@ -74,6 +75,7 @@ def run(
     dry_run: DryRun = False,
 ) -> None:
     """Measure a grid of methods × tasks × models × seeds; what is already in the results folder is not run again."""
+    end_at_once()
     from bench.commands.run import run_grid
 
     request = RunRequest.read(given, config)
@@ -183,11 +185,9 @@ def export(
     export_cell(cell, to, folder, plugin or [], model, trust_remote_code)
 
 
-STOPPED = 130  # what a shell expects after Ctrl-C
-
-
 def main() -> None:
     """Entry point: what a user can mend is one line and exit code 2."""
+    raise_it()
     warnings.showwarning = lambda message, *_, **__: tell("warning", str(message))
     show_what_can_be_shown()
     if "_BENCH_COMPLETE" in os.environ:
@@ -214,7 +214,7 @@ def main() -> None:
             sys.exit(2)
         _end(line)
     if code == STOPPED:
-        print("stopped; finished cells are kept, the same command goes on from there", file=sys.stderr)
+        print(LINE, file=sys.stderr)
     sys.exit(code)
 
 

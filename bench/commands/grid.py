@@ -22,6 +22,7 @@ from bench.plan.selection import Outstanding, outstanding
 from bench.registry import stays_here
 from bench.request import RunRequest
 from bench.resolved import resolve
+from bench.store.files import check_writable
 from bench.store.store import Store
 from bench.train.options import Options, default_lanes
 
@@ -64,7 +65,7 @@ def proved_grid(
     store = Store.find(folder)
     if store:
         store.verify()
-    whole = _proved(request, whole, executor, store, fetch)
+    whole = _proved(request, whole, folder, executor, store, fetch)
     _check_workers(request, whole, executor, queue)
     left = outstanding(whole, store)
     return Grid(request, folder, store, whole, left, executor, queue, _options(request, executor))
@@ -120,12 +121,16 @@ def _check_travels(whole: Plan) -> None:
             )
 
 
-def _proved(request: RunRequest, whole: Plan, executor: Executor, store: Store | None, fetch: bool) -> Plan:
+def _proved(
+    request: RunRequest, whole: Plan, folder: Path, executor: Executor, store: Store | None, fetch: bool
+) -> Plan:  # fmt: skip
     """The plan at the devices' precision, made anew where a model still to be run shows that it lacks something."""
     precision = executor.precision(request.precision)
     if any(cell.precision != precision for cell in whole.cells):
         whole = plan(request, precision)
     left = outstanding(whole, store)
+    if fetch and left.every:  # before minutes of fetching, proving and reading
+        check_writable(folder)
     models = [find_model(cell.model_path) for cell in left.every]
     proofs = executor.proofs_of(models, fetch)
     if any(proof.limits for proof in proofs.values()):

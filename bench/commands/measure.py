@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Set
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +17,7 @@ from bench.commands.preview import print_plan, print_skips
 from bench.commands.progress import progress
 from bench.commands.screen import in_brief, say_on
 from bench.commands.submit import Sending
-from bench.errors import DeviceLost, UsageError
+from bench.errors import DeviceLost, DiskError, UsageError
 from bench.execute.job import Job
 from bench.execute.left_out import checked
 from bench.execute.pool import Pool
@@ -24,6 +26,7 @@ from bench.model.compile_price import RATES
 from bench.plan.selection import Outstanding, choose, outstanding
 from bench.registry import find_suite, is_declared
 from bench.resolved import resolve
+from bench.store.claims import clear_up
 from bench.store.declarations import keep_suite
 from bench.store.healing import set_aside
 from bench.store.provenance import command
@@ -50,27 +53,43 @@ def measure(console: Console, grid: Grid, dry_run: bool = False, probing: bool =
     if sending and (dry_run or sending.is_enough):
         sending.show(console)
         return 0
+    watch = Watch(grid.folder)
+    check_grid(grid.plan, grid.folder, watch)
+    before = grid.store.done() if grid.store else set()
     num_skips, begun = len(grid.plan.skips), time.perf_counter()
     grid, data = _read(grid)
     print_skips(console, grid.plan.skips[num_skips:])
     _print_encoded(console, data, time.perf_counter() - begun)
     job = _job(grid, data)
-    check_grid(job, Watch(grid.folder))
     if grid.store:
         set_aside(grid.store, {cell.id for cell in grid.left.every}, partial(say_on, console))
-    is_new, store = grid.store is None, Store.create(grid.folder)
-    for suite in dict.fromkeys(cell.suite for cell in grid.plan.cells):
-        keep_suite(grid.folder, find_suite(suite))
-    if sending and sending.num_jobs:  # before the grid is noted: SLURM may refuse
-        sending.submit(console, job, is_new)
-    choice = grid.left.choice
-    store.write_plan([*grid.plan.trials, *choice.cells, *choice.waiting])
-    if sending and sending.num_jobs:
-        return 0
+    if not grid.left.every and grid.store:
+        with suppress(DiskError):  # a folder that can only be read has all that was asked for
+            _keep_suites(grid)
+            _note(grid, grid.store)
+            clear_up(grid.store, watch)
+    else:
+        is_new, store = grid.store is None, Store.create(grid.folder)
+        _keep_suites(grid)
+        if sending and sending.num_jobs:  # before the grid is noted: SLURM may refuse
+            sending.submit(console, job, is_new)
+        _note(grid, store)
+        if sending and sending.num_jobs:
+            return 0
     records = _measured(console, job, grid, data)
-    code = _close(console, job, grid.left, records)
+    code = _close(console, job, grid.left, before, records)
     conclude(console, job, records, grid.options if grid.executor.is_here and probing else None, data)
     return code
+
+
+def _keep_suites(grid: Grid) -> None:
+    for suite in dict.fromkeys(cell.suite for cell in grid.plan.cells):
+        keep_suite(grid.folder, find_suite(suite))
+
+
+def _note(grid: Grid, store: Store) -> None:
+    choice = grid.left.choice
+    store.write_plan([*grid.plan.trials, *choice.cells, *choice.waiting])
 
 
 def _read(grid: Grid) -> tuple[Grid, RunData]:
@@ -159,11 +178,12 @@ def _measured(console: Console, job: Job, grid: Grid, data: RunData) -> list[Rec
             return [*lost.records, *Pool(shared, seats, audience, say).run()]
 
 
-def _close(console: Console, job: Job, left: Outstanding, records: list[Record]) -> int:
+def _close(console: Console, job: Job, left: Outstanding, before: Set[str], records: list[Record]) -> int:
     """Say what came of a run, as the store has it; the exit code. A trial that diverged has lost, and nothing went
     wrong.
 
-    What other processes made of the same grid meanwhile counts, and is named.
+    What other processes made of the same grid meanwhile counts, and is named; `before` are ids of cells that were done
+    when it began.
     """
     store = Store.open(job.folder)
     attempted = {cell_id for cell_id, mark in store.failures().items() if mark != job.failures.get(cell_id)}
@@ -177,8 +197,8 @@ def _close(console: Console, job: Job, left: Outstanding, records: list[Record])
     own = {record.id: record.cell.stage for record in records if record.status == "done" and record.id in done}
     stages = [*own.values()]
     trials = f"{stages.count('trial')} trials and " if "trial" in stages else ""
-    known = {cell.id for cell in (*left.trials, *left.cells)} | (cells - {cell.id for cell in left.choice.cells})
-    theirs = len((known & done) - own.keys())
+    known = cells | {cell.id for cell in (*left.trials, *left.cells)}
+    theirs = len((known & done) - before - own.keys())
     more = f", {theirs} by other processes" if theirs else ""
     line = f"{trials}{stages.count('score')} cells written to {job.folder}{more}; next: bench report {job.folder}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench.collecting import not_collecting
 from bench.commands.folders import RESULTS
+from bench.commands.interrupts import raise_it
 from bench.commands.own_data import show_own_data
 from bench.commands.screen import plain_screen, say_on
 from bench.errors import UsageError
@@ -78,6 +79,7 @@ def _grid(request: RunRequest, only_plan: bool, dry_run: bool) -> Iterator[Grid]
     Store.find(folder)
     with not_collecting():
         from bench.commands.grid import executor_of, proved_grid  # torch comes in here
+    raise_it()
     gc.freeze()  # modules stay to the end
     try:
         with executor_of(request, queue, partial(say_on, plain_screen())) as executor:

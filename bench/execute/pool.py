@@ -30,8 +30,9 @@ from bench.store.record import Record
 from bench.store.store import Store
 from bench.train.audience import Audience
 
-# signals that every process of a job gets, Ctrl-C and a queue's warnings; the pool asks for the end in its own way
-REACH_ALL = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+# signals that every process of a job gets, Ctrl-C, a closed terminal's and a queue's warnings; the pool asks for the
+# end in its own way
+REACH_ALL = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 PATIENCE = 15.0  # seconds that a worker has to let go of what it holds
 MOST_FRUITLESS = 3  # times in a row that a seat's worker may end before it trains a cell
 

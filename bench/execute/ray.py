@@ -71,7 +71,7 @@ class Dispatch:
         UsageError where another run is measuring the same tasks otherwise, for a full disk (DiskError), and where no
         worker stays alive. What was being trained when it was interrupted is free again.
         """
-        check_grid(self._job, self._watch)
+        check_grid(self._job.plan, self._job.folder, self._watch, self._job.run)
         self._watch.sweep()
         with ending_on_request():
             try:

@@ -12,11 +12,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import torch
 
-from bench.cell import Cell
+from bench.cell import Cell, Plan
 from bench.errors import DeviceLost, UsageError
 from bench.execute.job import Job, grid_of
 from bench.execute.work import Doing, Work
@@ -62,7 +63,9 @@ def work(
     claims = Claims(job.folder, identity, watch)
     names = [str(device) for device in seat.devices]
     with Presence(job.folder, identity, names, grid_of(job.plan.cells)) as presence, closing(claims):
-        check_grid(job, watch)  # when others can see this one: of two that begin at once one has to be told
+        check_grid(
+            job.plan, job.folder, watch, job.run
+        )  # when others can see this one: of two that begin at once one has to be told
         watch.sweep()
         noted = Noted(audience, presence)
         queue = Work(job, store, claims, watch, seat.wait, audience.chosen, audience.finished)
@@ -94,13 +97,13 @@ def expected(job: Job, store: Store) -> list[ResolvedCell]:
     return [resolve(cell) for cell in outstanding(job.plan, store).every]
 
 
-def check_grid(job: Job, watch: Watch) -> None:
-    """UsageError where a process that is at work on the folder measures one of the tasks otherwise."""
-    ours = grid_of(job.plan.cells)
+def check_grid(plan: Plan, folder: Path, watch: Watch, run: str = "") -> None:
+    """UsageError where a process of another run that is at work on the folder measures one of the tasks otherwise."""
+    ours = grid_of(plan.cells)
     for worker in watch.alive():
         other = worker.identity
         apart = [place for place, theirs in worker.grid.items() if ours.get(place, theirs) != theirs]
-        if not apart or other.run == job.run:
+        if not apart or other.run == run:
             continue
         if not is_here(other):  # its file may be what a power cut has left
             said = f"looking whether a bench run on {other.host} is still there, for at most {GONE:.0f} s"
@@ -108,7 +111,7 @@ def check_grid(job: Job, watch: Watch) -> None:
         if watch.outlasts(other):
             place = apart[0]
             raise UsageError(
-                f"another bench run on {other.host} measures {place} into {job.folder} with {worker.grid[place]}, "
+                f"another bench run on {other.host} measures {place} into {folder} with {worker.grid[place]}, "
                 f"this one would with {ours[place]}; wait for it or choose another --out"
             )
         watch.sweep()  # nobody has to look again
@@ -169,24 +172,28 @@ class Noted:
 
 
 TERMINATED = 128 + signal.SIGTERM  # what a shell sees of a program that was asked to end
+REQUESTS = (signal.SIGTERM, signal.SIGHUP)  # by a queue before it takes a machine away; by a terminal that is closed
 
 
 @contextmanager
 def ending_on_request() -> Iterator[None]:
-    """Within the block SIGTERM, which a queue sends before it takes a machine away, ends the process as Ctrl-C does:
-    what is claimed is let go. A second one, which a queue may send to every process while this one ends, is too many.
-    A thread that is not the first cannot say so, and its process ends as it would anyway.
+    """Within the block a request to end has the process end as Ctrl-C does: what is claimed is let go. A second one,
+    which a queue may send to every process while this one ends, is too many; one that is ignored (nohup) stays so. A
+    thread that is not the first cannot say so, and its process ends as it would anyway.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    heard = [number for number in REQUESTS if signal.getsignal(number) is not signal.SIG_IGN]
 
     def end(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise SystemExit(TERMINATED)
+        for each in heard:
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

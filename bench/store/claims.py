@@ -16,8 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.store.files import content_of, on_disk, write_text
-from bench.store.workers import Identity, Watch, unknown
+from bench.store.files import content_of, on_disk
+from bench.store.store import Store
+from bench.store.workers import Identity, Watch, new_identity, unknown
 
 MOST_DEATHS = 3  # owners of one run that may be gone before their cell is given up
 
@@ -42,6 +43,7 @@ class Claims:
     def __init__(self, folder: Path, me: Identity, watch: Watch) -> None:
         self.me, self._store, self._folder, self._watch = me, folder, folder / "claims", watch
         self._mine: dict[str, int] = {}
+        self._is_written = False  # the text of claims, whole
         self._before: frozenset[str] | None = None  # names of claims that stood when this process came
         self._owners: dict[str, Identity] = {}  # by what a claim says
 
@@ -120,13 +122,16 @@ class Claims:
         with on_disk(self._store):
             aside = self._folder / f".{self.me.worker}"
             try:
-                if not aside.exists():
-                    write_text(aside, self.me.model_dump_json(), durable=False)
+                if not self._is_written:
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    aside.write_text(self.me.model_dump_json(), encoding="utf-8")  # nobody reads it under this name
+                    self._is_written = True
                 os.link(aside, self._folder / name)
                 return True
             except FileExistsError:
                 return self._is_mine(name)
             except OSError:
+                self._is_written = aside.exists()  # one that takes this process for gone sweeps it away
                 return self._create_in_two(name)
 
     def _is_mine(self, name: str) -> bool:
@@ -175,5 +180,14 @@ class Claims:
     def close(self) -> None:
         """Let go of everything."""
         self.release(list(self._mine), over=False)
+        self._is_written = False
         with suppress(OSError):
             (self._folder / f".{self.me.worker}").unlink(missing_ok=True)
+
+
+def clear_up(store: Store, watch: Watch) -> None:
+    """Sweep what workers that are gone left, their claims on finished cells too: what a run with nothing to do does."""
+    watch.sweep()
+    claims = Claims(store.path, new_identity(), watch)
+    held = claims.held()
+    claims.forget([cell_id for cell_id in held if store.is_done(cell_id)], held)

@@ -133,3 +133,13 @@ def look_anew(folder: Path) -> None:
     """
     with suppress(OSError):
         os.close(os.open(folder, os.O_RDONLY))
+
+
+def check_writable(path: Path) -> None:
+    """DiskError where a folder that is there, or the one that it is to be made in, is closed to us; nothing is made."""
+    with on_disk(path):
+        there = next(each for each in (path, *path.absolute().parents) if each.exists())
+        if os.statvfs(there).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))

@@ -29,6 +29,7 @@ from pathlib import Path
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.address import is_address
+from bench.store.aside import place_of, writing_in
 from bench.store.checksums import RECORD, digest
 from bench.store.examples import kept_examples, named_examples
 from bench.store.files import flush, look_anew, make_folder, mark, on_disk, write_text
@@ -37,7 +38,6 @@ from bench.store.plans import keep_plan, plan_files, planned_cells, written
 from bench.store.reading import Broken, leaving_out, read_record, record_text
 from bench.store.record import Record
 from bench.store.whole import BrokenCells
-from bench.store.workers import new_identity
 
 _OURS = re.compile(r"\.(lock|partial|store\.json\.[0-9a-f]+)$")
 Writer = Callable[[Path], None]  # writes one file of a cell's folder at the path it is given
@@ -51,7 +51,7 @@ class Store:
 
     def __init__(self, path: Path, worker: str | None = None, name: str = "") -> None:
         self.path, self.name = path, name or str(path)
-        self.aside = path / ".partial" / (worker or new_identity().worker)
+        self.aside = place_of(path, worker)
         self._finished: dict[str, Record] = {}  # those that were asked for by id; they never change
         self._broken = BrokenCells(())  # see `verify`
         self._with_examples: set[str] = set()  # keys
@@ -73,9 +73,8 @@ class Store:
         """The results folder at `path`, made if it is not there; a folder with other things in it is refused."""
         store = cls.find(path)
         if store is None:
-            with on_disk(path):
-                make_folder(path)
-                write_text(path / MARK, mark_text())
+            with on_disk(path), writing_in(place_of(path)) as aside:
+                write_text(path / MARK, mark_text(), aside)
         return store or cls(path)
 
     @classmethod
@@ -177,13 +176,8 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Within the block this writer's place aside is there; a full disk is a DiskError."""
-        with on_disk(self.path):
-            self.aside.mkdir(parents=True, exist_ok=True)
-            try:
-                yield
-            finally:
-                with suppress(OSError):  # what is still in it somebody will sweep
-                    self.aside.rmdir()
+        with on_disk(self.path), writing_in(self.aside):
+            yield
 
     def examples_file(self, key: str) -> Path | None:
         """Where the scored examples of that key lie, if they are kept (see bench.store.examples)."""

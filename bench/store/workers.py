@@ -9,6 +9,7 @@ machines are never compared, and no lock of the file system is asked for.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -30,6 +31,8 @@ from bench.store.files import content_of, on_disk, write_text
 BEAT = 5.0  # seconds between two writings
 LOOK = 1.0  # seconds between two looks at one that may be gone
 GONE = 90.0  # seconds without one, after which a process of another machine is gone; NFS may show files of a minute ago
+
+_WORKER = re.compile(r"-([0-9a-f]{8})-([0-9]+)-[0-9a-f]{8}(?![0-9A-Za-z-])")  # machine and process of a worker's name
 
 
 class Part(BaseModel):
@@ -79,10 +82,12 @@ class Worker(Part):
 
 
 def new_identity(run: str | None = None) -> Identity:
-    """Of this process; `run` is that of the command that started it, a new one by default."""
+    """Of this process; `run` is that of the command that started it, a new one by default. Its name, which all that it
+    writes aside has, says which process of which machine it is: see `was_left`.
+    """
     host = platform.node() or "unknown"
     name = re.sub(r"[^A-Za-z0-9-]", "-", host)[:40]
-    worker = f"{name}-{os.getpid()}-{secrets.token_hex(4)}"
+    worker = f"{name}-{_machine_mark()}-{os.getpid()}-{secrets.token_hex(4)}"
     began = _began(os.getpid()) or ""
     return Identity(
         worker=worker, run=run or worker, host=host, machine=_machine(), process=os.getpid(), began=began
@@ -107,6 +112,17 @@ def _machine() -> str:
         return f"{platform.node()} {boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return platform.node()
+
+
+@cache
+def _machine_mark() -> str:
+    return hashlib.sha256(_machine().encode()).hexdigest()[:8]
+
+
+def was_left(name: str) -> bool:
+    """Whether a file's name has that of a worker of this machine whose process has ended."""
+    found = _WORKER.findall(name)
+    return bool(found) and found[-1][0] == _machine_mark() and _began(int(found[-1][1])) is None
 
 
 def _began(process: int) -> str | None:
@@ -294,3 +310,11 @@ class Watch:
                     shutil.rmtree(self._folder / ".partial" / identity.worker, ignore_errors=True)
                     (self._folder / "claims" / f".{identity.worker}").unlink(missing_ok=True)
                     path.unlink(missing_ok=True)
+        for path in [
+            *self._folder.glob(".partial/*"),
+            *self._folder.glob("claims/.*"),
+            *self._folder.glob("workers/.*"),
+        ]:
+            if was_left(path.name):  # by one that had no file yet, or had none at all
+                with suppress(OSError):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()

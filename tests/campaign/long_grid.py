@@ -107,7 +107,10 @@ def fill(grid: LongGrid, folder: Path, real: Store, seed: int = 0) -> int:
     with unflushed():
         for cell in store.missing(cells):
             original = known[draw.choice(originals[kind(cell)])]
-            store.write(original.model_copy(update={"id": cell.id, "cell": cell, "files": {}}, deep=True), files_of(real, original.id))
+            store.write(
+                original.model_copy(update={"id": cell.id, "cell": cell, "files": {}}, deep=True),
+                files_of(real, original.id),
+            )
         store.write_plan(cells)
     return len(known)
 

@@ -1,4 +1,4 @@
-"""What a pool makes of its workers' words, however late they are heard, or never said. Nothing is trained."""
+"""What a pool makes of its workers' words, however late they are heard, and of what was not said. Nothing trains."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class World:
         self.plan = make_plan(seeds=3)
         self.store = Store.create(folder / "out")
         self.job = Job(self.plan, self.store.path, "mine", 1)
-        self.left = outstanding(self.plan, self.store)
+        self.left, self.before = outstanding(self.plan, self.store), self.store.done()
         self.told, self.said = Told(), []
         self._monkeypatch = monkeypatch
 
@@ -119,7 +119,7 @@ class World:
     def line(self, records: list[Record]) -> tuple[int, str]:
         """How `bench run` ends."""
         screen = Console(file=io.StringIO(), width=200)
-        code = _close(screen, self.job, self.left, records)
+        code = _close(screen, self.job, self.left, self.before, records)
         return code, screen.file.getvalue()  # type: ignore[attr-defined]
 
 

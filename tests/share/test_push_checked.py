@@ -16,8 +16,8 @@ from tests.conftest import Bench
 from tests.share.conftest import Become
 from tests.share.test_push import HUB, REPO, said
 from tests.share.writable_hub import WritableHub
-from tests.store.test_older_formats import KEPT
 from tests.store.test_healing import spoil
+from tests.store.test_older_formats import KEPT
 
 
 @pytest.fixture

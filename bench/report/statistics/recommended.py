@@ -138,7 +138,9 @@ class _Place:
                         self.blocks[line, other] = Block(self.known, self.model, line, other)
                     block = self.blocks[line, other]
                     of_average = task == AVERAGE
-                    tested = block.average_chances(tasks, self.known.together) if of_average else block.task_chances(task)
+                    tested = (
+                        block.average_chances(tasks, self.known.together) if of_average else block.task_chances(task)
+                    )
                     chances.above[i, j], chances.near[i, j] = tested[1:]
         return chances
 

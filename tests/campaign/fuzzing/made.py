@@ -9,7 +9,17 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-ESCAPES = ("\x1b[2J\x1b[31mred", "\x1b]0;title\x07", "\x9b31m", "\r\x1b[K", "\x08\x08", "\x00", "\x7f", "\x85", "\u2028")
+ESCAPES = (
+    "\x1b[2J\x1b[31mred",
+    "\x1b]0;title\x07",
+    "\x9b31m",
+    "\r\x1b[K",
+    "\x08\x08",
+    "\x00",
+    "\x7f",
+    "\x85",
+    "\u2028",
+)
 ODD = (
     "", " ", "\t", "\ufeff", "\u202e", "é", "e\u0301", "ß", "İ", "漢字", "👩‍👩‍👧", "\ud83d", "\udc80", "\ufffe", "\U0010ffff",
     "a" * 300, "n" * 5000, "../..", "/", "~", "~nobody/x", ".", "-", "--", "=", "=1+1", "@x", "%s", "{x}", "{{", "$HOME",
@@ -39,7 +49,9 @@ def texts() -> SearchStrategy[str]:
 
 def names() -> SearchStrategy[str]:
     """Names of files and folders, that a file system takes."""
-    return texts().filter(lambda name: name not in ("", ".", "..") and not set(name) & {"/", "\0"}).map(lambda n: n[:200])
+    return (
+        texts().filter(lambda name: name not in ("", ".", "..") and not set(name) & {"/", "\0"}).map(lambda n: n[:200])
+    )
 
 
 def numbers() -> SearchStrategy[int | float]:
@@ -55,7 +67,9 @@ def scalars() -> SearchStrategy[Any]:
 def json_values(leaves: int = 10) -> SearchStrategy[Any]:
     """A value that JSON has, and NaN."""
     return st.recursive(
-        scalars(), lambda part: st.lists(part, max_size=4) | st.dictionaries(texts(), part, max_size=4), max_leaves=leaves
+        scalars(),
+        lambda part: st.lists(part, max_size=4) | st.dictionaries(texts(), part, max_size=4),
+        max_leaves=leaves,
     )
 
 
@@ -107,7 +121,9 @@ def _changed(content: bytes, change: tuple[Any, ...]) -> bytes:
         case "cut":
             return content[:at]
         case "repeat":
-            return content[:at] + content[at : at + more[0]] * min(more[1], 2_000_000 // more[0]) + content[at + more[0] :]
+            return (
+                content[:at] + content[at : at + more[0]] * min(more[1], 2_000_000 // more[0]) + content[at + more[0] :]
+            )
         case "number":
             return _with_number(content, at, str(more[0]).encode() if abs(more[0]) < 10**100 else b"1" + b"0" * 400)
         case "move":
@@ -122,7 +138,9 @@ def _with_number(content: bytes, at: int, number: bytes) -> bytes:
     start = next((place for place in range(at, len(content)) if content[place : place + 1].isdigit()), None)
     if start is None:
         return content + number
-    end = next((place for place in range(start, len(content)) if not content[place : place + 1].isdigit()), len(content))
+    end = next(
+        (place for place in range(start, len(content)) if not content[place : place + 1].isdigit()), len(content)
+    )
     return content[:start] + number + content[end:]
 
 

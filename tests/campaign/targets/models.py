@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+
 from tests.campaign.fuzzing import made
 from tests.campaign.fuzzing.target import Broken, Case, Target
 
