@@ -14,7 +14,7 @@ EVERY = (
     "linear_probe", "ptv2", "prompt_tuning", "ptuning_v1", "prefix_tuning", "mpt2", "autoprompt", "prompting", "bitfit",
     "lora", "ia3", "adalora", "finetune",
 )  # fmt: skip
-DROPPED = ("ptv2.dropout=0.2", "lora.adapter_dropout=0.2", "adalora.adapter_dropout=0.2")
+DROPPED = {"ptv2": "dropout", "lora": "adapter_dropout", "adalora": "adapter_dropout"}
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,24 @@ def _set(*settings: str) -> tuple[str, ...]:
     return tuple(word for setting in settings for word in ("--set", setting))
 
 
+def _dropped(*methods: str) -> tuple[str, ...]:
+    return _set(*(f"{name}.{DROPPED[name]}=0.2" for name in methods if name in DROPPED))
+
+
 SHORT = ("--steps", "5", "--evaluations", "2", "--batch-size", "8", "--max-length", "48", "--limit", "40")
 SHORT_TEXTS = (*SHORT, "--max-length", "32")
 JOINT = _set("mpt2.tasks=sentiment,entailment", "mpt2.joint_steps=3")
 GRIDS = {
     grid.name: grid
     for grid in (
+        Grid("few", ("linear_probe", "ptv2", "lora", "finetune"), ("sentiment", "questions"),
+             ("--suite", "smoke", *SHORT), "tiny"),
         Grid("kinds", ("linear_probe", "ptv2"), ("sentiment", "entities", "consequence", "questions"),
              ("--suite", "smoke", *SHORT), "tiny"),
         Grid("methods", EVERY, ("entailment",),
-             ("--suite", "smoke", *SHORT, *_small(*EVERY), *JOINT, *_set(*DROPPED)), "tiny"),
+             ("--suite", "smoke", *SHORT, *_small(*EVERY), *JOINT, *_dropped(*EVERY)), "tiny"),
         Grid("dropout", ("ptv2", "lora", "finetune", "prompt_tuning"), ("sentiment", "entities"),
-             ("--suite", "smoke", *SHORT, "--backbone-dropout", *_set(*DROPPED)), "mini"),
+             ("--suite", "smoke", *SHORT, "--backbone-dropout", *_dropped("ptv2", "lora")), "mini"),
         Grid("bf16", ("linear_probe", "ptv2", "lora", "finetune"), ("sentiment", "questions"),
              ("--suite", "smoke", *SHORT), "tiny", seeds=(0,), precision="bf16"),
         Grid("trials", ("linear_probe", "ptv2"), ("sentiment",),
