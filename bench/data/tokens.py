@@ -8,8 +8,6 @@ in it. Tokenizers that say the same are the same one, whatever model they came w
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from bench.data.cache import cache_folder
+from bench.writing import where_possible
 
 VERSION = 1  # raise it when what a file holds changes
 WORTH_KEEPING = 100_000  # characters; fewer are tokenised again sooner than a file is read
@@ -146,11 +145,5 @@ def _read(path: Path) -> Arrays | None:
 
 def _write(path: Path, arrays: Arrays) -> None:
     """Written whole or not at all; a folder that cannot be written costs time, not results."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
-        save_file(dict(zip(NAMES, arrays, strict=True)), name)
-        os.replace(name, path)
-    except OSError:
-        return
+    with where_possible(path) as place:
+        save_file(dict(zip(NAMES, arrays, strict=True)), place)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.data.cache import cache_folder
+from bench.writing import where_possible
 
 Way = Literal["interface", "written", "own"]
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
@@ -97,15 +96,8 @@ def keep_proof(fingerprint: str, device: str, proof: Proof) -> None:
     """Keep a proof, whole or not at all; a folder that cannot be written costs time, not results."""
     _MADE[fingerprint, device] = proof
     _NEW.add((fingerprint, device))
-    path = _path(fingerprint, device)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(proof.record(), file, indent=1, sort_keys=True)
-        os.replace(name, path)
-    except OSError:
-        return
+    with where_possible(_path(fingerprint, device)) as place:
+        place.write_text(json.dumps(proof.record(), indent=1, sort_keys=True), encoding="utf-8")
 
 
 def adopt_proof(fingerprint: str, device: str, proof: Proof) -> None:

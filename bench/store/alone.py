@@ -13,8 +13,9 @@ from pydantic import Field, ValidationError
 
 from bench.cell import Cell
 from bench.errors import UsageError
-from bench.store.files import on_disk, write_text
+from bench.store.files import on_disk
 from bench.store.record import Part
+from bench.writing import write_text
 
 
 class Alone(Part):

@@ -16,8 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.store.files import on_disk, write_text
+from bench.store.files import on_disk
 from bench.store.workers import Identity, Watch, unknown
+from bench.writing import write_text
 
 MOST_DEATHS = 3  # owners of one run that may be gone before their cell is given up
 

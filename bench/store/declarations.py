@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from bench.errors import UsageError
 from bench.registry import declare, suites
-from bench.store.files import on_disk, write_text
+from bench.store.files import on_disk
 from bench.task import Suite
+from bench.writing import write_text
 
 CODE = "code"  # beside the suite's own fields: which of its tasks have some
 LONGEST = 100  # characters of a file's name

@@ -1,11 +1,9 @@
-"""Files of a results folder: read with the reason why one cannot be, written whole or not at all."""
+"""Files of a results folder: read with the reason why one cannot be, and what its disk refuses."""
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ from pydantic import ValidationError
 from bench.cell import Cell
 from bench.errors import DiskError, UsageError
 from bench.store.record import Record
+from bench.writing import NO_SPACE, why_refused
 
 FORMAT = 3
 Parsed = TypeVar("Parsed", Cell, Record)
@@ -57,31 +56,6 @@ def record_text(record: Record) -> str:
     return record.model_dump_json(indent=1) + "\n"
 
 
-def write_text(path: Path, text: str, aside: Path | None = None, durable: bool = True) -> None:
-    """Write a whole file or none: aside, flushed, renamed over the old one. What is not `durable` a power cut may take.
-
-    `aside` is a folder of this writer's own on the same disk; by default it is written beside its place, under a name
-    that no other writer has on whatever machine.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = (aside or path.parent) / f".{path.name}.{secrets.token_hex(8)}"
-    try:
-        aside.write_text(text, encoding="utf-8")
-        if durable:
-            flush(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 @contextmanager
 def on_disk(path: Path) -> Iterator[None]:
     """Turn a disk that is full, missing or closed to us into a DiskError."""
@@ -90,14 +64,12 @@ def on_disk(path: Path) -> Iterator[None]:
     except UsageError:
         raise
     except Exception as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or "No space left" in str(error):  # safetensors has an error of its own, which says so in words
-            raise DiskError(
-                f"no space left on the disk of {path}; finished cells are kept: free space and run again"
-            ) from error
-        if isinstance(error, OSError):
-            raise DiskError(f"cannot use {path}: {error.strerror or error}; choose another --out") from error
-        raise
+        why = why_refused(error)
+        if why is None:
+            raise
+        if why.startswith(NO_SPACE):
+            raise DiskError(f"{why} of {path}; finished cells are kept: free space and run again") from error
+        raise DiskError(f"cannot use {path}: {why}; choose another --out") from error
 
 
 def mark(path: Path) -> str | None:

@@ -28,20 +28,10 @@ from pathlib import Path
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.address import is_address
-from bench.store.files import (
-    FORMAT,
-    flush,
-    look_anew,
-    mark,
-    on_disk,
-    parsed,
-    read_json,
-    read_record,
-    record_text,
-    write_text,
-)  # fmt: skip
+from bench.store.files import FORMAT, look_anew, mark, on_disk, parsed, read_json, read_record, record_text
 from bench.store.record import Record
 from bench.store.workers import new_identity
+from bench.writing import flush, write_text
 
 _OURS = re.compile(r"\.(lock|partial|store\.json\.[0-9a-f]+)$")
 Broken = Callable[[UsageError], None]  # told of a file that cannot be read
