@@ -5,17 +5,11 @@ A change of these numbers makes every results folder's cells new ones; it must g
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from bench.cell import Budget, Cell, JointTask
-from bench.seeds import derive
 
 BASE: dict[str, Any] = {
     "suite": "s", "task": "rte", "task_version": 1, "data_fingerprint": "d", "model": "m", "model_fingerprint": "f",

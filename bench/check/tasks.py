@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ from bench.score.kind import kind_of
 from bench.score.metrics import metrics_of, score
 from bench.score.predicted import PredictedRows, Prediction
 from bench.task import Example, Source, Split, Task
+from bench.writing import scratch
 
 if TYPE_CHECKING:
     from bench.score.answers import ScoredAnswer, Scores
@@ -173,8 +173,8 @@ def predictions_on_disk_score_alike(rig: TaskRig) -> None:
 
     predictions = rig.random_predictions()
     answers = [ScoredAnswer(probabilities=(1.0,) * len(rig.task.classes)) for _ in predictions]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "predictions.parquet"
+    with scratch("bench-check-") as folder:
+        path = folder / "predictions.parquet"
         write_predictions(path, prediction_table(rig.task, rig.scored, answers, predictions))
         rows = PredictedRows(**read_predictions(path.read_bytes()))
     written = {name: metric.score(rig.task, rows) for name, metric in metrics_of(rig.task).items()}

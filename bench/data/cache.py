@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from bench.errors import UsageError
+from bench.writing import where_possible
 
 VARIABLE = "TUNING_BENCH_CACHE"
 MEND = f"remove it, or name another in {VARIABLE}"
@@ -64,16 +65,10 @@ def kept_bytes(path: Path) -> bytes | None:
 
 def keep_bytes(path: Path, content: bytes) -> None:
     """Written whole or not at all, under a hash of its name and content; where nothing can be written, that is all."""
-    aside = None
-    try:
+    with suppress(OSError):
         _make(path.parent)
-        handle, aside = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(path.name.encode() + content).digest() + content)
-        os.replace(aside, path)
-    except OSError:
-        if aside is not None:
-            Path(aside).unlink(missing_ok=True)
+    with where_possible(path) as place:
+        place.write_bytes(hashlib.sha256(path.name.encode() + content).digest() + content)
 
 
 def _make(folder: Path) -> None:

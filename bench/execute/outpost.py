@@ -43,6 +43,7 @@ from bench.task import Split, Task
 from bench.train.compiling import Compiling
 from bench.train.failure import failure
 from bench.train.groups import Group
+from bench.writing import TEMPORARY, telling
 
 HEARD = 1.0  # seconds after which a question is answered though there is nothing to tell
 Word = tuple[str, Any]
@@ -186,7 +187,8 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="tuning-bench-worker-"))
+        with telling("make a worker's folder in", *TEMPORARY):
+            self.path = Path(tempfile.mkdtemp(prefix="tuning-bench-worker-"))
         # it reads until nobody can write to it any more; no child of ours, since Ray ends those of an actor with it
         after_us = 'exec 3<&0; { cat <&3; rm -rf "$0"; } >/dev/null &'
         process = subprocess.Popen(["sh", "-c", after_us, self.path], stdin=subprocess.PIPE, start_new_session=True)

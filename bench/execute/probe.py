@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from itertools import count, islice
-from pathlib import Path
 
 from bench.cell import Cell
 from bench.data.hub import prepared
@@ -26,6 +24,7 @@ from bench.train.loop import Progress
 from bench.train.options import Options
 from bench.train.prepare import prepare
 from bench.train.run_data import RunData
+from bench.writing import scratch
 
 SECONDS = 3.0  # of a probe's steps, about
 FEWEST_STEPS, MOST_STEPS = 3, 12  # the first ones set up
@@ -51,14 +50,12 @@ class Probe:
         cells = self._short(_on_one_task(group.cells))
         if not cells:
             return []
-        with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder, warnings.catch_warnings():
+        with suppress(UsageError), warnings.catch_warnings(), scratch("bench-probe-") as folder:
             warnings.simplefilter("ignore")  # what data and model are like is told when they run
-            try:
-                runner = Runner(Store.create(Path(folder) / "probe"), self._options, Nobody(), self._data)
-                prepare(cells, self._data)
-                return list(runner.measure(replace(group, cells=tuple(cells))))
-            except UsageError:
-                return []
+            runner = Runner(Store.create(folder / "probe"), self._options, Nobody(), self._data)
+            prepare(cells, self._data)
+            return list(runner.measure(replace(group, cells=tuple(cells))))
+        return []
 
     def count(self, resolved: ResolvedCell) -> Rows | None:
         """The rows of a cell, by reading its data; None where they are not here, or unfit."""

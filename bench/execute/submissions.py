@@ -21,8 +21,9 @@ from pydantic import TypeAdapter
 
 from bench.errors import UsageError
 from bench.execute.job import Job
-from bench.store.files import on_disk, read_json, write_text
+from bench.store.files import on_disk, read_json
 from bench.store.workers import Watch
+from bench.writing import write_text
 
 PLACES = ("tokens", "compiled")  # fields of a job that go by a model and a precision, which no key of JSON can be
 

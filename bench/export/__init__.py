@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -17,6 +16,7 @@ from bench.export.running import WEIGHTS, base_model, check_written
 from bench.export.tuned import Tuned, Written, tuned_cell
 from bench.model.injected import MISSING
 from bench.store.store import Store
+from bench.writing import is_aside, telling, whole_folder
 
 
 def export(store: Store, cell_id: str, to: Path, model: str | None = None) -> list[Path]:
@@ -32,7 +32,7 @@ def export(store: Store, cell_id: str, to: Path, model: str | None = None) -> li
     if model is not None:
         record = record.model_copy(update={"cell": record.cell.changed(model_path=model)})
     tuned = tuned_cell(store, record)
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+    if to.exists() and (not to.is_dir() or any(not is_aside(path) for path in to.iterdir())):
         raise UsageError(f"--to {to} exists and is not an empty folder; choose another")
     if is_adapter(tuned.attachment):
         try:
@@ -40,14 +40,12 @@ def export(store: Store, cell_id: str, to: Path, model: str | None = None) -> li
         except ImportError:
             raise UsageError(MISSING.replace("this method", "bench export")) from None
     written = adapter_of(tuned) if is_adapter(tuned.attachment) else changed_of(tuned)
-    is_new = not to.exists()
-    try:
-        _write(to, tuned, written)
-        check_written(to, tuned, written)
-    except BaseException:
-        for path in [to] if is_new else to.iterdir():
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        raise
+    with (
+        telling("write to", to, "nothing was left there: free space, or choose another --to"),
+        whole_folder(to) as aside,
+    ):
+        _write(aside, tuned, written)
+        check_written(aside, tuned, written)
     return sorted(to.iterdir())
 
 
@@ -55,21 +53,17 @@ def _write(to: Path, tuned: Tuned, written: Written) -> None:
     head = {name.removeprefix("head."): value for name, value in tuned.tensors.items() if name.startswith("head.")}
     described = description(tuned, written)
     tensors = {name: value.detach().clone().contiguous() for name, value in written.tensors.items()}
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-        if written.way == "adapter":
-            written.config.save_pretrained(str(to))
-            save_file(tensors, to / "adapter_model.safetensors", metadata={"format": "pt"})
-        elif written.way == "weights":
-            save_file(tensors, to / WEIGHTS, metadata={"format": "pt"})
-        elif written.way == "checkpoint":
-            model = base_model(tuned)
-            model.load_state_dict(tensors, strict=False)
-            model.save_pretrained(str(to))
-            tuned.backbone.tokenizer.save_pretrained(str(to))
-        if head:
-            save_file(head, to / "head.safetensors", metadata={"format": "pt"})
-        (to / "head.json").write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (to / "README.md").write_text(card(tuned, written, described), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write to {to}: {error.strerror or error}") from None
+    if written.way == "adapter":
+        written.config.save_pretrained(str(to))
+        save_file(tensors, to / "adapter_model.safetensors", metadata={"format": "pt"})
+    elif written.way == "weights":
+        save_file(tensors, to / WEIGHTS, metadata={"format": "pt"})
+    elif written.way == "checkpoint":
+        model = base_model(tuned)
+        model.load_state_dict(tensors, strict=False)
+        model.save_pretrained(str(to))
+        tuned.backbone.tokenizer.save_pretrained(str(to))
+    if head:
+        save_file(head, to / "head.safetensors", metadata={"format": "pt"})
+    (to / "head.json").write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (to / "README.md").write_text(card(tuned, written, described), encoding="utf-8")

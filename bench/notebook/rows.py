@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.data.cache import cache_folder
 from bench.errors import UsageError
-from bench.store.files import on_disk, write_text
+from bench.writing import telling, write_text
 
 FORMS = "a path, a table (pandas, polars, arrow), a datasets.Dataset, a list of dicts, or a dict of these by split"
 Row = dict[str, Any]
@@ -35,7 +35,7 @@ def kept(data: Any) -> Path:
     digest = hashlib.sha256("\0".join(part for pair in texts.items() for part in pair).encode()).hexdigest()[:12]
     folder = cache_folder() / "data"
     paths = [folder / f"rows-{digest}{f'-{split}' if split else ''}.jsonl" for split in texts]
-    with on_disk(folder):
+    with telling("keep the data in", folder, "TUNING_BENCH_CACHE says where else"):
         for path, text in zip(paths, texts.values(), strict=True):
             if not path.is_file():
                 write_text(path, text)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +11,7 @@ from typing import IO, Any
 from bench.errors import UsageError
 from bench.escaping.table_cells import csv_rows
 from bench.escaping.unseen import visible
+from bench.writing import sweep, telling, whole
 
 Row = dict[str, Any]
 AT_ONCE = 4096  # rows of a part of a parquet file
@@ -27,25 +26,16 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
     write = _WRITERS.get(path.suffix.casefold())
     if write is None:
         raise UsageError(f"--to {path}: the ending says how it is written, one of {', '.join(_WRITERS)}; - for a pipe")
-    with _aside(path) as aside:
-        write(aside, rows)
+    instead = "what stood there is as it was: free space, or choose another --to"
+    with telling("write to", path, instead):
+        sweep(path)
+        with whole(path) as aside:
+            write(aside, rows)
 
 
 def json_line(row: Row | Sequence[Any]) -> str:
     """A row, or a list in one, as a line of JSON."""
     return visible(json.dumps(row, ensure_ascii=False, default=str))
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield aside
-        os.replace(aside, path)
-    except OSError as error:
-        raise UsageError(f"cannot write to {path}: {error.strerror or error}") from None
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _json_lines(path: Path, rows: Iterable[Row]) -> None:

@@ -18,6 +18,7 @@ from bench.report.tables.report import Report, with_tables
 from bench.report.tables.table import Table
 from bench.request import ReportRequest
 from bench.store.address import Address, is_address
+from bench.writing import telling, write_together
 
 if TYPE_CHECKING:
     from bench.report.figures.captioned import CaptionedFigure
@@ -83,18 +84,14 @@ def write(
     swept setting, and budget-SUITE-FIELD per swept field of the budget. All go to the folder `to`, by default to what
     `beside` says. With `published` the papers' numbers are laid over the scale figures. The page shows at
     most `samples` predictions of a cell. UsageError for a folder that cannot be written to, or when the published
-    numbers are not there.
+    numbers are not there; what was written before is then as it was.
     """
     folder = to or beside(report.folders)
     contents = {name: text.encode() for name, text in texts(report, formats).items()}
     if {*IMAGES, PAGE} & {*formats}:
         contents |= _drawn(report, formats, published, samples)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            (folder / name).write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"cannot write the report to {folder}: {error.strerror}; choose another --to") from error
+    with telling("write the report to", folder, "what stood there is as it was: free space, or choose another --to"):
+        write_together(folder, contents)
     return [folder / name for name in contents]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from bench.store.address import Address
 from bench.store.fetched import open_results
 from bench.store.on_hub import speaking_to_hub
 from bench.store.store import Store
+from bench.writing import scratch
 
 FORMATS = ("md", "csv", "png", "html")
 NOT_RESULTS = {"README.md", ".gitattributes", ".gitignore", "LICENSE"}  # what a new repository may have
@@ -55,9 +55,9 @@ def push(here: Store, to: Address, extras: Extras, private: bool = False, dry_ru
     if to.revision is not None:
         raise UsageError(f"--to {to}: results are pushed to the newest state; leave out @{to.revision}")
     for attempt in range(TRIES):
-        with tempfile.TemporaryDirectory(prefix="bench-push-") as folder:
+        with scratch("bench-push-") as folder:
             there, note = _look(to, private, dry_run)
-            union = joined(here, there.results, Path(folder) / "joined", extras, str(to))
+            union = joined(here, there.results, folder / "joined", extras, str(to))
             files, removed = union.new_files(), union.old_files()
             if files or removed:
                 files |= _derived(to, union, there.page)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -18,13 +17,13 @@ from bench.store.alone import keep_alone, kept_alone
 from bench.store.checksums import check_file, digest
 from bench.store.declarations import keep_suite, kept_suites
 from bench.store.examples import examples_key
-from bench.store.files import write_text
 from bench.store.formats import FORMAT, MARK, format_of
 from bench.store.reading import record_text
 from bench.store.record import Record
 from bench.store.seal import Spoiled
 from bench.store.store import Store, Writer
 from bench.task import Suite, Task
+from bench.writing import link_or_copy, write_text
 
 PARTS = ("cells", "failed", "plans", "suites", "examples", "alone")
 
@@ -76,7 +75,7 @@ def joined(here: Store, there: Store | None, to: Path, extras: Extras, name: str
     if there is not None:
         for part in PARTS:
             if (there.path / part).is_dir():
-                shutil.copytree(there.path / part, to / part, copy_function=_link)
+                shutil.copytree(there.path / part, to / part, copy_function=link_or_copy)
     kept = _join_plans(union, here)
     declared = _join_suites(union, here)
     _join_alone(union, here)
@@ -91,13 +90,6 @@ def joined(here: Store, there: Store | None, to: Path, extras: Extras, name: str
         except UsageError as error:
             union.left_out.append(str(error))
     return union
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk
-        shutil.copyfile(source, target)
 
 
 def _join_plans(union: Union, here: Store) -> dict[Hashable, str]:

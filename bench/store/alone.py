@@ -15,10 +15,11 @@ from pydantic import Field, ValidationError
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.aside import place_of, writing_in
-from bench.store.files import content_of, on_disk, write_text
+from bench.store.files import content_of, on_disk
 from bench.store.formats import raise_mark
 from bench.store.record import Part
 from bench.store.seal import KEY, Spoiled, is_sealed, sealed
+from bench.writing import write_text
 
 FORMAT: Literal[2] = 2  # of what is written
 

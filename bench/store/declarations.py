@@ -17,11 +17,12 @@ from pydantic import ValidationError
 from bench.errors import UsageError
 from bench.registry import declare, suites
 from bench.store.aside import place_of, writing_in
-from bench.store.files import content_of, on_disk, write_text
+from bench.store.files import content_of, on_disk
 from bench.store.foreign import is_name, shown_name
 from bench.store.formats import raise_mark
 from bench.store.seal import KEY, Spoiled, is_sealed, sealed
 from bench.task import Suite
+from bench.writing import write_text
 
 CODE = "code"  # beside the suite's own fields: which of its tasks have some
 LONGEST = 100  # characters of a file's name

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ from bench.store.address import Address, is_address
 from bench.store.formats import OtherFormat
 from bench.store.on_hub import first_line, has_repository, speaking_to_hub
 from bench.store.store import Store
+from bench.writing import aside_of, link_or_copy, sweep, where_possible, why_refused
 
 MIB = 2**20
 ID = r"[0-9a-f]{16}"
@@ -89,7 +89,8 @@ def _commit(asked: Address) -> str:
     if not constants.HF_HUB_OFFLINE:
         try:
             commit = str(HfApi().repo_info(asked.repo, repo_type="dataset", revision=asked.revision, timeout=10).sha)
-            _write(note, commit)
+            with where_possible(note) as place:  # where nothing can be written, the hub is asked again next time
+                place.write_text(commit, encoding="utf-8")
             return commit
         except RevisionNotFoundError:
             raise UsageError(f"{asked}: data set {asked.repo} has no revision {asked.revision!r}") from None
@@ -114,17 +115,6 @@ def _not_there(asked: Address, error: Exception) -> str:
         f"the hub has no data set {asked.repo!r}, or this token may not see it ({first_line(error)}); "
         "`hf auth login` or HF_TOKEN says who you are"
     )
-
-
-def _write(path: Path, text: str) -> None:
-    """Where nothing can be written, the hub is asked again next time."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
 
 
 def _fetch(asked: Address, commit: str, folder: Path) -> None:
@@ -156,7 +146,7 @@ def _fetch(asked: Address, commit: str, folder: Path) -> None:
         _lay_out(Path(snapshot), kept, left_out, folder)
     except OSError as error:
         raise UsageError(
-            f"cannot keep {asked} in {folder.parent}: {error.strerror or error}; TUNING_BENCH_CACHE says where else"
+            f"cannot keep {asked} in {folder.parent}: {why_refused(error)}; TUNING_BENCH_CACHE says where else"
         ) from None
 
 
@@ -181,7 +171,8 @@ def _lay_out(snapshot: Path, names: list[str], left_out: Mapping[str, str], fold
 
     Plans are copied, in the order of their names: of two choices by the same trials the later file's counts.
     """
-    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    sweep(folder)
+    aside = aside_of(folder)
     lines = dict(left_out)
     try:
         for number, name in enumerate(sorted(names)):
@@ -195,16 +186,9 @@ def _lay_out(snapshot: Path, names: list[str], left_out: Mapping[str, str], fold
                 shutil.copyfile(source, target)
                 os.utime(target, (number, number))
             else:
-                _link(source, target)
+                link_or_copy(source, target)
         (aside / LEFT_OUT).write_text("".join(f"{line}\n" for line in lines.values()), encoding="utf-8")
         if not folder.is_dir():  # another process may have been faster
             aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or a file system without
-        shutil.copyfile(source, target)

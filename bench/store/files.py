@@ -1,11 +1,10 @@
-"""Files of a results folder: read with the reason why one cannot be, written whole or not at all."""
+"""Files of a results folder: read with the reason why one cannot be, and what its disk refuses."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.errors import DiskError, UsageError
+from bench.writing import NO_SPACE, why_refused
 
 MOST_BYTES = 2**29
 Tree = TypeVar("Tree", list[Any], dict[str, Any])
@@ -60,46 +60,6 @@ def json_of(content: bytes, path: Path, kind: type[Tree]) -> Tree:
         raise UsageError(f"{path} is not readable as JSON ({error}); run the grid again") from None
 
 
-def write_text(path: Path, text: str, aside: Path | None = None, durable: bool = True) -> None:
-    """Write a whole file or none: aside, flushed, renamed over the old one. What is not `durable` a power cut may take,
-    or leave half of.
-
-    `aside` is a folder of this writer's own on the same disk; by default it is written beside its place, under a name
-    that no other writer has on whatever machine.
-    """
-    make_folder(path.parent)
-    aside = (aside or path.parent) / f".{path.name}.{secrets.token_hex(8)}"
-    try:
-        aside.write_text(text, encoding="utf-8")
-        if durable:
-            flush(aside)
-        aside.replace(path)
-        if durable:
-            flush(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it, so that a power cut takes none of them."""
-    missing = []
-    while not path.exists():
-        missing.append(path)
-        path = path.parent
-    for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
-        flush(folder.parent)
-
-
-def flush(path: Path) -> None:
-    """Have the disk keep what a file holds, or which names a folder has."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 @contextmanager
 def on_disk(path: Path) -> Iterator[None]:
     """Turn a disk that is full, missing or closed to us into a DiskError."""
@@ -108,14 +68,12 @@ def on_disk(path: Path) -> Iterator[None]:
     except UsageError:
         raise
     except Exception as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or "No space left" in str(error):  # safetensors has an error of its own, which says so in words
-            raise DiskError(
-                f"no space left on the disk of {path}; finished cells are kept: free space and run again"
-            ) from error
-        if isinstance(error, OSError):
-            raise DiskError(f"cannot use {path}: {error.strerror or error}; choose another --out") from error
-        raise
+        why = why_refused(error)
+        if why is None:
+            raise
+        if why.startswith(NO_SPACE):
+            raise DiskError(f"{why} of {path}; finished cells are kept: free space and run again") from error
+        raise DiskError(f"cannot use {path}: {why}; choose another --out") from error
 
 
 def mark(path: Path) -> str | None:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.store.files import content_of, write_text
+from bench.store.files import content_of
 from bench.store.seal import KEY, Spoiled
+from bench.writing import write_text
 
 FORMAT = 4
 READ = (3, 4)

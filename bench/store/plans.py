@@ -10,10 +10,11 @@ from typing import Any
 
 from bench.cell import Cell
 from bench.errors import UsageError
-from bench.store.files import json_of, read_bytes, write_text
+from bench.store.files import json_of, read_bytes
 from bench.store.foreign import check_cell, odd_names
 from bench.store.reading import Broken, leaving_out, parsed
 from bench.store.seal import Spoiled
+from bench.writing import write_text
 
 DIGITS = 16  # of the SHA-256 of a file, which are its name
 

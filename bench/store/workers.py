@@ -26,7 +26,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.store.files import content_of, on_disk, write_text
+from bench.store.files import content_of, on_disk
+from bench.writing import write_text
 
 BEAT = 5.0  # seconds between two writings
 LOOK = 1.0  # seconds between two looks at one that may be gone

@@ -39,6 +39,7 @@ from bench.train.groups import Group
 from bench.train.loop import LaneAt, Progress
 from bench.train.options import Options
 from bench.train.sharded_optim import check_optimizer
+from bench.writing import TEMPORARY, telling
 
 CODE = "from bench.execute.member import main; main()"
 GRACE = 3.0  # seconds in which others may say why, once one has ended
@@ -99,7 +100,8 @@ class Team:
         devices = [self._options.device, *self._options.others]
         options = {**asdict(self._options), "device": "", "others": []}
         threads = max(1, torch.get_num_threads() // len(devices))  # of one machine
-        self._meeting = tempfile.TemporaryDirectory(prefix="tuning-bench-team-")
+        with telling("let processes meet in", *TEMPORARY):
+            self._meeting = tempfile.TemporaryDirectory(prefix="tuning-bench-team-", ignore_cleanup_errors=True)
         meeting = self._meeting.name
         for rank in range(len(devices)):
             member = _Member(rank, Path(meeting), self._inbox)

@@ -32,7 +32,9 @@ class Grid:
 
 
 def _small(*methods: str) -> tuple[str, ...]:
-    given = [f"{name}.{key}={value}" for name in methods for key, value in SMALL.get(name, {}).items() if key != "tasks"]
+    given = [
+        f"{name}.{key}={value}" for name in methods for key, value in SMALL.get(name, {}).items() if key != "tasks"
+    ]
     return tuple(word for setting in given for word in ("--set", setting))
 
 
