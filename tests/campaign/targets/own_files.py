@@ -134,11 +134,12 @@ def _arguments(flags: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(name: str, content: bytes) -> int | None:
-    if name.endswith((".csv", ".tsv")) and not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[", b"PAR1")):
-        return reading.rows_of_table(content) if name.endswith(".csv") else None
+    is_json = content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[", b"PAR1"))
+    if name.endswith(".csv") and not is_json:
+        return reading.rows_of_table(content)
     if name.endswith((".json", ".jsonl")):
         return reading.rows_of_json(content)
-    if name.endswith(".conll"):
+    if name.endswith(".conll") and not is_json:
         return reading.sentences_of_columns(content)
     return None
 
