@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from bench.bounds import in_range
 
 RESULTS_VERSION = 5  # raise it when code changes what a cell's number is; old records are then no longer hits
 TRIAL_SEED = 990_017  # of every trial; not among the reported seeds, so that no choice is made by a number it reports
@@ -39,6 +41,11 @@ class Budget(Frozen):
     train_rows: int | None = Field(None, ge=2)  # use only the first examples after a fixed shuffle
     scored_rows: int | None = Field(None, ge=1)
     backbone_dropout: bool = False  # run the backbone's own dropout while training, for every method alike
+
+    @field_validator("*")
+    @classmethod
+    def _in_range(cls, value: int | None) -> int | None:
+        return in_range(value)
 
 
 class JointTask(Frozen):

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 
+LONGEST_NAME = 200  # characters; a longer one is no slip of the hand
+
+
 class UsageError(ValueError):
     """What was asked, what was found, what to do: the command line prints it as one line and exits with code 2."""
 
@@ -45,11 +48,16 @@ class DiskError(UsageError):
     """The results folder takes no more: nothing can be recorded, so the run ends."""
 
 
+def shortened(text: str, most: int = 200) -> str:
+    """A text of at most so many characters: of a longer one the beginning and the end."""
+    return text if len(text) <= most else f"{text[: most * 2 // 3]} … {text[-most // 4 :]}"
+
+
 def unknown(noun: str, name: str, known: Iterable[str], hint: str = "") -> UsageError:
     """The error for a name nobody registered, with the known name that was meant, if one is close, and all known."""
     names = sorted(known)
     near = nearest(name, names)
-    asked = f"unknown {noun} {name!r}" + (f"; did you mean {near!r}?" if near else ";")
+    asked = f"unknown {noun} {shortened(name)!r}" + (f"; did you mean {near!r}?" if near else ";")
     return UsageError(f"{asked} known: {', '.join(names) or 'none'}." + (f" {hint}" if hint else ""))
 
 
@@ -62,6 +70,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     and neither does what stands between words.
     """
     names = list(dict.fromkeys(known))
+    if len(name) > LONGEST_NAME:
+        return None
     slips = {other: count for other in names if (count := _distance(name, other)) is not None}
     if slips:
         return min(slips, key=lambda other: (slips[other], other[:1] != name[:1], len(other), other))

@@ -13,11 +13,20 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
+from bench.bounds import MOST, MOST_SEED, in_range
 from bench.cell import Frozen
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError, shortened, unknown
 from bench.spelling import Written
 
 PLAIN = {
@@ -122,6 +131,12 @@ class Request(Frozen):
                 given[name] = tables | {key: _laid_over(tables.get(key), table) for key, table in value.items()}
         return base.model_copy(update=given)
 
+    @field_validator("*")
+    @classmethod
+    def _in_range(cls, value: Any, field: ValidationInfo) -> Any:
+        """Numbers of tables are settings, which their methods check."""
+        return value if isinstance(value, dict) else in_range(value, MOST_SEED if field.field_name == "seeds" else MOST)
+
     @model_validator(mode="wrap")
     @classmethod
     def _in_our_words(cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
@@ -145,7 +160,11 @@ class Request(Frozen):
             message = f"it must be {written(cls.model_fields[name]).must_be}"
         elif problem["type"] == "greater_than_equal":
             message = f"it must be at least {context['ge']}"
-        return f"{origin.shown(name, given[name])} is not possible: {message}"
+        try:
+            shown = shortened(origin.shown(name, given[name]))
+        except ValueError:  # a whole number of thousands of digits cannot be written
+            shown = name
+        return f"{shown} is not possible: {message}"
 
 
 def _laid_over(base: Any, value: Any) -> Any:
@@ -158,6 +177,12 @@ def _keys(path: Path) -> dict[str, Any]:
         keys = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise UsageError(f"{path} is not valid TOML: its lists or tables are nested too deeply") from None
+    except ValueError as error:  # also for bytes that are no text, and for numbers of thousands of digits
         raise UsageError(f"{path} is not valid TOML: {error}") from None
-    return {key.replace("-", "_"): value for key, value in keys.items()}
+    named = {key.replace("-", "_"): value for key, value in keys.items()}
+    if len(named) < len(keys):
+        twice = next(key for key in keys if "-" in key and key.replace("-", "_") in keys)
+        raise UsageError(f"{path} has both {twice} and {twice.replace('-', '_')}, which are one; leave one of them out")
+    return named

@@ -11,9 +11,11 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator
 
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError, shortened, unknown
 
 GPU = r"(cuda:)?(0|[1-9]\d?)"
+LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, as file systems have them
+MOST_SEEDS = 1_000
 DEVICES = re.compile(rf"auto|all|cpu(:[1-9]\d{{0,3}})?|cuda|{GPU}(,{GPU})*")
 
 
@@ -53,8 +55,22 @@ def paths(value: Any) -> Any:
 
 
 def path(value: Any) -> Any:
-    """A path, `~` being the home folder; empty text is none."""
+    """A path, `~` being the home folder; empty text is none. UsageError for what no file can be called."""
     return (Path(_at_home(value)) if str(value) else None) if isinstance(value, str | Path) else value
+
+
+def check_place(value: str | Path) -> None:
+    """UsageError for a path that no file can have, or that no record could name: too long, or not in UTF-8."""
+    text = str(value)
+    try:
+        size = max(len(part.encode()) for part in text.split("/"))
+    except UnicodeEncodeError:
+        raise UsageError(f"{shortened(text)!r}: the path is not in UTF-8; give it another name") from None
+    if "\0" in text:
+        raise UsageError(f"{shortened(text)!r}: a path has no NUL character")
+    if size > LONGEST_NAME or len(text.encode()) > LONGEST_PATH:
+        what = f"{size:,} bytes in one name" if size > LONGEST_NAME else f"{len(text.encode()):,} bytes"
+        raise UsageError(f"{shortened(text)!r}: the path has {what}, where {LONGEST_NAME} and in all {LONGEST_PATH:,} are possible")
 
 
 def _is_list_of(value: Any, kind: Any) -> bool:
@@ -62,6 +78,7 @@ def _is_list_of(value: Any, kind: Any) -> bool:
 
 
 def _at_home(value: str | Path) -> str | Path:
+    check_place(value)
     if not str(value).startswith("~"):
         return value
     try:
@@ -77,7 +94,7 @@ def seeds(value: Any) -> Any:
     try:
         if isinstance(value, int) or (isinstance(value, str) and "," not in value):
             count = int(str(value))
-            if count < 1:
+            if not 1 <= count <= MOST_SEEDS:
                 raise ValueError
             return tuple(range(count))
         parts = [str(part) for part in (value.split(",") if isinstance(value, str) else value)]
@@ -86,7 +103,9 @@ def seeds(value: Any) -> Any:
             raise ValueError
         return numbers
     except (TypeError, ValueError):
-        raise ValueError("give a number of seeds (5) or the seeds themselves (11,44)") from None
+        raise ValueError(
+            f"give a number of seeds (5, at most {MOST_SEEDS:,}) or the seeds themselves (11,44)"
+        ) from None
 
 
 def settings(value: Any) -> Any:
@@ -163,7 +182,7 @@ def _scalar(text: str) -> Any:
     """Numbers, true, false and null as JSON has them; everything else is text."""
     try:
         return json.loads(text)
-    except ValueError:  # NaN and Infinity stay, and are refused where a number is checked
+    except (ValueError, RecursionError):  # NaN and Infinity stay, and are refused where a number is checked
         return text
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, field_validator
 
+from bench.bounds import in_range
 from bench.cell import Frozen
 from bench.data.slots import Slots
 from bench.model.needs import HeadKind, Need
@@ -60,6 +61,11 @@ class Method(Frozen):
         if value <= 0:
             raise ValueError("it must be greater than 0")
         return value
+
+    @field_validator("*")
+    @classmethod
+    def _in_range(cls, value: Any) -> Any:
+        return in_range(value)
 
     @field_validator("weight_decay")
     @classmethod

@@ -9,8 +9,10 @@ from io import TextIOWrapper
 from shutil import get_terminal_size
 from textwrap import fill
 
+from bench.errors import shortened
 from bench.escaping.unseen import in_a_line
 
+MOST_SAID = 1500  # characters of a line on standard error
 ASCII = {"×": "x", "→": "->", "…": "...", "–": "-", "—": "-", "·": "-", "≤": "<=", "≥": ">=", "±": "+/-", "−": "-"}
 
 
@@ -31,7 +33,7 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
 
 def tell(kind: str, message: str) -> None:
     """A line on standard error, as "error: …"; on a terminal broken between words."""
-    line = f"{kind}: {in_a_line(' '.join(message.split()))}"
+    line = f"{kind}: {in_a_line(shortened(' '.join(message.split()), MOST_SAID))}"
     if sys.stderr.isatty():
         line = fill(line, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
     print(line, file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
@@ -13,6 +14,7 @@ from bench.commands.help import heading, spelling, write_examples, write_panels
 from bench.commands.mistyped import check_values, unasked_word
 from bench.errors import UsageError, unknown
 from bench.flags import NO_BREAK, NO_BREAK_HYPHEN
+from bench.spelling import check_place
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Context = Any  # typer's own class, which moves with its versions
@@ -35,6 +37,10 @@ class Command(TyperCommand):
             if getattr(error, "ctx", ctx) is None:  # the parser does not always say whose flag it is
                 error.ctx = ctx  # type: ignore[attr-defined]
             raise
+        for value in ctx.params.values():
+            for place in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(place, Path):
+                    check_place(place)
         if ctx.args and not ctx.resilient_parsing:
             raise UsageError(f"{unasked_word(ctx, ctx.args[0])}; see {ctx.command_path} --help")
         return rest

@@ -12,21 +12,29 @@ from typing import Any
 from bench.errors import UsageError
 
 SAVED = "state.json"  # what `save_to_disk` writes beside a data set's tables
-BATCH = 4096  # rows of a parquet file in memory at once
+BATCH = 256  # rows of a parquet file in memory at once, each of which may have a megabyte
+LEAST_REFUSED = 256 << 20  # bytes; a parquet file that holds no more may repeat itself as it likes
+MOST_TIMES = 1000  # its own size that it may hold; a passage with fifty questions stands there once
 Fields = dict[str, Any]
 
 
 def parquet_rows(path: Path) -> Iterator[Fields]:
-    """The rows of a parquet file, whoever wrote it. UsageError when it cannot be read."""
+    """The rows of a parquet file, whoever wrote it. UsageError when it cannot be read, and for one that holds far more
+    than its size lets expect: a value may stand there once for millions of rows.
+    """
     import datasets
-    from pyarrow import ArrowException, parquet
+    from pyarrow import parquet
 
+    held, most = 0, max(LEAST_REFUSED, MOST_TIMES * path.stat().st_size)
     try:
         with parquet.ParquetFile(path) as file:
             names = _names(datasets.Features.from_arrow_schema(file.schema_arrow))
             for batch in file.iter_batches(BATCH):
+                held += batch.nbytes
+                if held > most:
+                    raise UsageError(f"it holds more than {most:,} bytes, {MOST_TIMES:,} times its size or more")
                 yield from (_named(names, row) for row in batch.to_pylist())
-    except (ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+    except Exception as error:  # errors of Arrow, of the file system, and of Python where it lacks a type or number
         raise UsageError(f"cannot read {path} as parquet: {_said(error)}") from None
 
 
@@ -35,10 +43,9 @@ def saved_rows(folder: Path) -> Iterator[Fields]:
     import datasets
 
     try:
-        table = datasets.Dataset.load_from_disk(str(folder))
-    except Exception as error:  # errors of the library, of Arrow, of JSON, of the file system
+        yield from table_rows(datasets.Dataset.load_from_disk(str(folder)))
+    except Exception as error:  # errors of the library, of Arrow, of JSON, of the file system, of Python's numbers
         raise UsageError(f"cannot read {folder} as a saved data set: {_said(error)}") from None
-    yield from table_rows(table)
 
 
 def prepared_rows(folder: Path, split: str) -> Iterator[Fields] | None:

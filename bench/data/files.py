@@ -17,7 +17,7 @@ from bench.data.foreign import check_format
 from bench.data.json_rows import holds_json, json_lines, json_rows
 from bench.data.located import Located
 from bench.data.tables import quoted_rows, tabbed_rows
-from bench.data.text import is_large, lines, read_text, text_lines
+from bench.data.text import is_large, is_packed, lines, read_text, text_lines
 from bench.errors import UsageError
 
 __all__ = ["Located", "read"]
@@ -39,7 +39,7 @@ def read(path: Path, columns: Sequence[str] = (), broken_lines: bool = False) ->
         yield from (Located(f"{path}[{index}]", row) for index, row in enumerate(rows))
         return
     tabbed = partial(tabbed_rows, columns=columns, broken_lines=broken_lines)
-    ending = (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).casefold()
+    ending = (Path(path.stem).suffix if is_packed(path) else path.suffix).casefold()
     if ending in BY_LINE and is_large(path):
         yield from _by_line(ending, path, tabbed)
         return

@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from bench.errors import UsageError
 
@@ -29,15 +30,21 @@ WIDE, CARRIAGE_RETURNS, MARKS = (
 
 
 LARGE = 64 << 20  # bytes; a larger file is read line by line where its format lets it
-MOST_UNPACKED = 4 << 30  # bytes of a packed file that is read whole
+LEAST_REFUSED = 32 << 20  # bytes; a packed file that holds no more may repeat itself as it likes
+MOST_TIMES = 100  # its own size that a packed file may hold; text packs to a third or a tenth
 LONGEST_LINE = 64 << 20  # characters
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is packed, as its name says."""
+    return path.suffix.casefold() == ".gz"
 
 
 def is_large(path: Path) -> bool:
     """Whether a file is too large to be held as a text, unpacked as its last bytes say. UsageError: unreadable."""
     try:
         size = path.stat().st_size
-        if path.suffix == ".gz" and size >= 4:
+        if is_packed(path) and size >= 4:
             with path.open("rb") as file:
                 file.seek(-4, os.SEEK_END)
                 size = max(size, int.from_bytes(file.read(4), "little"))
@@ -53,7 +60,7 @@ def text_lines(path: Path, newline: str) -> Iterator[str]:
     """
     number = 0
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with _opened(path) as file:
             text = io.TextIOWrapper(file, _encoding(file.peek(4)), newline=newline)
             while line := text.readline(LONGEST_LINE):
                 number += 1
@@ -71,12 +78,34 @@ def _encoding(begin: bytes) -> str:
     return next((name for mark, name in _ENCODINGS if begin.startswith(mark)), "utf-8")
 
 
-def _unpacked(path: Path) -> bytes:
-    with gzip.open(path) as file:
-        content = file.read(MOST_UNPACKED + 1)
-    if len(content) > MOST_UNPACKED:
-        raise UsageError(f"cannot read {path}: it unpacks to more than {MOST_UNPACKED >> 30} GB; unpack it and look")
-    return content
+class _Unpacking(io.RawIOBase):
+    """What a packed file holds, up to a bound: a few bytes can hold gigabytes. UsageError beyond it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._most = path, max(LEAST_REFUSED, MOST_TIMES * path.stat().st_size)
+        self._file = gzip.open(path)  # noqa: SIM115: closed with this
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._file.readinto(buffer)
+        self._count += count
+        if self._count > self._most:
+            raise UsageError(
+                f"cannot read {self._path}: it holds more than {self._most:,} bytes, {MOST_TIMES} times its size or "
+                "more; unpack it and look"
+            )
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    return io.BufferedReader(_Unpacking(path), 1 << 20) if is_packed(path) else path.open("rb")
 
 
 def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
@@ -85,7 +114,8 @@ def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     UsageError for what cannot be read, and for NUL characters, which no text has.
     """
     try:
-        content = _unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+        with _opened(path) as file:
+            content = file.read()
         encoding = _encoding(content[:4])
         text = content.decode(encoding)
     except UnicodeDecodeError as error:

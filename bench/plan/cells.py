@@ -22,6 +22,8 @@ from bench.seeds import VARIED
 from bench.task import Suite, Task
 from bench.tuning import Method
 
+MOST_CELLS = 100_000
+
 
 def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] | None = None) -> Plan:
     """All cells of a request, models outermost, its trials, and the combinations skipped with their reasons.
@@ -42,6 +44,7 @@ def plan(request: RunRequest, precision: Precision, proofs: Mapping[str, Proof] 
     _check_sources(request, suite, tasks)
     for line, task in product([line for line in planned if line.named], tasks):
         joint_data.check(line.first.joint(task, suite), line.first)
+    _check_size(len(references) * len(tasks) * len(planned) * len(every_budget), seeds, request.vary)
     models, skips = chosen_models(references, proofs or {})
     data = {task.name: _of_data(request, task) for task in tasks}
     # the cells of each seed are made of one at seed 0
@@ -113,6 +116,13 @@ def _of_method(line: Line, method: Method) -> dict[str, Any]:
 
 def _once(cells: list[Cell]) -> tuple[Cell, ...]:
     return tuple({(cell.choice if cell.tried else cell.id): cell for cell in cells}.values())
+
+
+def _check_size(combinations: int, seeds: tuple[int, ...], vary: tuple[str, ...]) -> None:
+    """UsageError for a grid that nobody can mean."""
+    count = combinations * (len(seeds) + len(vary) * (len(seeds) - 1))
+    if count > MOST_CELLS:
+        raise UsageError(f"this grid has {count:,} cells, more than the {MOST_CELLS:,} of one run; make it smaller")
 
 
 def _check_seeds(request: RunRequest, seeds: tuple[int, ...]) -> None:
