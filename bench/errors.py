@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-
 LONGEST_NAME = 200  # characters; a longer one is no slip of the hand
 
 

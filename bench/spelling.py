@@ -70,7 +70,9 @@ def check_place(value: str | Path) -> None:
         raise UsageError(f"{shortened(text)!r}: a path has no NUL character")
     if size > LONGEST_NAME or len(text.encode()) > LONGEST_PATH:
         what = f"{size:,} bytes in one name" if size > LONGEST_NAME else f"{len(text.encode()):,} bytes"
-        raise UsageError(f"{shortened(text)!r}: the path has {what}, where {LONGEST_NAME} and in all {LONGEST_PATH:,} are possible")
+        raise UsageError(
+            f"{shortened(text)!r}: the path has {what}, where {LONGEST_NAME} and in all {LONGEST_PATH:,} are possible"
+        )
 
 
 def _is_list_of(value: Any, kind: Any) -> bool:

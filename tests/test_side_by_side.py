@@ -94,7 +94,7 @@ def test_another_grid_is_refused_before_data_is_read(
 
 @pytest.fixture
 def close(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """Make a folder one that can only be read, as a disk that is mounted so: for root, too, whom no permission stops."""
+    """Make a folder one that can only be read, as a disk mounted so: for root, too, whom no permission stops."""
 
     def refusing(name: str, folder: Path) -> None:
         plain = getattr(os, name)

@@ -62,7 +62,7 @@ def is_right(label: Sequence[str], predicted: Sequence[str], kind: str) -> bool 
 
 
 def _read(path: Path) -> Examples:
-    """The rows of a cell's predictions; none where they are not there, or not what was written: a report does without."""
+    """The rows of a cell's predictions; none where they are not there or not what was written."""
     try:
         columns = read_columns(checked_bytes(path), ("id", "label", "predicted"))
     except (OSError, UsageError):

@@ -127,7 +127,7 @@ def one_sided(distances: Array, variances: Array, degrees: Array) -> Array:
     wanted = np.arcsinh(np.abs(distances[known]) / scale)
 
     def beyond(log_tail: Array) -> Array:  # nearly straight in the tail's logarithm, for few degrees of freedom too
-        return wanted - np.arcsinh(margins(variances, degrees, np.exp(log_tail)) / scale)
+        return np.asarray(wanted - np.arcsinh(margins(variances, degrees, np.exp(log_tail)) / scale), np.float64)
 
     tail = np.exp(roots(beyond, np.log(SMALLEST_TAIL), np.log(0.5), len(known), P_ERROR))
     p[known] = np.where(distances[known] >= 0, tail, 1 - tail)

@@ -15,8 +15,9 @@ Array = NDArray[np.float64]
 def roots(function: Callable[[Array], Array], low: float, high: float, size: int, tolerance: float) -> Array:
     """(N,): where each of N continuous functions crosses 0 between `low` and `high`, to the tolerance.
 
-    `function` takes and gives (N,). Of one that crosses nowhere it is the end at which it is nearer to 0. A quadratic through three points is tried where it is safe, else the middle: smooth ones
-    are done in about ten steps, none takes more than some times those of halving.
+    `function` takes and gives (N,). Of one that crosses nowhere it is the end at which it is nearer to 0. A quadratic
+    through three points is tried where it is safe, else the middle: smooth ones are done in about ten steps, none takes
+    more than some times those of halving.
     """
     first, second = np.full(size, high), np.full(size, low)
     at_first, at_second = function(first), function(second)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,10 +88,8 @@ def shrunk(target: Target, failure: Failure, folder: Path) -> Case:
             smallest = case
             raise AssertionError(failure.outcome.key)
 
-    try:
+    with suppress(AssertionError, hypothesis.errors.Flaky):  # time that is over looks as if it had not failed again
         _generate(target, failure.number, failure.seed, run, (Phase.generate, Phase.shrink))
-    except (AssertionError, hypothesis.errors.Flaky):  # time that is over looks as if it had not failed again
-        pass
     return smallest
 
 

@@ -1,4 +1,4 @@
-"""What two results folders say of the same cell: whether it has the same bits, and else how far the numbers lie apart."""
+"""What two results folders say of the same cell: whether it has the same bits, else how far the numbers lie apart."""
 
 from __future__ import annotations
 

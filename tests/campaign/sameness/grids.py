@@ -19,7 +19,7 @@ DROPPED = {"ptv2": "dropout", "lora": "adapter_dropout", "adalora": "adapter_dro
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid as `bench run` has it. `model` and `data` lie in a folder that `write` fills; without `data` none is read."""
+    """A grid as `bench run` has it. `model` and `data` lie in a folder that `write` fills; `data` may be none."""
 
     name: str
     methods: tuple[str, ...]
