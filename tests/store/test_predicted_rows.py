@@ -36,9 +36,8 @@ def texts(path: Path, count: int, text: str) -> None:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    read = read_predictions(
-        predictions(tmp_path / "p", subset=["seen", "seen", "new", None], group=["a", "a", "b", "b"])
-    )
+    sets: list[Any] = ["seen", "seen", "new", None]
+    read = read_predictions(predictions(tmp_path / "p", subset=sets, group=["a", "a", "b", "b"]))
     assert read == {
         "labels": [["yes"], ["no"]] * 2, "predicted": [["yes"]] * 4, "groups": ["a", "a", "b", "b"],
         "queries": [None] * 4, "subsets": sets,
