@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.store.workers import new_identity
+from bench.writing import make_folder
 
 
 def place_of(folder: Path, worker: str | None = None) -> Path:
@@ -17,6 +18,7 @@ def place_of(folder: Path, worker: str | None = None) -> Path:
 @contextmanager
 def writing_in(place: Path) -> Iterator[Path]:
     """Within the block a place aside is there."""
+    make_folder(place.parent.parent)  # the results folder itself, which a power cut is not to take
     place.mkdir(parents=True, exist_ok=True)
     try:
         yield place
