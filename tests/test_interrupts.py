@@ -30,7 +30,8 @@ sys.meta_path.insert(0, Interrupt())
 from bench.__main__ import main
 main()
 """
-DURING = ["typer", "bench.cli", "bench.plan.cells", "torch", "transformers", "bench.commands.grid"]
+SLOW = ["transformers", "bench.commands.grid"]
+DURING = ["typer", "bench.cli", "bench.plan.cells", "torch", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
 @pytest.mark.parametrize("name", DURING)
