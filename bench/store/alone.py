@@ -49,7 +49,7 @@ def alone_key(cell: Cell) -> str:
 def keep_alone(folder: Path, measured: Alone) -> None:
     """Write a measurement into a results folder. A full disk is a UsageError."""
     with on_disk(folder), writing_in(place_of(folder)) as aside:
-        raise_mark(folder)
+        raise_mark(folder, aside)
         current = measured.model_copy(update={"format": FORMAT})
         write_text(folder / "alone" / f"{measured.key}.json", sealed(current.model_dump_json(indent=1)), aside)
 

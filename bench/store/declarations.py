@@ -37,7 +37,7 @@ def keep_suite(folder: Path, suite: Suite) -> None:
         if _fields(path) == json.loads(text):
             return
     with on_disk(folder), writing_in(place_of(folder)) as aside:
-        raise_mark(folder)
+        raise_mark(folder, aside)
         write_text(path, sealed(text), aside)
 
 

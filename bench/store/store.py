@@ -130,7 +130,7 @@ class Store:
         """
         failure = self.path / "failed" / f"{record.id}.json"
         with self._writing():
-            raise_mark(self.path)
+            raise_mark(self.path, self.aside)
             if record.status != "done":  # which a power cut may take: it is tried again anyway
                 write_text(failure, record_text(record), self.aside, durable=False)
                 return
@@ -190,7 +190,7 @@ class Store:
             self._with_examples.add(key)
             return
         with self._writing():
-            raise_mark(self.path)
+            raise_mark(self.path, self.aside)
             aside = self.aside / f"{key}.parquet"
             try:
                 writer(aside)

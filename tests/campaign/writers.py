@@ -7,8 +7,8 @@ Of six folders five are of cells that are not trained but copied from a run that
 like others, and in one of six they are trained. Worlds (tests/campaign/crowding/worlds.py) come in turn: processes of
 one machine or of several, which can only watch each other's files; clocks ten years apart; no hard links, or such as
 are made and said to have failed; listings of a moment ago; processes that stop for longer than the others wait. Locks
-(flock, lockf) are refused in all of them. Finished cells are held, to the bit, against the undisturbed run, and by inode
-and time against what was seen of them before; in a world of one machine no cell may be begun by two.
+(flock, lockf) are refused in all of them. Finished cells are held, to the bit, against the undisturbed run, and by
+inode and time against what was seen of them before; in a world of one machine no cell may be begun by two.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def test_any_other_format_is_refused(old: Path, written: object) -> None:
 
 
 def test_a_mark_of_this_version_is_not_written_again(old: Path) -> None:
-    raise_mark(old)
+    raise_mark(old, old)
     before = (old / "store.json").stat().st_mtime_ns
-    raise_mark(old)
+    raise_mark(old, old)
     assert (old / "store.json").stat().st_mtime_ns == before

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.execute import work
-from bench.store import workers
+from bench.store import processes, workers
 from bench.store.workers import Presence, Watch
 
 GONE, BEAT, POLL = 3.0, 0.1, 0.1  # seconds, for 90, 5 and 1: the same in a thirtieth of the time
@@ -88,8 +88,8 @@ def _refusing(number: int) -> Callable[..., None]:
 
 def _move_to(machine: int) -> None:
     name = f"machine {machine}"
-    workers._machine = lambda: name  # type: ignore[assignment]
-    workers._machine_mark.cache_clear()
+    processes.machine = workers.machine = lambda: name  # type: ignore[assignment]
+    processes._machine_mark.cache_clear()
     workers.platform.node = lambda: name.replace(" ", "-")
 
 
