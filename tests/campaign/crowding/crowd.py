@@ -22,6 +22,8 @@ from tests.campaign.killing.witness import Witness
 
 PROCESSES = 8
 GIVEN_UP = "cells failed; they are tried again next time"  # three have died of one: that may happen here
+AT_WORK = 0.7  # of the blows, that fall on a process which has begun a cell
+SECONDS = 0.1  # that a cell takes
 LONGEST = 240.0  # seconds for a folder
 
 
@@ -68,7 +70,7 @@ class Crowd:
 
     def _start(self) -> None:
         said = self.folder.with_name(f"{self.folder.name}-{self.started}.log")
-        arms: list[Callable[[], None]] = [] if self.real else [copying(self.grid.finished, 0.03)]
+        arms: list[Callable[[], None]] = [] if self.real else [copying(self.grid.finished, SECONDS)]
         arms += [self._ledger.keep(), self.world.arm(self.started, self.seed)]
         self.living[children.fork(children.command(self._words(), *arms), said)] = said
         self.started += 1
@@ -77,7 +79,8 @@ class Crowd:
         return [*self.grid.words(self.folder), "--no-probe"]
 
     def _strike(self) -> None:
-        victim = self._rng.choice(sorted(self.living))
+        at_work = self._ledger.at_work() & self.living.keys() if self._rng.random() < AT_WORK else set()
+        victim = self._rng.choice(sorted(at_work or self.living))
         if self.world.pauses and victim not in self.stopped and self._rng.random() < 0.4:
             os.kill(victim, signal.SIGSTOP)
             self.stopped[victim] = time.monotonic() + self._rng.uniform(0.5, 2.5) * GONE

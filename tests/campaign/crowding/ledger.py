@@ -37,6 +37,16 @@ class Ledger:
         text = self.path.read_text().splitlines() if self.path.exists() else []
         return [(word, int(process), cell_id) for word, process, cell_id in map(str.split, text)]
 
+    def at_work(self) -> set[int]:
+        """The processes that have begun a cell and not written it."""
+        holders: dict[str, int] = {}
+        for word, process, cell_id in self.lines():
+            if word == "began":
+                holders[cell_id] = process
+            else:
+                holders.pop(cell_id, None)
+        return set(holders.values())
+
     def again(self) -> list[str]:
         """Cells that were begun while another living process was at them, or when they had been written."""
         holders: dict[str, int] = {}
