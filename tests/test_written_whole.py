@@ -18,11 +18,7 @@ WRITES = {
     "write_table", "ParquetWriter", "save_pretrained", "save_to_disk", "copyfile", "copy", "copy2", "copytree", "touch",
     "mkstemp", "mkdtemp", "NamedTemporaryFile", "TemporaryFile", "TemporaryDirectory", "extractall",
 }  # fmt: skip
-RECEIVERS = {
-    "save": {"torch", "np", "numpy"},
-    "dump": {"json", "pickle"},
-    "copy": {"shutil"},
-}  # others' are other things
+RECEIVERS = {"save": {"torch", "np", "numpy"}, "dump": {"json", "pickle"}, "copy": {"shutil"}}  # others mean others
 OURS = {"whole", "where_possible", "whole_folder", "scratch", "write_text", "write_together"}  # of bench.writing
 GIVEN = {"whole", "where_possible", "whole_folder", "scratch"}  # whose `as` is a place aside
 
@@ -54,7 +50,7 @@ REASONS = {
 
 
 def writers(path: Path) -> Iterator[tuple[str, str]]:
-    """Each call of a file that writes somewhere else than at a place that bench.writing gave: its function, the call."""
+    """The calls of a file that write elsewhere than at a place that bench.writing gave: the function, and the call."""
     yield from _writers(ast.parse(path.read_text()), "module", frozenset())
 
 
@@ -73,8 +69,8 @@ def _places(function: ast.FunctionDef) -> Iterator[str]:
     """The names that `with whole(…) as NAME` and its like give in a function."""
     for node in ast.walk(function):
         if isinstance(node, ast.withitem) and isinstance(node.context_expr, ast.Call):
-            if ast.unparse(node.context_expr.func) in GIVEN and isinstance(node.optional_vars, ast.Name):
-                yield node.optional_vars.id
+            gives = ast.unparse(node.context_expr.func) in GIVEN
+            yield from [node.optional_vars.id] if gives and isinstance(node.optional_vars, ast.Name) else []
 
 
 def _writes(call: ast.Call) -> bool:
@@ -82,15 +78,13 @@ def _writes(call: ast.Call) -> bool:
     if name not in {"open", *WRITES}:
         return False
     receiver = ast.unparse(call.func).rpartition(".")[0]
-    if name == "to_csv" and not call.args:
-        return False  # a text
-    if name == "open" and not (
-        receiver.rpartition(".")[2][:1].isupper() or receiver == "cls"
-    ):  # Store.open is another thing
-        return _opens_for_writing(call, receiver)
+    if name == "open":
+        is_class = receiver == "cls" or receiver.rpartition(".")[2][:1].isupper()  # Store.open is another thing
+        return not is_class and _opens_for_writing(call, receiver)
     if name in RECEIVERS:
         return receiver in RECEIVERS[name]
-    return not (name in OURS and not receiver) and not (name == "savefig" and _in_memory(call))
+    in_memory = (name == "to_csv" and not call.args) or (name == "savefig" and ast.unparse(call.args[0]) == "buffer")
+    return not in_memory and not (name in OURS and not receiver)
 
 
 def _opens_for_writing(call: ast.Call, receiver: str) -> bool:
@@ -101,10 +95,6 @@ def _opens_for_writing(call: ast.Call, receiver: str) -> bool:
         return any("O_CREAT" in ast.unparse(mode) or "O_WRONLY" in ast.unparse(mode) for mode in modes)
     constants = [mode.value for mode in modes if isinstance(mode, ast.Constant)]
     return any(isinstance(mode, str) and set(mode) & set("wax+") for mode in constants) or len(constants) < len(modes)
-
-
-def _in_memory(call: ast.Call) -> bool:
-    return bool(call.args) and ast.unparse(call.args[0]) == "buffer"
 
 
 def test_every_file_is_written_by_the_one_mechanism() -> None:

@@ -21,9 +21,8 @@ from tests.campaign.filling.using_up import Shortage, use_up_calls, use_up_opera
 from tests.campaign.killing.witness import bits
 
 NAMED = re.compile(r"out of memory|allocate memory|MemoryError|not enough memory|no memory", re.IGNORECASE)
-OPERATIONS = [
-    Shortage(error, lasting) for error in ("a device's", "the machine's, by torch") for lasting in (False, True)
-]
+BY_TORCH = ("a device's", "the machine's, by torch")
+OPERATIONS = [Shortage(error, lasting) for error in BY_TORCH for lasting in (False, True)]
 CALLS = [Shortage("the machine's", lasting=False)]
 WAYS = {"operations": (use_up_operations, OPERATIONS), "calls": (use_up_calls, CALLS)}
 ROUNDING = 1e-4  # of losses, where smaller micro-batches round otherwise

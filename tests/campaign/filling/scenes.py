@@ -100,7 +100,8 @@ def scenes(home: Home) -> list[Scene]:
     place = ["--in", home.results]
     return [
         Scene("run", lambda at: home.run(at / "out"), lambda at: [at / "out"], results),
-        Scene("run, 2 workers", lambda at: home.run(at / "out", "--devices", "cpu:2"), lambda at: [at / "out"], results),
+        Scene("run, 2 workers", lambda at: home.run(at / "out", "--devices", "cpu:2"), lambda at: [at / "out"],
+              results),
         Scene("run, cache", lambda at: home.run(at / "out"), lambda at: [at / "cache"], results,
               costs_time_only=True, environment=[("TUNING_BENCH_CACHE", "cache")]),
         Scene("plan, temporary", lambda at: [*home.run(at / "out"), "--plan"], lambda at: [at / "tmp"], nothing,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,16 +61,14 @@ class Operations(TorchDispatchMode):
 
     def __init__(self, at: int, shortage: Shortage | None, heard: Path | None) -> None:
         super().__init__()
-        self._at, self._shortage, self._heard = at, shortage, heard
+        self._at, self._shortage = at, shortage
+        self._heard = heard.open("a", buffering=1) if heard else None
         self.calls = 0
-        self.phases: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.calls += 1
         if self._heard is not None:
-            self.phases[phase()] += 1
-            with self._heard.open("a") as heard:
-                heard.write(f"{phase()}\n")
+            self._heard.write(f"{phase()} {func}\n")
         if self._shortage and (self.calls == self._at or (self._shortage.lasting and self.calls > self._at > 0)):
             raise ERRORS[self._shortage.error]()
         return func(*args, **(kwargs or {}))
