@@ -41,6 +41,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--number", type=int, help="refusals of disks, and as many of memory; default: every point")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="scenes whose name has this in it")
+    parser.add_argument("--part", choices=["disk", "memory"], help="default: both")
     return parser.parse_args()
 
 
@@ -56,10 +57,10 @@ def main() -> None:
     place, rng = Path(tempfile.mkdtemp(prefix="full-")), random.Random(asked.seed)
     home = Home(place)
     number = asked.number or (SHORT if asked.short else None)
-    disks = fill_disks(home, number, rng, asked.only)
-    memories = fill_memories(home, number, rng, asked.only)
-    print(f"full: {disks.line()}; {memories.line()}")
-    broken = [*disks.broken, *memories.broken]
+    parts = {"disk": fill_disks, "memory": fill_memories}
+    found = [fill(home, number, rng, asked.only) for part, fill in parts.items() if asked.part in (None, part)]
+    print(f"full: {'; '.join(each.line() for each in found)}")
+    broken = [what for each in found for what in each.broken]
     if broken:
         raise SystemExit(f"{len(broken)} broken; repeat with --seed {asked.seed}; folders are in {place}")
     shutil.rmtree(place)

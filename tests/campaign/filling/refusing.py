@@ -29,8 +29,8 @@ class Refusal:
 
     @property
     def removes(self) -> bool:
-        """Whether files can still be removed afterwards."""
-        return not (self.kinds & REMOVE and self.lasting)
+        """Whether files can be removed all the time."""
+        return not self.kinds & REMOVE
 
 
 REFUSALS = (
