@@ -3,9 +3,9 @@
     python -m tests.campaign.fuzz [--short] [--cases N] [--targets NAME,…] [--seed S] [--workers N] [--save]
 
 A case is one input as a user could give it: flags, a file, a folder. It runs in a process of its own, and breaks where
-it ends in anything else than a result or a UsageError, takes over 20 s, or over 2 GB, or makes a data set smaller without
-a word. What once broke (corpus/TARGET/*.json) runs first. `--save` makes each new failure as small as it can be and
-adds it there. It prints one line of figures; on standard error, for each way of breaking, the case and its seed.
+it ends in anything else than a result or a UsageError, takes over 20 s, or over 2 GB, or makes a data set smaller
+without a word. What once broke (corpus/TARGET/*.json) runs first. `--save` makes each new failure as small as it can
+be and adds it there. It prints one line of figures; on standard error, for each way of breaking, the case and its seed.
 """
 
 from __future__ import annotations
