@@ -20,6 +20,7 @@ def prepare() -> None:
     import datasets  # noqa: F401
     from pyarrow import parquet  # noqa: F401
 
+    from bench.own import suite  # noqa: F401
     from bench.registry import methods, suites
 
     methods(), suites()
