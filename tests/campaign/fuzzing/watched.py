@@ -8,6 +8,7 @@ import resource
 import select
 import shutil
 import signal
+import sys
 import time
 import traceback
 from dataclasses import dataclass
@@ -100,6 +101,8 @@ def _in_child(target: Target, case: Case, folder: Path, writing: int, seconds: i
         resource.setrlimit(resource.RLIMIT_AS, (had + BYTES, had + BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)  # the threads of the parent are not those of a fork
         outcome = _outcome(target, case, folder)
         resource.setrlimit(resource.RLIMIT_AS, (had + BYTES, had + BYTES))
         os.write(writing, json.dumps(outcome).encode() + b"\n")

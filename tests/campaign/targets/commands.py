@@ -106,7 +106,6 @@ def _run(case: Case, folder: Path) -> None:
 
 def _prepare() -> None:
     """What the commands load, and a plan, whose model is proved once."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
     reading.prepare()
     import bench.commands.check
     import bench.commands.measure
