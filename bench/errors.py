@@ -89,6 +89,14 @@ def shortened(text: str, most: int = 200) -> str:
     return text if len(text) <= most else f"{text[: most * 2 // 3]} … {text[-most // 4 :]}"
 
 
+def shown(value: Any) -> str:
+    """A value as Python writes it, shortened; "…" for a whole number of thousands of digits, which it does not."""
+    try:
+        return shortened(repr(value))
+    except ValueError:
+        return "…"
+
+
 def unknown(noun: str, name: str, known: Iterable[str], hint: str = "") -> UsageError:
     """The error for a name nobody registered, with the known name that was meant, if one is close, and all known."""
     names = sorted(known)
