@@ -131,4 +131,4 @@ def use_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "_answered", [])
     monkeypatch.setattr(hub, "_files", {})
     hub.resolve.cache_clear()
-    find_model.cache_clear()
+    known_model.cache_clear()
