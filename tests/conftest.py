@@ -41,7 +41,6 @@ def write_tiny_bert(
     folder: Path, *, layers: int = 2, hidden: int = 32, positions: int = 64, lm_head: bool = True
 ) -> Path:
     """A BERT checkpoint with random weights over WORDS."""
-    import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 

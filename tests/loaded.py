@@ -1,4 +1,4 @@
-"""Backbones as `load_backbone` gives them, each read from the disk once in a session; who asks gets a copy of its own."""
+"""Backbones as `load_backbone` gives them, each read from the disk once in a session; each asker gets a copy."""
 
 from __future__ import annotations
 

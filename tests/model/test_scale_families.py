@@ -12,7 +12,7 @@ import torch
 from bench.model.families.scales import SCALES
 from bench.model.proof import Proof
 from bench.model.proofs import prove
-from bench.model.source import ModelSource, find_model
+from bench.model.source import ModelSource, find_model, known_model
 from tests.model.families import (
     _T5_SIZES,
     BERT_LIKE,
