@@ -114,6 +114,22 @@ def test_on_two_threads_too(workshop):
         torch.set_num_threads(before)
 
 
+def test_kept_states_are_the_same_whether_memory_has_room_for_them(workshop, monkeypatch):
+    cells = workshop.cells("linear_probe", tasks=("rte", "copa"))
+    in_memory = trained(workshop, cells, False)
+    monkeypatch.setattr("bench.model.kept.available_bytes", lambda device: 0)
+    for one, other in zip(in_memory, trained(workshop, cells, False), strict=True):
+        assert_equal_bits(one, other)
+
+
+def test_lanes_whose_states_are_kept_are_lanes_alone_beside_one_whose_set_is_too_large(workshop, monkeypatch):
+    few = workshop.cells("linear_probe", tasks=("cb", "rte"), budget={"train_rows": 20})
+    cells = (few[0], *workshop.cells("linear_probe", tasks=("rte",)), few[1])
+    monkeypatch.setattr("bench.model.kept.MOST", 24 * 32 * 4)  # 24 rows
+    for cell, beside in zip(cells, trained(workshop, cells, False), strict=True):
+        assert_equal_bits(trained(workshop, [cell], False)[0], beside)
+
+
 @WAYS
 def test_the_order_of_lanes_changes_nothing(workshop, fixed_shapes):
     cells = workshop.cells("ptv2", "prompt_tuning", seeds=(0, 1))
@@ -177,6 +193,17 @@ def test_on_a_gpu_items_that_lie_beside_it_have_the_bits_of_those_on_it(workshop
     on_device = trained(workshop, cells, True, **where)
     monkeypatch.setattr("bench.model.passes.TABLE_SHARE", 0.0)
     for one, other in zip(on_device, trained(workshop, cells, True, **where), strict=True):
+        assert_equal_bits(one, other)
+
+
+@pytest.mark.gpu
+@GPU_PRECISIONS
+def test_on_a_gpu_states_that_are_kept_have_the_bits_of_those_that_are_not(workshop, monkeypatch, precision):
+    where = {"precision": precision, "device": "cuda", "token_budget": 1024}
+    cells = workshop.cells("linear_probe", tasks=("rte", "copa"), seeds=(0, 1), budget={"steps": 12})
+    kept = trained(workshop, cells, True, **where)
+    monkeypatch.setattr("bench.model.kept.SHARE", 0.0)
+    for one, other in zip(kept, trained(workshop, cells, True, **where), strict=True):
         assert_equal_bits(one, other)
 
 
