@@ -30,7 +30,7 @@ TENSORS = {"fp32": 1e-2, "bf16": 5e-1}
 CHOICES = {"selected_step", "null_threshold", "found"}  # a tie, or next to one, may be decided otherwise
 SHORT = [
     ("few", name)
-    for name in ("three lanes", "other order", "moved", "interrupted", "other home", "no vector instructions")
+    for name in ("little memory", "other order", "moved", "interrupted", "other home", "no vector instructions")
 ]
 
 

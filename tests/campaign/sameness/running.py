@@ -42,7 +42,8 @@ def _command(grid: Grid, world: World, folder: Path, place: Path) -> list[str]:
     methods, tasks, seeds = list(grid.methods), list(grid.tasks), list(map(str, grid.seeds))
     if world.turned:
         methods, tasks, seeds = methods[::-1], tasks[::-1], seeds[::-1]
-    words = [sys.executable, "-m", "bench.cli", "run", *grid.flags, "--models", str(model)]
+    program = "tests.campaign.sameness.starved" if world.starved else "bench.cli"
+    words = [sys.executable, "-m", program, "run", *grid.flags, "--models", str(model)]
     words += ["--precision", grid.precision, "--methods", ",".join(methods), "--seeds", ",".join(seeds) + ","]
     words += ["--tasks", ",".join(tasks)] if tasks else []
     words += ["--data", str(data)] if data else []
