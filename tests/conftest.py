@@ -75,6 +75,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["TUNING_BENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_flushed() -> Iterator[None]:
+    """What a test writes is not to outlast a power cut, and a busy disk takes tens of milliseconds for each flush."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_bert(tmp_path_factory.mktemp("models") / "tiny-bert")
@@ -266,6 +274,7 @@ class Forks:
     CODE = """
 import os, sys
 {imports}
+os.fsync = lambda handle: None
 for _ in sys.stdin:
     child = os.fork()
     if not child:
