@@ -6,7 +6,8 @@
 
 The sizes are those of Turc et al. (2019, arXiv:1908.08962). All see the same rows in the same order: 240 million tokens
 in rows of 128 (see tests/perf/family_text.py), 15 % of them masked one by one and not by whole words, without dropout.
-bf16 autocast over fp32 weights, compiled layers, fused AdamW. A size takes 1 to 10 minutes on an H100 or H200.
+bf16 autocast over fp32 weights, compiled layers, fused AdamW. `base` begins with 3 layers (tests/perf/family_sizes.py).
+A size takes 1 to 7 minutes on an H100 or H200.
 
 `train` writes FAMILY/SIZE, a checkpoint with bf16 weights on disk, and FAMILY/SIZE.csv: per measurement step, tokens,
 mean training loss since the last, loss on held-out articles (nats a masked token, always the same rows and masks),
@@ -237,6 +238,7 @@ def draw(folder: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "family"  # the same file each time
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
