@@ -35,7 +35,7 @@ def load(*folders: str | os.PathLike[str]) -> Results:
     with in_python():
         if not folders:
             raise UsageError("no folder is given, like bench.load('results/smoke')")
-        reading = read_folders([Path(at_home(folder)) for folder in folders])
+        reading = read_folders([Path(at_home(Path(folder))) for folder in folders])
     for problem in reading.problems:
         warnings.warn(problem, stacklevel=2)
     return Results(reading)

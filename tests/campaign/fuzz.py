@@ -1,6 +1,6 @@
 """Fuzz: made and mutated input of every kind; the program answers with a result, or refuses it in one line.
 
-    python -m tests.campaign.fuzz [--short] [--cases N] [--targets NAME,…] [--seed S] [--workers N] [--save]
+    python -m tests.campaign.fuzz [--short] [--cases N] [--seconds S] [--targets NAME,…] [--seed N] [--save]
 
 A case is one input as a user could give it: flags, a file, a folder. It runs in a process of its own, and breaks where
 it ends in anything else than a result or a UsageError, takes over 20 s, or over 2 GB, or makes a data set smaller
@@ -36,12 +36,13 @@ def main() -> int:
     chosen = _chosen(arguments.targets.split(",") if arguments.targets else [])
     begun = time.monotonic()
     number = arguments.cases or (SHORT_CASES if arguments.short else FULL_CASES)
-    until = begun + (SHORT_SECONDS if arguments.short else float("inf"))
+    seconds = arguments.seconds or (SHORT_SECONDS if arguments.short else float("inf"))
     workers, names = arguments.workers, [target.name for target in chosen]
     with tempfile.TemporaryDirectory(prefix="tuning-bench-fuzz-") as place:
         _keep_in(place)
         for target in chosen:
             target.prepare()
+        until = time.monotonic() + seconds
         with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
             parts = [pool.submit(_work, names, number, arguments.seed, at, workers, until) for at in range(workers)]
             tally = _joined([part.result() for part in parts])
@@ -66,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="at most a minute on two cores")
     parser.add_argument("--cases", "--number", type=int, help="over all targets together")
+    parser.add_argument("--seconds", type=float, help="no new case after so many; default: none, 40 with --short")
     parser.add_argument("--targets", default="", help="some of them; default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)

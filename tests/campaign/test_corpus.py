@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
 
+from bench.data import files
+from bench.data.located import Located
+from bench.data.tables import quoted_rows
 from bench.errors import UsageError
 from tests.campaign.fuzzing import cases
 from tests.campaign.fuzzing.finding import Failure, Tally, explore, shrunk
+from tests.campaign.fuzzing.samples import TABLE
 from tests.campaign.fuzzing.target import Broken, Case, Target, targets
 from tests.campaign.fuzzing.watched import watched
 
@@ -68,6 +73,33 @@ def test_what_does_not_end_broke(tmp_path: Path) -> None:
 
     assert watched(_of(spin), {}, tmp_path / "case", seconds=1).key == "too slow"
     assert watched(_of(lambda case, folder: time.sleep(60)), {}, tmp_path / "case", waiting=0.2).key == "waits"
+
+
+TABLE_CASE: Case = {"name": "data.csv", "content": TABLE, "flags": {}}
+
+
+def _loses_its_last_row(path: Path, text_lines: Iterable[str]) -> list[Located]:
+    return list(quoted_rows(path, text_lines))[:-1]
+
+
+def _raises_a_value_error(path: Path, text_lines: Iterable[str]) -> list[Located]:
+    raise ValueError(path)
+
+
+@pytest.mark.parametrize(
+    ("reader", "key"),
+    [
+        (quoted_rows, ""),
+        (_loses_its_last_row, "rows are lost in reading"),
+        (_raises_a_value_error, "ValueError at /tests/campaign/test_corpus.py:_raises_a_value_error"),
+    ],
+)
+def test_a_reader_that_is_wrong_is_noticed(
+    reader: object, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    KNOWN["tables"].prepare()
+    monkeypatch.setattr(files, "quoted_rows", reader)
+    assert watched(KNOWN["tables"], TABLE_CASE, tmp_path / "case").key == key
 
 
 def _breaks_beyond_100(case: Case, folder: Path) -> None:

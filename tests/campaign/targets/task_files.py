@@ -60,6 +60,7 @@ def _saved() -> Path:
     if "folder" not in _SAVED:
         import datasets
 
+        datasets.disable_progress_bars()
         folder = Path(tempfile.mkdtemp()) / "saved"
         rows = datasets.Dataset.from_list([{"text": row["text"], "label": row["team"]} for row in samples.ROWS])
         datasets.DatasetDict({"train": rows, "validation": rows.select(range(6))}).save_to_disk(str(folder))
