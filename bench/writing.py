@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -71,13 +71,12 @@ def write_text(path: Path, text: str, aside: Path | None = None, durable: bool =
         place.write_text(text, encoding="utf-8")
 
 
-@contextmanager
-def where_possible(path: Path) -> Iterator[Path]:
+def where_possible(path: Path, write: Callable[[Path], object]) -> None:
     """As `whole`, of a file that can be made again: where the disk takes none, that costs time and no result."""
     try:
         sweep(path)
         with whole(path, durable=False) as place:
-            yield place
+            write(place)
     except Exception as error:
         if why_refused(error) is None:
             raise

@@ -19,12 +19,13 @@ WRITES = {
     "mkstemp", "mkdtemp", "NamedTemporaryFile", "TemporaryFile", "TemporaryDirectory", "extractall",
 }  # fmt: skip
 RECEIVERS = {"save": {"torch", "np", "numpy"}, "dump": {"json", "pickle"}, "copy": {"shutil"}}  # others mean others
-OURS = {"whole", "where_possible", "whole_folder", "scratch", "write_text", "write_together"}  # of bench.writing
-GIVEN = {"whole", "where_possible", "whole_folder", "scratch"}  # whose `as` is a place aside
+OURS = {"write_text"}  # of bench.writing, called by its name alone
+GIVEN = {"whole", "whole_folder", "scratch"}  # whose `as` is a place aside, as what a lambda for where_possible gets
 
 # Who else writes, and why that leaves no half file under a name that anybody reads.
 REASONS = {
     "bench/check/environment.py:_writable": "a file that is gone at once, to see whether it can be",
+    "bench/data/cache.py:write": "what where_possible is given",
     "bench/commands/streams.py:nobody_reads": "nothing, to nowhere",
     "bench/execute/deputy.py:_receive": "into its place aside, from where Store.write takes it",
     "bench/execute/outpost.py:__init__": "a folder for temporary files",
@@ -57,6 +58,8 @@ def writers(path: Path) -> Iterator[tuple[str, str]]:
 def _writers(node: ast.AST, function: str, given: frozenset[str]) -> Iterator[tuple[str, str]]:
     if isinstance(node, ast.FunctionDef):
         function, given = node.name, given | {*_places(node)}
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "where_possible":
+        given |= {each.arg for part in node.args if isinstance(part, ast.Lambda) for each in part.args.args}
     if isinstance(node, ast.Call) and _writes(node):
         named = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
         if not named & given:
@@ -128,6 +131,7 @@ def test_another_way_is_found(line: str, tmp_path: Path) -> None:
     "line",
     [
         'place.write_text("x")', '(place / "y").write_bytes(b"")', "save_file(tensors, place)", 'write_text(path, "x")',
+        "where_possible(path, lambda aside: aside.write_bytes(b''))",
         "figure.savefig(buffer)", "path.open()", 'open(path, "rb")', "os.open(path, os.O_RDONLY)", "rows.copy()",
     ],
 )  # fmt: skip

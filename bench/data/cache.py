@@ -67,8 +67,13 @@ def keep_bytes(path: Path, content: bytes) -> None:
     """Written whole or not at all, under a hash of its name and content; where nothing can be written, that is all."""
     with suppress(OSError):
         _make(path.parent)
-    with where_possible(path) as place:
-        place.write_bytes(hashlib.sha256(path.name.encode() + content).digest() + content)
+    digest = hashlib.sha256(path.name.encode() + content).digest()
+
+    def write(place: Path) -> None:
+        place.touch(mode=0o600)  # the user's alone
+        place.write_bytes(digest + content)
+
+    where_possible(path, write)
 
 
 def _make(folder: Path) -> None:

@@ -176,8 +176,7 @@ def _note_of(repo: str, revision: str | None, kind: RepoKind) -> Path:
 
 def _note(repo: str, revision: str | None, kind: RepoKind, commit: str) -> None:
     """Keep which commit a revision is; where nothing can be written, the newest in the cache will have to do."""
-    with where_possible(_note_of(repo, revision, kind)) as place:
-        place.write_text(commit, encoding="utf-8")
+    where_possible(_note_of(repo, revision, kind), lambda place: place.write_text(commit, encoding="utf-8"))
 
 
 def _known(repo: str, revision: str | None, kind: RepoKind) -> Iterator[str]:

@@ -89,8 +89,8 @@ def _commit(asked: Address) -> str:
     if not constants.HF_HUB_OFFLINE:
         try:
             commit = str(HfApi().repo_info(asked.repo, repo_type="dataset", revision=asked.revision, timeout=10).sha)
-            with where_possible(note) as place:  # where nothing can be written, the hub is asked again next time
-                place.write_text(commit, encoding="utf-8")
+            # where nothing can be written, the hub is asked again next time
+            where_possible(note, lambda place: place.write_text(commit, encoding="utf-8"))
             return commit
         except RevisionNotFoundError:
             raise UsageError(f"{asked}: data set {asked.repo} has no revision {asked.revision!r}") from None

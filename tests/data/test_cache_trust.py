@@ -146,7 +146,7 @@ def test_a_full_or_read_only_disk_costs_time_alone(tokenizer, tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     ids, _ = asked(tokenizer, tmp_path / "fine")
-    target, name = {"mkdir": (Path, "mkdir"), "write": (os, "fdopen"), "replace": (os, "replace")}[call]
+    target, name = {"mkdir": (Path, "mkdir"), "write": (Path, "write_bytes"), "replace": (os, "replace")}[call]
     monkeypatch.setattr(target, name, full)
     assert asked(tokenizer, tmp_path / "cache") == (ids, len(TEXTS))
     assert not list(tmp_path.glob("cache/*"))
