@@ -15,7 +15,7 @@ from tests.campaign.filling.refusing import COUNTED, FLUSH, MAKE, OPEN, REFUSALS
 from tests.campaign.filling.scenes import Home, Scene, asides, at_ease, scenes
 
 MIXED = "half of a report"  # whole files, of before and of now
-LEAST = 3  # calls of a scene
+LEAST = 2  # calls of a scene
 KINDS = {
     "create": MAKE, "mkdir": MAKE, "rename": MAKE, "link": MAKE, "symlink": MAKE, "write": WRITE, "truncate": WRITE,
     "reserve": WRITE, "flush": FLUSH, "open": OPEN, "unlink": REMOVE, "rmdir": REMOVE, "replace": REPLACE,
