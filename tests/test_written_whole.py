@@ -19,8 +19,8 @@ WRITES = {
     "mkstemp", "mkdtemp", "NamedTemporaryFile", "TemporaryFile", "TemporaryDirectory", "extractall",
 }  # fmt: skip
 RECEIVERS = {"save": {"torch", "np", "numpy"}, "dump": {"json", "pickle"}, "copy": {"shutil"}}  # others mean others
-OURS = {"whole", "where_possible", "whole_folder", "scratch", "write_text", "write_together"}  # of bench.writing
-GIVEN = {"whole", "where_possible", "whole_folder", "scratch"}  # whose `as` is a place aside
+OURS = {"write_text"}  # of bench.writing, called by its name alone
+GIVEN = {"whole", "whole_folder", "scratch"}  # whose `as` is a place aside
 
 # Who else writes, and why that leaves no half file under a name that anybody reads.
 REASONS = {
@@ -128,6 +128,7 @@ def test_another_way_is_found(line: str, tmp_path: Path) -> None:
     "line",
     [
         'place.write_text("x")', '(place / "y").write_bytes(b"")', "save_file(tensors, place)", 'write_text(path, "x")',
+        "write_where_possible(path, b'')",
         "figure.savefig(buffer)", "path.open()", 'open(path, "rb")', "os.open(path, os.O_RDONLY)", "rows.copy()",
     ],
 )  # fmt: skip

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from tests.campaign.filling.refusing import with_library
 
-SHORT = 9  # refusals of a disk, and as many of memory
+SHORT = 4  # refusals of a disk, and as many of memory
 IMPORTED = (
     "pyarrow.parquet", "sklearn.metrics", "transformers.models.bert.modeling_bert", "peft", "bench.cli",
     "bench.commands.grid", "bench.commands.measure", "bench.commands.report", "bench.execute.pool",

@@ -18,7 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { MAKE = 1, WRITE = 2, FLUSH = 4, OPEN = 8, REMOVE = 16 };
+enum { MAKE = 1, WRITE = 2, FLUSH = 4, OPEN = 8, REMOVE = 16, REPLACE = 32 };
 enum { MOST_ROOTS = 4, LONGEST = 4096 };
 
 struct disk {
@@ -122,6 +122,14 @@ OPENING(open) OPENING(open64) OPENING_AT(openat) OPENING_AT(openat64)
     return is_refused_opening(AT_FDCWD, path, flags) ? NULL : real(path, mode); }
 OPENING_STREAM(fopen) OPENING_STREAM(fopen64)
 
+/* A name that is there already takes no room. */
+static int naming(const char *call, int folder, const char *path)
+{
+    struct stat facts;
+    int is_new = *call != 'r' || syscall(SYS_newfstatat, folder, path, &facts, 0) < 0;
+    return refused_at(is_new ? MAKE : REPLACE, is_new ? call : "replace", folder, path);
+}
+
 /* The first write that fails still takes half of its bytes, as a disk does that has so much room. */
 #define WRITING(name, size, arguments, half, ...) ssize_t name(__VA_ARGS__) { \
     REAL(ssize_t, name, __VA_ARGS__); \
@@ -164,7 +172,6 @@ FLUSHING(fsync) FLUSHING(fdatasync)
     REAL(int, name, __VA_ARGS__); \
     return refused_at(kind, #name, AT_FDCWD, path) ? -1 : real arguments; }
 NAMING(mkdir, MAKE, path, (path, mode), const char *path, mode_t mode)
-NAMING(rename, MAKE, to, (from, to), const char *from, const char *to)
 NAMING(link, MAKE, to, (from, to), const char *from, const char *to)
 NAMING(symlink, MAKE, to, (from, to), const char *from, const char *to)
 NAMING(unlink, REMOVE, path, (path), const char *path)
@@ -174,7 +181,19 @@ NAMING(rmdir, REMOVE, path, (path), const char *path)
     REAL(int, name, __VA_ARGS__); \
     return refused_at(kind, call, folder, path) ? -1 : real arguments; }
 NAMING_AT(mkdirat, "mkdir", MAKE, folder, path, (folder, path, mode), int folder, const char *path, mode_t mode)
-NAMING_AT(renameat, "rename", MAKE, in, to, (out, from, in, to), int out, const char *from, int in, const char *to)
+
+int rename(const char *from, const char *to)
+{
+    REAL(int, rename, const char *, const char *);
+    return disk && naming("rename", AT_FDCWD, to) ? -1 : real(from, to);
+}
+
+int renameat(int out, const char *from, int in, const char *to)
+{
+    REAL(int, renameat, int, const char *, int, const char *);
+    return disk && naming("rename", in, to) ? -1 : real(out, from, in, to);
+}
+
 NAMING_AT(linkat, "link", MAKE, in, to, (out, from, in, to, flags),
           int out, const char *from, int in, const char *to, int flags)
 NAMING_AT(unlinkat, "unlink", REMOVE, folder, path, (folder, path, flags), int folder, const char *path, int flags)

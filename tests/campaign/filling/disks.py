@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests.campaign.filling.refusing import COUNTED, FLUSH, MAKE, OPEN, REFUSALS, REMOVE, WRITE, Refusal, arm
+from tests.campaign.filling.refusing import COUNTED, FLUSH, MAKE, OPEN, REFUSALS, REMOVE, REPLACE, WRITE, Refusal, arm
 from tests.campaign.filling.scenes import Home, Scene, asides, at_ease, scenes
 
-LEAST = 3  # calls of a scene
+MIXED = "half of a report"  # whole files, of before and of now
+LEAST = 2  # calls of a scene
 KINDS = {
     "create": MAKE, "mkdir": MAKE, "rename": MAKE, "link": MAKE, "symlink": MAKE, "write": WRITE, "truncate": WRITE,
-    "reserve": WRITE, "flush": FLUSH, "open": OPEN, "unlink": REMOVE, "rmdir": REMOVE,
+    "reserve": WRITE, "flush": FLUSH, "open": OPEN, "unlink": REMOVE, "rmdir": REMOVE, "replace": REPLACE,
 }  # fmt: skip
 
 
@@ -96,7 +97,8 @@ def take(home: Home, turn: Turn, found: Disks) -> None:
     said = home.said.read_text()
     wrong = judged(scene, code, said)
     wrong += [f"left aside: {path}" for path in asides(home.turn) if turn.refusal.removes]
-    wrong += scene.look(home, home.turn, False)
+    seen = scene.look(home, home.turn, False)
+    wrong += [what for what in seen if turn.refusal.takes_back or not what.startswith(MIXED)]  # of whole files
     found.ended["one line" if code else "nothing lost"] += 1
     again = home.do(scene.words(home.turn), partial(at_ease, home.turn, scene))
     if again and not (scene.name.startswith("export") and not code):

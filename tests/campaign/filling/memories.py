@@ -72,7 +72,7 @@ def fill_memories(home: Home, number: int | None, rng: random.Random, only: str)
     return found
 
 
-EACH, LEAST = 150, 3
+EACH, LEAST = 150, 2  # allocations of a scene: of a full pass, and at least
 
 
 def short_of_memory(home: Home) -> list[Scene]:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-MAKE, WRITE, FLUSH, OPEN, REMOVE = 1, 2, 4, 8, 16  # as in disk.c
-ALL = MAKE | WRITE | FLUSH | OPEN | REMOVE
+MAKE, WRITE, FLUSH, OPEN, REMOVE, REPLACE = 1, 2, 4, 8, 16, 32  # as in disk.c
+ALL = MAKE | WRITE | FLUSH | OPEN | REMOVE | REPLACE
 SOURCE = Path(__file__).with_name("disk.c")
 
 
@@ -31,6 +31,11 @@ class Refusal:
     def removes(self) -> bool:
         """Whether files can be removed all the time."""
         return not self.kinds & REMOVE
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether what was renamed can be renamed back."""
+        return not (self.kinds & REPLACE and self.lasting)
 
 
 REFUSALS = (
