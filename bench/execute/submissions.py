@@ -21,6 +21,8 @@ from pydantic import TypeAdapter
 
 from bench.errors import UsageError
 from bench.execute.job import Job
+from bench.store import aside
+from bench.store.aside import writing_in
 from bench.store.files import on_disk, read_json
 from bench.store.workers import Watch
 from bench.writing import write_text
@@ -62,8 +64,8 @@ def keep(submission: Submission) -> None:
     for name in PLACES:
         raw["job"][name] = [[*place, value] for place, value in getattr(job, name).items()]
     raw["cells"] = sorted(cell.id for cell in (*job.plan.trials, *job.plan.cells))
-    with on_disk(job.folder):
-        write_text(_file(job.folder, job.run), json.dumps(raw, indent=1) + "\n")
+    with on_disk(job.folder), writing_in(aside.place_of(job.folder)) as place:
+        write_text(_file(job.folder, job.run), json.dumps(raw, indent=1) + "\n", place)
 
 
 def forget(submission: Submission) -> None:
