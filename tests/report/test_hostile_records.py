@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
+from bench import load
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.reading import read_record
@@ -147,3 +149,11 @@ def test_commands_show_it_as_text(bench: Bench, folder: Path) -> None:
         code, out, err = bench(*words)
         assert code in (0, 1), err
         assert [mark for mark in "\x1b\u2028\u202e" if mark in out + err] == []
+
+
+def test_a_notebook_shows_it_as_text(folder: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a warning says in what cells are not alike
+        html = Reader(load(folder)._repr_html_())
+    assert {tag for tag, _ in html.elements} & {"img", "script", "a", "iframe"} == set()
+    assert any("alert(1)" in text for text in html.text)

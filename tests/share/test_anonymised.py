@@ -83,8 +83,7 @@ def folder(tmp_path: Path) -> Path:
                     data_fingerprint="canary-data", model_fingerprint="canary-weights",
                     settings={"length": 20, "head": "linear", "file": "/srv/canary-user/canary"})
           for method in ("finetune", "ptv2") for seed in (0, 1, 2)),
-        *(make_cell("rte", "canary-owner/bert", method, seed, **known, data_fingerprint="canary-rte",
-                    model_fingerprint="canary-hub-weights")
+        *(make_cell("rte", "canary-owner/bert", method, seed, **known)
           for method in ("finetune", "ptv2") for seed in (0, 1, 2)),
     ]  # fmt: skip
     store.write_plan([*cells, make_cell("rte", "canary-owner/bert", "bitfit", 0, **known)])

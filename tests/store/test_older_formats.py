@@ -141,3 +141,11 @@ def test_a_mark_of_this_version_is_not_written_again(old: Path) -> None:
     before = (old / "store.json").stat().st_mtime_ns
     raise_mark(old, old)
     assert (old / "store.json").stat().st_mtime_ns == before
+
+
+def test_a_mark_in_the_making_lies_aside_where_it_is_swept(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aside, made = old / ".partial" / "me", list[Path]()
+    aside.mkdir(parents=True)
+    monkeypatch.setattr(Path, "replace", lambda place, target: made.append(place))
+    raise_mark(old, aside)
+    assert [place.parent for place in made] == [aside]
