@@ -22,6 +22,7 @@ from bench.plan.cells import plan
 from bench.request import RunRequest
 from bench.resolved import resolve
 from bench.train.groups import Group, groups
+from tests.loaded import CopyingRig, loaded
 from tests.suites.layouts import LAYOUTS
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ def write_tiny_bert(
     folder: Path, *, layers: int = 2, hidden: int = 32, positions: int = 64, lm_head: bool = True
 ) -> Path:
     """A BERT checkpoint with random weights over WORDS."""
-    import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 
@@ -73,6 +73,14 @@ def write_tiny_bert(
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tokens and proofs of tests are nobody else's."""
     os.environ["TUNING_BENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_flushed() -> Iterator[None]:
+    """What a test writes is not to outlast a power cut, and a busy disk takes tens of milliseconds for each flush."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -143,15 +151,10 @@ class Workshop:
 
     def rig(self) -> Rig:
         """What `bench check` tries methods on, over this model and data."""
-        from bench.check.rig import Rig
-
-        return Rig("superglue", str(self.model), self.data, SMALL)
+        return CopyingRig("superglue", str(self.model), self.data, SMALL)
 
     def backbone(self, frozen: bool = True, device: str = "cpu", precision: Precision = "fp32") -> Backbone:
-        from bench.model.loading import load_backbone
-        from bench.model.source import find_model
-
-        return load_backbone(find_model(str(self.model)), torch.device(device), precision, frozen)
+        return loaded(self.model, frozen, device=device, precision=precision)
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
         return self.rig().lane(cell, backbone)
@@ -271,6 +274,7 @@ class Forks:
     CODE = """
 import os, sys
 {imports}
+os.fsync = lambda handle: None
 for _ in sys.stdin:
     child = os.fork()
     if not child:

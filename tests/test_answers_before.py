@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -45,22 +46,50 @@ WRONG = {name: (("run", *flags), message) for name, (flags, message) in RUN.item
 }
 
 
-@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_input_is_answered_before_a_heavy_library_is_loaded(
-    arguments: tuple[str, ...], message: str, tmp_path: Path
-) -> None:
-    (tmp_path / "wrong.toml").write_text('method = ["ptv2"]\n')
-    code = (
-        "import atexit, sys\nfrom bench.cli import main\n"
-        f"atexit.register(lambda: print('HEAVY', *sorted({HEAVY!r} & set(sys.modules))))\n"
-        f"sys.argv = ['bench', *{arguments!r}]\nmain()\n"
-    )
+# Each command in a fork of one process, which has loaded what every command loads and nothing else.
+COMMANDS = """
+import json, os, sys
+from bench.cli import main
+for name, arguments in json.load(sys.stdin).items():
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(f"{name}.err", os.O_WRONLY | os.O_CREAT), 2)
+        sys.argv, code = ["bench", *arguments], 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+        with open(f"{name}.json", "w") as file:
+            json.dump([code, sorted(sys.modules)], file)
+        sys.stderr.flush()
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+Answer = tuple[int, str, set[str]]  # exit code, standard error, what was loaded
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
+    """What wrong commands come to, by their names."""
+    here = tmp_path_factory.mktemp("answers")
+    (here / "wrong.toml").write_text('method = ["ptv2"]\n')
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
-    assert done.stdout.splitlines()[-1].split() == ["HEAVY"]
+    asked = json.dumps({name: arguments for name, (arguments, _) in WRONG.items()})
+    command = [sys.executable, "-c", COMMANDS]
+    subprocess.run(command, cwd=here, env=environment, input=asked, text=True, stdout=subprocess.DEVNULL, check=True)
+    found = {}
+    for name in WRONG:
+        code, loaded = json.loads((here / f"{name}.json").read_text())
+        found[name] = code, (here / f"{name}.err").read_text(), set(loaded)
+    return found
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_is_answered_before_a_heavy_library_is_loaded(answers: dict[str, Answer], name: str) -> None:
+    code, said, loaded = answers[name]
+    assert (code, WRONG[name][1] in said) == (2, True), said
+    assert "bench.cli" in loaded
+    assert loaded & HEAVY == set()
 
 
 @pytest.fixture
@@ -84,7 +113,6 @@ LOCAL: dict[str, tuple[tuple[str, ...], str]] = {
     "data file": ((*HUB, "--tasks", "rte,cb"), "the dev split of task 'cb' is missing"),
     "data of a first stage": ((*HUB, "--methods", "mpt2"), "the train split of task 'wic' is missing"),
     "folder beside a model of the hub": (("--models", "somebody/some-model,./nowhere"), "--models ./nowhere: no such"),
-    "folder of no model": (("--models", "somebody/some-model,data"), "data has no config.json"),
 }
 
 

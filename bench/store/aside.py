@@ -21,7 +21,7 @@ def write_in(place: Path, write: Callable[[Path], None]) -> None:
     Where somebody has swept it meanwhile it is written once more: this process had stopped for so long (a machine that
     slept, a network that was away) that it seemed to have ended.
     """
-    make_folder(place.parents[1])  # a power cut is not to take the folder of what is said to be written
+    make_folder(place.parents[1])  # the results folder itself, which a power cut is not to take
     for is_last in (False, True):
         place.mkdir(parents=True, exist_ok=True)
         try:

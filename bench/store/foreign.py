@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def check_record(record: Record, raw: dict[str, Any], where: Path) -> None:
     _refuse(where, unnamed, _odd_scores(record), _odd_parts(record), _odd_curve(record), _odd_provenance(record))
 
 
+@lru_cache(4096)  # ten thousand cells have the same few
 def is_name(text: str) -> bool:
     """Whether a text can be the name of a suite, task, method, setting or metric: it may become a part of a file's."""
     try:
@@ -108,20 +110,24 @@ def _odd_provenance(record: Record) -> Iterator[str]:
         value = record.provenance.get(name) or 0
         if not isinstance(value, int) or not 0 <= value <= LARGEST:
             yield f"provenance.{name} is {shown_name(str(value))}"
+    packages = record.provenance.get("packages") or {}
+    if not isinstance(packages, dict):
+        yield f"provenance.packages is {shown_name(str(packages))}"
 
 
 def _odd_numbers(where: str, tree: Any) -> Iterator[str]:
     """Numbers anywhere in JSON that no table can hold."""
-    if isinstance(tree, dict):
-        for name, value in tree.items():
-            yield from _odd_numbers(f"{where}.{name}", value)
-    elif isinstance(tree, list | tuple):
-        for value in tree:
-            yield from _odd_numbers(where, value)
-    elif isinstance(tree, float) and not math.isfinite(tree):
-        yield f"{where} is {tree}"
-    elif isinstance(tree, int) and abs(tree) > LARGEST:
-        yield f"{where} is a whole number of {tree.bit_length()} bits"
+    left = [(where, tree)]
+    while left:
+        place, value = left.pop()
+        if isinstance(value, dict):
+            left += [(f"{place}.{name}", part) for name, part in value.items() if not isinstance(part, str)]
+        elif isinstance(value, list | tuple):
+            left += [(place, part) for part in value if not isinstance(part, str)]
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield f"{place} is {value}"
+        elif isinstance(value, int) and abs(value) > LARGEST:
+            yield f"{place} is a whole number of {value.bit_length()} bits"
 
 
 def _refuse(where: Path, *odd: Iterable[str]) -> None:

@@ -50,7 +50,7 @@ def format_of(folder: Path) -> int:
 
 
 def raise_mark(folder: Path, aside: Path) -> None:
-    """Say that a results folder has files of this version; it is written in a place aside first."""
+    """Say that a results folder has files of this version; `aside` is a place of this writer's own in it."""
     if (folder / MARK).exists() and format_of(folder) != FORMAT:
         write_text(folder / MARK, mark_text(), aside)
 

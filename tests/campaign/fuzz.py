@@ -3,9 +3,9 @@
     python -m tests.campaign.fuzz [--short] [--cases N] [--targets NAME,…] [--seed S] [--workers N] [--save]
 
 A case is one input as a user could give it: flags, a file, a folder. It runs in a process of its own, and breaks where
-it ends in anything else than a result or a UsageError, takes over 20 s, or over 2 GB, or makes a data set smaller without
-a word. What once broke (corpus/TARGET/*.json) runs first. `--save` makes each new failure as small as it can be and
-adds it there. It prints one line of figures; on standard error, for each way of breaking, the case and its seed.
+it ends in anything else than a result or a UsageError, takes over 20 s, or over 2 GB, or makes a data set smaller
+without a word. What once broke (corpus/TARGET/*.json) runs first. `--save` makes each new failure as small as it can
+be and adds it there. It prints one line of figures; on standard error, for each way of breaking, the case and its seed.
 """
 
 from __future__ import annotations
@@ -37,17 +37,29 @@ def main() -> int:
     begun = time.monotonic()
     number = arguments.cases or (SHORT_CASES if arguments.short else FULL_CASES)
     until = begun + (SHORT_SECONDS if arguments.short else float("inf"))
-    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # others reserve address space, which is bounded
     workers, names = arguments.workers, [target.name for target in chosen]
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-        parts = [pool.submit(_work, names, number, arguments.seed, at, workers, until) for at in range(workers)]
-        tally = _joined([part.result() for part in parts])
-    for failure in tally.failures.values():
-        _tell(failure)
-        if arguments.save:
-            _save(failure, chosen)
+    with tempfile.TemporaryDirectory(prefix="tuning-bench-fuzz-") as place:
+        _keep_in(place)
+        for target in chosen:
+            target.prepare()
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
+            parts = [pool.submit(_work, names, number, arguments.seed, at, workers, until) for at in range(workers)]
+            tally = _joined([part.result() for part in parts])
+        for failure in tally.failures.values():
+            _tell(failure)
+            if arguments.save:
+                _save(failure, chosen)
     print(_line(tally, time.monotonic() - begun))
     return 1 if tally.failures else 0
+
+
+def _keep_in(place: str) -> None:
+    """All that is made lies in one folder, tokens and proofs too; no network, and one thread, which forks need."""
+    tempfile.tempdir = place
+    os.environ.update(
+        TUNING_BENCH_CACHE=f"{place}/cache", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1",
+        ARROW_DEFAULT_MEMORY_POOL="system",  # others reserve address space, which is bounded
+    )  # fmt: skip
 
 
 def _arguments() -> argparse.Namespace:
@@ -71,9 +83,8 @@ def _work(names: Sequence[str], number: int, seed: int, worker: int, workers: in
     chosen = _chosen(names)
     tally, whole = Tally(), sum(target.share for target in chosen)
     with tempfile.TemporaryDirectory() as folder:
+        gc.freeze()
         for at, target in enumerate(chosen):
-            target.prepare()
-            gc.freeze()
             if at % workers == worker:
                 replay(target, tally, Path(folder))
         for at, target in enumerate(chosen):
@@ -114,7 +125,6 @@ def _save(failure: Failure, chosen: Sequence[Target]) -> None:
     target = next(target for target in chosen if target.name == failure.target)
     case = failure.case
     if failure.number:
-        target.prepare()
         with tempfile.TemporaryDirectory() as folder:
             case = shrunk(target, failure, Path(folder))
     text = cases.written(case)

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bench.cell import Cell
 from bench.plan.cells import plan
+from bench.registry import find_suite
 from bench.request import RunRequest
 from bench.store.declarations import keep_suite
 from bench.store.store import Store
@@ -42,7 +43,12 @@ class LongGrid:
     @classmethod
     def of(cls, number: int, rates: int = 10, tasks: int = 5) -> LongGrid:
         """The grid of about so many cells, and of no more."""
-        return cls(max(1, number // (tasks * len(MODELS) * len(METHODS) * rates)), rates, tasks)
+        return cls(max(1, number // cls(1, rates, tasks).per_seed), rates, tasks)
+
+    @property
+    def per_seed(self) -> int:
+        """How many cells a seed has."""
+        return self.tasks * len(MODELS) * len(METHODS) * self.rates
 
     @property
     def fields(self) -> dict[str, object]:
@@ -69,11 +75,11 @@ class LongGrid:
         return plan(RunRequest(**self.fields), "fp32").cells  # type: ignore[arg-type]
 
 
-def bench(*arguments: object, **kept: object) -> subprocess.CompletedProcess[str]:
+def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
     """A `bench` command in a process of its own, which must end well."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.cli", *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True, env=environment(), check=False, **kept,  # type: ignore[call-overload]
+        cwd=ROOT, capture_output=True, text=True, env=environment(), check=False,
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"bench {' '.join(map(str, arguments[:3]))} ended with {done.returncode}:\n{done.stderr}")
@@ -84,15 +90,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
 
 
-def make(grid: LongGrid, folder: Path, seed: int = 0, real: Path | None = None) -> int:
-    """Make a results folder of all cells of a grid; returns how many of them were really run, in `real` or here."""
-    real = real or folder.with_name(f"{folder.name}-real")
-    if not (real / "store.json").exists():
-        bench("run", *LongGrid(REAL_SEEDS, 1, grid.tasks).flags(real), "--no-probe")
-    return fill(grid, folder, Store.open(real), seed)
-
-
-def fill(grid: LongGrid, folder: Path, real: Store, seed: int = 0) -> int:
+def fill(grid: LongGrid, folder: Path, real: Store, seed: int = 0) -> None:
     """Write every cell of a grid that a folder lacks, each as a copy of a real one of its task, model and method."""
     store, draw, cells = Store.create(folder), random.Random(seed), grid.cells()
     originals: dict[Hashable, list[str]] = defaultdict(list)
@@ -100,8 +98,6 @@ def fill(grid: LongGrid, folder: Path, real: Store, seed: int = 0) -> int:
         originals[kind(record.cell)].append(record.id)
     known = real.records_of(cell_id for ids in originals.values() for cell_id in ids)
     for suite in {cell.suite for cell in cells}:
-        from bench.registry import find_suite
-
         keep_suite(folder, find_suite(suite))
     shutil.copytree(real.path / "examples", folder / "examples", dirs_exist_ok=True)
     with unflushed():
@@ -112,7 +108,6 @@ def fill(grid: LongGrid, folder: Path, real: Store, seed: int = 0) -> int:
                 files_of(real, original.id),
             )
         store.write_plan(cells)
-    return len(known)
 
 
 def kind(cell: Cell) -> Hashable:
@@ -130,7 +125,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def unflushed():  # type: ignore[no-untyped-def]
+def unflushed() -> Iterator[None]:
     """Within the block nothing is flushed to the disk: what is made here is not to outlast a power cut."""
     flush, os.fsync = os.fsync, lambda handle: None
     try:

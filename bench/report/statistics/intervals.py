@@ -40,9 +40,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize.elementwise import find_root
 from scipy.special import stdtrit  # Student-t quantiles as in scipy.stats.t.ppf, at a third of the import time
 
-from bench.report.statistics.roots import roots
 from bench.report.statistics.samples import Sample
 
 CONFIDENCE = 0.95
@@ -126,10 +126,16 @@ def one_sided(distances: Array, variances: Array, degrees: Array) -> Array:
     variances, degrees, scale = variances[known], degrees[known], np.sqrt(spread[known])
     wanted = np.arcsinh(np.abs(distances[known]) / scale)
 
-    def beyond(log_tail: Array) -> Array:  # nearly straight in the tail's logarithm, for few degrees of freedom too
-        return np.asarray(wanted - np.arcsinh(margins(variances, degrees, np.exp(log_tail)) / scale), np.float64)
+    def beyond(log_tail: Array, at: NDArray[np.int64]) -> Array:
+        # nearly straight in the tail's logarithm, for few degrees of freedom too: found in a few steps
+        return np.asarray(wanted[at] - np.arcsinh(margins(variances[at], degrees[at], np.exp(log_tail)) / scale[at]))
 
-    tail = np.exp(roots(beyond, np.log(SMALLEST_TAIL), np.log(0.5), len(known), P_ERROR))
+    ends = np.full(len(known), np.log(SMALLEST_TAIL)), np.full(len(known), np.log(0.5))
+    found = find_root(
+        beyond, ends, args=(np.arange(len(known)),),
+        tolerances={"xatol": P_ERROR, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0},
+    )  # fmt: skip
+    tail = np.where(found.success, np.exp(found.x), SMALLEST_TAIL)  # none between the ends: it is farther than both
     p[known] = np.where(distances[known] >= 0, tail, 1 - tail)
     return p
 

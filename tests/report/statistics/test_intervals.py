@@ -134,3 +134,17 @@ def test_estimates_with_and_without_a_spread_are_tested_together() -> None:
     assert math.isnan(several[0])
     assert several[1] == pytest.approx(student.sf(3, 4), rel=1e-6)
     assert several[2] > several[1]
+
+
+def test_no_p_value_is_below_what_is_looked_for() -> None:
+    far = [Estimate(mean, (1.0,), (50.0,)) for mean in (1e9, -1e9, 0.0)]
+    assert tails(far, 0.0).tolist() == [pytest.approx(1e-12, rel=1e-9), 1 - 1e-12, pytest.approx(0.5, rel=1e-9)]
+
+
+def test_what_is_tested_together_comes_to_what_it_does_alone() -> None:
+    generator = np.random.default_rng(0)
+    parts = generator.exponential(size=(200, 2)) ** 3, generator.integers(1, 60, size=(200, 2)).astype(float)
+    means = generator.normal(size=200) * generator.choice([0.1, 1, 10, 1e3], size=200)
+    several = [Estimate(*row) for row in zip(means, map(tuple, parts[0]), map(tuple, parts[1]), strict=True)]
+    alone = [tails([each], 0.0)[0] for each in several]
+    assert tails(several, 0.0) == pytest.approx(alone, rel=1e-10)
