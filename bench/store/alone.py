@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from bench.cell import Cell
 from bench.errors import UsageError
-from bench.store.aside import place_of, writing_in
+from bench.store.aside import place_of, write_in
 from bench.store.files import content_of, on_disk
 from bench.store.foreign import LARGEST, MOST_COST
 from bench.store.formats import raise_mark
@@ -49,10 +49,14 @@ def alone_key(cell: Cell) -> str:
 
 def keep_alone(folder: Path, measured: Alone) -> None:
     """Write a measurement into a results folder. A full disk is a UsageError."""
-    with on_disk(folder), writing_in(place_of(folder)) as aside:
-        raise_mark(folder, aside)
-        current = measured.model_copy(update={"format": FORMAT})
-        write_text(folder / "alone" / f"{measured.key}.json", sealed(current.model_dump_json(indent=1)), aside)
+    text = sealed(measured.model_copy(update={"format": FORMAT}).model_dump_json(indent=1))
+
+    def write(place: Path) -> None:
+        raise_mark(folder, place)
+        write_text(folder / "alone" / f"{measured.key}.json", text, place)
+
+    with on_disk(folder):
+        write_in(place_of(folder), write)
 
 
 def kept_alone(folder: Path) -> tuple[dict[str, Alone], list[UsageError]]:

@@ -68,7 +68,7 @@ def main() -> None:
     while sum(crowd.kills for crowd in crowds) < number:
         turn, begun = len(crowds), time.monotonic()
         world, kills = WORLDS[chosen[turn % len(chosen)]], 5 if asked.short else KILLS
-        real = turn % REAL_EVERY == REAL_EVERY - 1
+        real = turn % REAL_EVERY == 1
         crowd = Crowd(place / f"out-{turn}", world, grid, expected, rng.randrange(2**32), real)
         crowd.run(min(kills, number - sum(each.kills for each in crowds)))
         crowds.append(crowd)

@@ -23,7 +23,7 @@ from tests.campaign.killing.witness import Witness
 PROCESSES = 8
 GIVEN_UP = "cells failed; they are tried again next time"  # three have died of one: that may happen here
 AT_WORK = 0.7  # of the blows, that fall on a process which has begun a cell
-SECONDS = 0.1  # that a cell takes
+SECONDS = 0.5  # that a cell takes
 LONGEST = 240.0  # seconds for a folder
 
 
@@ -79,11 +79,14 @@ class Crowd:
         return [*self.grid.words(self.folder), "--no-probe"]
 
     def _strike(self) -> None:
-        at_work = self._ledger.at_work() & self.living.keys() if self._rng.random() < AT_WORK else set()
-        victim = self._rng.choice(sorted(at_work or self.living))
-        if self.world.pauses and victim not in self.stopped and self._rng.random() < 0.4:
+        awake = self.living.keys() - self.stopped.keys()
+        at_work = self._ledger.at_work() & awake if self._rng.random() < AT_WORK else set()
+        if not awake:
+            return
+        victim = self._rng.choice(sorted(at_work or awake))
+        if self.world.pauses and self._rng.random() < 0.5:
             os.kill(victim, signal.SIGSTOP)
-            self.stopped[victim] = time.monotonic() + self._rng.uniform(0.5, 2.5) * GONE
+            self.stopped[victim] = time.monotonic() + self._rng.uniform(0.5, 3.0) * GONE
             self.pauses += 1
             return
         self._ledger.note("killed", victim)
@@ -131,7 +134,7 @@ class Crowd:
             self._witness.say(f"exit {code} in the end: {text[-1500:]}")
         self._sweep()
         self._witness.look_at_end()
-        self.broken += self._witness.broken
+        self.broken += self._witness.broken + [("replaced", each) for each in self._ledger.replaced()]
         found = self._ledger.again()
         if self.world.machines == 1:  # where it is certain who lives, nothing is done twice
             self.broken += [("twice", each) for each in found]

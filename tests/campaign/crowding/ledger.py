@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.runner import Runner
+from bench.store.checksums import RECORD
 from bench.store.examples import examples_key
 from bench.store.record import Record
 from bench.store.store import Store
@@ -19,7 +20,8 @@ from tests.campaign.long_grid import files_of
 
 
 class Ledger:
-    """A file of lines `WORD PROCESS CELL`: who began a cell, wrote it, gave it up; and whom the campaign killed.
+    """A file of lines `WORD PROCESS CELL MARK`: who began a cell, wrote it (with the inode of the record that stood
+    then), gave it up; and whom the campaign killed.
 
     A line is one write to the end of the file: all come in the order in which things happened, as far as that can be
     told. A kill is noted before it falls, so that nobody who takes over can be earlier.
@@ -28,19 +30,27 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def note(self, word: str, process: int, cell_id: str = "-") -> None:
+    def note(self, word: str, process: int, cell_id: str = "-", mark: int = 0) -> None:
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        os.write(handle, f"{word} {process} {cell_id}\n".encode())
+        os.write(handle, f"{word} {process} {cell_id} {mark}\n".encode())
         os.close(handle)
 
-    def lines(self) -> list[tuple[str, int, str]]:
+    def lines(self) -> list[tuple[str, int, str, int]]:
         text = self.path.read_text().splitlines() if self.path.exists() else []
-        return [(word, int(process), cell_id) for word, process, cell_id in map(str.split, text)]
+        return [(word, int(process), cell_id, int(mark)) for word, process, cell_id, mark in map(str.split, text)]
+
+    def replaced(self) -> list[str]:
+        """Cells of which another record stood at a later writing."""
+        marks: dict[str, set[int]] = {}
+        for word, _, cell_id, mark in self.lines():
+            if word == "wrote":
+                marks.setdefault(cell_id, set()).add(mark)
+        return [cell_id for cell_id, of_cell in marks.items() if len(of_cell) > 1]
 
     def at_work(self) -> set[int]:
         """The processes that have begun a cell and not written it."""
         holders: dict[str, int] = {}
-        for word, process, cell_id in self.lines():
+        for word, process, cell_id, _ in self.lines():
             if word == "began":
                 holders[cell_id] = process
             else:
@@ -51,7 +61,7 @@ class Ledger:
         """Cells that were begun while another living process was at them, or when they had been written."""
         holders: dict[str, int] = {}
         written, dead, found = set[str](), set[int](), []
-        for word, process, cell_id in self.lines():
+        for word, process, cell_id, _ in self.lines():
             if word == "killed":
                 dead.add(process)
             elif word == "wrote":
@@ -79,7 +89,10 @@ class Ledger:
 
             def written(self_: Store, record: Record, *rest: Any, **named: Any) -> None:
                 write(self_, record, *rest, **named)
-                self.note("wrote" if record.status == "done" else "failed", os.getpid(), record.id)
+                if record.status == "done":
+                    self.note("wrote", os.getpid(), record.id, (self_.cell_folder(record.id) / RECORD).stat().st_ino)
+                else:
+                    self.note("failed", os.getpid(), record.id)
 
             Runner.measure, Store.write = measured, written  # type: ignore[method-assign]
 
