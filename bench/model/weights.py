@@ -55,9 +55,7 @@ def _places(folder: Path) -> dict[str, str]:
             raise ValueError("it names no tensors")
         for name, file in places.items():
             if not isinstance(file, str) or Path(file).name != file or not file.endswith(".safetensors"):
-                raise ValueError(
-                    f"it has {name[:SHOWN]} in {file!r:.{SHOWN}}, which is no safetensors file beside it"
-                )
+                raise ValueError(f"it has {name[:SHOWN]} in {file!r:.{SHOWN}}, which is no safetensors file beside it")
             if len(os.fsencode(file)) > LONGEST:
                 raise ValueError(f"it has {name[:SHOWN]} in a file whose name of {len(file)} letters no disk takes")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
