@@ -153,13 +153,13 @@ def test_every_batch_is_of_one_data_set_drawn_in_proportion_to_its_rows(workshop
 
 
 def test_training_goes_on_from_the_stages_prefixes_and_head(workshop):
-    start, lane = started(workshop, by_task(workshop, budget=SHORT)["rte"])
+    start, lane = started(workshop, by_task(workshop)["rte"])  # as many steps as have each data set in them
     assert torch.equal(lane.attachment.vectors, start.attachment["vectors"])
     assert torch.equal(lane.head.linear.weight, start.heads["rte"]["linear.weight"])
     assert sorted(start.heads) == ["boolq", "cb", "rte"]
     assert start.heads["cb"]["linear.weight"].shape == (3, 32)
     fresh = {"mpt2": {**ALL_THREE["mpt2"], "keep_head": False}}
-    (cell,) = workshop.cells("mpt2", settings=fresh, budget=SHORT)
+    (cell,) = workshop.cells("mpt2", settings=fresh)
     plain = workshop.lane(workshop.cells("ptv2")[0], workshop.backbone())
     lane = workshop.lane(cell, workshop.backbone())
     assert torch.equal(lane.head.linear.weight, plain.head.linear.weight)
