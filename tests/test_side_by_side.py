@@ -123,7 +123,8 @@ def test_a_folder_that_can_only_be_read_does_where_nothing_is_left(bench: Bench,
     code, out, err = bench.run("--trials", "2")
     assert code == 0, err
     assert (code, "\n0 cells written to out; next" in out) == (0, True)
-    for words in (["status", "out"], ["show", cell_id, "--in", "out"], ["report", "out", "--out", "elsewhere"]):
+    report = ["report", "out", "--out", "elsewhere", "--format", "md"]
+    for words in (["status", "out"], ["show", cell_id, "--in", "out"], report):
         assert (words[0], bench(*words)[0]) == (words[0], 0)
 
 
