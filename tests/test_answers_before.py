@@ -46,9 +46,10 @@ WRONG = {name: (("run", *flags), message) for name, (flags, message) in RUN.item
 }
 
 
-# Each command in a fork of one process, which has loaded what every command loads and nothing else.
+# Each command in a fork of one process, which has loaded what a plan takes and nothing else.
 COMMANDS = """
 import json, os, sys
+import bench.commands.run, bench.plan.cells
 from bench.cli import main
 for name, arguments in json.load(sys.stdin).items():
     child = os.fork()

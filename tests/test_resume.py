@@ -207,7 +207,7 @@ import pyarrow.parquet, sklearn.metrics, transformers.models.bert.modeling_bert
 import bench.runner
 from bench.cli import main
 """
-KILLS = 12
+KILLS = 8
 
 
 def finished(folder: Path) -> dict[str, tuple[str, int]]:

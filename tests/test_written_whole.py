@@ -30,6 +30,7 @@ REASONS = {
     "bench/execute/outpost.py:__init__": "a folder for temporary files",
     "bench/execute/outpost.py:_copied": "into that",
     "bench/export/__init__.py:_write": "into a whole_folder, by its only caller",
+    "bench/model/kept.py:_room": "a temporary file without a name",
     "bench/predicting/written.py:_json_lines": "at a whole place, by its only caller",
     "bench/predicting/written.py:_table": "the same",
     "bench/predicting/written.py:_parquet": "the same",

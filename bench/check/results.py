@@ -15,8 +15,9 @@ from bench.store.fetched import open_results
 from bench.store.formats import FORMAT
 from bench.store.healing import BROKEN
 from bench.store.reading import read_record
+from bench.store.record import Record
 from bench.store.store import Store
-from bench.store.whole import cell_faults, gone_files
+from bench.store.whole import file_faults, gone_files
 
 WHOLE = "whole"
 NOT_MISSED = {"tuned.safetensors"}  # files that a user may remove to have more space: no number comes from them
@@ -44,13 +45,15 @@ def _cells(store: Store) -> Iterator[Finding]:
     num_old = 0
     for cell_id in sorted(store.done()):
         folder = store.cell_folder(cell_id)
+        faults: list[UsageError] = []
+        record: Record | None = None
         try:
-            faults = list(cell_faults(folder))
-            record = None if faults else read_record(folder / RECORD, cell_id)
-        except UsageError as error:  # of another format, or overtaken by a run that measures it again
-            faults, record = [error], None
+            record = read_record(folder / RECORD, cell_id)
+            faults += file_faults(folder, record.files)
+        except UsageError as error:  # of another format too, or overtaken by a run that measures it again
+            faults.append(error)
         yield from (Finding(f"cell {cell_id}", WHOLE, "failed", str(fault)) for fault in faults)
-        if record is None:
+        if record is None or faults:
             continue
         num_old += record.format < FORMAT
         for path in gone_files(record, folder):

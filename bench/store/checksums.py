@@ -15,7 +15,7 @@ RECORD = "record.json"
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hex digits."""
-    if not path.is_file():
+    if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is no file")  # a pipe would be waited for
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -29,7 +29,7 @@ def fault(folder: Path) -> UsageError | None:
         raw = json_of(content, path, dict)
         is_ours = is_sealed(content, path) and (raw.get("format"), raw.get("id")) == (FORMAT, folder.name)
         files = raw["files"] if is_ours else read_record(path, folder.name).files
-        return next(_file_faults(folder, files), None)
+        return next(file_faults(folder, files), None)
     except OtherFormat:
         return None
     except UsageError as error:
@@ -58,19 +58,8 @@ class BrokenCells:
         return {folder: wrong for folder, (_, wrong) in self._found.items() if self.holds(folder)}
 
 
-def cell_faults(folder: Path) -> Iterator[UsageError]:
-    """All that is wrong with a finished cell's folder; OtherFormat is raised."""
-    try:
-        record = read_record(folder / RECORD, folder.name)
-    except OtherFormat:
-        raise
-    except UsageError as error:
-        yield error
-        return
-    yield from _file_faults(folder, record.files)
-
-
-def _file_faults(folder: Path, files: Mapping[str, str]) -> Iterator[UsageError]:
+def file_faults(folder: Path, files: Mapping[str, str]) -> Iterator[UsageError]:
+    """The files of a finished cell that are not what was written, `files` being its record's."""
     for name, known in files.items():
         path = folder / name
         try:
