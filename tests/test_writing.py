@@ -135,7 +135,7 @@ def test_files_come_together_or_stay_as_they_were(tmp_path: Path, monkeypatch: p
     assert {path.name: path.read_bytes() for path in (tmp_path / "r").iterdir()} == {"a": b"old", "b": b"old"}
 
 
-def test_what_is_a_day_old_is_swept_and_what_is_younger_or_anothers_is_not(tmp_path: Path) -> None:
+def test_what_is_a_day_old_is_swept_and_what_is_younger_or_of_another_file_is_not(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     old, young, others = aside_of(path), aside_of(path), aside_of(tmp_path / "y.txt")
     for each in (old, young, others):

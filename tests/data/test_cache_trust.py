@@ -77,7 +77,7 @@ def test_arrays_that_do_not_fit_together_are_made_anew(tokenizer, tmp_path: Path
     assert asked(tokenizer, tmp_path) == (ids, len(TEXTS))
 
 
-def test_an_entry_under_anothers_name_is_not_taken(tmp_path: Path) -> None:
+def test_an_entry_under_the_name_of_another_is_not_taken(tmp_path: Path) -> None:
     keep_bytes(tmp_path / "one", b"content")
     assert kept_bytes(tmp_path / "one") == b"content"
     os.rename(tmp_path / "one", tmp_path / "other")

@@ -8,7 +8,7 @@ SENTENCES = (
     "the parcel never came",
     "please send a bill, again",
     'she said "yes" twice',
-    "wo ist die Rechnung?",
+    "où est la facture ?",
     "a b c",
 )
 TEAMS = ("sales", "support", "legal")
