@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -74,17 +72,6 @@ class LongGrid:
 
     def cells(self) -> tuple[Cell, ...]:
         return plan(RunRequest(**self.fields), "fp32").cells  # type: ignore[arg-type]
-
-
-def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """A `bench` command in a process of its own, which must end well."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.cli", *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True, env=environment(), check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(f"bench {' '.join(map(str, arguments[:3]))} ended with {done.returncode}:\n{done.stderr}")
-    return done
 
 
 def environment() -> dict[str, str]:
