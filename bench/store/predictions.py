@@ -46,7 +46,7 @@ def read_columns(content: bytes, names: Sequence[str]) -> dict[str, list[Any]]:
             for name in names:
                 if file.schema_arrow.field(name).type != known[name]:
                     raise ValueError(f"{name} is of another type")
-            table = file.read(columns=list(names))
+            table = file.read(columns=list(names), use_threads=False)  # small: threads would wait for each other
         if not table.num_rows:
             raise ValueError("no rows")
         for name in (name for name in names if known[name] not in (pa.string(), pa.float32())):
