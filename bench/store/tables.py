@@ -16,7 +16,7 @@ def batches(file: Any, size: int, names: Sequence[str] | None = None) -> Iterato
     ValueError where it holds far more than its size lets expect: a value may stand there once for millions of rows.
     """
     held, most = 0, max(LEAST_REFUSED, MOST_TIMES * size)
-    for batch in file.iter_batches(ROWS, columns=names):
+    for batch in file.iter_batches(ROWS, columns=names, use_threads=False):  # small: threads would wait for each other
         held += batch.nbytes
         if held > most:
             raise ValueError(f"it holds more than {most:,} bytes, {MOST_TIMES} times its size or more")
