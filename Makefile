@@ -25,11 +25,14 @@ TEST := $(ENVIRONMENT) $(BIN)/pytest
 OLDEST_TESTS := tests/data tests/store tests/plan tests/score tests/report tests/share tests/test_cli.py \
     tests/test_bad_report.py tests/test_export.py tests/test_resume.py tests/test_request.py
 
+# Scripts of tests/campaign/.
+CAMPAIGNS := kills writers full fuzz corruption bits long
+
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-real test-oldest check clean
+.PHONY: help install run test test-real test-oldest campaign campaign-full check clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15
 
 install: $(STAMP) ## make .venv and install everything at pinned versions
 
@@ -42,6 +45,15 @@ test: $(STAMP) ## the tests: offline, CPU, about 25 minutes on two cores
 
 test-real: $(STAMP) ## the tests on real models and data
 	$(TEST) -m real || test $$? -eq 5 # 5: no such test
+
+# Each prints a line of figures. One that breaks does not keep the others from being run.
+campaign: $(STAMP) ## short passes of the campaigns: kills, faults, damage, fuzz; some minutes
+	@for each in $(CAMPAIGNS); do $(ENVIRONMENT) $(BIN)/python -m tests.campaign.$$each --short || broken="$$broken $$each"; \
+	    done; test -z "$$broken" || { echo "broken:$$broken" >&2; exit 1; }
+
+campaign-full: $(STAMP) ## the campaigns at length: hours
+	@for each in $(CAMPAIGNS); do $(ENVIRONMENT) $(BIN)/python -m tests.campaign.$$each || broken="$$broken $$each"; done; \
+	    test -z "$$broken" || { echo "broken:$$broken" >&2; exit 1; }
 
 test-oldest: $(OLDEST)/.installed ## tests with the oldest versions that are declared (downloads them, into .venv-oldest)
 	$(ENVIRONMENT) $(OLDEST)/bin/python -m pytest --ignore tests/report/page/test_browser.py -n $(WORKERS) $(OLDEST_TESTS)

@@ -45,7 +45,8 @@ class Budget(Frozen):
     @field_validator("*")
     @classmethod
     def _in_range(cls, value: int | None) -> int | None:
-        return in_range(value)
+        in_range(value)
+        return value
 
 
 class JointTask(Frozen):

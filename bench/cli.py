@@ -15,7 +15,7 @@ from bench.commands.interrupts import LINE, STOPPED, end_at_once, raise_it
 from bench.commands.mistyped import refusal
 from bench.commands.streams import nobody_reads, show_what_can_be_shown, tell
 from bench.commands.usage import CommandLine, Commands
-from bench.errors import UsageError
+from bench.errors import UsageError, is_out_of_memory, out_of_memory_line
 from bench.flags import flags_of, unbroken
 from bench.request import MACHINE, OUTPUT, TRUSTED, WHAT, CheckRequest, PredictRequest, ReportRequest, RunRequest
 
@@ -206,7 +206,7 @@ def main() -> None:
     except UsageError as error:
         _end(str(error))
     except Exception as error:
-        line = refusal(error)
+        line = out_of_memory_line(error) if is_out_of_memory(error) else refusal(error)
         if line is None:
             raise
         if not sys.argv[1:]:  # no command at all

@@ -1,14 +1,22 @@
 """Errors that a user can cause and mend."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+NO_MEMORY = (  # as libraries say it whose errors have no class of their own for it
+    "can't allocate memory", "Cannot allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED",
+)  # fmt: skip
 LONGEST_NAME = 200  # characters; a longer one is no slip of the hand
 
 
 class UsageError(ValueError):
     """What was asked, what was found, what to do: the command line prints it as one line and exits with code 2."""
+
+
+class OutOfMemory(UsageError):
+    """Memory lacks, of a device or of the machine: it says nothing of what was asked, and is kept nowhere."""
 
 
 class WordError(ValueError):
@@ -47,9 +55,46 @@ class DiskError(UsageError):
     """The results folder takes no more: nothing can be recorded, so the run ends."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was all that lacked: with more of it the same would have been done."""
+    if isinstance(error, MemoryError | OutOfMemory) or type(error).__name__ == "OutOfMemoryError":  # torch's, by name
+        return True
+    return isinstance(error, RuntimeError | OSError) and any(mark in str(error) for mark in NO_MEMORY)
+
+
+def out_of_memory_line(error: BaseException) -> str:
+    """What to say where memory has lacked for what is no cell's."""
+    return f"not enough memory{_said(error)}; end other programs, or take a smaller --token-budget or model"
+
+
+@contextmanager
+def with_memory_to(what: str) -> Iterator[None]:
+    """Within the block memory that lacks is an OutOfMemory: "not enough memory to `what`"."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OutOfMemory) or not is_out_of_memory(error):
+            raise
+        raise OutOfMemory(f"not enough memory to {what}{_said(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    """An error's first line in brackets, without what follows its first sentences; nothing of one that has no words."""
+    line = next(iter(str(error).strip().splitlines()), "")
+    return f" ({shortened(line, 160)})" if line else ""
+
+
 def shortened(text: str, most: int = 200) -> str:
     """A text of at most so many characters: of a longer one the beginning and the end."""
     return text if len(text) <= most else f"{text[: most * 2 // 3]} … {text[-most // 4 :]}"
+
+
+def shown(value: Any) -> str:
+    """A value as Python writes it, shortened; "…" for a whole number of thousands of digits, which it does not."""
+    try:
+        return shortened(repr(value))
+    except ValueError:
+        return "…"
 
 
 def unknown(noun: str, name: str, known: Iterable[str], hint: str = "") -> UsageError:

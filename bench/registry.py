@@ -22,7 +22,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError, shown, unknown
 from bench.task import Suite, Task
 from bench.tuning import Method
 
@@ -103,7 +103,7 @@ def build(kind: type[Method], settings: dict[str, Any]) -> Method:
         if name not in kind.model_fields:
             raise unknown(f"setting of {kind.name}", name, kind.model_fields)
         if isinstance(settings[name], bool) and not _takes_bool(kind.model_fields[name].annotation):
-            raise UsageError(f"{kind.name}.{name}={settings[name]!r} is not possible: it is no switch")
+            raise UsageError(f"{kind.name}.{name}={shown(settings[name])} is not possible: it is no switch")
     try:
         return kind(**settings)
     except ValidationError as error:
@@ -112,7 +112,7 @@ def build(kind: type[Method], settings: dict[str, Any]) -> Method:
         if not problem["loc"]:  # a rule between several settings
             raise UsageError(f"these settings of {kind.name} are not possible: {message}") from None
         name = ".".join([kind.name, *map(str, problem["loc"])])
-        raise UsageError(f"{name}={problem['input']!r} is not possible: {message}") from None
+        raise UsageError(f"{name}={shown(problem['input'])} is not possible: {message}") from None
 
 
 def _takes_bool(annotation: Any) -> bool:

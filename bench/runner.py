@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from bench.collecting import set_aside
 from bench.data.display import example_table
-from bench.errors import CannotShare, DeviceLost, DiskError, UsageError
+from bench.errors import CannotShare, DeviceLost, DiskError, UsageError, is_out_of_memory
 from bench.model.backbone import Backbone
 from bench.model.compiled import compile_seconds
 from bench.model.device import is_lost
@@ -74,9 +74,7 @@ class Runner:
         try:
             with set_aside():
                 for group in pieces:
-                    prepare(group.cells, self.data, self.options.devices)
-                    self._backbones.expect(group.cells)
-                    for record in self.measure(group):
+                    for record in self._prepared(group):
                         self.audience.finished(record)
                         written.append(record)
         except DeviceLost as lost:
@@ -85,6 +83,20 @@ class Runner:
         finally:
             self.end()
         return written
+
+    def _prepared(self, group: Group) -> Iterator[Record]:
+        """As `measure`, once what a group needs is read; where memory lacks for that, its cells fail."""
+        started = datetime.now(UTC)
+        try:
+            prepare(group.cells, self.data, self.options.devices)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            for resolved in group.cells:
+                yield self._fail(resolved, error, started)
+            return
+        self._backbones.expect(group.cells)
+        yield from self.measure(group)
 
     def end(self) -> None:
         """End the processes that were started for cells that change weights; they would wait for the next one."""

@@ -45,18 +45,18 @@ def places(value: Any) -> Any:
     value = [value] if isinstance(value, Path) else value
     listed = [str(part) for part in value] if _is_list_of(value, (str, Path)) else value
     parts = names(listed)
-    return tuple(str(_at_home(part)) for part in parts) if _is_list_of(parts, str) else parts
+    return tuple(str(at_home(part)) for part in parts) if _is_list_of(parts, str) else parts
 
 
 def paths(value: Any) -> Any:
     """Files separated by commas, a list of them, or one path, as a tuple of paths; `~` is the home folder."""
     parts = names(value) if isinstance(value, str) else [value] if isinstance(value, Path) else value
-    return tuple(Path(_at_home(part)) for part in parts) if _is_list_of(parts, (str, Path)) else parts
+    return tuple(Path(at_home(part)) for part in parts) if _is_list_of(parts, (str, Path)) else parts
 
 
 def path(value: Any) -> Any:
     """A path, `~` being the home folder; empty text is none. UsageError for what no file can be called."""
-    return (Path(_at_home(value)) if str(value) else None) if isinstance(value, str | Path) else value
+    return (Path(at_home(value)) if str(value) else None) if isinstance(value, str | Path) else value
 
 
 def check_place(value: str | Path) -> None:
@@ -79,7 +79,8 @@ def _is_list_of(value: Any, kind: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(part, kind) for part in value)
 
 
-def _at_home(value: str | Path) -> str | Path:
+def at_home(value: str | Path) -> str | Path:
+    """A place as it is, but for `~` in front, which is a home folder. UsageError as `check_place`, and for nobody's."""
     check_place(value)
     if not str(value).startswith("~"):
         return value

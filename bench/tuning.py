@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, field_validator
+from pydantic import ConfigDict, SerializerFunctionWrapHandler, field_serializer, field_validator
 
 from bench.bounds import in_range
 from bench.cell import Frozen
@@ -66,6 +66,12 @@ class Method(Frozen):
     @classmethod
     def _in_range(cls, value: Any) -> Any:
         return in_range(value)
+
+    @field_serializer("*", mode="wrap", when_used="json")
+    def _in_one_order(self, value: Any, inner: SerializerFunctionWrapHandler) -> Any:
+        """A set has another order in each process, and settings are part of a cell's id."""
+        parts = inner(value)
+        return sorted(parts, key=str) if isinstance(value, set | frozenset) else parts
 
     @field_validator("weight_decay")
     @classmethod

@@ -71,13 +71,16 @@ def write_text(path: Path, text: str, aside: Path | None = None, durable: bool =
         place.write_text(text, encoding="utf-8")
 
 
-@contextmanager
-def where_possible(path: Path) -> Iterator[Path]:
-    """As `whole`, of a file that can be made again: where the disk takes none, that costs time and no result."""
+def write_where_possible(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """As `whole`, of a file that can be made again: where the disk takes none, that costs time and no result.
+
+    `mode` is what it may be used for by whom, less what the process's umask takes away.
+    """
     try:
         sweep(path)
         with whole(path, durable=False) as place:
-            yield place
+            place.touch(mode, exist_ok=False)
+            place.write_bytes(content)
     except Exception as error:
         if why_refused(error) is None:
             raise

@@ -22,6 +22,7 @@ from bench.plan.cells import plan
 from bench.request import RunRequest
 from bench.resolved import resolve
 from bench.train.groups import Group, groups
+from tests.loaded import CopyingRig, loaded
 from tests.suites.layouts import LAYOUTS
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ def write_tiny_bert(
     folder: Path, *, layers: int = 2, hidden: int = 32, positions: int = 64, lm_head: bool = True
 ) -> Path:
     """A BERT checkpoint with random weights over WORDS."""
-    import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 
@@ -151,15 +151,10 @@ class Workshop:
 
     def rig(self) -> Rig:
         """What `bench check` tries methods on, over this model and data."""
-        from bench.check.rig import Rig
-
-        return Rig("superglue", str(self.model), self.data, SMALL)
+        return CopyingRig("superglue", str(self.model), self.data, SMALL)
 
     def backbone(self, frozen: bool = True, device: str = "cpu", precision: Precision = "fp32") -> Backbone:
-        from bench.model.loading import load_backbone
-        from bench.model.source import find_model
-
-        return load_backbone(find_model(str(self.model)), torch.device(device), precision, frozen)
+        return loaded(self.model, frozen, device=device, precision=precision)
 
     def lane(self, cell: Cell, backbone: Backbone) -> Lane:
         return self.rig().lane(cell, backbone)

@@ -68,7 +68,7 @@ WRONG_FLAGS = {
         ["--set", "ptv2.length=4", "--sweep", "ptv2.length=4,8"],
         "ptv2.length is given by --set and by --sweep; leave one of them out",
     ),
-    "seeds that are words": (["--seeds", "a,b"], "--seeds 'a,b' is not possible: give a number of seeds (5)"),
+    "seeds that are words": (["--seeds", "a,b"], "--seeds 'a,b' is not possible: give a number of seeds (5, "),
     "no seeds": (["--seeds", "0"], "--seeds '0'"),
     "empty seeds": (["--seeds", ","], "--seeds ','"),
     "no epochs": (["--epochs", "0"], "--epochs 0 is not possible: Input should be greater than or equal to 1"),

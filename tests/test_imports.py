@@ -17,20 +17,20 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 # Rooms of bench/ from the ground up: a module imports from rooms before its own, and what only the type checker reads
 # counts too. The package's own module, the public face, is the roof.
 ROOMS = (
-    "errors", "version", "seeds", "escaping", "checkout", "collecting", "installed", "spelling", "cell", "fields",
-    "kind", "task", "request", "data", "model", "tuning", "registry", "own", "resolved", "joint", "store", "plan",
-    "score", "kinds", "train", "predicting", "export", "runner", "check", "report", "share", "track", "execute",
-    "flags", "commands", "notebook", "cli", "__main__", "",
+    "errors", "bounds", "writing", "version", "seeds", "escaping", "checkout", "collecting", "installed", "spelling",
+    "cell", "fields", "kind", "task", "request", "data", "model", "tuning", "registry", "own", "resolved", "joint",
+    "store", "plan", "score", "kinds", "train", "predicting", "export", "runner", "check", "report", "share", "track",
+    "execute", "flags", "commands", "notebook", "cli", "__main__", "",
 )  # fmt: skip
 
 LIGHT = {
-    "cell", "check", "cli", "collecting", "commands", "errors", "escaping", "fields", "flags", "installed", "joint",
-    "kind", "kinds", "own", "plan", "registry", "report", "request", "resolved", "seeds", "share", "spelling",
-    "store", "task", "track", "tuning", "version",
+    "bounds", "cell", "check", "cli", "collecting", "commands", "errors", "escaping", "fields", "flags", "installed",
+    "joint", "kind", "kinds", "own", "plan", "registry", "report", "request", "resolved", "seeds", "share", "spelling",
+    "store", "task", "track", "tuning", "version", "writing",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
-    "cell", "escaping", "fields", "flags", "joint", "kind", "plan", "report", "request", "resolved", "seeds", "share",
-    "spelling", "store", "task", "tuning",
+    "bounds", "cell", "escaping", "fields", "flags", "joint", "kind", "plan", "report", "request", "resolved", "seeds",
+    "share", "spelling", "store", "task", "tuning", "writing",
 }  # fmt: skip
 # the parts of a command that come when a request has been found right
 TRAINING = {"bench.commands.array", "bench.commands.grid", "bench.commands.measure", "bench.commands.submit"}

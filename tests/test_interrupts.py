@@ -30,10 +30,11 @@ sys.meta_path.insert(0, Interrupt())
 from bench.__main__ import main
 main()
 """
-DURING = ["typer", "bench.cli", "bench.plan.cells", "torch", "transformers", "bench.commands.grid"]
+SLOW = ["transformers", "bench.commands.grid"]
+QUICK = ["typer", "bench.cli", "bench.plan.cells", "torch"]
 
 
-@pytest.mark.parametrize("name", DURING)
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_while_modules_come_in_it_ends_with_one_line(bench: Bench, name: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", STARTED, name, "run", *bench.base],

@@ -107,7 +107,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a budget": ({"max_length": 4}, "{} is not possible: Input should be greater than or equal to 8"),
     "a path": ({"data": 4}, "{} is not possible: it must be text"),
     "names": ({"tasks": ["rte", 4]}, "{} is not possible: it must be a list of names"),
-    "seeds": ({"seeds": [1.5]}, "{} is not possible: give a number of seeds (5) or the seeds themselves (11,44)"),
+    "seeds": (
+        {"seeds": [1.5]},
+        "{} is not possible: give a number of seeds (5, at most 1,000) or the seeds themselves (11,44)",
+    ),
     "a device": (
         {"devices": "gpu"},
         "{} is not possible: use all, cpu or cuda, some GPUs like 0,2, or processes on the CPU like cpu:4",

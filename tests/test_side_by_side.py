@@ -40,12 +40,12 @@ def test_what_another_run_finished_after_this_one_was_planned_is_not_trained_aga
         "seeds": 2, "steps": 2, "batch_size": 4, "max_length": 24, "trials": 2, "devices": "cpu", "out": "out",
     }  # fmt: skip
 
-    def other_run(*arguments: Any) -> None:
+    def other_run(*arguments: Any, **named: Any) -> None:
         monkeypatch.setattr(measure, "prepare", prepare)
         run_grid(RunRequest(**asked, precision="fp32"))
         seen.update(standing(Path("out")))
         monkeypatch.setattr(runner, "fit", lambda *_: pytest.fail("trained again"))
-        prepare(*arguments)
+        prepare(*arguments, **named)
 
     monkeypatch.setattr(measure, "prepare", other_run)
     code, out, _ = bench.run("--seeds", "2", "--trials", "2")
@@ -85,7 +85,7 @@ def test_another_grid_is_refused_before_data_is_read(
 ) -> None:
     Store.create(Path("out"))
     show(Path("out"), process().identity, {"superglue/rte": "9 steps, protocol holdout, fp32"})
-    monkeypatch.setattr(measure, "prepare", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr(measure, "prepare", lambda *_, **__: pytest.fail("read"))
     assert "measures superglue/rte into out with 9 steps, protocol holdout, fp32" in bench.refuses()
 
 
@@ -111,7 +111,11 @@ def close(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
         for name in ("mkdir", "rename", "replace", "link", "unlink", "rmdir", "utime"):
             refusing(name, folder.absolute())
         plain = os.access
-        monkeypatch.setattr(os, "access", lambda path, *rest: Path(path) != folder and plain(path, *rest))
+
+        def access(path: Any, mode: int, **named: Any) -> bool:
+            return not (mode & os.W_OK and Path(path) == folder) and plain(path, mode, **named)
+
+        monkeypatch.setattr(os, "access", access)
 
     return make
 
@@ -123,9 +127,10 @@ def test_a_folder_that_can_only_be_read_does_where_nothing_is_left(bench: Bench,
     code, out, err = bench.run("--trials", "2")
     assert code == 0, err
     assert (code, "\n0 cells written to out; next" in out) == (0, True)
-    report = ["report", "out", "--out", "elsewhere", "--format", "md"]
+    report = ["report", "out", "--to", "elsewhere", "--format", "md"]
     for words in (["status", "out"], ["show", cell_id, "--in", "out"], report):
-        assert (words[0], bench(*words)[0]) == (words[0], 0)
+        code, _, err = bench(*words)
+        assert (words[0], code) == (words[0], 0), err
 
 
 def test_a_folder_that_can_only_be_read_is_refused_at_once_where_something_is_left(
@@ -133,5 +138,5 @@ def test_a_folder_that_can_only_be_read_is_refused_at_once_where_something_is_le
 ) -> None:
     assert bench.run()[0] == 0
     close(Path("out"))
-    monkeypatch.setattr(measure, "prepare", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr(measure, "prepare", lambda *_, **__: pytest.fail("read"))
     assert bench.refuses("--seeds", "2") == "error: cannot use out: Permission denied; choose another --out"

@@ -20,7 +20,7 @@ from bench.execute.slurm import script, submit
 from bench.execute.submissions import Submission, covering, forget, keep, pending, place_of
 from bench.plan.selection import Outstanding
 
-MADE_BEFORE = {"store.json", "suites", "slurm"}  # what a results folder has before its first job is submitted
+MADE_BEFORE = {"store.json", "suites", "slurm", ".partial"}  # what a results folder has before a job is submitted
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.writing import where_possible
+from bench.writing import write_where_possible
 
 VARIABLE = "TUNING_BENCH_CACHE"
 MEND = f"remove it, or name another in {VARIABLE}"
@@ -23,7 +23,8 @@ DIGEST = 32  # bytes of SHA-256, in front of what a file holds
 
 
 def cache_folder() -> Path:
-    """`TUNING_BENCH_CACHE`, else `tuning-bench` in the user's cache folder; it may be deleted at any time.
+    """`TUNING_BENCH_CACHE`, else `tuning-bench` in the user's cache folder, made where it lacks; it may be deleted at
+    any time.
 
     UsageError where it is not the user's, or others may write into it and that cannot be changed.
     """
@@ -35,10 +36,11 @@ def cache_folder() -> Path:
 
 @cache
 def _own(folder: Path) -> None:
-    """Make a folder that is there the user's alone; looked at once in a process."""
+    """Make a folder the user's alone; looked at once in a process."""
     try:
+        _make(folder)
         facts = folder.stat()
-    except OSError:  # it is not there yet, or cannot be looked at: then nothing is read from it either
+    except OSError:  # it cannot be made, or not be looked at: then nothing is read from it either
         return
     if not stat.S_ISDIR(facts.st_mode):
         return
@@ -64,11 +66,13 @@ def kept_bytes(path: Path) -> bytes | None:
 
 
 def keep_bytes(path: Path, content: bytes) -> None:
-    """Written whole or not at all, under a hash of its name and content; where nothing can be written, that is all."""
+    """Written whole or not at all, for the user alone, with a hash of its name and content; or not, where the disk
+    takes nothing.
+    """
     with suppress(OSError):
         _make(path.parent)
-    with where_possible(path) as place:
-        place.write_bytes(hashlib.sha256(path.name.encode() + content).digest() + content)
+    digest = hashlib.sha256(path.name.encode() + content).digest()
+    write_where_possible(path, digest + content, mode=0o600)
 
 
 def _make(folder: Path) -> None:

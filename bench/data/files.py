@@ -34,6 +34,8 @@ def read(path: Path, columns: Sequence[str] = (), broken_lines: bool = False) ->
     """
     if path.is_file():
         check_format(path)
+    elif path.exists() and not path.is_dir():
+        raise UsageError(f"cannot read {path}: it is a pipe or a device; give a file")
     if path.is_dir() or _begins_with(path, PARQUET):
         rows = saved_rows(path) if path.is_dir() else parquet_rows(path)
         yield from (Located(f"{path}[{index}]", row) for index, row in enumerate(rows))

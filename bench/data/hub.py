@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from bench.data.cache import cache_folder
 from bench.errors import UsageError
-from bench.writing import where_possible
+from bench.writing import write_where_possible
 
 RepoKind = Literal["model", "dataset"]
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -176,8 +176,7 @@ def _note_of(repo: str, revision: str | None, kind: RepoKind) -> Path:
 
 def _note(repo: str, revision: str | None, kind: RepoKind, commit: str) -> None:
     """Keep which commit a revision is; where nothing can be written, the newest in the cache will have to do."""
-    with where_possible(_note_of(repo, revision, kind)) as place:
-        place.write_text(commit, encoding="utf-8")
+    write_where_possible(_note_of(repo, revision, kind), commit.encode())
 
 
 def _known(repo: str, revision: str | None, kind: RepoKind) -> Iterator[str]:

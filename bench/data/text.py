@@ -83,7 +83,7 @@ class _Unpacking(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         self._path, self._most = path, max(LEAST_REFUSED, MOST_TIMES * path.stat().st_size)
-        self._file = gzip.open(path)  # noqa: SIM115: closed with this
+        self._file = gzip.GzipFile(path)
         self._count = 0
 
     def readable(self) -> bool:

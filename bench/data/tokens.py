@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from bench.data.cache import cache_folder, keep_bytes, kept_bytes
-from bench.errors import UnfitModel
+from bench.errors import UnfitModel, is_out_of_memory
 
 VERSION = 2  # raise it when what a file holds changes
 WORTH_KEEPING = 100_000  # characters; fewer are tokenised again sooner than a file is read
@@ -122,6 +122,8 @@ def _encodings(tokenizer: Any, texts: Sequence[Text]) -> Iterator[Any]:
         try:
             encodings = tokenizer(chunk, is_split_into_words=split, add_special_tokens=False).encodings
         except Exception as error:  # tokenizers raises nothing more special
+            if is_out_of_memory(error):
+                raise
             reason = " ".join(str(error).split())[:160]
             raise UnfitModel(f"the tokenizer of {_name(tokenizer)} cannot read a text of the task: {reason}") from None
         yield from encodings

@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from pydantic import TypeAdapter
 
 from bench.errors import UsageError
 from bench.execute.job import Job
+from bench.store import aside
+from bench.store.aside import write_in
 from bench.store.files import on_disk, read_json
 from bench.store.workers import Watch
 from bench.writing import write_text
@@ -62,8 +65,9 @@ def keep(submission: Submission) -> None:
     for name in PLACES:
         raw["job"][name] = [[*place, value] for place, value in getattr(job, name).items()]
     raw["cells"] = sorted(cell.id for cell in (*job.plan.trials, *job.plan.cells))
+    text = json.dumps(raw, indent=1) + "\n"
     with on_disk(job.folder):
-        write_text(_file(job.folder, job.run), json.dumps(raw, indent=1) + "\n")
+        write_in(aside.place_of(job.folder), partial(write_text, _file(job.folder, job.run), text))
 
 
 def forget(submission: Submission) -> None:

@@ -78,7 +78,9 @@ def work(
 
         with closing(queue.groups(doing)) as pieces:
             try:
-                return runner.run(pieces, () if job.workers > 1 else expected(job, store))
+                records = runner.run(pieces, () if job.workers > 1 else expected(job, store))
+                watch.sweep()  # of those of other machines some have been silent for long enough by now
+                return records
             except DeviceLost:
                 if seat.own_process:  # it has died of what it held
                     claims.abandon()

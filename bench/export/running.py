@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bench.data.batches import collate
 from bench.data.rows import Item, Row
+from bench.errors import is_out_of_memory
 from bench.export.tuned import Tuned, Written
 from bench.model.stacked import Stacked
 
@@ -100,6 +101,8 @@ def _answer(
         try:
             return model(**inputs, output_hidden_states=True, use_cache=use_cache)
         except Exception as error:  # PEFT knows not every family's cache; each fails in its own way
+            if is_out_of_memory(error):
+                raise
             reason = " ".join(str(error).split())[:160]
             base = type(model.get_base_model() if hasattr(model, "get_base_model") else model).__name__
             raise tuned.refused(f"PEFT's own model cannot run for {base}: {reason}") from None

@@ -16,6 +16,7 @@ from torch import Tensor
 from bench.data.batches import MicroBatch, gather
 from bench.data.cutting import Shape
 from bench.data.table import ItemTable
+from bench.errors import is_out_of_memory
 from bench.model.compiled import compiling
 
 Outputs = tuple[Tensor, ...]
@@ -62,9 +63,9 @@ class Graphs:
         try:
             with compiling(), torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
                 outputs = body()
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError:
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             torch.cuda.synchronize(self.device)
             return None
         return graph, outputs

@@ -33,6 +33,6 @@ def deterministic(device: torch.device, wanted: bool = True) -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
 
 
-def lacks_kernel(error: RuntimeError) -> bool:
+def lacks_kernel(error: Exception) -> bool:
     """Whether an error says that an operation has no deterministic kernel."""
     return "deterministic" in str(error)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from bench.cell import Precision
-from bench.errors import UnfitModel
+from bench.errors import UnfitModel, with_memory_to
 from bench.model.backbone import Backbone
 from bench.model.checkpointing import checkpoint_layers
 from bench.model.layers import layers_of
@@ -45,14 +45,15 @@ def load_backbone(
     in_few_bits = precision in QUANTIZED
     place = Place((device, *others), half=in_few_bits or (frozen and precision == "bf16"))
     first_place = replace(place, devices=(torch.device("cpu"),)) if in_few_bits and not others else place
-    model, _ = load_model(source, family, proof.attention, with_words, first_place)
-    if checkpointing:
-        with loading(source):
-            checkpoint_layers(model, family)
-    if in_few_bits:
-        quantize(layers_of(model, family), precision, None if others else device)
-    if not others:
-        model = model.to(device)
+    with with_memory_to(f"load model {source.path}"):
+        model, _ = load_model(source, family, proof.attention, with_words, first_place)
+        if checkpointing:
+            with loading(source):
+                checkpoint_layers(model, family)
+        if in_few_bits:
+            quantize(layers_of(model, family), precision, None if others else device)
+        if not others:
+            model = model.to(device)
     backbone = Backbone(model, load_tokenizer(source), device, precision, family, proof)
     backbone.shared, backbone.devices, backbone.code = frozen, place.devices, source.code
     backbone.fixed_shapes = device.type == "cuda"

@@ -18,6 +18,7 @@ from bench.data.batches import MicroBatch, batch_index
 from bench.data.cutting import Buckets, Cut, Shape, Tickets, own
 from bench.data.rows import Item
 from bench.data.table import ItemTable, item_table
+from bench.errors import is_out_of_memory
 from bench.model.backbone import Backbone
 from bench.model.captured import Graphs, RecordedPass
 from bench.model.determinism import deterministic, lacks_kernel
@@ -92,10 +93,10 @@ class Passes:
                 cuts = self._cuts(program, table, tickets, terms)
                 outputs = [(cut, self._pass(program, table, tickets, terms, cut)) for cut in cuts]
                 return self.ranks.collected(outputs) if program.asked else outputs
-            except RuntimeError as error:  # an OutOfMemoryError is one
+            except (RuntimeError, MemoryError) as error:  # of a device an OutOfMemoryError, which is a RuntimeError
                 if not self.ranks.alone:
                     raise
-                if _out_of_memory(error) and self.token_budget > int(table.sizes.longest.max()):
+                if is_out_of_memory(error) and self.token_budget > int(table.sizes.longest.max()):
                     self._halve(program)
                 elif self.backbone.deterministic and lacks_kernel(error):
                     self.backbone.deterministic = False
@@ -175,7 +176,3 @@ def _equal(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same bits where both have a place: the rest is padding."""
     common = tuple(slice(min(sizes)) for sizes in zip(one.shape, other.shape, strict=True))
     return torch.equal(one[common], other[common])
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from bench.data.specials import Reader
-from bench.errors import UnfitModel, UsageError
+from bench.errors import OutOfMemory, UnfitModel, UsageError, with_memory_to
 from bench.model import attention
 from bench.model.bounded import bounded
 from bench.model.families.config import decoder_start, family_of, refuse
@@ -206,10 +206,11 @@ def _lacking(missing: list[str], what: str) -> str:
 
 @contextmanager
 def loading(source: ModelSource) -> Iterator[None]:
-    """Within the block whatever transformers raises becomes one line."""
+    """Within the block whatever transformers raises becomes one line, which names the model."""
     try:
-        yield
-    except torch.OutOfMemoryError:
+        with with_memory_to(f"load model {source.path}"):
+            yield
+    except OutOfMemory:
         raise
     except BaseException as error:  # transformers, tokenizers, safetensors and the hub client each have their own
         if not isinstance(error, Exception) and type(error).__name__ != PANIC:

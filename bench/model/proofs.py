@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from bench.errors import UnfitModel, UsageError
+from bench.errors import UnfitModel, UsageError, with_memory_to
 from bench.model.backbone import Backbone
 from bench.model.families.config import family_of
 from bench.model.families.family import Family
@@ -78,7 +78,8 @@ def prove(source: ModelSource, device: torch.device, others: Devices = ()) -> Pr
     proof = known_proof(source.fingerprint, device.type)
     if proof is None:
         try:
-            proof = _proved(source, _place(source, device, others) or Place(half=True))
+            with with_memory_to(f"let model {source.path} prove itself"):
+                proof = _proved(source, _place(source, device, others) or Place(half=True))
         except UnfitModel as error:
             proof = Proof("own", "both", str(error))
         keep_proof(source.fingerprint, device.type, proof)

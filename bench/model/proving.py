@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import AttentionInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from bench.errors import UsageError
+from bench.errors import UsageError, is_out_of_memory
 from bench.model import attention
 from bench.model.families.family import Direction
 from bench.model.probe import Probe
@@ -55,9 +55,9 @@ def examine(backbone: Backbone, way: Way, positions: int, lacking: str) -> Proof
         return Proof(way, trial.direction, str(reason), differences=trial.rounded(), num_layers=trial.num_layers)
     except UsageError as error:
         return Proof(way, trial.direction, str(error), num_layers=trial.num_layers)
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:  # a family that cannot run on plain rows fails in its own way
+        if is_out_of_memory(error):
+            raise
         return Proof(way, trial.direction, f"it does not run on padded rows ({_line(error)})")
     if lacking:
         trial.fails["lm_head"] = lacking
@@ -95,9 +95,9 @@ class _Trial:
             check()
         except Refused as reason:
             self.fails[need] = str(reason)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception:  # each family breaks in its own way
+        except Exception as error:  # each family breaks in its own way
+            if is_out_of_memory(error):
+                raise
             self.fails[need] = otherwise
 
     def measure(self, name: str, states: Tensor, expected: Tensor) -> float:

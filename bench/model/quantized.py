@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from bench.cell import Precision
-from bench.errors import UsageError
+from bench.errors import UsageError, is_out_of_memory
 
 BLOCK, BLOCK_OF_SCALES = 64, 256  # numbers of one scale; bitsandbytes' own of NF4
 
@@ -161,8 +161,8 @@ def _quantized(
 ) -> QuantizedLinear:
     try:
         return kind(linear, device)
-    except torch.OutOfMemoryError:
-        raise
     except (ImportError, RuntimeError, NotImplementedError) as error:  # no kernels for this version of CUDA
+        if is_out_of_memory(error):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"--precision {precision}: bitsandbytes does not run on {device}: {reason}") from error

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.data.rows import Row
-from bench.errors import CannotShare
+from bench.errors import CannotShare, is_out_of_memory
 from bench.model.backbone import Backbone
 from bench.model.changes import install, rows_first
 from bench.model.layers import uncompiled
@@ -59,9 +59,9 @@ def _difference(backbone: Backbone, decodes: bool, sites: Sites, model: ChangedM
         plain = _seen(ours, rows, sites)
         found = _seen(ours, rows, sites, [_prompts(of_row, sites, backbone.device) for of_row in values])
         expected = [_changed(theirs, rows, sites, model.tensors, of_row)[at] for at, of_row in enumerate(values)]
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:  # each family breaks in its own way
+        if is_out_of_memory(error):
+            raise
         return f"it does not run with a change of its own for each row ({' '.join(str(error).split())[:160]})"
     for of_row in zip(plain, expected, found, strict=True):
         if len({len(places) for places in of_row}) > 1:

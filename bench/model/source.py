@@ -19,6 +19,7 @@ from bench.model.needs import Need
 from bench.model.proof import UNLOADED, Proof
 from bench.model.trust import NAMING, brings_code, check_origin, code_digest, is_trusted, with_code
 from bench.model.weights import check_weights, shapes, weight_files
+from bench.spelling import at_home
 
 OFFLINE_HINT = "To run offline give --models a local folder, or use the embedded suite: bench run --suite smoke"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
@@ -90,7 +91,7 @@ def find_model(reference: str) -> ModelSource:
 @cache
 def known_model(reference: str, trusted: bool) -> ModelSource:
     """As find_model, whatever the user trusts."""
-    folder = Path(reference).expanduser()
+    folder = Path(at_home(reference))
     if folder.is_dir():
         with _unfit():
             return _local(folder, trusted)

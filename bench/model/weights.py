@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from bench.errors import UsageError
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 MEND = "copy or download it again"
+LONGEST, SHOWN = 255, 80  # bytes of a file's name; letters of a foreign name in a message
 BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32,
     "U16": 16, "U8": 8, "BOOL": 8, "C64": 64, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F6_E2M3": 6, "F6_E3M2": 6,
@@ -53,8 +55,10 @@ def _places(folder: Path) -> dict[str, str]:
             raise ValueError("it names no tensors")
         for name, file in places.items():
             if not isinstance(file, str) or Path(file).name != file or not file.endswith(".safetensors"):
-                raise ValueError(f"it has {name} in {file!r}, which is no safetensors file beside it")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"it has {name[:SHOWN]} in {file!r:.{SHOWN}}, which is no safetensors file beside it")
+            if len(os.fsencode(file)) > LONGEST:
+                raise ValueError(f"it has {name[:SHOWN]} in a file whose name of {len(file)} letters no disk takes")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise UsageError(f"{path} is no index of weights ({reason}); {MEND}") from None
     for file in sorted(set(places.values())):

@@ -13,7 +13,7 @@ from bench.errors import UsageError
 from bench.notebook.rows import kept
 from bench.registry import bring, methods, suites
 from bench.request import RunRequest
-from bench.spelling import settings
+from bench.spelling import at_home, settings
 from bench.task import Suite, Task
 from bench.tuning import Method
 
@@ -25,7 +25,7 @@ def request_of(asked: Mapping[str, Any], config: str | Path | None = None) -> Ru
     _name_methods(given)
     if "data" in given and not isinstance(given["data"], str | Path):
         given["data"] = kept(given["data"])
-    return RunRequest.called(given, Path(config).expanduser() if config is not None else None)
+    return RunRequest.called(given, Path(at_home(config)) if config is not None else None)
 
 
 def _name_tasks(given: dict[str, Any]) -> None:

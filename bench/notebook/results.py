@@ -23,6 +23,7 @@ from bench.report.tables.report import Report
 from bench.report.tables.table import Table
 from bench.request import ReportRequest
 from bench.share.anonymised import read_anonymously
+from bench.spelling import at_home
 
 
 def load(*folders: str | os.PathLike[str]) -> Results:
@@ -34,7 +35,7 @@ def load(*folders: str | os.PathLike[str]) -> Results:
     with in_python():
         if not folders:
             raise UsageError("no folder is given, like bench.load('results/smoke')")
-        reading = read_folders([Path(folder).expanduser() for folder in folders])
+        reading = read_folders([Path(at_home(Path(folder))) for folder in folders])
     for problem in reading.problems:
         warnings.warn(problem, stacklevel=2)
     return Results(reading)

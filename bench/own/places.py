@@ -11,8 +11,9 @@ from pathlib import Path
 from bench.data.arrow import SAVED
 from bench.data.hub import prepared, resolve
 from bench.data.places import has_files
-from bench.errors import UsageError, nearest
+from bench.errors import UsageError, nearest, shown
 from bench.registry import suites
+from bench.spelling import at_home, check_place
 from bench.task import Source, Split
 
 HUB = "hub:"
@@ -59,7 +60,7 @@ def lying(data: Path) -> Lying:
     """Where the rows of `--data` lie. UsageError where there are none, or it is not clear which are meant."""
     if str(data).startswith(HUB):
         return _on_hub(str(data))
-    place = data.expanduser().absolute()
+    place = Path(at_home(data)).absolute()
     if place.is_dir():
         return _in_folder(place)
     if not place.exists():
@@ -191,13 +192,22 @@ def _in_folder(folder: Path) -> Lying:
 
 
 def _saved_splits(folder: Path) -> Lying:
-    try:
-        names = list(json.loads((folder / SAVED_SPLITS).read_text(encoding="utf-8"))["splits"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"cannot read {folder / SAVED_SPLITS}: {error}") from None
-    chosen = _chosen(names, f"--data {folder}")
+    chosen = _chosen(_split_names(folder / SAVED_SPLITS), f"--data {folder}")
     files: dict[Split, tuple[Path, ...]] = {split: (folder / name,) for split, name in chosen.items()}
     return _lying(folder.name, folder, files, f"its splits {', '.join(chosen.values())}")
+
+
+def _split_names(description: Path) -> list[str]:
+    """The splits that the description of a data set names. UsageError for one that is spoiled."""
+    try:
+        names = list(json.loads(description.read_text(encoding="utf-8"))["splits"])
+        for name in names:
+            if Path(name).name != name:  # a folder elsewhere
+                raise ValueError(f"{shown(name)} is no name of a split")
+            check_place(name)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UsageError(f"cannot read {description}: {error or type(error).__name__}") from None
+    return names
 
 
 def _chosen(names: Iterable[str], where: str) -> dict[Split, str]:
@@ -245,7 +255,7 @@ def _hub_splits(repo: str, config: str | None, commit: str) -> list[str]:
     """The splits of a data set at a commit, which is fetched where the cache does not have it."""
     folder = prepared(repo, commit, config)
     if folder is not None:
-        return list(json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))["splits"])
+        return _split_names(folder / "dataset_info.json")
     import datasets
 
     datasets.disable_progress_bars()

@@ -15,6 +15,7 @@ from bench.own.shown import cautions, lines
 from bench.own.task_file import TASK_FILE, read_task_file
 from bench.registry import declare, is_declared, suites, usual_methods
 from bench.request import CheckRequest, RunRequest
+from bench.spelling import at_home
 from bench.task import Suite, Task
 
 Asking = TypeVar("Asking", RunRequest, CheckRequest)
@@ -109,7 +110,7 @@ def _of_task_files(request: RunRequest | CheckRequest, files: Sequence[str], giv
     if given or request.data is not None:
         flag = f"--{given[0].replace('_', '-')}" if given else f"--data {request.data}"
         raise UsageError(f"{flag}: the task file {files[0]} says it; leave it out")
-    return _declared([understood(*read_task_file(Path(name).expanduser())) for name in files])
+    return _declared([understood(*read_task_file(Path(at_home(name)))) for name in files])
 
 
 def _declared(own: Sequence[OwnTask]) -> OwnData:

@@ -12,7 +12,7 @@ from bench.errors import UsageError
 from bench.fields import Request, argument
 from bench.own.inference import MOST_ROWS, Wanted
 from bench.own.places import HUB, NAMES, Lying, lying, of_files
-from bench.spelling import Names, Written
+from bench.spelling import Names, Written, at_home
 from bench.task import Division
 
 TASK_FILE = ".toml"
@@ -75,8 +75,8 @@ def _place(path: Path, file: TaskFile, name: str) -> Lying:
         unknown = [split for split in file.files if split not in NAMES]
         if unknown or "train" not in file.files:
             raise UsageError(f"{path}: files names {', '.join(file.files)}; they must be train, and dev or test")
-        return of_files({split: [folder / file.files[split]] for split in NAMES if split in file.files}, name)
-    return lying(Path(file.data) if file.data.startswith(HUB) else folder / Path(file.data).expanduser())
+        return of_files({split: [folder / at_home(file.files[split])] for split in NAMES if split in file.files}, name)
+    return lying(Path(file.data) if file.data.startswith(HUB) else folder / at_home(file.data))
 
 
 def _division(path: Path, file: TaskFile) -> Division:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.cell import Budget
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError, shown, unknown
 from bench.task import Suite, Task
 
 BUDGET = "budget"  # the name by which --sweep takes it, where else a method's stands
@@ -34,7 +34,7 @@ def budgets(suite: Suite, changes: Mapping[str, Any], swept: Mapping[str, tuple[
         wanted = {**changes, **dict(zip(swept, values, strict=True))}
         for name, value in zip(swept, values, strict=True):
             if isinstance(value, bool):
-                raise UsageError(f"{BUDGET}.{name}={value!r} is not possible: it is no switch")
+                raise UsageError(f"{BUDGET}.{name}={shown(value)} is not possible: it is no switch")
         every.append({task.name: _budget(suite, task, wanted, swept) for task in suite.tasks})
     return every
 
@@ -51,4 +51,4 @@ def _budget(suite: Suite, task: Task, changes: dict[str, Any], swept: Mapping[st
         problem = error.errors()[0]
         name = str(problem["loc"][0])
         where = f"{BUDGET}.{name}=" if name in swept else f"--{name.replace('_', '-')} "
-        raise UsageError(f"{where}{problem['input']!r} is not possible: {problem['msg']}") from None
+        raise UsageError(f"{where}{shown(problem['input'])} is not possible: {problem['msg']}") from None

@@ -17,7 +17,7 @@ from bench.data.kind import LayoutSpec
 from bench.data.places import fingerprint
 from bench.data.specials import special
 from bench.data.tokens import TokenStore
-from bench.errors import CannotShare, UsageError
+from bench.errors import CannotShare, UsageError, is_out_of_memory
 from bench.model.attachment import Attachment
 from bench.model.backbone import Backbone
 from bench.model.device import device_name
@@ -190,6 +190,8 @@ def _put_back(
             for name, value in head.named_parameters():
                 value.copy_(on_device[f"head.{name}"])
     except (KeyError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise UsageError(f"tuned.safetensors of cell {record.id} does not fit its method: {error}") from None
 
 

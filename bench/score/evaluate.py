@@ -18,7 +18,7 @@ from bench.data.table import ItemTable
 from bench.model.backbone import Backbone
 from bench.model.head import Head
 from bench.model.heads import row_scores
-from bench.model.kept import states_read
+from bench.model.kept import keepable, states_read
 from bench.model.passes import Passes, Program
 from bench.model.prompts import Prompts
 from bench.model.stacked import Stacked, alike
@@ -77,13 +77,16 @@ class Predictor:
     def predict(self, evaluations: Sequence[Evaluation]) -> list[Predictions]:
         groups: dict[Hashable, list[int]] = {}
         for at, evaluation in enumerate(evaluations):
-            groups.setdefault(_kind(evaluation), []).append(at)
+            groups.setdefault(_kind(evaluation, keeps=self._keeps(evaluation)), []).append(at)
         predictions: dict[int, Predictions] = {}
         with self.passes.running():
             for kind, members in groups.items():
                 of_group = self._predicted(kind, [evaluations[at] for at in members])
                 predictions.update(zip(members, of_group, strict=True))
         return [predictions[at] for at in range(len(evaluations))]
+
+    def _keeps(self, evaluation: Evaluation) -> bool:
+        return evaluation.fixed and keepable(self.passes.backbone, evaluation.items)
 
     def _predicted(self, kind: Hashable, evaluations: list[Evaluation]) -> Iterator[Predictions]:
         passes = self.passes
@@ -116,7 +119,7 @@ class Predictor:
             self._programs[key].stacked.load(prompts, heads)
             return self._programs[key]
         stacked, backbone, task_kind = Stacked(prompts, heads), self.passes.backbone, kind_of(evaluations[0].task)
-        states = states_read(self.passes, stacked, table, fixed=evaluations[0].fixed)
+        states = states_read(self.passes, stacked, table, fixed=self._keeps(evaluations[0]))
 
         def body(batch: MicroBatch) -> tuple[Tensor, ...]:
             with torch.no_grad():
@@ -133,14 +136,9 @@ class Predictor:
         return program
 
 
-def _kind(evaluation: Evaluation) -> Hashable:
+def _kind(evaluation: Evaluation, keeps: bool) -> Hashable:
     """Evaluations of which this is equal may share micro-batches."""
-    return (
-        alike(evaluation.prompts, evaluation.head),
-        evaluation.task.kind,
-        way_laid(evaluation.items),
-        evaluation.fixed,
-    )
+    return (alike(evaluation.prompts, evaluation.head), evaluation.task.kind, way_laid(evaluation.items), keeps)
 
 
 def _predictions(evaluation: Evaluation, of_items: Sequence[Scores], loss: float) -> Predictions:

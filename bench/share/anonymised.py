@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from bench.store.fetched import open_results
 from bench.store.record import Record
 from bench.store.store import Store, Writer
 from bench.task import Suite
+from bench.writing import scratch
 
 KEPT = (  # of a record's provenance: what numbers depend on, and nobody can be known by
     "packages", "python", "device", "layers", "devices", "micro_batches", "token_budget", "halvings", "deterministic",
@@ -106,8 +106,8 @@ def read_anonymously(paths: Sequence[Path]) -> Iterator[Reading]:
     problems: list[str] = []
     stores = [open_results(path, problems) for path in paths]
     problems[:] = ["left out: files of results that cannot be read"] if problems else []
-    with tempfile.TemporaryDirectory(prefix="bench-report-") as folder:
-        yield read_stores(anonymised(stores, Path(folder), problems), problems)
+    with scratch("bench-report-") as folder:
+        yield read_stores(anonymised(stores, folder, problems), problems)
 
 
 def _left_out(problems: list[str], name: str, error: UsageError) -> None:

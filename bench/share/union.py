@@ -11,8 +11,8 @@ from pathlib import Path
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.registry import suites
-from bench.share.anonymous import without_texts
 from bench.share.cleaned import cleaned_cell, cleaned_record, cleaned_tree
+from bench.share.textless import without_texts
 from bench.store.alone import keep_alone, kept_alone
 from bench.store.checksums import check_file, digest
 from bench.store.declarations import keep_suite, kept_suites
@@ -196,8 +196,8 @@ def _files(here: Store, record: Record, task: Task | None, extras: Extras) -> di
     predictions = folder / "predictions.parquet"
     if not wanted["predictions.parquet"] and _is_own(predictions):
         check_file(predictions)
-        anonymous = without_texts(predictions, task)
-        files |= {"predictions.parquet": anonymous} if anonymous else {}
+        textless = without_texts(predictions, task)
+        files |= {"predictions.parquet": textless} if textless else {}
     return files
 
 

@@ -14,8 +14,9 @@ from pydantic import Field, ValidationError
 
 from bench.cell import Cell
 from bench.errors import UsageError
-from bench.store.aside import place_of, writing_in
+from bench.store.aside import place_of, write_in
 from bench.store.files import content_of, on_disk
+from bench.store.foreign import LARGEST, MOST_COST
 from bench.store.formats import raise_mark
 from bench.store.record import Part
 from bench.store.seal import KEY, Spoiled, is_sealed, sealed
@@ -33,11 +34,11 @@ class Alone(Part):
     format: Literal[1, 2] = FORMAT  # those of 1 have no checksum
     key: str  # of the cell: see `alone_key`
     device: str
-    steps: int = Field(ge=0)
-    num_steps: int = Field(ge=0)
-    train_seconds: float = Field(ge=0, allow_inf_nan=False)
-    evaluate_seconds: float = Field(ge=0, allow_inf_nan=False)
-    peak_bytes: int = Field(ge=0)  # of the process (CPU) or of the allocator (GPU), as in a record
+    steps: int = Field(ge=0, le=LARGEST)
+    num_steps: int = Field(ge=0, le=LARGEST)
+    train_seconds: float = Field(ge=0, le=MOST_COST)  # which keeps infinity and NaN out, too
+    evaluate_seconds: float = Field(ge=0, le=MOST_COST)
+    peak_bytes: int = Field(ge=0, le=LARGEST)  # of the process (CPU) or of the allocator (GPU), as in a record
     measured: str  # ISO 8601, UTC
 
 
@@ -48,10 +49,14 @@ def alone_key(cell: Cell) -> str:
 
 def keep_alone(folder: Path, measured: Alone) -> None:
     """Write a measurement into a results folder. A full disk is a UsageError."""
-    with on_disk(folder), writing_in(place_of(folder)) as aside:
-        raise_mark(folder)
-        current = measured.model_copy(update={"format": FORMAT})
-        write_text(folder / "alone" / f"{measured.key}.json", sealed(current.model_dump_json(indent=1)), aside)
+    text = sealed(measured.model_copy(update={"format": FORMAT}).model_dump_json(indent=1))
+
+    def write(place: Path) -> None:
+        raise_mark(folder, place)
+        write_text(folder / "alone" / f"{measured.key}.json", text, place)
+
+    with on_disk(folder):
+        write_in(place_of(folder), write)
 
 
 def kept_alone(folder: Path) -> tuple[dict[str, Alone], list[UsageError]]:
@@ -65,12 +70,12 @@ def kept_alone(folder: Path) -> tuple[dict[str, Alone], list[UsageError]]:
             problems.append(error)
         except (OSError, UnicodeDecodeError) as error:
             problems.append(UsageError(f"{path} cannot be read: {error}"))
-        except (json.JSONDecodeError, RecursionError) as error:
-            problems.append(UsageError(f"{path} is no measurement that can be read here: {error}"))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "file"
             problems.append(UsageError(f"{path} is no measurement that can be read here: {where}: {first['msg']}"))
+        except (ValueError, RecursionError) as error:  # no JSON; a number of 5,000 digits
+            problems.append(UsageError(f"{path} is no measurement that can be read here: {error}"))
         else:
             if measured.key == path.stem:
                 found[measured.key] = measured

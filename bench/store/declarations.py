@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from bench.errors import UsageError
 from bench.registry import declare, suites
-from bench.store.aside import place_of, writing_in
+from bench.store.aside import place_of, write_in
 from bench.store.files import content_of, on_disk
 from bench.store.foreign import is_name, shown_name
 from bench.store.formats import raise_mark
@@ -36,9 +36,13 @@ def keep_suite(folder: Path, suite: Suite) -> None:
     with on_disk(folder), suppress(OSError, ValueError):
         if _fields(path) == json.loads(text):
             return
-    with on_disk(folder), writing_in(place_of(folder)) as aside:
-        raise_mark(folder)
-        write_text(path, sealed(text), aside)
+
+    def write(place: Path) -> None:
+        raise_mark(folder, place)
+        write_text(path, sealed(text), place)
+
+    with on_disk(folder):
+        write_in(place_of(folder), write)
 
 
 def kept_suites(folder: Path) -> tuple[dict[str, Suite], list[UsageError]]:

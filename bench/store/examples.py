@@ -15,8 +15,8 @@ from typing import Any
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.checksums import digest
-from bench.store.files import content_of
 from bench.store.seal import Spoiled
+from bench.store.tables import batches
 
 DIGITS = 16  # of a file's SHA-256 in its name
 
@@ -86,14 +86,19 @@ def write_examples(path: Path, table: Mapping[str, Sequence[Any]], task: str, ki
 def read_examples(path: Path, ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
     """Those of these ids, by id, and the task's kind; none and "" where the file is none that was written so."""
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    if not path.is_file():  # a pipe would be waited for
+        return {}, ""
+    wanted, rows = pa.array(ids, pa.string()), []
     try:
-        with pq.ParquetFile(pa.BufferReader(content_of(path))) as file:
+        with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(columns()):
                 return {}, ""
             kind = (file.schema_arrow.metadata or {}).get(b"kind", b"").decode()
-        rows = pq.read_table(pa.BufferReader(content_of(path)), filters=[("id", "in", list(ids))]).to_pylist()
+            for batch in batches(file, path.stat().st_size):
+                rows += batch.filter(pc.is_in(batch["id"], wanted)).to_pylist()
     except (OSError, ValueError, pa.ArrowException):
         return {}, ""
     whole = (row for row in rows if None not in (*row.values(), *row["words"], *row["candidates"]))

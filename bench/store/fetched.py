@@ -25,7 +25,7 @@ from bench.store.address import Address, is_address
 from bench.store.formats import OtherFormat
 from bench.store.on_hub import first_line, has_repository, speaking_to_hub
 from bench.store.store import Store
-from bench.writing import aside_of, link_or_copy, sweep, where_possible, why_refused
+from bench.writing import aside_of, link_or_copy, sweep, why_refused, write_where_possible
 
 MIB = 2**20
 ID = r"[0-9a-f]{16}"
@@ -89,8 +89,7 @@ def _commit(asked: Address) -> str:
     if not constants.HF_HUB_OFFLINE:
         try:
             commit = str(HfApi().repo_info(asked.repo, repo_type="dataset", revision=asked.revision, timeout=10).sha)
-            with where_possible(note) as place:  # where nothing can be written, the hub is asked again next time
-                place.write_text(commit, encoding="utf-8")
+            write_where_possible(note, commit.encode())  # else the hub is asked again next time
             return commit
         except RevisionNotFoundError:
             raise UsageError(f"{asked}: data set {asked.repo} has no revision {asked.revision!r}") from None

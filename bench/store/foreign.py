@@ -110,6 +110,9 @@ def _odd_provenance(record: Record) -> Iterator[str]:
         value = record.provenance.get(name) or 0
         if not isinstance(value, int) or not 0 <= value <= LARGEST:
             yield f"provenance.{name} is {shown_name(str(value))}"
+    packages = record.provenance.get("packages") or {}
+    if not isinstance(packages, dict):
+        yield f"provenance.packages is {shown_name(str(packages))}"
 
 
 def _odd_numbers(where: str, tree: Any) -> Iterator[str]:

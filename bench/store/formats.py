@@ -49,10 +49,10 @@ def format_of(folder: Path) -> int:
     return written
 
 
-def raise_mark(folder: Path) -> None:
-    """Say that a results folder has files of this version."""
+def raise_mark(folder: Path, aside: Path) -> None:
+    """Say that a results folder has files of this version; `aside` is a place of this writer's own in it."""
     if (folder / MARK).exists() and format_of(folder) != FORMAT:
-        write_text(folder / MARK, mark_text())
+        write_text(folder / MARK, mark_text(), aside)
 
 
 def current_record(raw: dict[str, Any], is_sealed: bool, path: Path) -> dict[str, Any]:

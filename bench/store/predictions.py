@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.store.tables import batches
 
 
-def kinds() -> dict[str, Any]:
+def column_types() -> dict[str, Any]:
     """The type of each column."""
     import pyarrow as pa
 
@@ -29,26 +30,28 @@ def write_predictions(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    known = kinds()
+    known = column_types()
     pq.write_table(pa.table({name: pa.array(values, known[name]) for name, values in table.items()}), path)
 
 
-def read_columns(content: bytes, names: Sequence[str]) -> dict[str, list[Any]]:
-    """Columns of a file's content (bench.store.checksums). UsageError where it is none that `write_predictions` has
-    written.
+def read_columns(content: bytes, names: Sequence[str], where_there: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """Columns of a file's content (bench.store.checksums), with those that need not be there. UsageError where it is
+    none that `write_predictions` has written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    known = kinds()
+    known = column_types()
     try:
         with pq.ParquetFile(pa.BufferReader(content)) as file:
+            names = [*names, *(name for name in where_there if name in file.schema_arrow.names)]
             for name in names:
                 if file.schema_arrow.field(name).type != known[name]:
                     raise ValueError(f"{name} is of another type")
-            table = file.read(columns=list(names), use_threads=False)  # small: threads would wait for each other
-        if not table.num_rows:
+            read = list(batches(file, len(content), names))
+        if not read:
             raise ValueError("no rows")
+        table = pa.Table.from_batches(read)
         for name in (name for name in names if known[name] not in (pa.string(), pa.float32())):
             column = table[name].combine_chunks()
             if column.null_count or column.values.null_count:
@@ -62,18 +65,6 @@ def read_predictions(content: bytes) -> dict[str, list[Any]]:
     """What metrics read of a file's content: `labels` and `predicted` (lists of texts), `groups`, `queries` and, where
     there are some, `subsets` (texts or None). UsageError when the file is no such table.
     """
-    columns = {"labels": "label", "predicted": "predicted", "groups": "group", "queries": "query"}
-    if _has_subsets(content):
-        columns["subsets"] = "subset"
-    table = read_columns(content, list(columns.values()))
-    return {name: table[column] for name, column in columns.items()}
-
-
-def _has_subsets(content: bytes) -> bool:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return "subset" in pq.read_schema(pa.BufferReader(content)).names
-    except (OSError, ValueError, pa.ArrowException):
-        return False
+    columns = {"label": "labels", "predicted": "predicted", "group": "groups", "query": "queries"}
+    table = read_columns(content, list(columns), ["subset"])
+    return {(columns | {"subset": "subsets"})[name]: values for name, values in table.items()}

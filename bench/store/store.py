@@ -22,14 +22,15 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.address import is_address
-from bench.store.aside import place_of, writing_in
+from bench.store.aside import place_of, write_in
 from bench.store.checksums import RECORD, digest
 from bench.store.examples import kept_examples, named_examples
 from bench.store.files import look_anew, mark, on_disk
@@ -74,8 +75,8 @@ class Store:
         """The results folder at `path`, made if it is not there; a folder with other things in it is refused."""
         store = cls.find(path)
         if store is None:
-            with on_disk(path), writing_in(place_of(path)) as aside:
-                write_text(path / MARK, mark_text(), aside)
+            with on_disk(path):
+                write_in(place_of(path), partial(write_text, path / MARK, mark_text()))
         return store or cls(path)
 
     @classmethod
@@ -94,8 +95,7 @@ class Store:
     def done(self, known: Collection[str] = ()) -> set[str]:
         """Ids of the finished cells. Those that are `known` to be finished are not looked at, where they are there."""
         cells = self.path / "cells"
-        names = os.listdir(cells) if cells.is_dir() else []
-        return {name for name in names if name in known or self._stands(name)}
+        return {name for name in (os.listdir(cells) if cells.is_dir() else ()) if name in known or self._stands(name)}
 
     def _stands(self, cell_id: str) -> bool:
         """Whether there is a record, and it is none that `verify` has found to be broken."""
@@ -128,27 +128,29 @@ class Store:
         What writing the files took is added to the record before it is written itself. A cell that another writer has
         finished meanwhile stays as it is.
         """
+        self._write_aside(partial(self._write, record, files or {}))
+
+    def _write(self, record: Record, files: Mapping[str, Writer], place: Path) -> None:
+        raise_mark(self.path, place)
         failure = self.path / "failed" / f"{record.id}.json"
-        with self._writing():
-            raise_mark(self.path)
-            if record.status != "done":  # which a power cut may take: it is tried again anyway
-                write_text(failure, record_text(record), self.aside, durable=False)
-                return
-            aside = self.aside / record.id
-            try:
-                aside.mkdir()
-                begun = time.perf_counter()
-                for name, writer in (files or {}).items():
-                    writer(aside / name)
-                    flush(aside / name)
-                    record.files[name] = digest(aside / name)
-                if files:
-                    record.costs.add_storing(time.perf_counter() - begun)
-                write_text(aside / RECORD, record_text(record))
-                self._place(aside, self.cell_folder(record.id))
-            finally:
-                shutil.rmtree(aside, ignore_errors=True)
-            failure.unlink(missing_ok=True)
+        if record.status != "done":  # which a power cut may take: it is tried again anyway
+            write_text(failure, record_text(record), place, durable=False)
+            return
+        aside = place / record.id
+        try:
+            aside.mkdir()
+            begun = time.perf_counter()
+            for name, writer in files.items():
+                writer(aside / name)
+                flush(aside / name)
+                record.files[name] = digest(aside / name)
+            if files:
+                record.costs.add_storing(time.perf_counter() - begun)
+            write_text(aside / RECORD, record_text(record))
+            self._place(aside, self.cell_folder(record.id))
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        failure.unlink(missing_ok=True)
 
     def _place(self, aside: Path, target: Path) -> None:
         """Put a finished cell's folder in its place, unless a finished one stands there."""
@@ -174,11 +176,10 @@ class Store:
                 moved.rename(target)
         shutil.rmtree(moved, ignore_errors=True)
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Within the block this writer's place aside is there; a full disk is a DiskError."""
-        with on_disk(self.path), writing_in(self.aside):
-            yield
+    def _write_aside(self, write: Callable[[Path], None]) -> None:
+        """Have something written in this writer's place aside; a full disk is a DiskError."""
+        with on_disk(self.path):
+            write_in(self.aside, write)
 
     def examples_file(self, key: str) -> Path | None:
         """Where the scored examples of that key lie, if they are kept (see bench.store.examples)."""
@@ -189,23 +190,24 @@ class Store:
         if key in self._with_examples or self.examples_file(key) is not None:
             self._with_examples.add(key)
             return
-        with self._writing():
-            raise_mark(self.path)
-            aside = self.aside / f"{key}.parquet"
-            try:
-                writer(aside)
-                flush(aside)
-                target = self.path / "examples" / named_examples(aside, key)
-                make_folder(target.parent)
-                aside.rename(target)
-                flush(target.parent)
-            finally:
-                aside.unlink(missing_ok=True)
+        self._write_aside(partial(self._write_examples, key, writer))
+
+    def _write_examples(self, key: str, writer: Writer, place: Path) -> None:
+        raise_mark(self.path, place)
+        aside = place / f"{key}.parquet"
+        try:
+            writer(aside)
+            flush(aside)
+            target = self.path / "examples" / named_examples(aside, key)
+            make_folder(target.parent)
+            aside.rename(target)
+            flush(target.parent)
+        finally:
+            aside.unlink(missing_ok=True)
 
     def write_plan(self, cells: Iterable[Cell]) -> None:
         """Note a grid that was asked for, as `bench.store.plans.keep_plan` does."""
-        with self._writing():
-            keep_plan(self.path, cells, self.aside)
+        self._write_aside(partial(keep_plan, self.path, list(cells)))
 
     def planned(self, broken: Broken | None = None) -> list[Cell]:
         """Every cell of every grid that was asked for, as `bench.store.plans.planned_cells` has them."""

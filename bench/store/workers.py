@@ -9,11 +9,9 @@ machines are never compared, and no lock of the file system is asked for.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import re
-import secrets
 import shutil
 import threading
 import time
@@ -21,19 +19,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.store.files import content_of, on_disk
+from bench.store.processes import began_at, is_of_here, machine, name_of, was_left
 from bench.writing import write_text
 
 BEAT = 5.0  # seconds between two writings
 LOOK = 1.0  # seconds between two looks at one that may be gone
 GONE = 90.0  # seconds without one, after which a process of another machine is gone; NFS may show files of a minute ago
-
-_WORKER = re.compile(r"-([0-9a-f]{8})-([0-9]+)-[0-9a-f]{8}(?![0-9A-Za-z-])")  # machine and process of a worker's name
 
 
 class Part(BaseModel):
@@ -84,73 +81,34 @@ class Worker(Part):
 
 def new_identity(run: str | None = None) -> Identity:
     """Of this process; `run` is that of the command that started it, a new one by default. Its name, which all that it
-    writes aside has, says which process of which machine it is: see `was_left`.
+    writes aside has, says which process of which machine it is.
     """
     host = platform.node() or "unknown"
     name = re.sub(r"[^A-Za-z0-9-]", "-", host)[:40]
-    worker = f"{name}-{_machine_mark()}-{os.getpid()}-{secrets.token_hex(4)}"
-    began = _began(os.getpid()) or ""
-    return Identity(
-        worker=worker, run=run or worker, host=host, machine=_machine(), process=os.getpid(), began=began
-    )  # fmt: skip
+    worker = name_of(name, os.getpid())
+    began = began_at(os.getpid()) or ""
+    return Identity(worker=worker, run=run or worker, host=host, machine=machine(), process=os.getpid(), began=began)
 
 
 def unknown(name: str) -> Identity:
     """Whoever wrote a file that says nothing: it is being written, or its process ended in the middle of that. As one
     of another machine that shows no sign, it is gone after a while.
     """
-    return Identity(worker=f"unknown-{name}", run="", host="", machine="", process=0)
+    return unseen(f"unknown-{name}")
 
 
-@cache
-def _machine() -> str:
-    """A name for this boot of this system; in a container also for its own numbering of processes.
-
-    The host's name is in it because copies of a virtual machine may run on with one boot's mark.
-    """
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{platform.node()} {boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return platform.node()
-
-
-@cache
-def _machine_mark() -> str:
-    return hashlib.sha256(_machine().encode()).hexdigest()[:8]
-
-
-def was_left(name: str) -> bool:
-    """Whether a file's name has that of a worker of this machine whose process has ended."""
-    found = _WORKER.findall(name)
-    return bool(found) and found[-1][0] == _machine_mark() and _began(int(found[-1][1])) is None
-
-
-def _began(process: int) -> str | None:
-    """When a process began, in ticks since the boot; "" where the system does not say, None when there is none."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except OSError:  # there is none; or the system keeps no such files, or hides those of somebody else's processes
-        pass
-    else:
-        state, *rest = stat.rpartition(")")[2].split()  # what is before may have spaces and brackets of its own
-        return None if state in "ZX" else rest[18]
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return None
-    except OSError:  # somebody else's
-        pass
-    return ""
+def unseen(worker: str) -> Identity:
+    """A worker of which no more is known than its name, as one of another machine."""
+    return Identity(worker=worker, run="", host="", machine="", process=0)
 
 
 def is_here(identity: Identity) -> bool:
     """Whether a process is, or was, one of this machine, where its number means something."""
-    return identity.machine == _machine()
+    return identity.machine == machine()
 
 
 def _is_running(identity: Identity) -> bool:
-    began = _began(identity.process)
+    began = began_at(identity.process)
     return began is not None and (not identity.began or not began or began == identity.began)
 
 
@@ -311,11 +269,12 @@ class Watch:
                     shutil.rmtree(self._folder / ".partial" / identity.worker, ignore_errors=True)
                     (self._folder / "claims" / f".{identity.worker}").unlink(missing_ok=True)
                     path.unlink(missing_ok=True)
-        for path in [
-            *self._folder.glob(".partial/*"),
-            *self._folder.glob("claims/.*"),
-            *self._folder.glob("workers/.*"),
-        ]:
-            if was_left(path.name):  # by one that had no file yet, or had none at all
+        aside = (self._folder.glob(where) for where in (".partial/*", "claims/.*", "workers/.*"))
+        for path in chain.from_iterable(aside):
+            if was_left(path.name) or self._is_abandoned(path):  # by one that had no file yet, or had none at all
                 with suppress(OSError):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _is_abandoned(self, path: Path) -> bool:
+        """Whether what lies aside is of another machine, and nothing has been seen of its worker for long enough."""
+        return not is_of_here(path.name) and self.is_gone(unseen(path.name.removeprefix(".")))

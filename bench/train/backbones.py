@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from bench.errors import with_memory_to
 from bench.model.backbone import Backbone
 from bench.model.loading import load_backbone
 from bench.model.proof import proving_seconds
@@ -55,7 +56,8 @@ class Backbones:
         else:
             from bench.model.sharded_loading import load_sharded  # with torch's distributed part, which few need
 
-            backbone = load_sharded(model, self._ranks, cell.precision, options.checkpointing)
+            with with_memory_to(f"load model {model.path}"):
+                backbone = load_sharded(model, self._ranks, cell.precision, options.checkpointing)
         if group.shared:
             self._shared = (key, backbone)
         proving = proving_seconds(cell.model_fingerprint)

@@ -18,10 +18,11 @@ from bench.data.cutting import Tickets
 from bench.data.rows import way_laid
 from bench.data.table import Integers
 from bench.model.attachment import Attachment
+from bench.model.backbone import Backbone
 from bench.model.captured import Recorded
 from bench.model.heads import row_scores
 from bench.model.inner_dropout import RowDropout, row_dropout
-from bench.model.kept import states_read
+from bench.model.kept import keepable, states_read
 from bench.model.passes import Passes, Program
 from bench.model.prompts import Prompts
 from bench.model.rows import summed
@@ -44,7 +45,7 @@ class Taken:
     read: list[tuple[int, int]]  # tokens and sequences that went through the backbone for it
 
 
-def stack_kind(lane: Lane) -> Hashable:
+def stack_kind(lane: Lane, backbone: Backbone) -> Hashable:
     """Lanes of which this is equal may be one stack."""
     if lane.attachment.weights() or lane.searches:
         return id(lane)  # alone
@@ -55,7 +56,7 @@ def stack_kind(lane: Lane) -> Hashable:
     parameters = tuple(tuple(parameter.shape for parameter in members) for members, _ in groups)
     return (
         shapes, parameters, method.optimizer, lane.task.kind, way_laid(lane.data.train), budget.batch_size,
-        budget.backbone_dropout, lane.attachment.drops_inside,
+        budget.backbone_dropout, lane.attachment.drops_inside, keepable(backbone, lane.data.train),
     )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ class Stack:
 
     def __init__(self, passes: Passes, lanes: Sequence[Lane], optimization: Optimization | None = None) -> None:
         self.passes, self.lanes = passes, list(lanes)
-        first = self.lanes[0]
+        first, backbone = self.lanes[0], passes.backbone
         self.optimization, self._shares = optimization, optimization is not None
         if optimization is None and not first.searches:
             moved = [Moved(lane.method, lane.attachment, [lane.head], lane.num_steps) for lane in self.lanes]
@@ -81,9 +82,9 @@ class Stack:
         self.table = passes.table(list(sets.values()))
         self._starts = dict(zip(sets, self.table.starts, strict=True))
         self._losses = torch.zeros(
-            len(self.lanes) + 1, first.cell.budget.batch_size, device=passes.backbone.device
+            len(self.lanes) + 1, first.cell.budget.batch_size, device=backbone.device
         )  # of each lane's items, in the batch's order
-        fixed = not self._drops_inside and not first.attachment.weights()
+        fixed = not self._drops_inside and not first.attachment.weights() and keepable(backbone, first.data.train)
         self._states = states_read(passes, self.stacked, self.table, fixed=fixed)
         self._keeps = fixed and self.stacked.keeps_states and passes.kept[id(self.table)] is not None
         self._ready = False

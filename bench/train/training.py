@@ -66,7 +66,7 @@ class Training:
         kinds: dict[Hashable, list[Lane]] = {}
         for lane in self.lanes:
             if lane.running and lane.num_steps:
-                kinds.setdefault(stack_kind(lane), []).append(lane)
+                kinds.setdefault(stack_kind(lane, self.backbone), []).append(lane)
         return list(kinds.values())
 
     def _step(self, stack: Stack, lanes: Sequence[Lane]) -> int:

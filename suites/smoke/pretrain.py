@@ -1,6 +1,6 @@
 """Pretrains the embedded models as masked LMs on the small language and writes transformers checkpoints.
 
-    python -m bench.suites.smoke.pretrain [--size tiny mini small] [--out DIR] [--steps N]
+    python -m bench.suites.smoke.pretrain [--size tiny mini small] [--out DIR] [--steps N] [--threads N]
 
 What lies in models/ came of this command on one core of a server CPU, float16 on disk, 312 word pieces each. tiny and
 mini shared their cores with other work, small ran on another machine. Losses are means of the last tenth.
@@ -275,8 +275,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "models", help="folder to write to")
     parser.add_argument("--size", nargs="+", choices=SIZES, default=list(SIZES), help="which models")
     parser.add_argument("--steps", type=int, help="instead of each size's own number of steps")
+    parser.add_argument("--threads", type=int, default=1, help="matrices this small gain little from a second")
     chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)  # matrices this small gain nothing from a second
+    torch.set_num_threads(chosen.threads)
     for name in chosen.size:
         start = time.perf_counter()
         losses = pretrain(name, chosen.out, chosen.steps)

@@ -10,6 +10,7 @@ world, drawn by `--seed`. On two cores a full pass takes about an hour.
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import sys
 import tempfile
@@ -24,13 +25,13 @@ from tests.campaign.sameness.running import run
 from tests.campaign.sameness.worlds import FIRST, NEAR, SAME, WORLDS, World
 
 AT_ONCE = 2  # runs
-# What bench/README.md promises where numbers round otherwise, of cells of a few steps in fp32 and in bf16.
+# What bench/README.md promises where numbers round otherwise, of cells of a few steps in fp32 and in bf16. How far
+# tuned tensors lie apart is told and not bounded: of a gradient that is nothing but rounding AdamW makes a full step.
 PROBABILITIES = {"fp32": 1e-4, "bf16": 5e-2}
-TENSORS = {"fp32": 1e-2, "bf16": 5e-1}
 CHOICES = {"selected_step", "null_threshold", "found"}  # a tie, or next to one, may be decided otherwise
 SHORT = [
     ("few", name)
-    for name in ("three lanes", "other order", "moved", "interrupted", "other home", "no vector instructions")
+    for name in ("little memory", "other order", "moved", "interrupted", "other home", "no vector instructions")
 ]
 
 
@@ -45,7 +46,7 @@ class Tally:
     chosen: int = 0  # of these, those of which a choice fell otherwise: they are told and not measured
     scored: int = 0  # of those that were measured, those with another score
     probabilities: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PROBABILITIES, 0.0))
-    tensors: dict[str, float] = field(default_factory=lambda: dict.fromkeys(TENSORS, 0.0))
+    tensors: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PROBABILITIES, 0.0))
     broken: list[str] = field(default_factory=list)
 
     def add(self, grid: Grid, world: World, differences: Sequence[Difference]) -> None:
@@ -72,7 +73,7 @@ class Tally:
         self.scored += each.scores > 0
         self.probabilities[of] = max(self.probabilities[of], each.probabilities)
         self.tensors[of] = max(self.tensors[of], each.tensors)
-        far = each.probabilities > PROBABILITIES[of] or each.tensors > TENSORS[of]
+        far = each.probabilities > PROBABILITIES[of] or not math.isfinite(each.tensors)
         if far or each.margin > 2 * PROBABILITIES[of] or {"id", "status", "counts", "parameters"} & set(each.fields):
             self.broken.append(told)
 

@@ -1,11 +1,11 @@
 """Fuzz: made and mutated input of every kind; the program answers with a result, or refuses it in one line.
 
-    python -m tests.campaign.fuzz [--short] [--cases N] [--targets NAME,…] [--seed S] [--workers N] [--save]
+    python -m tests.campaign.fuzz [--short] [--cases N] [--seconds S] [--targets NAME,…] [--seed N] [--save]
 
 A case is one input as a user could give it: flags, a file, a folder. It runs in a process of its own, and breaks where
-it ends in anything else than a result or a UsageError, takes over 20 s, or over 2 GB, or makes a data set smaller without
-a word. What once broke (corpus/TARGET/*.json) runs first. `--save` makes each new failure as small as it can be and
-adds it there. It prints one line of figures; on standard error, for each way of breaking, the case and its seed.
+it ends in anything else than a result or a UsageError, takes over 20 s, or over 2 GB, or makes a data set smaller
+without a word. What once broke (corpus/TARGET/*.json) runs first. `--save` makes each new failure as small as it can
+be and adds it there. It prints one line of figures; on standard error, for each way of breaking, the case and its seed.
 """
 
 from __future__ import annotations
@@ -36,24 +36,38 @@ def main() -> int:
     chosen = _chosen(arguments.targets.split(",") if arguments.targets else [])
     begun = time.monotonic()
     number = arguments.cases or (SHORT_CASES if arguments.short else FULL_CASES)
-    until = begun + (SHORT_SECONDS if arguments.short else float("inf"))
-    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # others reserve address space, which is bounded
+    seconds = arguments.seconds or (SHORT_SECONDS if arguments.short else float("inf"))
     workers, names = arguments.workers, [target.name for target in chosen]
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-        parts = [pool.submit(_work, names, number, arguments.seed, at, workers, until) for at in range(workers)]
-        tally = _joined([part.result() for part in parts])
-    for failure in tally.failures.values():
-        _tell(failure)
-        if arguments.save:
-            _save(failure, chosen)
+    with tempfile.TemporaryDirectory(prefix="tuning-bench-fuzz-") as place:
+        _keep_in(place)
+        for target in chosen:
+            target.prepare()
+        until = time.monotonic() + seconds
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
+            parts = [pool.submit(_work, names, number, arguments.seed, at, workers, until) for at in range(workers)]
+            tally = _joined([part.result() for part in parts])
+        for failure in tally.failures.values():
+            _tell(failure)
+            if arguments.save:
+                _save(failure, chosen)
     print(_line(tally, time.monotonic() - begun))
     return 1 if tally.failures else 0
+
+
+def _keep_in(place: str) -> None:
+    """All that is made lies in one folder, tokens and proofs too; no network, and one thread, which forks need."""
+    tempfile.tempdir = place
+    os.environ.update(
+        TUNING_BENCH_CACHE=f"{place}/cache", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1",
+        ARROW_DEFAULT_MEMORY_POOL="system",  # others reserve address space, which is bounded
+    )  # fmt: skip
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="at most a minute on two cores")
     parser.add_argument("--cases", "--number", type=int, help="over all targets together")
+    parser.add_argument("--seconds", type=float, help="no new case after so many; default: none, 40 with --short")
     parser.add_argument("--targets", default="", help="some of them; default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
@@ -71,9 +85,8 @@ def _work(names: Sequence[str], number: int, seed: int, worker: int, workers: in
     chosen = _chosen(names)
     tally, whole = Tally(), sum(target.share for target in chosen)
     with tempfile.TemporaryDirectory() as folder:
+        gc.freeze()
         for at, target in enumerate(chosen):
-            target.prepare()
-            gc.freeze()
             if at % workers == worker:
                 replay(target, tally, Path(folder))
         for at, target in enumerate(chosen):
@@ -114,7 +127,6 @@ def _save(failure: Failure, chosen: Sequence[Target]) -> None:
     target = next(target for target in chosen if target.name == failure.target)
     case = failure.case
     if failure.number:
-        target.prepare()
         with tempfile.TemporaryDirectory() as folder:
             case = shrunk(target, failure, Path(folder))
     text = cases.written(case)

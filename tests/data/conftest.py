@@ -17,7 +17,7 @@ from huggingface_hub import constants
 from pyarrow import parquet
 
 from bench.data import hub
-from bench.model.source import find_model
+from bench.model.source import known_model
 from bench.task import Source, Task
 from tests.data.hub_server import HubServer, serving
 
@@ -131,4 +131,4 @@ def use_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "_answered", [])
     monkeypatch.setattr(hub, "_files", {})
     hub.resolve.cache_clear()
-    find_model.cache_clear()
+    known_model.cache_clear()

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load, save
 from transformers import AutoTokenizer
 
-from bench.data import cache, tokens
+from bench.data import cache, hub, tokens
 from bench.data.cache import DIGEST, cache_folder, keep_bytes, kept_bytes
 from bench.data.tokens import TokenStore
 from bench.errors import UnfitModel, UsageError
@@ -77,7 +77,7 @@ def test_arrays_that_do_not_fit_together_are_made_anew(tokenizer, tmp_path: Path
     assert asked(tokenizer, tmp_path) == (ids, len(TEXTS))
 
 
-def test_an_entry_under_anothers_name_is_not_taken(tmp_path: Path) -> None:
+def test_an_entry_under_the_name_of_another_is_not_taken(tmp_path: Path) -> None:
     keep_bytes(tmp_path / "one", b"content")
     assert kept_bytes(tmp_path / "one") == b"content"
     os.rename(tmp_path / "one", tmp_path / "other")
@@ -108,6 +108,21 @@ def test_what_is_kept_is_the_users_alone(tmp_path: Path, monkeypatch) -> None:
     made = [tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "tokens"]
     assert [path.stat().st_mode & 0o777 for path in made] == [0o700] * 3
     assert (made[-1] / "x").stat().st_mode & 0o777 == 0o600
+
+
+def test_whatever_is_kept_first_the_folder_is_closed(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "a" / "b"))
+    hub._note("somebody/something", None, "model", "0" * 40)
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700] * 2
+    assert list(hub._known("somebody/something", None, "model")) == ["0" * 40]
+
+
+def test_where_no_folder_can_be_made_nothing_is_noted(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "file" / "cache"))
+    hub._note("somebody/something", None, "model", "0" * 40)
+    keep_bytes(cache_folder() / "tokens" / "x", b"1")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o777, 0o775, 0o1777])
@@ -146,10 +161,10 @@ def test_a_full_or_read_only_disk_costs_time_alone(tokenizer, tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     ids, _ = asked(tokenizer, tmp_path / "fine")
-    target, name = {"mkdir": (Path, "mkdir"), "write": (os, "fdopen"), "replace": (os, "replace")}[call]
+    target, name = {"mkdir": (Path, "mkdir"), "write": (Path, "write_bytes"), "replace": (os, "replace")}[call]
     monkeypatch.setattr(target, name, full)
     assert asked(tokenizer, tmp_path / "cache") == (ids, len(TEXTS))
-    assert not list(tmp_path.glob("cache/*"))
+    assert not list(tmp_path.glob("cache/**/*"))
 
 
 def test_a_tokenizer_that_raises_is_an_unfit_model(tmp_path: Path) -> None:

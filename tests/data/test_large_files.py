@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -68,7 +70,29 @@ def test_what_is_no_text_ends_at_its_line(
 
 
 def test_a_packed_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path / "m.json.gz", mails())
-    monkeypatch.setattr(text, "MOST_UNPACKED", 100)
-    with pytest.raises(UsageError, match="it unpacks to more than"):
-        list(read(path))
+    monkeypatch.setattr(text, "LEAST_REFUSED", 20_000)
+    for name, row in (("m.csv.gz", b"a,b\n"), ("m.json.gz", b"{}\n"), ("m.gz", b"word O\n")):
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(row * 100_000))
+        with pytest.raises(UsageError, match=f"{name}: it holds more than [0-9,]+ bytes, 100 times its size or more"):
+            list(read(path))
+
+
+def test_what_unpacks_to_no_more_than_text_does_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text packs to a third or a tenth; the bound is for what holds a hundred times its size."""
+    monkeypatch.setattr(text, "LEAST_REFUSED", 0)
+    path = tmp_path / "m.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (at, at * at) for at in range(20_000))))
+    assert len(list(read(path))) == 20_000
+
+
+def test_memory_holds_no_more_than_a_part_of_a_file_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "m.json.gz"
+    path.write_bytes(gzip.compress(b"[]" * (1 << 19)) * 2000)  # 2 MB that hold 2 GB
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError, match="it holds more than"):
+            list(read(path))
+        assert tracemalloc.get_traced_memory()[1] < 400 << 20
+    finally:
+        tracemalloc.stop()

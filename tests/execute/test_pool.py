@@ -1,4 +1,4 @@
-"""Runs with several processes, started as a user starts them: killed, stopped, short of disk, and side by side."""
+"""Runs with several processes, each the real command: killed, stopped, short of disk, and side by side."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bench.store.record import Record
 from bench.store.store import Store
 from bench.store.workers import workers_of
 from tests.conftest import Bench
+from tests.execute.forked_runs import Nursery
 from tests.store.conftest import ROOT
 
 PLUGIN = """
@@ -90,23 +91,34 @@ def hears_ctrl_c() -> None:
 
 
 class Run:
-    """A `bench run` in a process, and a session, of its own."""
+    """A `bench run` in a process, and a session, of its own: a fork of one with all imports, or a fresh Python."""
 
-    def __init__(self, flags: Sequence[object]) -> None:
+    def __init__(self, nursery: Nursery, flags: Sequence[object], said: Path, fresh: bool) -> None:
+        self._said, self._popen = said, None
+        if not fresh:
+            self.process = nursery.start(["run", *flags], said)
+            return
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-        self.popen = subprocess.Popen(
-            [sys.executable, "-m", "bench", "run", *map(str, flags)], env=environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-            preexec_fn=hears_ctrl_c,
-        )  # fmt: skip
+        with open(f"{said}.out", "w") as out, open(f"{said}.err", "w") as err:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "bench", "run", *map(str, flags)], env=environment, stdin=subprocess.DEVNULL,
+                stdout=out, stderr=err, start_new_session=True, preexec_fn=hears_ctrl_c,
+            )  # fmt: skip
+        self.process = self._popen.pid
 
     def end(self) -> tuple[int, str, str]:
         """(exit code, standard output, errors but no warnings), when all its processes are gone."""
-        out, said = self.popen.communicate(timeout=400)
-        err = "".join(line for line in said.splitlines(keepends=True) if not line.startswith("warning: "))
+        ended = Path(f"{self._said}.code")
+        if self._popen:
+            code = self._popen.wait(timeout=400)
+        else:
+            wait_for(ended.exists, "its end")
+            code = int(ended.read_text())
         wait_for(lambda: not self.processes(), "the end of its processes")
+        out, said = (Path(f"{self._said}.{stream}").read_text() for stream in ("out", "err"))
+        err = "".join(line for line in said.splitlines(keepends=True) if not line.startswith("warning: "))
         assert "Traceback" not in err
-        return self.popen.returncode, out, err
+        return code, out, err
 
     def processes(self) -> list[int]:
         """The living processes of its session."""
@@ -116,25 +128,36 @@ class Run:
                 state, _, _, session, *_ = path.read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            found += [int(path.parent.name)] if int(session) == self.popen.pid and state != "Z" else []
+            found += [int(path.parent.name)] if int(session) == self.process and state != "Z" else []
         return found
+
+    def close(self) -> None:
+        for process in self.processes():
+            os.kill(process, signal.SIGKILL)
+        if self._popen:
+            self._popen.wait()
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery()
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def start(bench: Bench) -> Iterator[Callable[..., Run]]:
+def start(bench: Bench, nursery: Nursery, tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Start the small grid in a process of its own: start(flags)."""
     Path("mine.py").write_text(PLUGIN)
     runs: list[Run] = []
 
-    def begin(*flags: object) -> Run:
-        runs.append(Run([*bench.base, *flags]))
+    def begin(*flags: object, fresh: bool = False) -> Run:
+        runs.append(Run(nursery, [*bench.base, *flags], tmp_path / f"run-{len(runs)}", fresh))
         return runs[-1]
 
     yield begin
     for run in runs:
-        for process in run.processes():
-            os.kill(process, signal.SIGKILL)
-        run.popen.communicate()
+        run.close()
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
@@ -160,9 +183,12 @@ def left_behind() -> list[Path]:
     return [path for room in ("claims", "workers", ".partial") for path in Path("out").glob(f"{room}/*")]
 
 
-def test_a_worker_that_is_killed_is_replaced_and_its_cells_are_taken_over(start: Callable[..., Run]) -> None:
+@pytest.mark.parametrize("fresh", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_worker_that_is_killed_is_replaced_and_its_cells_are_taken_over(
+    start: Callable[..., Run], fresh: bool
+) -> None:
     Path("hold").touch()
-    run = start(*WAITING, "--devices", "cpu:2", "--seeds", "5", "--lanes", "2")
+    run = start(*WAITING, "--devices", "cpu:2", "--seeds", "5", "--lanes", "2", fresh=fresh)
     victim, _ = in_training(2)
     (cells,) = (worker.doing[0].cells for worker in workers_of(Path("out")) if worker.identity.process == victim)
     os.kill(victim, signal.SIGKILL)
@@ -192,7 +218,7 @@ def test_a_cell_that_brings_down_every_worker_fails_alone(start: Callable[..., R
 @pytest.mark.slow
 def test_where_no_worker_stays_alive_the_run_ends_with_one_line(start: Callable[..., Run]) -> None:
     Path("broken").touch()
-    code, out, err = start(*WAITING, "--devices", "cpu:2", "--seeds", "4").end()
+    code, out, err = start(*WAITING, "--devices", "cpu:2", "--seeds", "4", fresh=True).end()
     assert (code, err) == (2, "error: no worker stays alive here: each ended 3 times before it trained anything\n")
     assert Path("starts").read_text() == "xxxxxx"
     assert out.count("the worker on cpu ended (exit code 3) before it trained anything; it is started again") == 4
@@ -200,9 +226,9 @@ def test_where_no_worker_stays_alive_the_run_ends_with_one_line(start: Callable[
 
 
 ENDINGS = {
-    "Ctrl-C": (lambda run: os.killpg(run.popen.pid, signal.SIGINT), 130),  # a terminal tells every process
-    "SIGTERM": (lambda run: run.popen.terminate(), 143),
-    "killed": (lambda run: run.popen.kill(), -signal.SIGKILL),
+    "Ctrl-C": (lambda run: os.killpg(run.process, signal.SIGINT), 130),  # a terminal tells every process
+    "SIGTERM": (lambda run: os.kill(run.process, signal.SIGTERM), 143),
+    "killed": (lambda run: os.kill(run.process, signal.SIGKILL), -signal.SIGKILL),
 }
 
 

@@ -3,31 +3,65 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
 
-SETTINGS = {
-    "ptv2": ["ptv2.offset_positions=true", "ptv2.head=verbalizer", "ptv2.length=5"],
-    "ptv2 ": ["ptv2.length=5"],  # two texts, told apart by token types, at the positions of pretraining
-    "prefix_tuning": ["prefix_tuning.length=5"],
-    "ptuning_v1": ["ptuning_v1.head=linear", "ptuning_v1.length=4"],  # in front, where the form has no marks
-    "prompt_tuning ": ["prompt_tuning.length=5", "prompt_tuning.head=linear"],
-    "prompt_tuning": ["prompt_tuning.length=5"],
-    "lora": ["lora.learning_rate=0.01"],
-    "adalora": ["adalora.target_r=2", "adalora.learning_rate=0.01"],
-    "mpt2": ["mpt2.offset_positions=true", "mpt2.head=verbalizer", "mpt2.length=5", "mpt2.tasks=rte,cb"],
-    "ia3": ["ia3.head=verbalizer"],
-    "peft": ["peft.config=LOHA:r=2"],
-    "peft ": ["peft.config=VERA:r=4"],  # projections that all layers share
-}
+import bench as face
+
+Grid = dict[str, dict[str, Any]]  # settings by method
+SMALL = {"suite": "superglue", "tasks": "rte", "seeds": 1, "steps": 2, "batch_size": 4, "precision": "fp32",
+         "devices": "cpu", "max_length": 48}  # fmt: skip  # no text is cut
+EXPORTED: tuple[Grid, ...] = (
+    {
+        "ptv2": {"offset_positions": True, "head": "verbalizer", "length": 5},
+        "prefix_tuning": {"length": 5},
+        "ptuning_v1": {"head": "linear", "length": 4},  # in front, where the form has no marks
+        "prompt_tuning": {"length": 5},
+        "lora": {"learning_rate": 0.01},
+        "adalora": {"target_r": 2, "learning_rate": 0.01},
+        "mpt2": {"offset_positions": True, "head": "verbalizer", "length": 5, "tasks": "rte,cb"},
+        "ia3": {"head": "verbalizer"},
+        "peft": {"config": "LOHA:r=2"},
+    },
+    {
+        "ptv2": {"length": 5},  # two texts, told apart by token types, at the positions of pretraining
+        "prompt_tuning": {"length": 5, "head": "linear"},
+        "peft": {"config": "VERA:r=4"},  # projections that all layers share
+    },
+)
+REFUSED: tuple[Grid, ...] = (
+    {"ptv2": {"layers": "2"}, "ptuning_v1": {}, "autoprompt": {"candidates": 2}, "prompting": {}},
+    {"ptuning_v1": {"tune_backbone": True}},
+)
+REASONS = {"ptv2": "every layer", "prompting": "nothing was trained"}
+
+
+def cells_of(grids: tuple[Grid, ...]) -> list[tuple[int, str]]:
+    """A grid's place, and each of its methods."""
+    return [(at, method) for at, grid in enumerate(grids) for method in grid]
+
+
+@pytest.fixture(scope="module")
+def measured(tiny_bert, fixed_superglue, tmp_path_factory):
+    """A grid's results folder, and the ids of its cells by method; trained at once."""
+
+    @cache
+    def run(grids: str, at: int) -> tuple[Path, dict[str, str]]:
+        grid, out = {"exported": EXPORTED, "refused": REFUSED}[grids][at], tmp_path_factory.mktemp(grids) / "out"
+        rows = face.run(**SMALL, methods=list(grid), set=grid, models=[tiny_bert], data=fixed_superglue, out=out)
+        assert set(rows["status"]) == {"done"}
+        return out, dict(zip(rows["method"], rows["id"], strict=True))
+
+    return run
 
 
 def run_one(bench, method, *settings, model=None) -> str:
-    method = method.strip()
     flags = [part for setting in settings for part in ("--set", setting)]
     flags += ["--models", str(model)] if model else []
     code, _, err = bench.run("--methods", method, *flags)
@@ -74,20 +108,19 @@ def probabilities(model, said, folder, tokenizer, rows):
     return torch.stack(found)
 
 
-@pytest.mark.parametrize("method", SETTINGS)
-def test_pefts_model_gives_the_cells_predictions(bench, method, tiny_bert, superglue, tmp_path):
+@pytest.mark.parametrize(("grid", "method"), cells_of(EXPORTED))
+def test_pefts_model_gives_the_cells_predictions(bench, grid, method, measured, tiny_bert, fixed_superglue, tmp_path):
     from transformers import AutoTokenizer
 
-    bench.base += ["--max-length", "48"]  # no text is cut
-    cell = run_one(bench, method, *SETTINGS[method])
-    code, out, err = bench("export", cell[:6], "--to", "adapter", "--in", "out")
+    results, cells = measured("exported", grid)
+    code, out, err = bench("export", cells[method][:6], "--to", "adapter", "--in", results)
     assert (code, err) == (0, ""), err
     assert "adapter_model.safetensors" in out
     folder = tmp_path / "adapter"
     model, said = peft_model(folder, tiny_bert)
-    rows = [json.loads(line) for line in (superglue / "RTE" / "val.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (fixed_superglue / "RTE" / "val.jsonl").read_text().splitlines()]
     found = probabilities(model, said, folder, AutoTokenizer.from_pretrained(tiny_bert), rows)
-    kept = pq.read_table(tmp_path / "out" / "cells" / cell / "predictions.parquet").to_pylist()
+    kept = pq.read_table(results / "cells" / cells[method] / "predictions.parquet").to_pylist()
     expected = torch.tensor([row["probabilities"] for row in kept])
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
@@ -163,19 +196,11 @@ def test_other_families_are_exported_where_pefts_model_gives_the_same(
         assert (said[0], said[2]) == (0, ""), said[2]  # its probe compares what PEFT's model gives with ours
 
 
-@pytest.mark.parametrize(
-    ("method", "settings", "reason"),
-    [
-        ("ptv2", ["ptv2.layers=2"], "every layer"),
-        ("ptuning_v1", [], "inside the task's pattern"),
-        ("ptuning_v1", ["ptuning_v1.tune_backbone=true"], "inside the task's pattern"),
-        ("autoprompt", ["autoprompt.candidates=2"], "inside the task's pattern"),
-        ("prompting", [], "nothing was trained"),
-    ],
-)
-def test_what_peft_cannot_reproduce_is_refused_in_one_line(bench, method, settings, reason, tmp_path):
-    cell = run_one(bench, method, *settings)
-    assert reason in bench.refusal(*bench("export", cell, "--to", "adapter", "--in", "out"))
+@pytest.mark.parametrize(("grid", "method"), cells_of(REFUSED))
+def test_what_peft_cannot_reproduce_is_refused_in_one_line(bench, grid, method, measured, tmp_path):
+    results, cells = measured("refused", grid)
+    said = bench.refusal(*bench("export", cells[method], "--to", "adapter", "--in", results))
+    assert REASONS.get(method, "inside the task's pattern") in said
     assert not (tmp_path / "adapter").exists()
 
 

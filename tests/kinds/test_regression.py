@@ -198,7 +198,7 @@ def test_a_method_learns_the_numbers_of_a_small_language(method, rate, praised, 
     assert record.scores["pearson"] > 80
     assert record.scores["spearman"] > 80
     assert record.curve[-1].train_loss < 0.5 * record.curve[0].train_loss
-    kept = read_predictions(store.cell_folder(record.id) / "predictions.parquet")
+    kept = read_predictions((store.cell_folder(record.id) / "predictions.parquet").read_bytes())
     predicted, right = (np.array([float(text) for (text,) in kept[name]]) for name in ("predicted", "labels"))
     assert np.corrcoef(predicted, right)[0, 1] * 100 == pytest.approx(record.scores["pearson"], abs=1e-9)
     assert np.abs(predicted - right).mean() < 1.0  # in the label's own unit

@@ -26,6 +26,7 @@ from bench.train.run_data import RunData
 from tests.conftest import Quiet, Workshop, pieces, write_superglue
 
 ALL_THREE = {"mpt2": {"tasks": "boolq,cb,rte"}}
+SHORT = {"steps": 2, "evaluations": 1}
 
 
 def by_task(workshop, **changes):
@@ -70,9 +71,10 @@ def test_another_row_in_a_siblings_train_split_is_another_cell(spoiled):
 
 
 def test_a_siblings_dev_split_changes_nothing(spoiled):
-    before, (start, _) = by_task(spoiled)["rte"], started(spoiled, by_task(spoiled)["rte"])
+    before = by_task(spoiled, budget=SHORT)["rte"]
+    start = trained_stage(before, spoiled.backbone())
     respell(spoiled.data / "CB" / "val.jsonl", 3)
-    assert by_task(spoiled)["rte"].id == before.id
+    assert by_task(spoiled, budget=SHORT)["rte"].id == before.id
     (spoiled.data / "CB" / "val.jsonl").unlink()  # it is not even read
     again = trained_stage(before, spoiled.backbone())
     assert all(torch.equal(start.attachment[name], again.attachment[name]) for name in start.attachment)
@@ -114,7 +116,7 @@ def scored(folder: Path):
 def test_a_run_trains_a_shared_stage_once_and_cells_come_to_the_same_as_alone(workshop, tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(joint, "first_stage", lambda *given: calls.append(given[0].task) or first_stage(*given))
-    cells = by_task(workshop)
+    cells = by_task(workshop, budget=SHORT)
     measured(cells.values(), tmp_path / "both")
     assert len(calls) == 1
     for task, cell in cells.items():
@@ -125,7 +127,7 @@ def test_a_run_trains_a_shared_stage_once_and_cells_come_to_the_same_as_alone(wo
         (alone,) = scored(tmp_path / task)[0].values()
         torch.testing.assert_close(torch.tensor(together[task]), torch.tensor(alone), atol=1e-5, rtol=0)
     for record in records:
-        assert (record.costs.steps, record.costs.joint_steps) == (6, 6)
+        assert (record.costs.steps, record.costs.joint_steps) == (2, 2)
         assert record.costs.joint_tokens > 0
         assert record.costs.joint_seconds > 0
 
@@ -151,7 +153,7 @@ def test_every_batch_is_of_one_data_set_drawn_in_proportion_to_its_rows(workshop
 
 
 def test_training_goes_on_from_the_stages_prefixes_and_head(workshop):
-    start, lane = started(workshop, by_task(workshop)["rte"])
+    start, lane = started(workshop, by_task(workshop)["rte"])  # as many steps as have each data set in them
     assert torch.equal(lane.attachment.vectors, start.attachment["vectors"])
     assert torch.equal(lane.head.linear.weight, start.heads["rte"]["linear.weight"])
     assert sorted(start.heads) == ["boolq", "cb", "rte"]
@@ -177,7 +179,7 @@ def test_the_attachment_is_told_of_all_steps_of_the_stage_once_and_of_each_by_it
     [
         ({}, {"steps": 5}, 5),
         ({"joint_steps": 9}, {"steps": 5}, 9),
-        ({}, {"steps": None, "epochs": 2}, 2 * 14),  # 3 × 36 rows in batches of 8
+        ({}, {"steps": None, "epochs": 2, "batch_size": 25}, 2 * 5),  # 3 × 36 rows
     ],
 )
 def test_the_stage_takes_the_budgets_measure_or_its_own(workshop, settings, budget, steps):

@@ -20,6 +20,7 @@ from bench.train.loop import fit
 
 RTE = find_suite("superglue").task("rte")
 HIDDEN, LAYERS = 32, 2  # of the tiny BERT
+SHORT = {"steps": 2, "evaluations": 1}
 
 
 def attach(workshop, method, **settings):
@@ -85,7 +86,7 @@ TYPES = ("LOHA:r=2", "VERA:r=4", "OFT:oft_block_size=4", "SHIRA:r=2", "FOURIERFT
 @pytest.mark.parametrize("config", [*TYPES, "ADAMSS:r=2", "PSOFT:r=2", "LORA:init_lora_weights=pissa"])
 def test_torchs_own_generator_is_left_as_it_was_and_changes_nothing(workshop, config):
     """Some types draw by a seed of their own when they are put in, and some in every step."""
-    (cell,) = workshop.cells("peft", settings={"peft": {"config": config}}, budget={"steps": 2})
+    (cell,) = workshop.cells("peft", settings={"peft": {"config": config}}, budget=SHORT)
     kept = []
     for seed in (1, 2):
         backbone = workshop.backbone(frozen=False)
@@ -113,7 +114,7 @@ def test_what_peft_drops_out_by_torchs_own_generator_is_refused(config, field):
 
 @pytest.mark.parametrize("config", TYPES)
 def test_other_types_train_and_are_restored_bit_for_bit(workshop, config):
-    (cell,) = workshop.cells("peft", settings={"peft": {"config": config}})
+    (cell,) = workshop.cells("peft", settings={"peft": {"config": config}}, budget=SHORT)
     backbone = workshop.backbone(frozen=False)
     lane = workshop.lane(cell, backbone)
     fit(backbone, [lane], 300)
@@ -130,7 +131,8 @@ def test_other_types_train_and_are_restored_bit_for_bit(workshop, config):
 def test_an_adapters_dropout_acts_in_training_only_and_equal_cells_stay_equal(workshop):
     kept = []
     for rate in (0.5, 0.5, 0.0):
-        (cell,) = workshop.cells("lora", settings={"lora": {"adapter_dropout": rate, "learning_rate": 1e-2}})
+        settings = {"lora": {"adapter_dropout": rate, "learning_rate": 1e-2}}
+        (cell,) = workshop.cells("lora", settings=settings, budget=SHORT)
         backbone = workshop.backbone(frozen=False)
         lane = workshop.lane(cell.model_copy(update={"seed": 0}), backbone)
         fit(backbone, [lane], 10_000)

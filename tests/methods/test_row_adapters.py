@@ -26,8 +26,9 @@ METHODS = pytest.mark.parametrize("method", SETTINGS)
 
 
 def trained(workshop, method, shared, precision="fp32", **settings):
-    """A lane after six steps, and the loss of each."""
-    (cell,) = workshop.cells(method, settings={method: {**SETTINGS[method], **settings}})
+    """A lane after four steps, and the loss of each."""
+    budget = {"steps": 4, "evaluations": 1}
+    (cell,) = workshop.cells(method, settings={method: {**SETTINGS[method], **settings}}, budget=budget)
     backbone = workshop.backbone(frozen=shared, precision=precision)
     lane, losses = workshop.lane(cell, backbone), []
     fit(backbone, [lane], 10_000, lambda progress: losses.extend(progress.losses))

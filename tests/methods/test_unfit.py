@@ -9,6 +9,7 @@ import torch
 
 from bench.cell import Plan
 from bench.errors import CannotShare, UsageError
+from bench.model.backbone import Backbone
 from bench.model.loading import load_backbone
 from bench.model.source import find_model
 from bench.plan.cells import plan
@@ -106,14 +107,29 @@ def test_a_method_runs_or_is_skipped_with_its_reason(method, head, model, folder
     assert outcome(folders[model], every_kind, method, head) == wanted
 
 
-def built(resolved, data, shared):
-    backbone = load_backbone(find_model(resolved.cell.model_path), torch.device("cpu"), "fp32", shared)
+@pytest.fixture(scope="module")
+def data() -> RunData:
+    """Each task read and encoded once for all methods."""
+    return RunData()
+
+
+@pytest.fixture(scope="module")
+def frozen(folders) -> dict[str, Backbone]:
+    """What all lanes share that can."""
+    return {name: backbone_of(folder, shared=True) for name, folder in folders.items()}
+
+
+def backbone_of(folder, shared):
+    return load_backbone(find_model(str(folder)), torch.device("cpu"), "fp32", shared)
+
+
+def built(resolved, data, backbone):
     return Lane.alone(resolved, backbone, data.of(resolved, backbone))
 
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("method", list(methods()))
-def test_what_is_planned_can_be_built(method, model, folders, every_kind):
+def test_what_is_planned_can_be_built(method, model, folders, every_kind, data, frozen):
     """A lane of every cell that a plan has: data, attachment, head and optimizer, all but the training."""
     cells = []
     for head in ("linear", "verbalizer"):
@@ -121,13 +137,14 @@ def test_what_is_planned_can_be_built(method, model, folders, every_kind):
             cells += planned(folders[model], every_kind, method, head=head).cells
         except UsageError as error:
             assert str(error).startswith("nothing can be run: ")  # noqa: PT017  each reason is tested above
-    data, all_resolved = RunData(), [resolve(cell) for cell in cells]
+    all_resolved = [resolve(cell) for cell in cells]
     prepare(all_resolved, data)
     for resolved in all_resolved:
         try:
-            lane = built(resolved, data, shared=not resolved.method.changes_weights)
+            own = resolved.method.changes_weights
+            lane = built(resolved, data, backbone_of(folders[model], shared=False) if own else frozen[model])
         except CannotShare:
-            lane = built(resolved, data, shared=False)
+            lane = built(resolved, data, backbone_of(folders[model], shared=False))
         assert bool(lane.training_tensors()) is resolved.method.trains
 
 

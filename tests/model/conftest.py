@@ -6,12 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from bench.model import proof
 from bench.model.backbone import Backbone
-from bench.model.loading import load_backbone
-from bench.model.source import find_model
+from tests.loaded import loaded
 from tests.model.families import FAMILIES
 from tests.perf import zoo
 
@@ -31,10 +29,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.fixture
 def load(folders: Callable[[str], Path]) -> Callable[[str], Backbone]:
-    """A frozen backbone of a family."""
+    """A frozen backbone of a family, which a test may change."""
 
     def loader(family: str, checkpointing: bool = False) -> Backbone:
-        return load_backbone(find_model(str(folders(family))), torch.device("cpu"), "fp32", True, checkpointing)
+        return loaded(folders(family), checkpointing=checkpointing)
 
     return loader
 

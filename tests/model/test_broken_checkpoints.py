@@ -90,6 +90,14 @@ SPOILED_SHARDS = {
         lambda folder: edit(folder / INDEX, lambda index: index["weight_map"].update(more=2)),
         "it has more in 2, which is no",
     ),
+    "an index that names what no disk takes": (
+        lambda folder: edit(folder / INDEX, lambda index: index["weight_map"].update(
+            more=256 * "x" + ".safetensors")),
+        "it has more in a file whose name of 268 letters no disk takes",
+    ),
+    "an index nested deeply": (
+        lambda folder: (folder / INDEX).write_text("[" * 100_000), "is no index of weights (maximum recursion depth",
+    ),
     "an index of what is not in a shard": (
         lambda folder: edit(folder / INDEX, lambda index: index["weight_map"].update(
             more="model-00001-of-00002.safetensors")),

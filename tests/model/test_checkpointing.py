@@ -8,10 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench.model.loading import load_backbone
-from bench.model.source import find_model
 from bench.train.loop import fit
 from bench.train.training import Training
+from tests.loaded import loaded
 from tests.model.families import FAMILIES
 
 CPU = torch.device("cpu")
@@ -22,7 +21,7 @@ BY_ROW = ("lora", "ia3", "bitfit")
 
 
 def load(workshop, frozen, checkpointing, precision="fp32"):
-    return load_backbone(find_model(str(workshop.model)), CPU, precision, frozen, checkpointing)
+    return loaded(workshop.model, frozen, checkpointing, precision=precision)
 
 
 class Kept:
@@ -89,7 +88,7 @@ def test_whole_runs_end_in_the_same_weights(workshop):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_has_its_gradients(family, tmp_path):
+def test_every_family_has_its_gradients(family, folders):
     """The prefixes' own gradients, which reach the layers through a context that is gone in the backward pass."""
     from bench.data.batches import collate
     from bench.data.rows import Item, Row
@@ -97,9 +96,8 @@ def test_every_family_has_its_gradients(family, tmp_path):
     from bench.model.stacked import Stacked
 
     found, runs = [], []
-    folder = FAMILIES[family](tmp_path / family)
     for checkpointing in (False, True):
-        backbone = load_backbone(find_model(str(folder)), CPU, "fp32", True, checkpointing)
+        backbone = loaded(folders(family), checkpointing=checkpointing)
         g = backbone.geometry
         torch.manual_seed(1)
         values = torch.randn(g.layers, 2, g.kv_heads, 3, g.head_size, requires_grad=True)

@@ -12,7 +12,7 @@ import torch
 from bench.model.families.scales import SCALES
 from bench.model.proof import Proof
 from bench.model.proofs import prove
-from bench.model.source import ModelSource, find_model
+from bench.model.source import ModelSource, find_model, known_model
 from tests.model.families import (
     _T5_SIZES,
     BERT_LIKE,
@@ -106,7 +106,7 @@ def test_what_was_pretrained_to_tell_replaced_words_says_none(family: str, copy:
     if family == "deberta-v3":
         config.pop("architectures")
         (folder / "config.json").write_text(json.dumps(config))
-        find_model.cache_clear()
+        known_model.cache_clear()
     source, proof = proved(folder)
     assert "language-model head" in (source.lacks("lm_head") or proof.fails["lm_head"])
     assert all(member.note.startswith("no language-model head") for member in SCALES[family])
@@ -122,7 +122,7 @@ def test_a_head_of_its_own_is_not_tied_to_the_words(family: str, copy: Callable[
     weights = load_file(folder / "model.safetensors")
     weights["lm_head.weight"] = torch.randn(weights["shared.weight"].shape, generator=torch.Generator().manual_seed(1))
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    find_model.cache_clear()
+    known_model.cache_clear()
     source, proof = proved(folder)
     assert (proof.refused, proof.fails) == ("", {})
     backbone = load_backbone(source, torch.device("cpu"), "fp32", frozen=True)

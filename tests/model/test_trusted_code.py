@@ -149,7 +149,7 @@ def test_code_from_elsewhere_is_refused_though_it_is_trusted(
     assert not ran()
 
 
-def test_of_the_hub_the_repositorys_own_code_is_at_its_commit() -> None:
+def test_of_the_hub_own_code_of_the_repository_is_at_its_commit() -> None:
     own = [{"auto_map": {"AutoConfig": "me/mine--own.Config", "AutoModel": "own.Model"}}]
     assert brings_code(own)
     check_origin(own, "me/mine")

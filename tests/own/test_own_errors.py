@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from bench.data.files import read
 from bench.errors import UsageError
+from bench.own.places import lying
 from bench.own.suite import with_own_data
 from bench.request import RunRequest
 from tests.own.mails import Rows, mails, own, write
@@ -116,3 +119,29 @@ def test_a_suite_s_folder_is_left_to_the_suite(tmp_path: Path) -> None:
     request = RunRequest(suite="glue", data=tmp_path)
     assert with_own_data(request) == (request, None)
     assert with_own_data(RunRequest()) == (RunRequest(), None)
+
+
+DESCRIPTIONS = {
+    "no JSON": b"{",
+    "too deep": b"[" * 100_000,
+    "no splits": b"[]",
+    "a number": b'{"splits": [1]}',
+    "elsewhere": b'{"splits": ["../train"]}',
+    "too long": b'{"splits": ["%s"]}' % (b"n" * 5000),
+    "no text": b'{"splits": ["\xff"]}',
+}
+
+
+@pytest.mark.parametrize("content", DESCRIPTIONS.values(), ids=DESCRIPTIONS)
+def test_a_spoiled_description_of_splits_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "dataset_dict.json").write_bytes(content)
+    with pytest.raises(UsageError, match=r"^cannot read .*dataset_dict.json: ") as refused:
+        lying(tmp_path)
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_pipe_and_a_device_are_no_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.csv")
+    for place in (tmp_path / "rows.csv", Path("/dev/zero")):
+        with pytest.raises(UsageError, match="it is a pipe or a device; give a file"):
+            list(read(place))

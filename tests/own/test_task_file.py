@@ -8,6 +8,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.own.suite import OwnData, with_own_data
+from bench.own.task_file import read_task_file
 from bench.request import RunRequest
 from tests.own.mails import TEAMS, mails, write
 
@@ -103,3 +104,14 @@ def test_what_it_says_already_is_not_said_beside_it(tmp_path: Path, asked: dict[
     with pytest.raises(UsageError) as error:
         of(task_file(tmp_path / "m.toml", 'data = "m.csv"\n'), **asked)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("text", ['data = "{}"', 'files = {{train = "{}"}}'])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("n" * 5000, "in one name"), ("~nobody-here/x.csv", "give the whole path"), ("\\u0000", "NUL")],
+)
+def test_a_name_that_no_file_can_have_is_one_line(tmp_path: Path, text: str, name: str, message: str) -> None:
+    (tmp_path / "task.toml").write_text(text.format(name))
+    with pytest.raises(UsageError, match=message):
+        read_task_file(tmp_path / "task.toml")

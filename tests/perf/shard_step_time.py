@@ -14,6 +14,7 @@ measured at the start, of all devices.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import random
 import tempfile
@@ -131,10 +132,9 @@ def measure(args: argparse.Namespace) -> list[Figure]:
         (scratch / "long.py").write_text(SUITE)
         load_plugin(scratch / "long.py")
         folder = write_model(args.model, TOKENIZER, scratch, torch.device(args.device))
-        if args.device == "cuda":
-            torch.cuda.empty_cache()
         for processes in args.processes:
             for arm in args.arms:
+                _release(args.device)
                 began = time.perf_counter()
                 if arm == "ours":
                     seconds, num_bytes = ours(args, folder, scratch, processes)
@@ -148,6 +148,13 @@ def measure(args: argparse.Namespace) -> list[Figure]:
                 figures.append(Figure(arm, processes, seconds, tokens, share, num_bytes))
                 print(line(figures[-1], time.perf_counter() - began), flush=True)
     return figures
+
+
+def _release(device: str) -> None:
+    """Give back what an arm before held: the peer's processes want the same device."""
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
 
 
 def line(figure: Figure, whole: float) -> str:

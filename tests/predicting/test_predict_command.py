@@ -22,14 +22,6 @@ PAIR = {"premise": "word1 word2.", "hypothesis": "word3 word4."}
 
 
 @pytest.fixture
-def cell(bench, tmp_path):
-    """The id of one small cell of RTE in ./out."""
-    assert bench.run("--methods", "ptv2", "--set", "ptv2.length=4")[0] == 0
-    (cell_id,) = Store.open(tmp_path / "out").ids()
-    return cell_id
-
-
-@pytest.fixture
 def rows(tmp_path):
     """A CSV file of so many pairs without labels."""
 

@@ -73,21 +73,17 @@ def test_numbers_are_answered_as_they_were(bench, tmp_path, unanswered):
     assert compare(tmp_path / "out", unanswered, {"praise": rows}) == 2
 
 
-def test_what_answers_a_row_has_is_not_looked_at(bench, superglue, tmp_path, unanswered):
-    assert bench.run("--methods", "ptv2")[0] == 0
+def test_what_answers_a_row_has_is_not_looked_at(cell, superglue, tmp_path, unanswered):
     rows = [json.loads(line) for line in (superglue / "RTE" / "val.jsonl").read_text().splitlines()]
     other = unanswered("other", rows, label="no class of the task")
     hidden = unanswered("hidden", rows, label=-1)
-    (cell,) = Store.open(tmp_path / "out").ids()
     without = predict(cell, unanswered("new", rows), folder=tmp_path / "out")
     for data in (other, hidden):
         assert predict(cell, data, folder=tmp_path / "out").drop(columns="label").equals(without)
 
 
-def test_chunks_of_rows_have_the_labels_of_one(bench, superglue, tmp_path, unanswered, monkeypatch):
-    assert bench.run("--methods", "ptv2")[0] == 0
+def test_chunks_of_rows_have_the_labels_of_one(cell, superglue, tmp_path, unanswered, monkeypatch):
     rows = [json.loads(line) for line in (superglue / "RTE" / "val.jsonl").read_text().splitlines()]
-    (cell,) = Store.open(tmp_path / "out").ids()
     whole = predict(cell, unanswered("new", rows), folder=tmp_path / "out")
     monkeypatch.setattr("bench.predicting.CHUNK", 5)
     monkeypatch.setattr("bench.predicting.FEW", 3)

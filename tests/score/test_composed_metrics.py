@@ -78,7 +78,7 @@ def test_sets_are_kept_with_the_predictions(spec, scored, tmp_path):
 
     table = prediction_table(spec, scored, [Answer()] * 4, [[label] for label in FOUND])
     write_predictions(tmp_path / "p.parquet", table)
-    assert read_predictions(tmp_path / "p.parquet")["subsets"] == list(SETS)
+    assert read_predictions((tmp_path / "p.parquet").read_bytes())["subsets"] == list(SETS)
 
 
 def test_a_mean_goes_as_low_as_its_parts_do_on_average():

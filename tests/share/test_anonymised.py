@@ -22,7 +22,7 @@ from tests.report.conftest import RTE, make_cell, make_predicted
 
 CANARY = re.compile(rb"(?i)canary[-_ a-z0-9]*|20(?:25|26)-\d\d-\d\d")
 TRACES = (
-    "/home/canary-user/work", "canary-host", "https://canary-user:canary-token@git.example/canary-team/fork.git",
+    "/srv/canary-user/work", "canary-host", "https://canary-user:canary-token@git.example/canary-team/fork.git",
     "canary-env", "gpu-canary-4242-0a1b2c3d", "CANARY_VARIABLE=canary-value",
 )  # fmt: skip
 LINE = ", ".join(TRACES)
@@ -55,14 +55,14 @@ def sung(cell: Any, wrong: int) -> tuple[Record, dict[str, Any]]:
     """A finished record that says all that a record can say of a machine, and more."""
     record, rows = make_predicted(cell, wrong, 60)
     provenance = {
-        "command": ["bench", "run", "--models", "/home/canary-user/canary-bert", "--out", "canary-results"],
+        "command": ["bench", "run", "--models", "/srv/canary-user/canary-bert", "--out", "canary-results"],
         "platform": "Linux-6.8.0-canary-host-x86_64-with-glibc2.36", "git_commit": "c0ffee" * 6 + "+canary",
         "device": "cpu", "python": "3.11.7", "packages": {"tuning-bench": "0.9.0+canary", "torch": "2.8.0+cu128"},
         "proof": {"attention": "interface", "seconds": 1.0}, "environment": LINE, "layers": 2,
     }  # fmt: skip
     changes = {
         "provenance": provenance, "started": "2026-01-02T03:04:05+00:00", "finished": "2026-01-02T03:05:05+00:00",
-        "found": {"trigger": "in /home/canary-user/work/canary.txt"}, "selected_step": 2,
+        "found": {"trigger": "in /srv/canary-user/work/canary.txt"}, "selected_step": 2,
         "curve": [CurvePoint(step=n, epoch=n, train_loss=1 / n, scores={"accuracy": 50.0 + n}) for n in (1, 2)],
     }  # fmt: skip
     rows["id"] = [f"canary row {number}" for number in range(60)]
@@ -76,15 +76,14 @@ def folder(tmp_path: Path) -> Path:
     store = Store.create(tmp_path / "canary-results")
     own = Suite(name="canary-mails", tasks=(RTE.model_copy(update={"name": "canary-task", "fields": {}}),))
     keep_suite(store.path, own)
-    places = {"model_path": "/home/canary-user/models/canary-bert", "data_path": "/home/canary-user/canary.csv"}
-    known = {"model_path": f"canary-owner/bert@{'a' * 40}", "data_path": "/home/canary-user/superglue"}
+    places = {"model_path": "/srv/canary-user/models/canary-bert", "data_path": "/srv/canary-user/canary.csv"}
+    known = {"model_path": f"canary-owner/bert@{'a' * 40}", "data_path": "/srv/canary-user/superglue"}
     cells = [
         *(make_cell("canary-task", "canary-bert", method, seed, suite="canary-mails", **places,
                     data_fingerprint="canary-data", model_fingerprint="canary-weights",
-                    settings={"length": 20, "head": "linear", "file": "/home/canary-user/canary"})
+                    settings={"length": 20, "head": "linear", "file": "/srv/canary-user/canary"})
           for method in ("finetune", "ptv2") for seed in (0, 1, 2)),
-        *(make_cell("rte", "canary-owner/bert", method, seed, **known, data_fingerprint="canary-rte",
-                    model_fingerprint="canary-hub-weights")
+        *(make_cell("rte", "canary-owner/bert", method, seed, **known)
           for method in ("finetune", "ptv2") for seed in (0, 1, 2)),
     ]  # fmt: skip
     store.write_plan([*cells, make_cell("rte", "canary-owner/bert", "bitfit", 0, **known)])
@@ -94,7 +93,7 @@ def folder(tmp_path: Path) -> Path:
     failed = sung(cells[-1], 3)[0].model_copy(
         update={
             "status": "failed", "scores": {}, "reason": f"ValueError: {LINE} (canary.py:12)",
-            "traceback": f'File "/home/canary-user/canary.py", line 12\nValueError: {LINE}',
+            "traceback": f'File "/srv/canary-user/canary.py", line 12\nValueError: {LINE}',
         }
     )  # fmt: skip
     store.write(failed)

@@ -116,6 +116,7 @@ ODD: dict[str, tuple[dict[str, Any], str]] = {
     "layers": ({"provenance": {"layers": "many"}}, "provenance.layers is 'many'"),
     "negative layers": ({"provenance": {"layers": -2}}, "provenance.layers is '-2'"),
     "tokens": ({"provenance": {"token_budget": [1]}}, "provenance.token_budget is '[1]'"),
+    "packages": ({"provenance": {"packages": "torch"}}, "provenance.packages is 'torch'"),
 }
 OF_CELL: dict[str, dict[str, Any]] = {
     "seed": {"seed": 10**400},

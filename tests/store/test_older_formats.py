@@ -137,7 +137,15 @@ def test_any_other_format_is_refused(old: Path, written: object) -> None:
 
 
 def test_a_mark_of_this_version_is_not_written_again(old: Path) -> None:
-    raise_mark(old)
+    raise_mark(old, old)
     before = (old / "store.json").stat().st_mtime_ns
-    raise_mark(old)
+    raise_mark(old, old)
     assert (old / "store.json").stat().st_mtime_ns == before
+
+
+def test_a_mark_in_the_making_lies_aside_where_it_is_swept(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aside, made = old / ".partial" / "me", list[Path]()
+    aside.mkdir(parents=True)
+    monkeypatch.setattr(Path, "replace", lambda place, target: made.append(place))
+    raise_mark(old, aside)
+    assert [place.parent for place in made] == [aside]

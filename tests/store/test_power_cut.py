@@ -126,7 +126,7 @@ def test_any_moment_leaves_a_folder_that_is_whole(tmp_path: Path, monkeypatch: p
 
 def without(name: str) -> Callable[[Path], None]:
     """A flush that leaves out what has that name or ending."""
-    from bench.store.files import flush
+    from bench.writing import flush
 
     return lambda path: None if path.name.endswith(name) else flush(path)
 
@@ -134,10 +134,10 @@ def without(name: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("place", "left_out"),
     [
-        ("bench.store.files.flush", "results"),  # the folder's own new names: cells/, plans/
-        ("bench.store.files.flush", "plans"),
-        ("bench.store.files.flush", "suites"),
-        ("bench.store.files.flush", f"{make_cell(0).id}"),  # names in a cell's folder
+        ("bench.writing.flush", "results"),  # the folder's own new names: cells/, plans/
+        ("bench.writing.flush", "plans"),
+        ("bench.writing.flush", "suites"),
+        ("bench.writing.flush", f"{make_cell(0).id}"),  # names in a cell's folder
         ("bench.store.store.flush", "cells"),
         ("bench.store.store.flush", "predictions.parquet"),
         ("bench.store.store.flush", "examples"),

@@ -92,6 +92,25 @@ def test_a_writer_that_breaks_leaves_no_trace(store: Store) -> None:
     assert list((store.path / ".partial").iterdir()) == []
 
 
+def test_what_is_swept_while_it_is_written_is_written_once_more(store: Store) -> None:
+    """Its machine slept, and to others it seemed to have ended; the sweeper may have come anywhere amid it."""
+    record, sweeps = make_record(make_cell()), [1, 1]
+
+    def swept(path: Path) -> None:
+        path.write_bytes(b"rows")
+        if sweeps:
+            sweeps.pop()
+            shutil.rmtree(store.aside)
+
+    with pytest.raises(DiskError, match="No such file or directory"):  # each time
+        store.write(record, {"predictions.parquet": swept})
+    sweeps.append(1)
+    store.write(record, {"predictions.parquet": swept})
+    assert (store.cell_folder(record.id) / "predictions.parquet").read_bytes() == b"rows"
+    assert store.records() == [record]
+    assert list((store.path / ".partial").iterdir()) == []
+
+
 def test_a_disk_that_is_closed_to_us_is_named(store: Store) -> None:
     def closed(_: Path) -> None:
         raise PermissionError(13, "Permission denied")

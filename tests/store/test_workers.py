@@ -271,6 +271,23 @@ def test_what_the_dead_left_is_swept_and_what_the_living_write_is_not(
     assert [worker.identity for worker in watch.alive()] == [living]
 
 
+def test_what_one_of_another_machine_was_writing_that_had_no_file_is_swept_after_a_while(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """A command that was killed while it made the folder, or noted a plan: its container is gone with it."""
+    gone, living = elsewhere("far-0123abcd-7-0123abcd"), elsewhere("far-0123abcd-8-0123abcd")
+    places = [tmp_path / ".partial" / who.worker for who in (gone, living)]
+    for place in places:
+        place.mkdir(parents=True)
+    watch, seen = Watch(tmp_path), []
+    for beat in range(5):
+        show(tmp_path, living, started=str(beat))
+        watch.sweep()
+        seen.append([place.exists() for place in places])
+        clock.now += GONE / 4
+    assert seen == [[True, True]] * 4 + [[False, True]]
+
+
 def test_a_file_that_was_never_written_to_its_end_is_swept_after_a_while(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "workers" / ".host-1-0123.json.4567"
     path.parent.mkdir()

@@ -19,6 +19,7 @@ PROMPTS = ("prompt_tuning", "ptuning_v1", "ptv2")
 BY_ROW = ("lora", "ia3", "adalora", "bitfit")
 DROPPED = {name: {"adapter_dropout": 0.2} for name in ("lora", "adalora")}
 WAYS = pytest.mark.parametrize("fixed_shapes", [False, True], ids=["own", "fixed"])
+SHORT: dict[str, Any] = {"budget": {"steps": 3, "evaluations": 1}}
 
 
 def trained(workshop, cells, fixed_shapes, precision="fp32", device="cpu", token_budget=200):
@@ -58,7 +59,7 @@ PRECISIONS = pytest.mark.parametrize(
 
 @PRECISIONS
 def test_lanes_together_are_lanes_alone(workshop, fixed_shapes, precision):
-    cells = (*workshop.cells(*PROMPTS), *workshop.cells("linear_probe"), *workshop.cells("ptv2", seeds=(1, 2)))
+    cells = (*workshop.cells(*PROMPTS, "linear_probe", **SHORT), *workshop.cells("ptv2", seeds=(1,), **SHORT))
     together = trained(workshop, cells, fixed_shapes, precision)
     for cell, beside in zip(cells, together, strict=True):
         assert_alike(trained(workshop, [cell], fixed_shapes, precision)[0], beside, fixed_shapes)
@@ -67,13 +68,12 @@ def test_lanes_together_are_lanes_alone(workshop, fixed_shapes, precision):
 @PRECISIONS
 def test_lanes_that_change_modules_by_row_are_lanes_alone(workshop, fixed_shapes, precision):
     """Seeds, rates, tasks, ranks and kinds of change beside one another, and beside prompts."""
-    short: dict[str, Any] = {"budget": {"steps": 3, "evaluations": 1}}
     cells = (
-        *workshop.cells(*BY_ROW, settings=DROPPED, **short),
-        *workshop.cells("lora", "bitfit", seeds=(1,), settings={"lora": {"learning_rate": 1e-2}}, **short),
-        *workshop.cells("lora", tasks=("cb",), settings={"lora": {"r": 4, "alpha": 8}}, **short),
-        *workshop.cells("ia3", tasks=("copa",), settings={"ia3": {"head": "verbalizer"}}, **short),
-        *workshop.cells("ptv2", **short),
+        *workshop.cells(*BY_ROW, settings=DROPPED, **SHORT),
+        *workshop.cells("lora", seeds=(1,), settings={"lora": {"learning_rate": 1e-2}}, **SHORT),
+        *workshop.cells("lora", tasks=("cb",), settings={"lora": {"r": 4, "alpha": 8}}, **SHORT),
+        *workshop.cells("ia3", tasks=("copa",), settings={"ia3": {"head": "verbalizer"}}, **SHORT),
+        *workshop.cells("ptv2", **SHORT),
     )
     together = trained(workshop, cells, fixed_shapes, precision)
     for cell, beside in zip(cells, together, strict=True):
@@ -83,10 +83,10 @@ def test_lanes_that_change_modules_by_row_are_lanes_alone(workshop, fixed_shapes
 @WAYS
 def test_lanes_of_other_tasks_budgets_and_heads_are_lanes_alone(workshop, fixed_shapes):
     cells = (
-        *workshop.cells("ptv2", tasks=("rte",), seeds=(0, 1)),
-        *workshop.cells("ptv2", tasks=("cb", "copa"), budget={"steps": 3}),
-        *workshop.cells("ptv2", tasks=("copa",), settings={"ptv2": {"head": "verbalizer", "length": 3}}),
-        *workshop.cells("prompt_tuning", tasks=("cb", "rte")),
+        *workshop.cells("ptv2", tasks=("rte",), budget={"steps": 4}),
+        *workshop.cells("ptv2", tasks=("cb", "copa"), **SHORT),
+        *workshop.cells("ptv2", tasks=("copa",), settings={"ptv2": {"head": "verbalizer", "length": 3}}, **SHORT),
+        *workshop.cells("prompt_tuning", tasks=("cb",), **SHORT),
     )
     for cell, beside in zip(cells, trained(workshop, cells, fixed_shapes), strict=True):
         assert_alike(trained(workshop, [cell], fixed_shapes)[0], beside, fixed_shapes)
@@ -94,12 +94,14 @@ def test_lanes_of_other_tasks_budgets_and_heads_are_lanes_alone(workshop, fixed_
 
 @PRECISIONS
 def test_lanes_with_the_backbones_dropout_on_are_lanes_alone(workshop, fixed_shapes, precision):
-    cells = workshop.cells("ptv2", "prompt_tuning", seeds=(0, 1), budget={"backbone_dropout": True})
-    for cell, beside in zip(cells, trained(workshop, cells, fixed_shapes, precision), strict=True):
+    budget = {"steps": 3, "evaluations": 1}
+    on, off = ({"budget": {**budget, "backbone_dropout": drops}} for drops in (True, False))
+    cells = (*workshop.cells("ptv2", seeds=(0, 1), **on), *workshop.cells("prompt_tuning", **on))
+    together = trained(workshop, cells, fixed_shapes, precision)
+    for cell, beside in zip(cells, together, strict=True):
         assert_alike(trained(workshop, [cell], fixed_shapes, precision)[0], beside, fixed_shapes)
-    (plain,) = workshop.cells("ptv2")
-    off, on = (trained(workshop, [cell], fixed_shapes)[0][0] for cell in (plain, cells[0]))
-    assert not torch.equal(off["prefixes"], on["prefixes"])
+    (plain,) = trained(workshop, workshop.cells("ptv2", **off), fixed_shapes, precision)
+    assert not torch.equal(plain[0]["prefixes"], together[0][0]["prefixes"])
 
 
 @pytest.mark.slow  # threads of a busy machine wait for one another
@@ -114,9 +116,26 @@ def test_on_two_threads_too(workshop):
         torch.set_num_threads(before)
 
 
+def test_kept_states_are_the_same_whether_memory_has_room_for_them(workshop, monkeypatch):
+    cells = workshop.cells("linear_probe", tasks=("rte", "copa"), **SHORT)
+    in_memory = trained(workshop, cells, False)
+    monkeypatch.setattr("bench.model.kept.available_bytes", lambda device: 0)
+    for one, other in zip(in_memory, trained(workshop, cells, False), strict=True):
+        assert_equal_bits(one, other)
+
+
+def test_lanes_whose_states_are_kept_are_lanes_alone_beside_one_whose_set_is_too_large(workshop, monkeypatch):
+    short = SHORT["budget"]
+    few = workshop.cells("linear_probe", tasks=("cb", "rte"), budget={**short, "train_rows": 20})
+    cells = (few[0], *workshop.cells("linear_probe", budget=short), few[1])
+    monkeypatch.setattr("bench.model.kept.MOST", 24 * 32 * 4)  # 24 rows
+    for cell, beside in zip(cells, trained(workshop, cells, False), strict=True):
+        assert_equal_bits(trained(workshop, [cell], False)[0], beside)
+
+
 @WAYS
 def test_the_order_of_lanes_changes_nothing(workshop, fixed_shapes):
-    cells = workshop.cells("ptv2", "prompt_tuning", seeds=(0, 1))
+    cells = (*workshop.cells("ptv2", seeds=(0, 1), **SHORT), *workshop.cells("prompt_tuning", **SHORT))
     forth, back = trained(workshop, cells, fixed_shapes), trained(workshop, cells[::-1], fixed_shapes)[::-1]
     for one, other in zip(forth, back, strict=True):
         assert_alike(one, other, fixed_shapes)
@@ -124,7 +143,7 @@ def test_the_order_of_lanes_changes_nothing(workshop, fixed_shapes):
 
 @pytest.mark.parametrize("method", ["ptv2", "prompt_tuning", "ptuning_v1", "finetune", *BY_ROW])
 def test_both_ways_of_cutting_are_the_same_arithmetic(workshop, method):
-    (cell,) = workshop.cells(method)
+    (cell,) = workshop.cells(method, **SHORT)
     own, fixed = (trained(workshop, [cell], each)[0] for each in (False, True))
     for first, second in zip(own[2], fixed[2], strict=True):
         assert first.probabilities == pytest.approx(second.probabilities, abs=1e-5)
@@ -177,6 +196,17 @@ def test_on_a_gpu_items_that_lie_beside_it_have_the_bits_of_those_on_it(workshop
     on_device = trained(workshop, cells, True, **where)
     monkeypatch.setattr("bench.model.passes.TABLE_SHARE", 0.0)
     for one, other in zip(on_device, trained(workshop, cells, True, **where), strict=True):
+        assert_equal_bits(one, other)
+
+
+@pytest.mark.gpu
+@GPU_PRECISIONS
+def test_on_a_gpu_states_that_are_kept_have_the_bits_of_those_that_are_not(workshop, monkeypatch, precision):
+    where = {"precision": precision, "device": "cuda", "token_budget": 1024}
+    cells = workshop.cells("linear_probe", tasks=("rte", "copa"), seeds=(0, 1), budget={"steps": 12})
+    kept = trained(workshop, cells, True, **where)
+    monkeypatch.setattr("bench.model.kept.SHARE", 0.0)
+    for one, other in zip(kept, trained(workshop, cells, True, **where), strict=True):
         assert_equal_bits(one, other)
 
 

@@ -20,6 +20,7 @@ from tests.conftest import Quiet, pieces
 from tests.store.edited import edit
 
 OPTIONS = Options(torch.device("cpu"))
+SHORT = {"steps": 2, "evaluations": 1}
 PEAK = 1e9
 
 
@@ -87,7 +88,9 @@ def test_what_proving_takes_while_a_backbone_is_loaded_is_not_counted_twice(work
 
 
 def test_a_record_says_the_arithmetic_and_the_utilisation_of_its_own_seconds(workshop, tmp_path, slow_peak) -> None:
-    cells = workshop.cells("ptv2", "finetune", "linear_probe", "prompting", settings={"prompting": {"shots": 0}})
+    cells = workshop.cells(
+        "ptv2", "finetune", "linear_probe", "prompting", settings={"prompting": {"shots": 0}}, budget=SHORT
+    )
     records = Runner(Store.create(tmp_path / "out"), OPTIONS, Quiet()).run(pieces(cells))
     backbone = workshop.backbone(frozen=False)
     for record in records:
@@ -117,21 +120,14 @@ def test_the_whole_has_its_parts_and_the_record_that_is_written_the_time_of_its_
         clock.now += 2.0
         write_predictions(path, table)
 
-    for place in (
-        "runner",
-        "train.backbones",
-        "train.loop",
-        "train.training",
-        "train.shares",
-        "store.store",
-        "model.compiled",
-    ):
+    for place in ("runner", "train.backbones", "train.loop", "train.training", "train.shares", "store.store",
+                  "model.compiled"):  # fmt: skip
         monkeypatch.setattr(f"bench.{place}.time", clock)
     monkeypatch.setattr("bench.train.backbones.load_backbone", load)
     monkeypatch.setattr("bench.train.backbones.proving_seconds", lambda fingerprint: 0.0)
     monkeypatch.setattr("bench.runner.write_predictions", write)
     store = Store.create(tmp_path / "out")
-    (record,) = Runner(store, OPTIONS, Quiet(), RunData()).run(pieces(workshop.cells("ptv2")))
+    (record,) = Runner(store, OPTIONS, Quiet(), RunData()).run(pieces(workshop.cells("ptv2", budget=SHORT)))
     costs = json.loads((store.cell_folder(record.id) / "record.json").read_text())["costs"]
     names = ("seconds", "load_seconds", "encode_seconds", "compile_seconds", "train_seconds", "store_seconds")
     assert [costs[name] for name in names] == [3.0, 1.0, 0.0, 0.0, 0.0, 2.0]
@@ -140,7 +136,7 @@ def test_the_whole_has_its_parts_and_the_record_that_is_written_the_time_of_its_
 
 def test_a_record_that_is_older_than_a_measurement_reads_and_says_that_it_was_not_made(workshop, tmp_path) -> None:
     store = Store.create(tmp_path / "out")
-    (record,) = Runner(store, OPTIONS, Quiet()).run(pieces(workshop.cells("ptv2")))
+    (record,) = Runner(store, OPTIONS, Quiet()).run(pieces(workshop.cells("ptv2", budget=SHORT)))
     path = store.cell_folder(record.id) / "record.json"
     text = json.loads(path.read_text())
     new = ("load_seconds", "encode_seconds", "compile_seconds", "store_seconds", "model_flops", "utilization")

@@ -15,6 +15,8 @@ from bench.train.options import Options
 from bench.train.training import Training
 from tests.conftest import Quiet, pieces
 
+SHORT = {"steps": 2, "evaluations": 1}
+
 
 def test_a_cell_is_resolved_into_what_its_names_stand_for(workshop) -> None:
     (cell,) = workshop.cells("ptv2", settings={"ptv2": {"length": 3}})
@@ -65,7 +67,7 @@ def test_a_cell_that_cannot_share_is_measured_after_its_group_on_a_backbone_of_i
 ) -> None:
     """One of the others may break the loop as well."""
     settings = {"bitfit": {"head": "verbalizer"}}
-    cells = workshop.cells("ptv2", "bitfit", "lora", settings=settings)
+    cells = workshop.cells("ptv2", "bitfit", "lora", settings=settings, budget=SHORT)
     if broken:
         right = Training.step
 
@@ -104,7 +106,8 @@ def test_a_method_that_shares_with_nobody_fails_with_its_reason_even_alone(works
 
 
 def test_a_group_is_measured_and_written_by_itself(workshop, tmp_path) -> None:
-    first, second = groups([resolve(cell) for cell in workshop.cells("ptv2", seeds=(0, 1, 2))], max_lanes=2)
+    cells = workshop.cells("ptv2", seeds=(0, 1, 2), budget=SHORT)
+    first, second = groups(map(resolve, cells), max_lanes=2)
     store = Store.create(tmp_path / "out")
     runner = Runner(store, Options(torch.device("cpu")), Quiet())
     assert [record.cell.seed for record in runner.measure(second)] == [2]

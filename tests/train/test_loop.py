@@ -40,8 +40,8 @@ def test_the_same_cell_twice_gives_the_same_numbers_bit_for_bit(workshop, method
 
 def test_a_trained_prompt_lowers_the_loss(workshop):
     settings = {"ptv2": {"learning_rate": 0.1, "length": 20, "dropout": 0.0}}
-    budget = {"steps": 100, "evaluations": 10, "batch_size": 36}
-    (lane,), _ = trained(workshop, workshop.cells("ptv2", settings=settings, budget=budget))
+    budget = {"steps": 60, "evaluations": 6, "batch_size": 36}
+    (lane,), _ = trained(workshop, workshop.cells("ptv2", settings=settings, budget=budget), token_budget=2000)
     losses = [point.train_loss for point in lane.ledger.curve]
     assert losses[-1] < 0.7 * losses[0]
 
@@ -76,7 +76,7 @@ def test_every_epoch_goes_through_every_row_once(workshop):
 
 
 def test_the_best_point_of_the_curve_is_what_dev_is_read_with(workshop):
-    (cell,) = workshop.cells("finetune", budget={"steps": 12, "evaluations": 6})
+    (cell,) = workshop.cells("finetune", budget={"steps": 6, "evaluations": 6})
     backbone = workshop.backbone(frozen=False)
     lane = workshop.lane(cell, backbone)
     fit(backbone, [lane], 200)

@@ -9,6 +9,7 @@ from textwrap import wrap
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
+from bench.escaping.unseen import visible
 from bench.report.figures.curves import Panel
 from bench.report.figures.legend import text_inches
 from bench.report.figures.style import GREY
@@ -75,9 +76,10 @@ def mark_models(ax: Axes, panel: Panel) -> None:
 
 def label_ticks(ax: Axes, names: Mapping[float, str]) -> None:
     """A tick at each place with its name under it; names that would touch the one before are left out."""
-    kept = fitting(ax, {place: max(name.split("\n"), key=len) for place, name in names.items()})
-    places = sorted(names)
-    ax.set_xticks(places, [names[place] if place in kept else "" for place in places], fontsize=TICK)
+    shown = {place: visible(name) for place, name in names.items()}  # an axis says its words again when it is drawn
+    kept = fitting(ax, {place: max(name.split("\n"), key=len) for place, name in shown.items()})
+    places = sorted(shown)
+    ax.set_xticks(places, [shown[place] if place in kept else "" for place in places], fontsize=TICK)
 
 
 def fitting(ax: Axes, names: Mapping[float, str]) -> set[float]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.errors import UsageError
 from tests.campaign.fuzzing.target import Broken
 
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # control characters but for tab and line feed
@@ -42,7 +43,7 @@ def bench(*arguments: str) -> Answer:
 
     out, err = _Terminal(), _Terminal()
     sys.argv, sys.stdout, sys.stderr = ["bench", *arguments], out, err
-    os.environ["COLUMNS"] = "200"
+    os.environ.update(COLUMNS="200", HF_HUB_OFFLINE="1")
     code: Any = 0
     try:
         main()
@@ -50,6 +51,14 @@ def bench(*arguments: str) -> Answer:
         code = stop.code or 0
     answer = Answer(int(code), out.text(), err.text())
     check(answer, arguments)
+    return answer
+
+
+def refused(*arguments: str) -> Answer:
+    """Run it as `bench` does; its refusal is one of the case, a UsageError."""
+    answer = bench(*arguments)
+    if answer.code == 2:
+        raise UsageError(answer.err)
     return answer
 
 

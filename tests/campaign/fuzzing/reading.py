@@ -15,6 +15,22 @@ from tests.campaign.fuzzing.target import Broken
 DIVIDERS = ",;\t|"
 
 
+def prepare() -> None:
+    """Load what reading takes, and find methods and suites."""
+    import datasets  # noqa: F401
+    from pyarrow import parquet  # noqa: F401
+
+    from bench.own import suite  # noqa: F401
+    from bench.registry import methods, suites
+
+    methods(), suites()
+
+
+def arguments(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags of a case, whose lists are tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in flags.items()}
+
+
 def write(files: Mapping[str, bytes], folder: Path) -> None:
     """Write files by their names below a folder."""
     for name, content in files.items():

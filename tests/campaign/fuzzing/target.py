@@ -30,9 +30,9 @@ class Target:
     """`run(case, folder)` writes what the case has into the fresh `folder`, which is also the working folder, and uses
     it as a user would. It runs in a process of its own, forked for this case: it may spoil what it likes.
 
-    To return is a result, and a UsageError a refusal; `Broken` and every other exception (SystemExit too), more than 20 s
-    or more than 2 GB beyond what was there before are failures. `cases` is called once; `prepare` once in the parent,
-    for what all cases need: imports, models, fixtures (put them into a module-level variable: children see it).
+    To return is a result, and a UsageError a refusal; `Broken` and every other exception (SystemExit too), more than
+    20 s or more than 2 GB beyond what was there before are failures. `cases` is called once; `prepare` once in the
+    parent, for what all cases need: imports, models, fixtures (put them into a module-level variable: children see it).
     `share` is the target's part of all cases, where an ordinary one has 1.
     """
 

@@ -8,6 +8,7 @@ import resource
 import select
 import shutil
 import signal
+import sys
 import time
 import traceback
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from typing import Literal
 from bench.errors import UsageError
 from tests.campaign.fuzzing.target import Broken, Case, Target
 
-SECONDS = 20.0
+SECONDS = 20  # of a processor; a busy machine makes no case slow
+WAITING = 120.0  # seconds in all: it waits for something that does not come
 BYTES = 2 << 30  # of address space, beyond what the process had when it was forked
 MOST_SAID = 4000  # characters of an outcome, which must fit into a pipe at once
 ENGINE = str(Path(__file__).parents[3])
@@ -33,7 +35,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def watched(target: Target, case: Case, folder: Path, seconds: float = SECONDS) -> Outcome:
+def watched(target: Target, case: Case, folder: Path, seconds: int = SECONDS, waiting: float = WAITING) -> Outcome:
     """Run a case in a fork, in `folder`, which is made for it and removed after it.
 
     The fork is a process group of its own, which ends with it.
@@ -44,17 +46,19 @@ def watched(target: Target, case: Case, folder: Path, seconds: float = SECONDS) 
     child = os.fork()
     if not child:
         os.close(reading)
-        _in_child(target, case, folder, writing)
+        _in_child(target, case, folder, writing, seconds)
     os.close(writing)
     try:
-        said = _answer(reading, begun + seconds)
+        said = _answer(reading, begun + waiting)
     finally:
         os.close(reading)
         code = _end(child)
         shutil.rmtree(folder, ignore_errors=True)
     took = time.monotonic() - begun
     if said is None:
-        return Outcome("broken", f"it took more than {seconds:.0f} s", "too slow", took)
+        return Outcome("broken", f"it had not ended after {waiting:.0f} s", "waits", took)
+    if code == -signal.SIGXCPU:
+        return Outcome("broken", f"it took more than {seconds} s", "too slow", took)
     if not said:
         return Outcome("broken", f"its process died: {_named(code)}", f"died: {_named(code)}", took)
     return Outcome(**json.loads(said), seconds=took)
@@ -84,7 +88,7 @@ def _named(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-def _in_child(target: Target, case: Case, folder: Path, writing: int) -> None:
+def _in_child(target: Target, case: Case, folder: Path, writing: int, seconds: int) -> None:
     """Never returns."""
     try:
         os.setpgid(0, 0)
@@ -96,6 +100,9 @@ def _in_child(target: Target, case: Case, folder: Path, writing: int) -> None:
             had = int(statm.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (had + BYTES, had + BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)  # the threads of the parent are not those of a fork
         outcome = _outcome(target, case, folder)
         resource.setrlimit(resource.RLIMIT_AS, (had + BYTES, had + BYTES))
         os.write(writing, json.dumps(outcome).encode() + b"\n")

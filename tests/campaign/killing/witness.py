@@ -93,7 +93,7 @@ class Witness:
         self.known = len(lines)
 
     def look_at_end(self) -> None:
-        """After a run that ended by itself, with nothing left to do."""
+        """After a run, and a report, that ended by themselves, with nothing left to do."""
         self.look()
         self._say("lost", sorted(self.expected.keys() - self.finished.keys()))
         rooms = [path for room in LEFT for path in self.folder.glob(f"{room}/*")]

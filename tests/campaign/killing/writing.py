@@ -51,6 +51,10 @@ def _writer(cell_id: str, name: str) -> Callable[[Path], None]:
     return write
 
 
+def _holds(path: Path, expected: bytes) -> bool:
+    return path.exists() and path.read_bytes() == expected
+
+
 def problems(folder: Path, cells: list[Cell], before: dict[str, object]) -> list[tuple[str, str]]:
     """What is not as it should be after a kill; `before` is brought up to now."""
     store = Store.open(folder)
@@ -58,7 +62,7 @@ def problems(folder: Path, cells: list[Cell], before: dict[str, object]) -> list
     found += [("half", path.name) for path in store.half_written()]
     for cell_id, record in store.records_of(store.done()).items():
         place, now = folder / "cells" / cell_id, standing(folder, cell_id)
-        whole = all((place / name).read_bytes() == content(cell_id, name) for name in FILES)
+        whole = all(_holds(place / name, content(cell_id, name)) for name in FILES)
         found += [] if whole and record.id == cell_id else [("half", cell_id)]
         found += [("replaced", cell_id)] if before.get(cell_id, now) != now else []
         before[cell_id] = now

@@ -14,7 +14,7 @@ from tests.campaign.sameness.grids import Grid, write
 from tests.campaign.sameness.worlds import World
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 600.0  # seconds for one command
+PATIENCE = 1800.0  # seconds for one command
 
 
 class RunError(Exception):
@@ -42,8 +42,9 @@ def _command(grid: Grid, world: World, folder: Path, place: Path) -> list[str]:
     methods, tasks, seeds = list(grid.methods), list(grid.tasks), list(map(str, grid.seeds))
     if world.turned:
         methods, tasks, seeds = methods[::-1], tasks[::-1], seeds[::-1]
-    words = [sys.executable, "-m", "bench.cli", "run", *grid.flags, "--models", str(model), "--methods", ",".join(methods),
-             "--seeds", ",".join(seeds) + ",", "--precision", grid.precision]  # fmt: skip
+    program = "tests.campaign.sameness.starved" if world.starved else "bench.cli"
+    words = [sys.executable, "-m", program, "run", *grid.flags, "--models", str(model)]
+    words += ["--precision", grid.precision, "--methods", ",".join(methods), "--seeds", ",".join(seeds) + ","]
     words += ["--tasks", ",".join(tasks)] if tasks else []
     words += ["--data", str(data)] if data else []
     return [*words, *(() if "--devices" in world.flags else ("--devices", "cpu")), *world.flags]

@@ -14,7 +14,7 @@ class World:
     """How a grid is run. `bits`: every cell has those of the first world; `tolerance`: it may round otherwise.
 
     `placed`: where model and data lie; `warm`: with the token cache, and the proof, that earlier worlds have filled;
-    `turned`: methods, tasks and seeds are named in the other order.
+    `turned`: methods, tasks and seeds are named in the other order; `starved`: no memory is free for states.
     """
 
     name: str
@@ -24,6 +24,7 @@ class World:
     placed: Literal["here", "moved", "linked"] = "here"
     warm: bool = False
     turned: bool = False
+    starved: bool = False
     how: How = "plain"
     umask: int = 0o022
 
@@ -41,6 +42,7 @@ SAME = (
     World("other order, three lanes", turned=True, flags=("--lanes", "3"), warm=True),
     World("interrupted", how="interrupted", flags=("--lanes", "3"), warm=True),
     World("in parts", how="in parts", warm=True),
+    World("little memory", starved=True, warm=True),
     World("tracked", flags=("--track", "tensorboard"), warm=True),
     World("checkpointing", flags=("--checkpointing",), warm=True),
     World("other home", umask=0o077, environment={

@@ -1,0 +1,173 @@
+"""Memory that is used up, allocation by allocation: each turn is a command, one that fails, a look, and it again."""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bench.store.record import Record
+from bench.store.store import Store
+from tests.campaign.filling.scenes import Home, Scene, asides, at_ease, scenes
+from tests.campaign.filling.using_up import Shortage, use_up_calls, use_up_operations
+from tests.campaign.killing.witness import bits
+
+NAMED = re.compile(r"out of memory|allocate memory|MemoryError|not enough memory|no memory", re.IGNORECASE)
+BY_TORCH = ("a device's", "the machine's, by torch")
+OPERATIONS = [Shortage(error, lasting) for error in BY_TORCH for lasting in (False, True)]
+CALLS = [Shortage("the machine's", lasting=False)]
+WAYS = {"operations": (use_up_operations, OPERATIONS), "calls": (use_up_calls, CALLS)}
+ROUNDING = 1e-4  # of losses, where smaller micro-batches round otherwise
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An allocation of a command that fails, in a phase."""
+
+    scene: Scene
+    way: str
+    shortage: Shortage
+    at: int
+    phase: str
+
+
+@dataclass
+class Memories:
+    """What came of it."""
+
+    points: int = 0
+    phases: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        phases = ", ".join(f"{count:,} in {phase}" for phase, count in sorted(self.phases.items()))
+        ways = ", ".join(f"{count:,} {ended}" for ended, count in sorted(self.ended.items()))
+        return (
+            f"memory was used up {self.phases.total():,} times at {self.points:,} allocations ({phases}): {ways}, "
+            f"{len(self.broken)} broken"
+        )
+
+
+def fill_memories(home: Home, number: int | None, rng: random.Random, only: str) -> Memories:
+    """So many allocations of each scene, drawn alike in every phase; `only`: scenes whose name has this in it."""
+    found = Memories()
+    chosen = [(scene, way) for scene in short_of_memory(home) if only in scene.name for way in WAYS]
+    number = EACH * len(chosen) if number is None else number
+    if number < len(chosen) * LEAST:
+        chosen = [chosen[0], *rng.sample(chosen[1:], min(len(chosen), max(1, number // LEAST)) - 1)]
+    for scene, way in chosen:
+        turns = turns_of(home, scene, way, rng, -(-number // len(chosen)), found)
+        for turn in turns:
+            take(home, turn, found)
+        print(f"{scene.name}, {way}: {len(turns)} shortages, {len(found.broken)} broken", file=sys.stderr)
+    return found
+
+
+EACH, LEAST = 150, 2  # allocations of a scene: of a full pass, and at least
+
+
+def short_of_memory(home: Home) -> list[Scene]:
+    """Those scenes that are commands of different work; a run also where nothing is known of its model yet."""
+    named = {scene.name: scene for scene in scenes(home)}
+    names = ("run", "run, cache", "plan, temporary", "report over another", "predict to csv", "export of an adapter")
+    return [named[name] for name in names]
+
+
+def turns_of(home: Home, scene: Scene, way: str, rng: random.Random, number: int, found: Memories) -> list[Turn]:
+    """Allocations of an undisturbed command, as many from each phase."""
+    heard, (use_up, shortages) = home.place / "heard", WAYS[way]
+    heard.write_text("")
+    code = begin(home, scene, use_up(0, None, heard))
+    wrong = scene.look(home, home.turn, True)
+    if code or wrong:
+        raise SystemExit(f"{scene.name}, undisturbed: exit {code}: {home.said.read_text()}\n{wrong}")
+    phases: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for at, line in enumerate(heard.read_text().splitlines(), 1):
+        phases[line.partition(" ")[0]].append((at, line))
+        found.points += 1
+    turns = []
+    while len(turns) < number and phases:
+        for phase in list(phases):
+            at, line = phases[phase].pop(rng.randrange(len(phases[phase])))
+            turns.append(Turn(scene, way, rng.choice(shortages), at, line))
+            if not phases[phase]:
+                del phases[phase]
+    return rng.sample(turns, min(number, len(turns)))
+
+
+def begin(home: Home, scene: Scene, armed: Callable[[], None]) -> int:
+    home.clear()
+    scene.before(home, home.turn)
+    return home.do(scene.words(home.turn), partial(at_ease, home.turn, scene), armed)
+
+
+def take(home: Home, turn: Turn, found: Memories) -> None:
+    """One turn: short of memory, looked at, done again, looked at again."""
+    scene, use_up = turn.scene, WAYS[turn.way][0]
+    found.phases[turn.phase.partition(" ")[0]] += 1
+    code = begin(home, scene, use_up(turn.at, turn.shortage))
+    said = home.said.read_text()
+    wrong = judged(code, said)
+    wrong += [f"left aside: {path}" for path in asides(home.turn)]
+    wrong += look(home, scene, code, is_over=False)
+    found.ended[{0: "lost nothing", 1: "failed cells", 2: "ended in one line"}.get(code, "otherwise")] += 1
+    again = home.do(scene.words(home.turn), partial(at_ease, home.turn, scene))
+    if again and not (scene.name.startswith("export") and not code):
+        wrong.append(f"again: exit {again}: {home.said.read_text()[-800:]}")
+    wrong += [f"again: {each}" for each in look(home, scene, 0, is_over=True)]
+    if wrong:
+        kept = Path(tempfile.mkdtemp(prefix="broken-", dir=home.place))
+        home.turn.rename(kept / "turn")
+        what = f"{scene.name}: {turn.shortage} at {turn.at} of {turn.way}, {turn.phase} ({kept}): {'; '.join(wrong)}"
+        found.broken.append(what)
+        print(what, file=sys.stderr)
+
+
+def judged(code: int, said: str) -> list[str]:
+    """What is wrong with how a command has ended."""
+    lines = [line for line in said.splitlines() if line.startswith("error:")]
+    wrong = [f"says {word}" for word in ("Traceback", "Exception ignored") if word in said]
+    if code not in (0, 1, 2) or len(lines) != (1 if code == 2 else 0):
+        wrong.append(f"exit {code} with {len(lines)} lines")
+    if code == 2 and not NAMED.search(lines[0] if lines else ""):
+        wrong.append("memory is not named")
+    return [f"{'; '.join(wrong)}: {said[-2500:]}"] if wrong else []
+
+
+def look(home: Home, scene: Scene, code: int, is_over: bool) -> list[str]:
+    """As the scene looks at a disk; of a run cells that failed for want of memory, and scores that are the same."""
+    if not scene.name.startswith("run"):
+        return scene.look(home, home.turn, is_over)
+    folder = home.turn / "out"
+    if not (folder / "store.json").exists():
+        return ["no results in the end"] if is_over else []
+    records = Store.open(folder).records()
+    failed = [record for record in records if record.status == "failed"]
+    wrong = [f"{record.id} failed: {record.reason}" for record in failed if is_over or not NAMED.search(record.reason)]
+    expected = {record.id: record for record in Store.open(home.results).records()}
+    for record in records:
+        if record.status == "done" and bits(folder, record) != home.expected.get(record.id):
+            wrong += differences(record, expected[record.id])
+    if (is_over or code == 0) and {record.id for record in records} - {record.id for record in failed} != {*expected}:
+        wrong.append(f"cells are missing with exit {code}")
+    return wrong
+
+
+def differences(record: Record, undisturbed: Record) -> list[str]:
+    """In what a cell differs from what it comes to undisturbed, but for the rounding of smaller micro-batches."""
+    halved = record.provenance.get("token_budget") != undisturbed.provenance.get("token_budget")
+    near = partial(pytest.approx, rel=ROUNDING, abs=ROUNDING)
+    same = record.scores == undisturbed.scores and all(
+        (ours.step, ours.scores, ours.train_loss) == (theirs.step, theirs.scores, near(theirs.train_loss))
+        for ours, theirs in zip(record.curve, undisturbed.curve, strict=True)
+    )
+    return [] if halved and same else [f"{record.id} has other bits{' and scores' * (not same)}"]
