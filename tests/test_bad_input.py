@@ -214,15 +214,20 @@ def test_a_file_for_a_model_is_refused(bench: Bench, tiny_bert: Path) -> None:
     assert "a file, not a folder" in bench.refuses("--models", tiny_bert / "config.json")
 
 
-def test_a_tokenizer_without_the_label_words_is_refused_before_any_training(
+def test_a_tokenizer_without_the_label_words_is_left_out_before_any_training(
     bench: Bench, tiny_bert: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(tiny_bert, tmp_path / "wordless"))
     text = (folder / "tokenizer.json").read_text()
     (folder / "tokenizer.json").write_text(text.replace('"maybe"', '"perhaps"'))
     flags = ("--tasks", "rte,cb", "--methods", "ptuning_v1", "--models", f"{tiny_bert},{folder}")
-    assert "the tokenizer does not know the label word 'maybe'" in bench.refuses(*flags)
-    assert not Path("out").exists()
+    code, out, err = bench.run(*flags)
+    assert code == 1
+    assert "the tokenizer does not know the label word 'maybe'" in " ".join(out.split())
+    assert len(list(Path("out/cells").iterdir())) == 3  # cb on the model that knows it, and rte on both
+    alone = (*flags[:4], "--tasks", "cb", "--models", folder, "--out", "alone")
+    assert "the tokenizer does not know the label word 'maybe'" in bench.refuses(*alone)
+    assert not Path("alone").exists()
 
 
 def test_layers_beyond_one_model_are_skipped_with_the_reason(bench: Bench) -> None:

@@ -97,6 +97,8 @@ def check_writable(path: Path) -> None:
     """DiskError where a folder that is there, or the one that it is to be made in, is closed to us; nothing is made."""
     with on_disk(path):
         there = next(each for each in (path, *path.absolute().parents) if each.exists())
+        if not there.is_dir():
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if os.statvfs(there).f_flag & os.ST_RDONLY:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         if not os.access(there, os.W_OK | os.X_OK):
