@@ -221,7 +221,7 @@ def test_a_tokenizer_without_the_label_words_is_left_out_before_any_training(
     text = (folder / "tokenizer.json").read_text()
     (folder / "tokenizer.json").write_text(text.replace('"maybe"', '"perhaps"'))
     flags = ("--tasks", "rte,cb", "--methods", "ptuning_v1", "--models", f"{tiny_bert},{folder}")
-    code, out, err = bench.run(*flags)
+    code, out, _ = bench.run(*flags)
     assert code == 1
     assert "the tokenizer does not know the label word 'maybe'" in " ".join(out.split())
     assert len(list(Path("out/cells").iterdir())) == 3  # cb on the model that knows it, and rte on both

@@ -89,7 +89,17 @@ def test_the_edges_are_possible() -> None:
 def test_it_is_refused_before_anything_is_planned(bench: Any, value: str, tmp_path: Path) -> None:
     for flags in (("--set", f"finetune.learning_rate={value}"), ("--sweep", f"finetune.learning_rate=0.1,{value}")):
         error = bench.refuses(
-            "--suite", "smoke", "--methods", "finetune", "--models", "tiny", *flags, "--out", tmp_path
+            "--suite",
+            "smoke",
+            "--tasks",
+            "sentiment",
+            "--methods",
+            "finetune",
+            "--models",
+            "tiny",
+            *flags,
+            "--out",
+            tmp_path,
         )
         assert "finetune.learning_rate=" in error
         assert "is not possible: " in error

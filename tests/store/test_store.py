@@ -326,8 +326,7 @@ def _whole(store: Store) -> dict[str, tuple[str, int]]:
 
 
 def test_kill_at_any_moment_of_writing_loses_nothing(tmp_path: Path, forks: Callable[..., Any]) -> None:
-    rng, store = random.Random(0), Store(tmp_path / "results")
-    before: dict[str, tuple[str, int]] = {}
+    rng, store, before = random.Random(0), Store(tmp_path / "results"), dict[str, tuple[str, int]]()
     run = "write_many(Path(sys.argv[2]), int(sys.argv[3]))"
     writers = forks(IMPORTS, run, Path(__file__).parent, store.path, 400)
     for turn in range(24):
@@ -346,5 +345,5 @@ def test_kill_at_any_moment_of_writing_loses_nothing(tmp_path: Path, forks: Call
     write_many(store.path, len(before) + 5)
     assert len(_whole(store)) == len(before) + 5
     assert {record.status for record in store.records()} == {"done"}
-    assert {path.name for path in store.path.rglob(".*")} == {".partial"}
-    assert list(store.path.glob(".partial/*")) == list(store.path.glob("workers/*")) == []
+    assert [path.name for path in store.path.rglob(".*")] == [".partial"]
+    assert [*store.path.glob(".partial/*"), *store.path.glob("workers/*")] == []
