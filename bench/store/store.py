@@ -11,8 +11,8 @@
     NAME/.partial/<worker>/    what a worker is writing; swept when it is gone
 
 A cell's folder is written aside, flushed, and renamed, so that nobody meets half of one, be it after a kill or a power
-cut. Many processes write at once, on one machine or several: each has its own place aside, and a
-finished cell stays as it is. What is read is held against its checksum (bench.store.reading, bench.store.checksums).
+cut. Many processes write at once, on one machine or several: each has its own place aside, and a finished cell stays as
+it is. What is read is held against its checksum (bench.store.reading, bench.store.checksums).
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ class Store:
     def done(self, known: Collection[str] = ()) -> set[str]:
         """Ids of the finished cells. Those that are `known` to be finished are not looked at, where they are there."""
         cells = self.path / "cells"
-        return {name for name in (os.listdir(cells) if cells.is_dir() else ()) if name in known or self._stands(name)}
+        names = os.listdir(cells) if cells.is_dir() else []
+        return {name for name in names if name in known or self._stands(name)}
 
     def _stands(self, cell_id: str) -> bool:
         """Whether there is a record, and it is none that `verify` has found to be broken."""
@@ -245,7 +246,7 @@ class Store:
                     records[cell_id] = read_record(self.cell_folder(cell_id) / RECORD, cell_id)
                     self._finished[cell_id] = records[cell_id]
             elif failed.exists():
-                with leaving_out(broken or _ignored):
+                with leaving_out(broken or (lambda _: None)):
                     record = _read_if_there(failed, cell_id)
                     records |= {cell_id: record} if record else {}
         return records
@@ -295,6 +296,3 @@ def _read_if_there(path: Path, cell_id: str) -> Record | None:
         if path.exists():
             raise
         return None
-
-
-def _ignored(_: UsageError) -> None: ...
