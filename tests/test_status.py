@@ -24,6 +24,7 @@ from bench.commands.status_json import tree
 from bench.commands.status_text import blocks
 from bench.execute.worker import Noted
 from bench.report.read.outcomes import outcomes
+from bench.store.reading import Broken
 from bench.store.record import Record
 from bench.store.standing import Observer
 from bench.store.store import Store
@@ -243,9 +244,9 @@ def test_a_long_grid_is_counted_by_model_and_few_records_are_read(
     read: list[str] = []
     records_of = Store.records_of
 
-    def noted(self: Store, ids: Iterable[str]) -> dict[str, Record]:
+    def noted(self: Store, ids: Iterable[str], broken: Broken | None = None) -> dict[str, Record]:
         read.extend(ids := list(ids))
-        return records_of(self, ids)
+        return records_of(self, ids, broken)
 
     monkeypatch.setattr(Store, "records_of", noted)
     monkeypatch.setattr("bench.plan.remaining.MOST_READ", 7)
