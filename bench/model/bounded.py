@@ -13,7 +13,10 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
-TIMES = 4  # weights that a checkpoint does not hold twice: tied ones, and a head that is not used
+# Times its numbers that a checkpoint may fill: tied tables (of T5 four), a head that is not used, and all of it twice
+# where a model is laid out a second time, to see where its weights belong.
+TIMES = 16
+TIMES_BUFFERED = 4
 MORE_WEIGHTS = 1 << 20
 MOST_BUFFERED = 1 << 26  # numbers in tables that are no weights (masks, sines), beside those of the checkpoint
 MORE_MODULES = 2000  # what a checkpoint with few tensors may have: layers without weights, ALBERT's one for all depths
@@ -28,7 +31,7 @@ def bounded(shapes: Mapping[str, tuple[int, ...]] | None) -> Iterator[None]:
         yield
         return
     held = sum(map(math.prod, shapes.values()))
-    most = {"weights": TIMES * held + MORE_WEIGHTS, "buffers": TIMES * held + MOST_BUFFERED}
+    most = {"weights": TIMES * held + MORE_WEIGHTS, "buffers": TIMES_BUFFERED * held + MOST_BUFFERED}
     most["modules"] = 20 * len(shapes) + MORE_MODULES
     count = dict.fromkeys(most, 0)
 
@@ -37,11 +40,12 @@ def bounded(shapes: Mapping[str, tuple[int, ...]] | None) -> Iterator[None]:
         if count[kind] > most[kind]:
             raise ValueError(f"its config describes a model of far more {kind} than its {held:,} numbers can fill")
 
-    def parameter(_: nn.Module, name: str, value: Tensor | None) -> None:
-        note("weights", value.numel() if value is not None else 0)
+    def parameter(module: nn.Module, name: str, value: Tensor | None) -> None:
+        before = module._parameters.get(name)  # one that is filled, tied or moved takes the place of another
+        note("weights", _size(value) - _size(before))
 
     def buffer(_: nn.Module, name: str, value: Tensor | None) -> None:
-        note("buffers", value.numel() if value is not None else 0)
+        note("buffers", _size(value))
 
     def part(_: nn.Module, name: str, value: nn.Module | None) -> None:
         note("modules", 1)
@@ -56,3 +60,7 @@ def bounded(shapes: Mapping[str, tuple[int, ...]] | None) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _size(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.numel()

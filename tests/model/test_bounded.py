@@ -82,3 +82,18 @@ def test_a_header_that_claims_a_terabyte_is_refused_by_its_length(folder: Path) 
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(UsageError, match="but its header says 4000000000"):
         find_model(str(folder))
+
+
+def test_weights_that_take_the_place_of_others_are_no_more_than_before() -> None:
+    with bounded({"table": (2000, 1000)}):
+        table = nn.Embedding(2000, 1000, device="meta")
+        for _ in range(40):  # filled, tied, moved, halved
+            table.weight = nn.Parameter(table.weight.detach())
+
+
+def test_many_times_the_weights_of_a_large_checkpoint_are_refused() -> None:
+    with bounded({"table": (2000, 1000)}):
+        for _ in range(16):
+            nn.Embedding(2000, 1000, device="meta")
+        with pytest.raises(ValueError, match="far more weights than its 2,000,000 numbers"):
+            nn.Embedding(2000, 1000, device="meta")
