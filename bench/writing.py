@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -209,6 +209,13 @@ def flush(path: Path) -> None:
 @contextmanager
 def telling(what: str, path: Path, instead: str) -> Iterator[None]:
     """Within the block what the disk refuses is a UsageError: "cannot `what` `path`: why; `instead`"."""
+    with refusals(lambda why: UsageError(f"cannot {what} {path}: {why}; {instead}")):
+        yield
+
+
+@contextmanager
+def refusals(told: Callable[[str], UsageError]) -> Iterator[None]:
+    """Within the block what the disk refuses is the error that is told of it; `told` gets why, in words."""
     try:
         yield
     except UsageError:
@@ -217,7 +224,7 @@ def telling(what: str, path: Path, instead: str) -> Iterator[None]:
         why = why_refused(error)
         if why is None:
             raise
-        raise UsageError(f"cannot {what} {path}: {why}; {instead}") from error
+        raise told(why) from error
 
 
 def why_refused(error: BaseException) -> str | None:

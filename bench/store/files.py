@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.errors import DiskError, UsageError
-from bench.writing import NO_SPACE, why_refused
+from bench.writing import NO_SPACE, refusals
 
 MOST_BYTES = 2**29
 Tree = TypeVar("Tree", list[Any], dict[str, Any])
@@ -63,17 +63,14 @@ def json_of(content: bytes, path: Path, kind: type[Tree]) -> Tree:
 @contextmanager
 def on_disk(path: Path) -> Iterator[None]:
     """Turn a disk that is full, missing or closed to us into a DiskError."""
-    try:
-        yield
-    except UsageError:
-        raise
-    except Exception as error:
-        why = why_refused(error)
-        if why is None:
-            raise
+
+    def told(why: str) -> DiskError:
         if why.startswith(NO_SPACE):
-            raise DiskError(f"{why} of {path}; finished cells are kept: free space and run again") from error
-        raise DiskError(f"cannot use {path}: {why}; choose another --out") from error
+            return DiskError(f"{why} of {path}; finished cells are kept: free space and run again")
+        return DiskError(f"cannot use {path}: {why}; choose another --out")
+
+    with refusals(told):
+        yield
 
 
 def mark(path: Path) -> str | None:
