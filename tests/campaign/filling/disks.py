@@ -6,13 +6,11 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from tests.campaign.filling.refusing import COUNTED, FLUSH, MAKE, OPEN, REFUSALS, REMOVE, REPLACE, WRITE, Refusal, arm
-from tests.campaign.filling.scenes import Home, Scene, asides, at_ease, scenes
+from tests.campaign.filling.scenes import Home, Scene, asides, begin, go_on, scenes
 
 MIXED = "half of a report"  # whole files, of before and of now
 LEAST = 2  # calls of a scene
@@ -82,13 +80,6 @@ def turns_of(home: Home, scene: Scene, rng: random.Random) -> list[Turn]:
     return turns
 
 
-def begin(home: Home, scene: Scene, armed: Callable[[], None]) -> int:
-    """Lay a scene out, and run its command."""
-    home.clear()
-    scene.before(home, home.turn)
-    return home.do(scene.words(home.turn), partial(at_ease, home.turn, scene), armed)
-
-
 def take(home: Home, turn: Turn, found: Disks) -> None:
     """One turn: refused, looked at, done again, looked at again."""
     scene = turn.scene
@@ -100,7 +91,7 @@ def take(home: Home, turn: Turn, found: Disks) -> None:
     seen = scene.look(home, home.turn, False)
     wrong += [what for what in seen if turn.refusal.takes_back or not what.startswith(MIXED)]  # of whole files
     found.ended["one line" if code else "nothing lost"] += 1
-    again = home.do(scene.words(home.turn), partial(at_ease, home.turn, scene))
+    again = go_on(home, scene)
     if again and not (scene.name.startswith("export") and not code):
         wrong.append(f"again: exit {again}: {home.said.read_text()[-800:]}")
     wrong += [f"again: {each}" for each in scene.look(home, home.turn, True)]

@@ -7,7 +7,6 @@ import re
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 
 from bench.store.record import Record
 from bench.store.store import Store
-from tests.campaign.filling.scenes import Home, Scene, asides, at_ease, scenes
+from tests.campaign.filling.scenes import Home, Scene, asides, begin, go_on, scenes
 from tests.campaign.filling.using_up import Shortage, use_up_calls, use_up_operations
 from tests.campaign.killing.witness import bits
 
@@ -104,12 +103,6 @@ def turns_of(home: Home, scene: Scene, way: str, rng: random.Random, number: int
     return rng.sample(turns, min(number, len(turns)))
 
 
-def begin(home: Home, scene: Scene, armed: Callable[[], None]) -> int:
-    home.clear()
-    scene.before(home, home.turn)
-    return home.do(scene.words(home.turn), partial(at_ease, home.turn, scene), armed)
-
-
 def take(home: Home, turn: Turn, found: Memories) -> None:
     """One turn: short of memory, looked at, done again, looked at again."""
     scene, use_up = turn.scene, WAYS[turn.way][0]
@@ -120,7 +113,7 @@ def take(home: Home, turn: Turn, found: Memories) -> None:
     wrong += [f"left aside: {path}" for path in asides(home.turn)]
     wrong += look(home, scene, code, is_over=False)
     found.ended[{0: "lost nothing", 1: "failed cells", 2: "ended in one line"}.get(code, "otherwise")] += 1
-    again = home.do(scene.words(home.turn), partial(at_ease, home.turn, scene))
+    again = go_on(home, scene)
     if again and not (scene.name.startswith("export") and not code):
         wrong.append(f"again: exit {again}: {home.said.read_text()[-800:]}")
     wrong += [f"again: {each}" for each in look(home, scene, 0, is_over=True)]

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.store.store import Store
@@ -208,6 +209,18 @@ def leftovers(at: Path, is_over: bool) -> list[str]:
 def asides(at: Path) -> list[Path]:
     """What is aside of anything."""
     return [path for path in at.rglob(".*") if is_aside(path)] + [*at.glob("tmp/*")]
+
+
+def begin(home: Home, scene: Scene, armed: Callable[[], None]) -> int:
+    """Lay a scene out, and run its command."""
+    home.clear()
+    scene.before(home, home.turn)
+    return go_on(home, scene, armed)
+
+
+def go_on(home: Home, scene: Scene, *arms: Callable[[], None]) -> int:
+    """Run the command of a scene that is laid out."""
+    return home.do(scene.words(home.turn), partial(at_ease, home.turn, scene), *arms)
 
 
 def at_ease(at: Path, scene: Scene) -> None:
