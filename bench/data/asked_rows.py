@@ -10,7 +10,7 @@ from bench.data.found import Asked, Found
 from bench.data.located import Located
 from bench.data.mapping import Columns, Fields, cell, text_cell
 from bench.data.recognised import Recognised
-from bench.data.squad import ARTICLE, answers_of, questions, together
+from bench.data.squad import answers_of, is_article, questions, together
 from bench.data.values import whole_number
 from bench.errors import UsageError
 
@@ -36,13 +36,13 @@ def recognised_questions(found: Found, asked: Asked) -> Recognised | None:
         label="the answer in the context" + (", or that there is none" if answered < len(flat) else ""),
         answerless=answered < len(flat),
         max_length=LENGTH,
-        clusters="article" if ARTICLE in found.columns else str(fields.get("group", "passage")),
+        clusters="article" if _has_articles(found) else str(fields.get("group", "passage")),
         parts="passage",
     )
 
 
 def _fields(found: Found, asked: Asked) -> dict[str, str | tuple[str, ...]] | None:
-    if ARTICLE in found.columns:
+    if _has_articles(found):
         return {"question": "question", "context": "context", "answers": "answers", "idx": "id"}
     question, context = asked.texts if len(asked.texts) == 2 else ("question", _first(found, CONTEXTS))
     answers = asked.label or _first(found, ANSWERS)
@@ -62,6 +62,10 @@ def _fields(found: Found, asked: Asked) -> dict[str, str | tuple[str, ...]] | No
     start = {"start": START} if START in found.columns else {}
     told = {name: column for name, column in {**start, **marked}.items() if column}
     return {"question": question, "context": context, "answers": answers, **told}
+
+
+def _has_articles(found: Found) -> bool:
+    return any(is_article(row.fields) for row in found.rows)
 
 
 def _questions(fields: Columns, row: Located) -> Iterator[Fields]:

@@ -68,6 +68,7 @@ def text_and_label(found: Found, asked: Asked) -> tuple[tuple[str, ...], str]:
 
     UsageError lists the columns where it is not, with what to type.
     """
+    found.check(asked)  # of a column file others read columns by number
     texts, label = asked.texts, asked.label
     if not label:
         label = _label(found, asked)

@@ -9,6 +9,12 @@ from bench.data.typed import Row, name_of, number, passage_id, tables, text, tru
 ARTICLE = "paragraphs"  # the field that only an article has
 
 
+def is_article(row: Row) -> bool:
+    """Whether a row is an article of the official files, and not a row of a table that calls a column so."""
+    paragraphs = row.get(ARTICLE)
+    return isinstance(paragraphs, list) and all(isinstance(paragraph, dict) for paragraph in paragraphs)
+
+
 def squad(row: Row) -> Iterator[Row]:
     """A row per question, from an article of the official files or a flat row of the hub.
 

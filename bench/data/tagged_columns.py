@@ -24,7 +24,7 @@ _TAG = re.compile(r"[BIESLU]-(.+)")
 def recognised_tags(found: Found, asked: Asked) -> Recognised | None:
     """A column file, or a table with a list of words and one of their tags in each row."""
     first = found.rows[0].fields if found.rows else {}
-    if IN_COLUMNS in first and all(isinstance(column, list) for column in first[IN_COLUMNS]):
+    if is_of_column_file(first):
         return _of_column_file(found, asked)
     words = next(iter(asked.texts), "") or _named(found, WORDS)
     tags = asked.label or _named(found, TAGS)
@@ -38,8 +38,17 @@ def recognised_tags(found: Found, asked: Asked) -> Recognised | None:
     return _recognised(found, asked, fields, types)
 
 
+def is_of_column_file(row: Fields) -> bool:
+    """Whether a row is a sentence of a column file, whose columns have numbers, and not a row of a table that calls a
+    column so.
+    """
+    columns = row.get(IN_COLUMNS)
+    return isinstance(columns, list) and all(isinstance(column, list) for column in columns)
+
+
 def _of_column_file(found: Found, asked: Asked) -> Recognised:
-    """UsageError where no column holds tags."""
+    """UsageError where no column holds tags, and for a group that its sentences do not have."""
+    found.check(Asked(group=asked.group, idx=asked.idx))
     sentences = [row.fields[IN_COLUMNS] for row in found.rows]
     width = min(map(len, sentences))
     tagged = [at for at in range(width) if _holds_tags(columns[at] for columns in sentences)]

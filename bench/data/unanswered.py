@@ -15,8 +15,8 @@ from bench.data.examples import flat_rows, with_whole_characters
 from bench.data.kind import data_of
 from bench.data.located import Located
 from bench.data.mapping import check_columns
-from bench.data.squad import ARTICLE
-from bench.data.tagged_columns import IN_COLUMNS
+from bench.data.squad import is_article
+from bench.data.tagged_columns import is_of_column_file
 from bench.data.tally import Tally
 from bench.errors import UsageError
 from bench.task import Example, Task
@@ -70,7 +70,7 @@ class Questions:
 
     def _by_columns(self, row: Located) -> list[Located]:
         """Of a task of a user's own: without its column of answers."""
-        if row.source not in self._checked and not row.fields.keys() & {IN_COLUMNS, ARTICLE}:
+        if row.source not in self._checked and not (is_of_column_file(row.fields) or is_article(row.fields)):
             check_columns(self._task, row.fields, row.source, labelled=False)
             self._checked.add(row.source)
         return list(flat_rows(self._task, [row], self.repaired, self.no_example, labelled=False))

@@ -15,7 +15,7 @@ from bench.data.found import Asked, Found, no_column
 from bench.data.kind import KindData, data_of
 from bench.data.mapping import NO_LABEL
 from bench.data.recognised import Recognised
-from bench.data.tagged_columns import IN_COLUMNS
+from bench.data.tagged_columns import is_of_column_file
 from bench.errors import UsageError
 from bench.kind import find_kind, kinds
 from bench.own.places import Lying
@@ -64,7 +64,7 @@ def understood(lying: Lying, wanted: Wanted) -> OwnTask:
         hint = "; a table's first line names its columns" if called.endswith((".csv", ".tsv")) else ""
         raise UsageError(f"{called} has no rows{hint}")
     found = Found(rows, called)
-    if IN_COLUMNS not in rows[0].fields:
+    if not is_of_column_file(rows[0].fields):
         found.check(asked)
     recognised = _recognised(found, asked, wanted.kind)
     source, split, notes = scored(unread, recognised, wanted.division)

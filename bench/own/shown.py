@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bench.data.kind import data_of
 from bench.data.mapping import columns_of
+from bench.escaping.unseen import in_a_line
 from bench.own.inference import OwnTask
 from bench.task import Example, Task
 
@@ -15,7 +16,7 @@ MOST_CLASSES = 12  # that are shown with their numbers
 
 def lines(own: OwnTask) -> tuple[str, ...]:
     """What is told before anything is planned."""
-    return tuple(filter(None, (_what(own), _splits(own), _left_out(own))))
+    return tuple(in_a_line(line) for line in (_what(own), _splits(own), _left_out(own)) if line)
 
 
 def _what(own: OwnTask) -> str:
@@ -75,4 +76,4 @@ def _of(own: OwnTask, split: str) -> str:
 def cautions(own: OwnTask) -> Iterator[str]:
     """What a user may not expect of their data."""
     for line in own.cautions:
-        yield f"{own.task.name}: {line}"
+        yield in_a_line(f"{own.task.name}: {line}")

@@ -12,8 +12,8 @@ from bench.data.located import Located
 from bench.data.mapping import columns_of
 from bench.data.recognised import Recognised
 from bench.data.sources import own_rows
-from bench.data.squad import ARTICLE
-from bench.data.tagged_columns import IN_COLUMNS
+from bench.data.squad import is_article
+from bench.data.tagged_columns import is_of_column_file
 from bench.data.values import is_nothing, label_text
 from bench.errors import UsageError
 from bench.own.places import NAMES, Lying, split_called
@@ -119,7 +119,7 @@ def scored(unread: Unread, recognised: Recognised, division: Division | None) ->
 
 def _has_own_layout(fields: dict[str, Any]) -> bool:
     """Whether it is no row of a table: a sentence of a column file, an article of SQuAD."""
-    return IN_COLUMNS in fields or ARTICLE in fields
+    return is_of_column_file(fields) or is_article(fields)
 
 
 def _is_labelled(rows: Sequence[Located], recognised: Recognised) -> bool:

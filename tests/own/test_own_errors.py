@@ -145,3 +145,21 @@ def test_a_pipe_and_a_device_are_no_files(tmp_path: Path) -> None:
     for place in (tmp_path / "rows.csv", Path("/dev/zero")):
         with pytest.raises(UsageError, match="it is a pipe or a device; give a file"):
             list(read(place))
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"label": "tags"}, "a.conll is a column file: give the number of a column, 1 to 2, not 'tags'"),
+        ({"text": "1", "label": "9"}, "a.conll is a column file: give the number of a column, 1 to 2, not '9'"),
+        ({"label": "2", "kind": "classification"}, "a.conll has no column '2'"),
+        ({"label": "2", "kind": "span"}, "--kind span: a.conll has "),
+        ({"group": "speaker"}, "a.conll has no column 'speaker'"),
+        ({"id": "number"}, "a.conll has no column 'number'"),
+        ({"split_by": "fold"}, "a.conll has no column 'fold'"),
+    ],
+)
+def test_columns_that_a_column_file_does_not_have(tmp_path: Path, asked: dict[str, Any], message: str) -> None:
+    data = tmp_path / "a.conll"
+    data.write_text("Ada B-PER\nwrites O\n\n" * 20)
+    assert message in refusal(data, **asked)

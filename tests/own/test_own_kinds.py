@@ -184,3 +184,32 @@ def test_candidates_may_have_names_of_their_own_as_arc_has_them(tmp_path: Path) 
     found = own(write(tmp_path / "arc.jsonl", rows))
     (task,) = found.suite.tasks
     assert {row.labels for row in read_examples(task, "dev", found.folder).examples} == {(1,)}
+
+
+@pytest.mark.parametrize("name", ["columns", "paragraphs", "document", "choices", "answers", "title"])
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_table_may_call_a_text_as_other_layouts_call_theirs(tmp_path: Path, name: str, ending: str) -> None:
+    rows = [{name: row["body"], "team": row["team"]} for row in mails()]
+    task = the_task(write(tmp_path / f"m.{ending}", rows), text=name, label="team")
+    assert (task.kind, task.classes) == ("classification", TEAMS)
+    assert name in task.fields.values()
+
+
+def test_a_column_file_is_tagging_whatever_numbers_are_given(tmp_path: Path) -> None:
+    lines = "\n\n".join("\n".join(f"{word}{at} N{at} {tag}" for word, tag in SENTENCE) for at in range(20))
+    data = tmp_path / "a.conll"
+    data.write_text(lines)
+    for asked in ({}, {"label": "3"}, {"text": "1", "label": "3"}, {"text": "1"}, {"text": "2", "label": "3"}):
+        task = the_task(data, **asked)
+        assert (task.kind, task.fields["tags"], task.classes) == ("tagging", "3", ("O", "B-PER", "I-PER"))
+        assert task.fields["words"] == asked.get("text", "1")
+
+
+SENTENCE = (("Ada", "B-PER"), ("Lovelace", "I-PER"), ("writes", "O"))
+
+
+def test_what_is_told_of_a_column_is_told_in_a_line(tmp_path: Path) -> None:
+    name = "to\n\rwhom\x1b[K"
+    rows = [{**row, name: f"p{at % 7}"} for at, row in enumerate(mails())]
+    found = own(write(tmp_path / "m.jsonl", rows), text="body", label="team", group=name)
+    assert "rows of one to whom\\u001b[K and equal texts together" in found.lines[1]
