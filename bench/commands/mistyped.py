@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.commands.help import spelling
-from bench.errors import UsageError, nearest
+from bench.errors import UsageError, nearest, shortened
 from bench.fields import PLAIN
+from bench.spelling import check_place
 
 DASHES = "‐‑‒–—−"  # what a word processor makes of a hyphen
 MUST_BE = {kind.shown: f"it must be {kind.must_be}" for kind in (PLAIN[int], PLAIN[float])}
@@ -75,7 +76,7 @@ def _unknown_flag(ctx: Context, flag: str) -> str:
 
 def unasked_word(ctx: Context, word: str) -> str:
     """What to do about a word that no argument is there for."""
-    start = f"{ctx.command_path} cannot take {word!r}"
+    start = f"{ctx.command_path} cannot take {shortened(word)!r}"
     flags = _flags(ctx.command)
     if word.startswith(tuple(DASHES)):
         return f"{start}: a flag begins with two hyphens: --{word.lstrip(DASHES + '-')}"
@@ -84,6 +85,10 @@ def unasked_word(ctx: Context, word: str) -> str:
         if flag in flags:
             several = ", several with commas between them" if flag.endswith("s") else ""
             return f"{start} alone: it is a {noun}; give {flag} {word}{several}"
+    try:
+        check_place(word)
+    except UsageError:
+        return f"{start}: it takes no such argument"
     place = Path(word)
     for flag, fits in (("--config", place.suffix == ".toml"), ("--plugin", place.suffix == ".py"),
                        ("--models", (place / "config.json").is_file()), ("--data", place.exists())):  # fmt: skip

@@ -75,8 +75,10 @@ def read_columns(path: Path, text: str) -> Iterator[Located]:
     repaired: list[str] = []  # in lines before the next sentence that is kept
     for sentence, rows in zip(sentences, cells, strict=True):
         kept = []
+        widths, is_numbered = all_rows.widths_of(rows), any(row[0] == "1" for row in rows)
         for line, row in zip(sentence.lines, rows, strict=True):
-            reason = COMMENT if not all_rows.have(row, rows) else NO_WORD if _stands_for_no_word(row, rows) else ""
+            no_word = is_numbered and _stands_for_no_word(row)
+            reason = COMMENT if not all_rows.have(row, widths) else NO_WORD if no_word else ""
             if reason:
                 repaired.append(reason)
             else:
@@ -143,16 +145,20 @@ class _Rows:
         self._widths = {len(row) for row in plain}
         self._lasts = {row[-1] for row in plain}
 
-    def have(self, row: list[str], sentence: Sequence[list[str]]) -> bool:
+    def widths_of(self, sentence: Sequence[list[str]]) -> set[int]:
+        """How many cells a row of a sentence may have."""
+        return {len(cells) for cells in sentence if not cells[0].startswith("#")} or self._widths
+
+    def have(self, row: list[str], widths: set[int]) -> bool:
+        """Whether a line is a row, `widths` being its sentence's."""
         if not row[0].startswith("#") or not self._widths:
             return True
-        widths = {len(cells) for cells in sentence if not cells[0].startswith("#")} or self._widths
         return len(row) in widths and (row[-1] in self._lasts or bool(_TAG.fullmatch(row[-1])))
 
 
-def _stands_for_no_word(row: list[str], sentence: Sequence[list[str]]) -> bool:
-    """Whether it is a line of CoNLL-U for several words together, or for a word that was left out."""
-    return bool(_RANGE.fullmatch(row[0])) and len(row) > 2 and any(cells[0] == "1" for cells in sentence)
+def _stands_for_no_word(row: list[str]) -> bool:
+    """Whether it is a line of CoNLL-U, whose words have numbers, for several words together or for one left out."""
+    return bool(_RANGE.fullmatch(row[0])) and len(row) > 2
 
 
 def _sentence(path: Path, rows: list[tuple[int, list[str]]], document: int, repaired: tuple[str, ...]) -> Located:

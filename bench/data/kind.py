@@ -15,7 +15,7 @@ from bench.data.recognised import Recognised
 from bench.data.row_fields import fields_of
 from bench.data.slots import Slots
 from bench.data.tally import Tally
-from bench.kind import KindFacts
+from bench.kind import KindFacts, find_kind
 from bench.task import Example, Task
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class KindData(KindFacts, ABC):
         """
         return None
 
+    def has_own_layout(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row of a source lies as this kind's files do, and not in the columns that a task names."""
+        return False
+
     def settled(self, task: Task, train: Sequence[Example]) -> Task:
         """A user's own task with what its train rows alone may tell."""
         return task
@@ -121,7 +125,12 @@ class KindData(KindFacts, ABC):
 
 def data_of(task: Task) -> KindData:
     """How the task's kind reads rows. TypeError for a kind that says nothing of it."""
-    kind = task.facts
+    return kind_called(task.kind)
+
+
+def kind_called(name: str) -> KindData:
+    """The kind of that name, as `data_of` has it."""
+    kind = find_kind(name)
     if not isinstance(kind, KindData):
-        raise TypeError(f"kind {task.kind!r} ({type(kind).__module__}) is no bench.score.kind.TaskKind")
+        raise TypeError(f"kind {name!r} ({type(kind).__module__}) is no bench.score.kind.TaskKind")
     return kind

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from bench.data.typed import Row, name_of, number, passage_id, tables, text, truth
 
 ARTICLE = "paragraphs"  # the field that only an article has
 
 
-def is_article(row: Row) -> bool:
+def is_article(row: Mapping[str, Any]) -> bool:
     """Whether a row is an article of the official files, and not a row of a table that calls a column so."""
     paragraphs = row.get(ARTICLE)
     return isinstance(paragraphs, list) and all(isinstance(paragraph, dict) for paragraph in paragraphs)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from bench.data.found import Asked, Found
 from bench.data.layout import with_layout
@@ -38,7 +39,7 @@ def recognised_tags(found: Found, asked: Asked) -> Recognised | None:
     return _recognised(found, asked, fields, types)
 
 
-def is_of_column_file(row: Fields) -> bool:
+def is_of_column_file(row: Mapping[str, Any]) -> bool:
     """Whether a row is a sentence of a column file, whose columns have numbers, and not a row of a table that calls a
     column so.
     """

@@ -15,8 +15,6 @@ from bench.data.examples import flat_rows, with_whole_characters
 from bench.data.kind import data_of
 from bench.data.located import Located
 from bench.data.mapping import check_columns
-from bench.data.squad import is_article
-from bench.data.tagged_columns import is_of_column_file
 from bench.data.tally import Tally
 from bench.errors import UsageError
 from bench.task import Example, Task
@@ -62,6 +60,9 @@ class Questions:
             yield Question(_beside(fields, example), example)
 
     def _flat(self, row: Located) -> list[Located]:
+        if self._task.is_data and row.source not in self._checked and not self._kind.has_own_layout(row.fields):
+            check_columns(self._task, row.fields, row.source, self._answered)
+            self._checked.add(row.source)
         if self._answered:
             return list(flat_rows(self._task, [row], self.repaired, self.no_example))
         rows = self._by_columns(row) if self._task.is_data else self._by_adapter(row)
@@ -70,9 +71,6 @@ class Questions:
 
     def _by_columns(self, row: Located) -> list[Located]:
         """Of a task of a user's own: without its column of answers."""
-        if row.source not in self._checked and not (is_of_column_file(row.fields) or is_article(row.fields)):
-            check_columns(self._task, row.fields, row.source, labelled=False)
-            self._checked.add(row.source)
         return list(flat_rows(self._task, [row], self.repaired, self.no_example, labelled=False))
 
     def _by_adapter(self, row: Located) -> list[Located]:

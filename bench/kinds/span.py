@@ -15,6 +15,7 @@ from bench.data.located import Located
 from bench.data.mapping import Fields
 from bench.data.recognised import Recognised
 from bench.data.row_fields import blank, example_of, field, sentence, text
+from bench.data.squad import is_article
 from bench.data.tally import Tally
 from bench.data.values import name_of, whole_number
 from bench.errors import UsageError
@@ -50,6 +51,9 @@ class Span(TaskKind):
 
     def recognised(self, found: Found, asked: Asked) -> Recognised | None:
         return recognised_questions(found, asked)
+
+    def has_own_layout(self, row: Mapping[str, Any]) -> bool:
+        return is_article(row)
 
     def mapped(self, task: Task, row: Fields, labelled: bool = True) -> Iterable[Fields]:
         return asked_rows(task.fields, row, labelled)

@@ -15,7 +15,7 @@ from bench.data.located import Located
 from bench.data.mapping import Fields
 from bench.data.recognised import Recognised
 from bench.data.row_fields import example_of, field, sentence, unknown_value
-from bench.data.tagged_columns import recognised_tags, tagged_row
+from bench.data.tagged_columns import is_of_column_file, recognised_tags, tagged_row
 from bench.data.tags import to_bio
 from bench.data.tally import Tally
 from bench.errors import UsageError
@@ -47,6 +47,9 @@ class Tagging(ClassKind):
 
     def recognised(self, found: Found, asked: Asked) -> Recognised | None:
         return recognised_tags(found, asked)
+
+    def has_own_layout(self, row: Mapping[str, Any]) -> bool:
+        return is_of_column_file(row)
 
     def mapped(self, task: Task, row: Fields, labelled: bool = True) -> Iterable[Fields]:
         return [tagged_row(task.fields, row, labelled)]

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.data.found import no_column
+from bench.data.kind import kind_called
 from bench.data.located import Located
 from bench.data.mapping import columns_of
 from bench.data.recognised import Recognised
 from bench.data.sources import own_rows
-from bench.data.squad import is_article
-from bench.data.tagged_columns import is_of_column_file
 from bench.data.values import is_nothing, label_text
 from bench.errors import UsageError
 from bench.own.places import NAMES, Lying, split_called
@@ -117,14 +116,9 @@ def scored(unread: Unread, recognised: Recognised, division: Division | None) ->
     return unread.source.model_copy(update=changes), "dev", notes
 
 
-def _has_own_layout(fields: dict[str, Any]) -> bool:
-    """Whether it is no row of a table: a sentence of a column file, an article of SQuAD."""
-    return is_of_column_file(fields) or is_article(fields)
-
-
 def _is_labelled(rows: Sequence[Located], recognised: Recognised) -> bool:
     """Whether any row has a label."""
-    if _has_own_layout(rows[0].fields):
+    if kind_called(recognised.kind).has_own_layout(rows[0].fields):
         return True
     answers = [column for name, column in recognised.fields.items() if name in ANSWERS and isinstance(column, str)]
     values = (row.fields.get(column) for row in rows for column in answers)
@@ -134,6 +128,7 @@ def _is_labelled(rows: Sequence[Located], recognised: Recognised) -> bool:
 def _check_columns(rows: Sequence[Located], recognised: Recognised, called: str) -> None:
     """UsageError where the scored split lacks a column that train has."""
     present = dict.fromkeys(name for row in rows[:100] for name in row.fields)
+    has_own_layout = kind_called(recognised.kind).has_own_layout(rows[0].fields)
     for name in columns_of(recognised.fields):
-        if name not in present and not _has_own_layout(rows[0].fields):
+        if name not in present and not has_own_layout:
             raise no_column(name, present, called)

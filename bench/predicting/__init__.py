@@ -14,6 +14,7 @@ from bench.data.encode import encode
 from bench.data.located import Located
 from bench.data.tokens import TokenStore
 from bench.data.unanswered import Question, Questions
+from bench.errors import UsageError
 from bench.model.passes import Passes
 from bench.predicting.restored import Restored
 from bench.score.evaluate import Evaluation, Predictor
@@ -48,7 +49,10 @@ class Predicting:
 
     @property
     def scores(self) -> dict[str, float]:
-        """The metrics of the task over all rows, each from 0 to 100."""
+        """The metrics of the task over all rows, each from 0 to 100. UsageError where there was nothing to answer."""
+        if not self._seen:
+            why = self.questions.no_example.listed()
+            raise UsageError(f"there is nothing to score: the rows hold no example{f' ({why})' if why else ''}")
         examples, predictions = [example for example, _ in self._seen], [prediction for _, prediction in self._seen]
         return score(self._restored.resolved.task, examples, predictions)
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 from pathlib import Path
 
-from bench.store.files import content_of
+from bench.store.files import content_of, pieces
 from bench.store.seal import Spoiled, is_sealed
 
 RECORD = "record.json"
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hex digits."""
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "it is no file")  # a pipe would be waited for
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def digest(path: str | Path) -> str:
+    """SHA-256 of a file, in hex digits. OSError for what cannot be read or is no file."""
+    found = hashlib.sha256()
+    for piece in pieces(path):
+        found.update(piece)
+    return found.hexdigest()
 
 
 def checked_bytes(path: Path) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 from bench.errors import UsageError
@@ -14,6 +15,7 @@ from bench.store.reading import read_record
 from bench.store.record import Record
 from bench.store.seal import Spoiled, is_sealed
 
+PART = 64  # folders that a thread is given at once
 THREADS = 2  # hashing holds no lock, and reading waits for a disk; of small files more would wait for each other
 
 
@@ -41,10 +43,10 @@ class BrokenCells:
 
     def __init__(self, folders: Iterable[Path]) -> None:
         ordered = list(folders)
-        marks = [mark(folder) for folder in ordered]
+        parts = [ordered[at : at + PART] for at in range(0, len(ordered), PART)]
         with ThreadPoolExecutor(THREADS) as threads:
-            looked = zip(ordered, marks, threads.map(fault, ordered), strict=True)
-            self._found = {folder: (seen, wrong) for folder, seen, wrong in looked if wrong is not None}
+            looked = zip(ordered, chain.from_iterable(threads.map(_looked_at, parts)), strict=True)
+            self._found = {folder: (seen, wrong) for folder, (seen, wrong) in looked if wrong is not None}
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -58,10 +60,15 @@ class BrokenCells:
         return {folder: wrong for folder, (_, wrong) in self._found.items() if self.holds(folder)}
 
 
+def _looked_at(folders: Iterable[Path]) -> list[tuple[str | None, UsageError | None]]:
+    """Of each folder its mark, before it is read, and what is wrong with it."""
+    return [(mark(folder), fault(folder)) for folder in folders]
+
+
 def file_faults(folder: Path, files: Mapping[str, str]) -> Iterator[UsageError]:
     """The files of a finished cell that are not what was written, `files` being its record's."""
     for name, known in files.items():
-        path = folder / name
+        path = f"{folder}/{name}"
         try:
             if digest(path) != known:
                 yield Spoiled(f"{path} is not what was written: its checksum is another one")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bench import predict, registry
@@ -48,3 +50,25 @@ def test_a_table_of_another_task_is_one_line(own_cell, bench, tmp_path):
     (tmp_path / "other.csv").write_text("text\nword1\n")
     said = bench.refusal(*bench("predict", cell, "--data", "other.csv"))
     assert said == "error: other.csv has no column 'body'; it has 'text'"
+
+
+def test_a_layout_of_another_kind_of_task_is_one_line(own_cell, bench, tmp_path):
+    rows = "".join(f"{RED} word{at},red\n{BLUE} word{at},blue\n" for at in range(30))
+    cell = own_cell("mails.csv", f"body,team\n{rows}", "--text", "body", "--label", "team")
+    (tmp_path / "new.txt").write_text("word1\nword2\n\nword3\n")
+    article = {"title": "T", "paragraphs": [{"context": "word1 word2", "qas": [{"id": "q", "question": "word1"}]}]}
+    (tmp_path / "squad.json").write_text(json.dumps({"version": "1.1", "data": [article]}))
+    for flags in ((), ("--score",)):
+        for name, columns in (("new.txt", "'columns'"), ("squad.json", "'title', 'paragraphs'")):
+            said = bench.refusal(*bench("predict", cell, "--data", name, *flags))
+            assert said == f"error: {name} has no column 'body'; it has {columns}"
+
+
+def test_rows_without_examples_cannot_be_scored(own_cell, bench, tmp_path):
+    question = {"context": "word1 word2 word3", "question": "word2 ?", "answers": ["word1"]}
+    rows = [{**question, "context": f"word1 word2 word{at}"} for at in range(30)]
+    cell = own_cell("questions.jsonl", "\n".join(map(json.dumps, rows)))
+    (tmp_path / "squad.json").write_text(json.dumps({"version": "1.1", "data": [{"title": "T", "paragraphs": []}]}))
+    said = bench.refusal(*bench("predict", cell, "--data", "squad.json", "--score", "--to", "a.csv"))
+    why = "1 × an article without paragraphs"
+    assert said == f"error: there is nothing to score: the rows hold no example ({why})"

@@ -86,15 +86,27 @@ def _check_rows(own: Any, told: Sequence[str], rows: int | None) -> None:
             raise Broken(f"scored rows are left out: {part.left_out}")
 
 
+def rows_of(name: str, content: bytes) -> int | None:
+    """Rows of a file of that name, by one of the counts below; None where it may be read as something else."""
+    is_json = content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[", b"PAR1"))
+    if name.endswith(".csv") and not is_json:
+        return rows_of_table(content)
+    if name.endswith((".json", ".jsonl")):
+        return rows_of_json(content)
+    if name.endswith(".conll") and not is_json:
+        return sentences_of_columns(content)
+    return None
+
+
 def rows_of_table(content: bytes) -> int | None:
     """Rows under the header of a table, as Python's own reader counts them; None where it is not plain."""
     text = _text(content)
     if text is None or "\r" in text or "sep=" in text or not text.strip():
         return None
     first = next(line for line in text.split("\n") if line.strip())
-    widths = {mark: len(next(csv.reader([first], delimiter=mark), [])) for mark in DIVIDERS}
-    mark = max(DIVIDERS, key=lambda each: widths[each])
     try:
+        widths = {mark: len(next(csv.reader([first], delimiter=mark), [])) for mark in DIVIDERS}
+        mark = max(DIVIDERS, key=lambda each: widths[each])
         records = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
                    if row and (len(row) > 1 or row[0].strip())]  # fmt: skip
     except csv.Error:

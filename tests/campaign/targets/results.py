@@ -12,12 +12,17 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tests.campaign import spoiling
-from tests.campaign.fuzzing.command import Answer, bench
+from tests.campaign.fuzzing import made, reading
+from tests.campaign.fuzzing.command import Answer, bench, refused
+from tests.campaign.fuzzing.samples import ARTICLES, ENTITIES, LISTED
 from tests.campaign.fuzzing.target import Broken, Case, Target
 
 READ = ("md", "md,csv,tex", "status", "json", "show", "check", "load", "push", "blind")  # what takes no torch
 DRAWN = ("html", "png", "notebook")
 USED = ("predict", "export")
+ASKED = ("rows.csv", "rows.csv", "rows.jsonl", "rows.jsonl", "rows.json", "rows.txt")
+ASKED_TABLE = b"body,team\n" + b"".join(b"the week %d,press\noffer help,sales\n" % at for at in range(9))
+ASKED_LINES = b"".join(b'{"body": "mail %d", "team": "sales"}\n' % at for at in range(18))
 _WHOLE: dict[str, Any] = {}  # by what a command gives of the folder as it was
 
 
@@ -114,8 +119,25 @@ def _look(folder: Path, answer: Answer, spoilt: Path | None, before: set[str]) -
         raise Broken(f"{missing} cells are gone from the table without a word; {spoilt} was spoilt")
 
 
+def _asked() -> SearchStrategy[Case]:
+    contents = made.mutated(ASKED_TABLE, ASKED_LINES, ENTITIES, ARTICLES, LISTED)
+    return st.fixed_dictionaries({"content": contents, "name": st.sampled_from(ASKED), "score": st.booleans()})
+
+
+def _predict(case: Case, folder: Path) -> None:
+    """Rows to be answered: of each there is an answer, or what is left out is told."""
+    reading.write({case["name"]: case["content"]}, folder)
+    words = ("predict", _WHOLE["cell"], "--in", str(_WHOLE["folder"]), "--data", case["name"], "--to", "answers.jsonl")
+    answer = refused(*words, "--device", "cpu", *(["--score"] if case["score"] else []))
+    answers = (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = reading.rows_of(case["name"], case["content"])
+    if rows is not None and rows != len(answers) and "left out" not in answer.err + answer.out:
+        raise Broken(f"rows are not answered: {rows} rows in the file, {len(answers)} answers")
+
+
 TARGETS = (
-    Target("results_read", lambda: _cases(READ), _run, _prepare, share=2),
-    Target("results_drawn", lambda: _cases(DRAWN), _run, _prepare, share=0.3),
-    Target("results_used", lambda: _cases(USED), _run, _prepare, share=0.3),
+    Target("results_read", lambda: _cases(READ), _run, _prepare, share=1.2),
+    Target("results_drawn", lambda: _cases(DRAWN), _run, _prepare, share=0.2),
+    Target("results_used", lambda: _cases(USED), _run, _prepare, share=0.2),
+    Target("rows_asked", _asked, _predict, _prepare, share=0.3),
 )
