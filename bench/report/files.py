@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.collecting import not_collecting, set_aside
 from bench.errors import UsageError
 from bench.escaping.file_names import file_part
 from bench.model.families.scales import family_named
@@ -46,6 +47,7 @@ def collect(
     return report_of(read_folders(paths), usual, reference, margin)
 
 
+@not_collecting()
 def report_of(
     reading: Reading,
     usual: Mapping[str, Sequence[str]] | None = None,
@@ -89,7 +91,8 @@ def write(
     folder = to or beside(report.folders)
     contents = {name: text.encode() for name, text in texts(report, formats).items()}
     if {*IMAGES, PAGE} & {*formats}:
-        contents |= _drawn(report, formats, published, samples)
+        with set_aside():  # figures are garbage, the report is none
+            contents |= _drawn(report, formats, published, samples)
     with telling("write the report to", folder, "what stood there is as it was: free space, or choose another --to"):
         write_together(folder, contents)
     return [folder / name for name in contents]

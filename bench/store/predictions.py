@@ -44,9 +44,10 @@ def read_columns(content: bytes, names: Sequence[str], where_there: Sequence[str
     known = column_types()
     try:
         with pq.ParquetFile(pa.BufferReader(content)) as file:
-            names = [*names, *(name for name in where_there if name in file.schema_arrow.names)]
+            schema = file.schema_arrow
+            names = [*names, *(name for name in where_there if name in schema.names)]
             for name in names:
-                if file.schema_arrow.field(name).type != known[name]:
+                if schema.field(name).type != known[name]:
                     raise ValueError(f"{name} is of another type")
             read = list(batches(file, len(content), names))
         if not read:

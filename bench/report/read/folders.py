@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.collecting import not_collecting
 from bench.report.read.declared import Suites, declared_suites
 from bench.report.read.outcomes import Outcome, outcomes
 from bench.store.fetched import open_results
@@ -33,6 +34,7 @@ def read_folders(paths: Collection[Path]) -> Reading:
     return read_stores(*_open(paths))
 
 
+@not_collecting()
 def read_stores(stores: Sequence[Store], problems: list[str]) -> Reading:
     """Read results folders that are open; `problems` are what went before."""
     suites = declared_suites(stores, problems)

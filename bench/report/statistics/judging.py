@@ -20,7 +20,7 @@ most 5 % (statistics.multiplicity.holm). The tasks of one line with one model ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -131,7 +131,7 @@ class Block:
         """What is known of the average."""
         whole = average([self._difference(task) for task in averaged], together)
         about = MIXED if any(side.flat for task in self._paired(averaged) for side in self.parted[task]) else TRAINED
-        return Tested(whole, about, self.average_chances(averaged, together))
+        return Tested(whole, about, average_chances([self], averaged, together)[0])
 
     def task_chances(self, task: str) -> tuple[float, float, float]:
         """`Tested.chances` of one task."""
@@ -142,11 +142,26 @@ class Block:
         at = list(self.parted).index(task)
         return _chance(ours, theirs, at), _chance(theirs, ours, at), float(line.flat != reference.flat)
 
-    def average_chances(self, averaged: Sequence[str], together: float) -> tuple[float, float, float]:
-        """`Tested.chances` of the average."""
+    def levels(self, averaged: Sequence[str], together: float) -> dict[int, Difference]:
+        """The average as it were without the gains of tasks on which the line (0), or the reference (1), is flat: for
+        each of the two that is so somewhere.
+        """
+        levels: dict[int, Difference] = {}
+        for at in (0, 1):
+            flat = self._flat(averaged, at)
+            if flat:
+                parts = {task: self._difference(task) for task in averaged}
+                of_tasks = [_level(part) if task in flat else part for task, part in parts.items()]
+                levels[at] = average(of_tasks, together)
+        return levels
+
+    def chances_without(
+        self, averaged: Sequence[str], together: float, without: Mapping[int, float]
+    ) -> tuple[float, float, float]:
+        """`Tested.chances` of the average, of whose `levels` these are the p-values."""
         paired, chances = self._paired(averaged), []
-        for at in (0, 1):  # the line, the reference
-            flat = [task for task in paired if self.parted[task][at].flat and not self.parted[task][1 - at].flat]
+        for at in (0, 1):
+            flat = self._flat(averaged, at)
             if not flat:
                 chances.append((0.0, 0.0))
                 continue
@@ -155,12 +170,15 @@ class Block:
             sign = -1 if at == 0 else 1
             gains = [sign * parts[task].tested.mean for task in flat]
             line = [self.parted[task][at] for task in paired]
-            level = average([_level(part) if task in flat else part for task, part in parts.items()], together)
-            without = float(orders([level])[0, 1 - at])
-            guard = min(flukes(line, _needed(gains, sign * whole.tested.mean * len(averaged))), without)
+            guard = min(flukes(line, _needed(gains, sign * whole.tested.mean * len(averaged))), without[at])
             chances.append((guard, flukes(line, 1)))
         (of_line, line_alone), (of_reference, reference_alone) = chances
         return of_line, of_reference, max(line_alone, reference_alone)
+
+    def _flat(self, averaged: Sequence[str], at: int) -> list[str]:
+        """The averaged tasks on which one of the two is flat and the other is not."""
+        pairs = {task: self.parted[task] for task in self._paired(averaged)}
+        return [task for task, pair in pairs.items() if pair[at].flat and not pair[1 - at].flat]
 
     def _paired(self, averaged: Sequence[str]) -> list[str]:
         """The averaged tasks that both lines have runs on."""
@@ -170,6 +188,27 @@ class Block:
         if task not in self._differences:
             self._differences[task] = difference(*self._pairs.get(task, (None, None)))
         return self._differences[task]
+
+
+def chances_of(
+    blocks: Sequence[Block], task: str, averaged: Sequence[str], together: float
+) -> list[tuple[float, float, float]]:
+    """`Tested.chances` of each block, on a task or on the average."""
+    if task == AVERAGE:
+        return average_chances(blocks, averaged, together)
+    return [block.task_chances(task) for block in blocks]
+
+
+def average_chances(
+    blocks: Sequence[Block], averaged: Sequence[str], together: float
+) -> list[tuple[float, float, float]]:
+    """`Tested.chances` of each block's average. The p-values of all are searched at once: one by one, those of the
+    pairs of a hundred lines are most of a report.
+    """
+    levels = [block.levels(averaged, together) for block in blocks]
+    tested = iter(orders([level for of_block in levels for level in of_block.values()]))
+    without = [{at: float(next(tested)[1 - at]) for at in of_block} for of_block in levels]
+    return [block.chances_without(averaged, together, each) for block, each in zip(blocks, without, strict=True)]
 
 
 def _level(of_task: Difference) -> Difference:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.report.read.names import model_names
 from bench.report.statistics.differences import Sides
 from bench.report.statistics.intervals import CONFIDENCE
-from bench.report.statistics.judging import Block
+from bench.report.statistics.judging import Block, chances_of
 from bench.report.statistics.multiplicity import holm
 from bench.report.statistics.pairs import Lines, average_of, lines_of, paired
 from bench.report.statistics.samples import AVERAGE
@@ -60,12 +60,10 @@ def _ranked(
     better = np.max([_orders(pairs, lines) for lines in ways], axis=0)
     flat = {label for of_task, of_model, label in known.of if of_model == model and task in (AVERAGE, of_task)
             if known.of[of_task, model, label].parted.flat}  # fmt: skip
-    for row, (upper, lower) in zip(better, pairs, strict=True):
-        if labels[lower] in flat or labels[upper] in flat:
-            block = Block(known, model, labels[upper], labels[lower])
-            of_average = task == AVERAGE
-            chances = block.average_chances(averaged, known.together) if of_average else block.task_chances(task)
-            row[0] = max(row[0], chances[1])
+    guarded = [at for at, pair in enumerate(pairs) if flat & {labels[line] for line in pair}]
+    blocks = [Block(known, model, *(labels[line] for line in pairs[at])) for at in guarded]
+    for at, chances in zip(guarded, chances_of(blocks, task, averaged, known.together), strict=True):
+        better[at, 0] = max(better[at, 0], chances[1])
     adjusted = holm(better, 1 - CONFIDENCE).p
     above = {pair for pair, row in zip(pairs, adjusted, strict=True) if row[0] <= 1 - CONFIDENCE}
     groups: list[dict[str, Any]] = []

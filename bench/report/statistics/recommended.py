@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from bench.report.statistics.contest import Chances, Contest, contest
 from bench.report.statistics.differences import Side, Sides
 from bench.report.statistics.equal_budgets import within_budgets
 from bench.report.statistics.intervals import CONFIDENCE
-from bench.report.statistics.judging import Block
+from bench.report.statistics.judging import Block, chances_of
 from bench.report.statistics.needed import Need, contest_needs
 from bench.report.statistics.pairs import Lines, average_of, lines_of
 from bench.report.statistics.samples import AVERAGE
@@ -131,18 +132,16 @@ class _Place:
         """What guards the pairs in which a line is at the trivial score as a whole."""
         chances = Chances.none(len(lines))
         flat = [any(self._side(name, line).parted.flat for name in tasks) for line in lines]
-        for i, line in enumerate(lines):
-            for j, other in enumerate(lines):
-                if i != j and (flat[i] or flat[j]):
-                    if (line, other) not in self.blocks:
-                        self.blocks[line, other] = Block(self.known, self.model, line, other)
-                    block = self.blocks[line, other]
-                    of_average = task == AVERAGE
-                    tested = (
-                        block.average_chances(tasks, self.known.together) if of_average else block.task_chances(task)
-                    )
-                    chances.above[i, j], chances.near[i, j] = tested[1:]
+        pairs = [(i, j) for i, j in permutations(range(len(lines)), 2) if flat[i] or flat[j]]
+        blocks = [self._block(lines[i], lines[j]) for i, j in pairs]
+        for (i, j), tested in zip(pairs, chances_of(blocks, task, tasks, self.known.together), strict=True):
+            chances.above[i, j], chances.near[i, j] = tested[1:]
         return chances
+
+    def _block(self, line: str, other: str) -> Block:
+        if (line, other) not in self.blocks:
+            self.blocks[line, other] = Block(self.known, self.model, line, other)
+        return self.blocks[line, other]
 
     def _candidates(
         self, lines: Sequence[str], means: Mapping[str, float], held: Contest | None, tasks: Sequence[str], level: float
