@@ -53,7 +53,7 @@ class Campaign:
     def __init__(self, place: Path, rng: random.Random) -> None:
         self._place, self._rng = place, rng
         self._grid = Grid(place)
-        self._expected = self._grid.undisturbed()
+        self._expected, self._possible = self._grid.undisturbed(), self._grid.chosen_otherwise()
         self._once, self._said = place / "once", place / "said.log"
         self.runs = self.folders = 0
         self.kills: Counter[str] = Counter()
@@ -62,7 +62,8 @@ class Campaign:
 
     def _begin(self) -> None:
         self._out = self._place / f"out-{self.folders}"
-        self._witness = Witness(self._out, self._place / f"diary-{self.folders}", self._expected)
+        diary = self._place / f"diary-{self.folders}"
+        self._witness = Witness(self._out, diary, self._expected, self._possible)
         self._seconds = 2.0  # that a run takes which is not killed
 
     def turn(self, kind: str) -> None:

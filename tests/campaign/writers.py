@@ -63,13 +63,14 @@ def main() -> None:
     place, rng = Path(tempfile.mkdtemp(prefix="writers-")), random.Random(asked.seed)
     os.environ["TUNING_BENCH_CACHE"] = str(place / "cache")
     grid = Grid(place, 4 if asked.short else SEEDS)
-    expected, crowds, broken = grid.undisturbed(), list[Crowd](), list[tuple[str, str]]()
+    expected, possible = grid.undisturbed(), grid.chosen_otherwise()
+    crowds, broken = list[Crowd](), list[tuple[str, str]]()
     chosen = SHORT_FOLDERS if asked.short else range(len(WORLDS)) if asked.world is None else (asked.world,)
     while sum(crowd.kills for crowd in crowds) < number:
         turn, begun = len(crowds), time.monotonic()
         world, kills = WORLDS[chosen[turn % len(chosen)]], 5 if asked.short else KILLS
         real = turn % REAL_EVERY == 1
-        crowd = Crowd(place / f"out-{turn}", world, grid, expected, rng.randrange(2**32), real)
+        crowd = Crowd(place / f"out-{turn}", world, grid, expected, possible, rng.randrange(2**32), real)
         crowd.run(min(kills, number - sum(each.kills for each in crowds)))
         crowds.append(crowd)
         for kind, what in crowd.broken:

@@ -35,6 +35,7 @@ class Crowd:
     world: World
     grid: Grid
     expected: dict[str, str]
+    possible: dict[str, str]
     seed: int
     real: bool
     kills: int = 0
@@ -48,7 +49,7 @@ class Crowd:
     def __post_init__(self) -> None:
         self._rng = random.Random(self.seed)
         self._ledger = Ledger(self.folder.with_name(f"{self.folder.name}.ledger"))
-        self._witness = Witness(self.folder, self.folder.with_name("no diary"), self.expected)
+        self._witness = Witness(self.folder, self.folder.with_name("no diary"), self.expected, self.possible)
 
     def run(self, kills: int) -> None:
         """Let them work and kill so many, then let them end; what broke is in `broken`."""
@@ -70,7 +71,9 @@ class Crowd:
 
     def _start(self) -> None:
         said = self.folder.with_name(f"{self.folder.name}-{self.started}.log")
-        arms: list[Callable[[], None]] = [] if self.real else [copying(self.grid.finished, SECONDS)]
+        arms: list[Callable[[], None]] = (
+            [] if self.real else [copying((self.grid.finished, self.grid.otherwise), SECONDS)]
+        )
         arms += [self._ledger.keep(), self.world.arm(self.started, self.seed)]
         self.living[children.fork(children.command(self._words(), *arms), said)] = said
         self.started += 1

@@ -44,11 +44,14 @@ def standing(folder: Path, cell_id: str) -> dict[str, tuple[int, int, str]]:
 
 @dataclass
 class Witness:
-    """Of one folder: what it has seen finished, and what broke, by kind. `expected` are an undisturbed run's bits."""
+    """Of one folder: what it has seen finished, and what broke, by kind. `expected` are an undisturbed run's bits;
+    `possible` those of cells that may be there too (Grid.chosen_otherwise).
+    """
 
     folder: Path
     diary: Path
     expected: dict[str, str]
+    possible: dict[str, str] = field(default_factory=dict)
     finished: dict[str, dict[str, tuple[int, int, str]]] = field(default_factory=dict)
     broken: list[tuple[str, str]] = field(default_factory=list)
     known: int = 0  # lines of the diary that were read
@@ -79,7 +82,7 @@ class Witness:
             return None
 
     def _differs(self, cell_id: str) -> list[str]:
-        return [cell_id] if self._bits(cell_id) != self.expected.get(cell_id) else []
+        return [cell_id] if self._bits(cell_id) != (self.possible | self.expected).get(cell_id) else []
 
     def _read_diary(self, before: set[str]) -> None:
         """Nothing is trained, or written, that was finished before."""
