@@ -29,7 +29,7 @@ OLDEST_TESTS := tests/data tests/store tests/plan tests/score tests/report tests
 CAMPAIGNS := kills writers full fuzz corruption bits long
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-real test-oldest campaign campaign-full check clean
+.PHONY: help install run test test-real test-oldest campaign campaign-full check clean $(CAMPAIGNS:%=short-%)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15
@@ -48,8 +48,10 @@ test-real: $(STAMP) ## the tests on real models and data
 
 # Each prints a line of figures. One that breaks does not keep the others from being run.
 campaign: $(STAMP) ## short passes of the campaigns: kills, faults, damage, fuzz; some minutes
-	@for each in $(CAMPAIGNS); do $(ENVIRONMENT) $(BIN)/python -m tests.campaign.$$each --short || broken="$$broken $$each"; \
-	    done; test -z "$$broken" || { echo "broken:$$broken" >&2; exit 1; }
+	@$(MAKE) --no-print-directory --keep-going --output-sync --jobs $(WORKERS) $(CAMPAIGNS:%=short-%)
+
+$(CAMPAIGNS:%=short-%): short-%: $(STAMP)
+	@$(ENVIRONMENT) $(BIN)/python -m tests.campaign.$* --short
 
 campaign-full: $(STAMP) ## the campaigns at length: hours
 	@for each in $(CAMPAIGNS); do $(ENVIRONMENT) $(BIN)/python -m tests.campaign.$$each || broken="$$broken $$each"; done; \

@@ -23,6 +23,7 @@ from tests.conftest import write_superglue, write_tiny_bert
 
 Tree = dict[str, str]
 ENDINGS = ("csv", "jsonl", "parquet")
+PUSHED = ("--with-predictions", "--with-examples", "--with-tuned")
 SHORT_RUNS = {  # what is left out for a small one is not left out
     "bench.commands.answer": {"LEAST": 0.0, "SHARE": 9.0}, "bench.execute.alone": {"SECONDS": 0.0},
     "bench.data.tokens": {"WORTH_KEEPING": 0},
@@ -115,6 +116,8 @@ def scenes(home: Home) -> list[Scene]:
               lambda at: [at / "out"], report, with_report),
         Scene("report --anonymous", lambda at: ["report", at / "out", "--anonymous", "--to", at / "report"],
               lambda at: [at / "tmp", at / "report"], report, with_results, environment=[("TMPDIR", "tmp")]),
+        Scene("push --dry-run", lambda at: ["push", at / "out", "--to", "hub:us/ours", "--dry-run", *PUSHED],
+              lambda at: [at / "tmp"], nothing, with_results, environment=[("TMPDIR", "tmp")]),
         *(Scene(f"predict to {ending}", lambda at, to=f"answers.{ending}": [
             "predict", ptv2, *place, "--data", home.rows, "--to", at / "answers" / to, "--device", "cpu"],
             lambda at: [at / "answers"], answers, with_answers) for ending in ENDINGS),
