@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.campaign.sameness.grids import Grid, write
@@ -32,7 +33,8 @@ def run(grid: Grid, world: World, folder: Path) -> Path:
         _killed(words, environment, world, out)
     elif world.how == "in parts":
         _finished([*words, "--seeds", str(grid.seeds[-1]), "--lanes", "1"], environment, world, place)
-        _finished([*words, "--methods", ",".join(grid.methods[::2])], environment, world, place)
+        some = grid.methods[::2]
+        _finished([*_without_settings(words, some), "--methods", ",".join(some)], environment, world, place)
     _finished(words, environment, world, place)
     return out
 
@@ -48,6 +50,19 @@ def _command(grid: Grid, world: World, folder: Path, place: Path) -> list[str]:
     words += ["--tasks", ",".join(tasks)] if tasks else []
     words += ["--data", str(data)] if data else []
     return [*words, *(() if "--devices" in world.flags else ("--devices", "cpu")), *world.flags]
+
+
+def _without_settings(words: list[str], methods: Sequence[str]) -> list[str]:
+    """The words without `--set` of other methods than these, which would be refused."""
+    pairs = zip(["", *words], [*words, ""], strict=True)
+    kept = []
+    for before, word in pairs:
+        of_another = before == "--set" and word.partition(".")[0] not in methods
+        if of_another:
+            kept.pop()
+        elif word:
+            kept.append(word)
+    return kept
 
 
 def _placed(model: Path, data: Path | None, world: World, place: Path) -> tuple[Path, Path | None]:
