@@ -113,7 +113,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     part alone does where it has a `/`, and its beginning where no other name begins so. Capitals make no difference,
     and neither does what stands between words.
     """
-    names = list(dict.fromkeys(known))
+    names = list(dict.fromkeys(map(str, known)))
     if len(name) > LONGEST_NAME:
         return None
     slips = {other: count for other in names if (count := _distance(name, other)) is not None}

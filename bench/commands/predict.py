@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from bench.predicting import Predicting
 
-Rows = Iterable[Mapping[str, Any]]
 PIPE = "-"  # `--to -`: lines of JSON on standard output
 FEW = 20  # rows that are shown and not written
 WIDEST = 48  # characters of a cell that is shown
@@ -39,13 +38,17 @@ READ_LISTS = ("words", "spans")
 TABLES = (".csv", ".tsv")
 
 
-def answered(request: PredictRequest, data: Path | str | Rows | pd.DataFrame) -> pd.DataFrame:
-    """The answers to the rows of a file, a table or dicts, a row each; with the scores in `.attrs` where asked for."""
+def answered(request: PredictRequest, rows: Iterator[Located] | None = None) -> pd.DataFrame:
+    """The answers to these rows, or to those of the request's file, a row each; with the scores in `.attrs` where asked
+    for.
+    """
     import pandas as pd
 
     store, record = _asked(request)
+    rows = rows if rows is not None else _of_file(Path(request.data or ""), record)
+    first = list(islice(rows, 1))  # what cannot be read is told before a model is loaded
     predicting = _predicting(request, store, record)
-    answers = list(predicting.answers(_rows(data, record)))
+    answers = list(predicting.answers(chain(first, rows)))
     _tell(predicting, request)
     table = pd.DataFrame(answers)
     if request.score:
@@ -125,21 +128,16 @@ def _of_file(path: Path, record: Record) -> Iterator[Located]:
     return iter(read(path, source.columns, source.broken_lines))
 
 
-def _rows(data: Path | str | Rows | pd.DataFrame, record: Record) -> Iterator[Located]:
-    if isinstance(data, Path | str):
-        return _of_file(Path(data), record)
-    to_dict = getattr(data, "to_dict", None)
-    rows: Any = to_dict("records") if to_dict else data
-    return (Located(f"rows[{at}]", dict(row)) for at, row in enumerate(rows))
-
-
 def _tell(predicting: Predicting, request: PredictRequest) -> None:
     """A warning for each thing that the answers do not show."""
     questions = predicting.questions
     if predicting.num_cut:
         rows = f"{predicting.num_cut:,} of {predicting.num_rows:,} rows"
         warnings.warn(f"{rows} are longer than the cell reads, and were cut", stacklevel=2)
-    for tally, what in ((questions.repaired, "repaired"), (questions.no_example, "without an answer")):
+    for tally, what in (
+        (questions.repaired, "repaired"), (questions.no_example, "without an answer"),
+        (questions.doubtful, "answered although"),
+    ):  # fmt: skip
         if tally.total:
             warnings.warn(f"{request.data or 'data'}: {what}: {tally.listed(with_places=True)}", stacklevel=2)
 

@@ -32,14 +32,16 @@ class Question:
 
 
 class Questions:
-    """Reads the rows of a task, `answered` or not. `no_example` counts what of the source stands for no example."""
+    """Reads the rows of a task, `answered` or not. `no_example` counts what of the source stands for no example,
+    `doubtful` the examples that training would have left out.
+    """
 
     def __init__(self, task: Task, answered: bool) -> None:
         self._task, self._kind, self._answered = task, data_of(task), answered
         self._read_row = self._kind.reader(task)
         self._number = 0
         self._checked: set[str] = set()  # files whose columns are there
-        self.no_example, self.repaired = Tally(), Tally()
+        self.no_example, self.repaired, self.doubtful = Tally(), Tally(), Tally()
 
     def read(self, rows: Sequence[Located]) -> Iterator[Question]:
         """The examples of these rows, in their order. UsageError names the row that does not fit.
@@ -55,7 +57,9 @@ class Questions:
             kept += [source.fields] * len(of_row)
         mended = self._kind.mended(self._task, flat, self.repaired)
         for row, fields in zip(mended, kept, strict=True):
-            _, example = self._read_row(row, self._number)
+            reason, example = self._read_row(row, self._number)
+            if reason:
+                self.doubtful.note(reason, row.place)
             self._number += 1
             yield Question(_beside(fields, example), example)
 

@@ -18,9 +18,11 @@ from bench.errors import UsageError
 from bench.notebook.arguments import request_of
 from bench.notebook.preview import Preview, captured
 from bench.notebook.results import Results
+from bench.notebook.rows import located
 from bench.notebook.words import command_of, in_python
 from bench.report.read.folders import read_folders
 from bench.request import PredictRequest, RunRequest
+from bench.spelling import at_home
 from bench.store.provenance import asked_by
 
 Call = TypeVar("Call", bound=Callable[..., Any])
@@ -84,7 +86,8 @@ def predict(cell: str, data: Any, **options: Any) -> pd.DataFrame:
     """
     with in_python():
         request = PredictRequest.called({"cell": cell, **options})
-        return answered(request, data)
+        path = Path(at_home(data)) if isinstance(data, str | Path) else None
+        return answered(request.model_copy(update={"data": path}), None if path else located(data))
 
 
 @with_arguments

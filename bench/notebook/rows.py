@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bench.data.cache import cache_folder
+from bench.data.located import Located
 from bench.errors import UsageError
 from bench.writing import telling, write_text
 
-FORMS = "a path, a table (pandas, polars, arrow), a datasets.Dataset, a list of dicts, or a dict of these by split"
+TABLE_FORMS = "a path, a table (pandas, polars, arrow), a datasets.Dataset, a list of dicts"
+FORMS = f"{TABLE_FORMS}, or a dict of these by split"
 Row = dict[str, Any]
 
 
@@ -42,15 +45,30 @@ def kept(data: Any) -> Path:
     return paths[0]
 
 
+def located(data: Any) -> Iterator[Located]:
+    """The rows of `data`, one by one where it gives them so. UsageError for what is no table, or no row."""
+    rows = data if isinstance(data, Iterator | list | tuple) else _rows(data, TABLE_FORMS)
+    for at, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise UsageError(f"rows[{at}] is a {type(row).__name__}, where a dict of columns should be")
+        yield Located(f"rows[{at}]", _plain(row))
+
+
 def _text(data: Any) -> str:
     """JSON lines. UsageError for no rows."""
-    lines = [json.dumps(_plain(row), ensure_ascii=False, default=str) for row in _rows(data)]
+    lines = [_line(_plain(row)) for row in _rows(data)]
     if not lines:
         raise UsageError("data has no rows")
     return "\n".join(lines) + "\n"
 
 
-def _rows(data: Any) -> Iterable[Row]:
+def _line(row: Any) -> str:
+    """As JSON; half a pair of surrogates, which no file can hold as it is, stays escaped."""
+    line = json.dumps(row, ensure_ascii=False, default=str)
+    return json.dumps(row, default=str) if any("\ud800" <= letter <= "\udfff" for letter in line) else line
+
+
+def _rows(data: Any, forms: str = FORMS) -> Iterable[Row]:
     package = type(data).__module__.partition(".")[0]
     if package == "datasets" and hasattr(data, "features") and hasattr(data, "with_format"):
         return _of_dataset(data)
@@ -61,9 +79,10 @@ def _rows(data: Any) -> Iterable[Row]:
     if hasattr(data, "__arrow_c_stream__"):
         import pyarrow as pa
 
-        rows: list[Row] = pa.table(data).to_pylist()
-        return rows
-    raise UsageError(f"data is a {type(data).__name__}; it must be {FORMS}")
+        with suppress(pa.ArrowException, TypeError, ValueError):  # a column alone has a stream too
+            rows: list[Row] = pa.table(data).to_pylist()
+            return rows
+    raise UsageError(f"data is a {type(data).__name__}; it must be {forms}")
 
 
 def _of_frame(frame: Any) -> Iterable[Row]:

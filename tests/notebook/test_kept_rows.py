@@ -13,7 +13,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.notebook.arguments import request_of
-from bench.notebook.rows import kept
+from bench.notebook.rows import kept, located
 
 ROWS = [{"text": "one", "label": "a"}, {"text": "zwei, ü", "label": "b"}]
 
@@ -73,11 +73,44 @@ def test_what_is_missing_is_null_and_numbers_are_plain() -> None:
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "two columns called 'a'"),
         (["a line"], "data is a list; it must be a path, a table"),
         (7, "data is a int; it must be a path, a table"),
+        (pd.Series(["a"]), "data is a Series; it must be a path, a table"),
+        (np.array(["a"]), "data is a ndarray; it must be a path, a table"),
     ],
 )
 def test_what_is_no_table_is_refused(data: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         kept(data)
+
+
+def test_half_a_pair_of_surrogates_is_kept_as_a_file_can_hold_it() -> None:
+    assert read(kept([{"text": "a\ud800b"}])) == [{"text": "a\ud800b"}]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [ROWS, iter(ROWS), pd.DataFrame(ROWS, index=[7, 3]), pa.Table.from_pylist(ROWS)],
+    ids=["dicts", "one by one", "frame", "arrow"],
+)
+def test_rows_to_be_answered_are_numbered_and_plain(data: Any) -> None:
+    found = list(located(data))
+    assert [row.fields for row in found] == ROWS
+    assert [row.place for row in found] == ["rows[0]", "rows[1]"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "data is a NoneType; it must be a path, a table"),
+        ({"text": ["a", "b"]}, "data is a dict; it must be a path, a table"),
+        (pd.Series(["a"]), "data is a Series"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "two columns called 'a'"),
+        ([*ROWS, "a line"], r"rows\[2\] is a str, where a dict of columns should be"),
+        (iter([5]), r"rows\[0\] is a int, where a dict of columns should be"),
+    ],
+)
+def test_what_is_no_row_is_refused(data: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        list(located(data))
 
 
 def test_a_call_s_table_is_the_path_of_its_file() -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from bench import predict, registry
+from bench.errors import UsageError
 from bench.store.store import Store
 
 RED, BLUE = ("word1 word2 word3", "word4 word5 word6")
@@ -72,3 +73,13 @@ def test_rows_without_examples_cannot_be_scored(own_cell, bench, tmp_path):
     said = bench.refusal(*bench("predict", cell, "--data", "squad.json", "--score", "--to", "a.csv"))
     why = "1 × an article without paragraphs"
     assert said == f"error: there is nothing to score: the rows hold no example ({why})"
+
+
+def test_what_is_answered_although_it_is_empty_is_told(own_cell, tmp_path):
+    rows = "".join(f"{RED} word{at},red\n{BLUE} word{at},blue\n" for at in range(30))
+    cell = own_cell("mails.csv", f"body,team\n{rows}", "--text", "body", "--label", "team")
+    with pytest.warns(UserWarning, match=r"answered although: 2 × an empty 'body' \(first at rows\[1\]\)"):
+        table = predict(cell, [{"body": RED}, {"bod": BLUE}, {"body": None, 3: "four"}])
+    assert len(table) == 3
+    with pytest.raises(UsageError, match="rows has no column 'team'; it has 'body', '3'"):
+        predict(cell, [{"body": RED, 3: "four"}], score=True)
