@@ -41,7 +41,7 @@ run: $(STAMP) ## run the smoke suite on the embedded models, offline, and report
 	$(BIN)/bench report
 
 test: $(STAMP) ## the tests: offline, CPU, about 25 minutes on two cores
-	$(TEST) -n $(WORKERS)
+	$(TEST) -n $(WORKERS) --dist worksteal
 
 test-real: $(STAMP) ## the tests on real models and data
 	$(TEST) -m real || test $$? -eq 5 # 5: no such test

@@ -32,7 +32,7 @@ def run(grid: Grid, world: World, folder: Path) -> Path:
     if world.how == "interrupted":
         _killed(words, environment, world, out)
     elif world.how == "in parts":
-        _finished([*words, "--seeds", str(grid.seeds[-1]), "--lanes", "1"], environment, world, place)
+        _finished([*words, "--seeds", f"{grid.seeds[-1]},", "--lanes", "1"], environment, world, place)
         some = grid.methods[::2]
         _finished([*_without_settings(words, some), "--methods", ",".join(some)], environment, world, place)
     _finished(words, environment, world, place)
