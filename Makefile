@@ -40,7 +40,7 @@ run: $(STAMP) ## run the smoke suite on the embedded models, offline, and report
 	$(BIN)/bench run
 	$(BIN)/bench report
 
-test: $(STAMP) ## the tests: offline, CPU, about 25 minutes on two cores
+test: $(STAMP) ## the tests: offline, CPU, about 20 minutes on two cores
 	$(TEST) -n $(WORKERS) --dist worksteal
 
 test-real: $(STAMP) ## the tests on real models and data

@@ -4,7 +4,7 @@
 
 Each grid is run once in a world of its own, then in the others, by `bench run` in processes of its own; every cell's
 scores, curve, predictions and tuned tensors are compared with the first. `--number` takes so many pairs of a grid and a
-world, drawn by `--seed`. On two cores a full pass takes about an hour.
+world, drawn by `--seed`. On two idle cores a full pass takes some hours.
 """
 
 from __future__ import annotations
