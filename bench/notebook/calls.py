@@ -22,7 +22,6 @@ from bench.notebook.rows import located
 from bench.notebook.words import command_of, in_python
 from bench.report.read.folders import read_folders
 from bench.request import PredictRequest, RunRequest
-from bench.spelling import at_home
 from bench.store.provenance import asked_by
 
 Call = TypeVar("Call", bound=Callable[..., Any])
@@ -85,9 +84,9 @@ def predict(cell: str, data: Any, **options: Any) -> pd.DataFrame:
     metrics, in `.attrs["scores"]`. UsageError for what the command refuses.
     """
     with in_python():
-        request = PredictRequest.called({"cell": cell, **options})
-        path = Path(at_home(data)) if isinstance(data, str | Path) else None
-        return answered(request.model_copy(update={"data": path}), None if path else located(data))
+        place = {"data": data} if isinstance(data, str | Path) else {}
+        request = PredictRequest.called({"cell": cell, **place, **options})
+        return answered(request, None if place else located(data))
 
 
 @with_arguments

@@ -65,7 +65,11 @@ def _text(data: Any) -> str:
 def _line(row: Any) -> str:
     """As JSON; half a pair of surrogates, which no file can hold as it is, stays escaped."""
     line = json.dumps(row, ensure_ascii=False, default=str)
-    return json.dumps(row, default=str) if any("\ud800" <= letter <= "\udfff" for letter in line) else line
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return json.dumps(row, default=str)
+    return line
 
 
 def _rows(data: Any, forms: str = FORMS) -> Iterable[Row]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.data.encode import encode
 from bench.data.located import Located
+from bench.data.tagged_columns import is_of_column_file
 from bench.data.tokens import TokenStore
 from bench.data.unanswered import Question, Questions
 from bench.errors import UsageError
@@ -59,7 +60,7 @@ class Predicting:
     def _read(self, rows: Iterator[Located]) -> Iterator[Question]:
         """Column files, and rows that are scored, whole: their tags are told from one another."""
         while some := list(islice(rows, FEW)):
-            if self._scoring or "columns" in some[0].fields:
+            if self._scoring or is_of_column_file(some[0].fields):
                 some += rows
             yield from self.questions.read(some)
 

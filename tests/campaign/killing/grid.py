@@ -43,8 +43,8 @@ class Grid:
         chosen = [(record.cell.method, record.cell.drawn) for record in records if record.cell.stage == "score"]
         trials = {record.id for record in records
                   if record.cell.stage == "trial" and (record.cell.method, record.cell.drawn) in chosen}  # fmt: skip
-        found = self._bits(self.otherwise, 1, partial(_fail, trials))
-        return {cell_id: bits for cell_id, bits in found.items() if cell_id not in {record.id for record in records}}
+        found, known = self._bits(self.otherwise, 1, partial(_fail, trials)), {record.id for record in records}
+        return {cell_id: bits for cell_id, bits in found.items() if cell_id not in known}
 
     def _bits(self, out: Path, expected: int, *arms: Arm) -> dict[str, str]:
         said = self._place / f"{out.name}.log"

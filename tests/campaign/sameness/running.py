@@ -54,14 +54,13 @@ def _command(grid: Grid, world: World, folder: Path, place: Path) -> list[str]:
 
 def _without_settings(words: list[str], methods: Sequence[str]) -> list[str]:
     """The words without `--set` of other methods than these, which would be refused."""
-    pairs = zip(["", *words], [*words, ""], strict=True)
-    kept = []
-    for before, word in pairs:
-        of_another = before == "--set" and word.partition(".")[0] not in methods
-        if of_another:
-            kept.pop()
-        elif word:
+    kept, left = list[str](), iter(words)
+    for word in left:
+        setting = next(left) if word == "--set" else ""
+        if not setting:
             kept.append(word)
+        elif setting.partition(".")[0] in methods:
+            kept += [word, setting]
     return kept
 
 

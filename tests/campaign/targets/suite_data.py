@@ -13,6 +13,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from bench.task import Task
 from tests.campaign.fuzzing import made, reading
 from tests.campaign.fuzzing.target import Broken, Case, Target
 
@@ -78,7 +79,7 @@ def _read(case: Case, folder: Path) -> None:
             raise Broken(f"rows are lost in reading: {rows} rows in the file, {found} read")
 
 
-def _ask(task, path: Path) -> None:  # type: ignore[no-untyped-def]
+def _ask(task: Task, path: Path) -> None:
     from bench.data.files import read
     from bench.data.unanswered import Questions
 
