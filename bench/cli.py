@@ -146,19 +146,22 @@ def show(
 def push(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Results folder.", autocompletion=results_folders)],
     to: Annotated[
-        str, typer.Option("--to", metavar="ADDRESS", help="hub:owner/name, a data set; made where it is not there.")
+        str, typer.Option("--to", metavar="PLACE", help="hub:owner/name, a data set, or NAME.tar.xz; may be new.")
     ],
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would go, with sizes, and stop.")] = False,
     predictions: Annotated[bool, typer.Option("--with-predictions", help="Also those that are texts.")] = False,
     examples: Annotated[bool, typer.Option("--with-examples", help="The texts that were scored too.")] = False,
     tuned: Annotated[bool, typer.Option("--with-tuned", help="What was trained too.")] = False,
+    terms: Annotated[
+        bool, typer.Option("--terms", help="Of predictions what metrics count, example by example: smallest.")
+    ] = False,
 ) -> None:
-    """Share results on the hub: records, table, report and a page, joined to what lies there."""
+    """Share results on the hub, or in a file: records, table, report and a page, joined to what lies there."""
     from bench.commands.push import push_results
     from bench.share.union import Extras
 
-    push_results(folder, to, Extras(predictions, examples, tuned), private, dry_run)
+    push_results(folder, to, Extras(predictions, examples, tuned, terms), private, dry_run)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from bench.report.tables.report import Report, with_tables
 from bench.report.tables.table import Table
 from bench.request import ReportRequest
 from bench.store.address import Address, is_address
+from bench.store.archive import is_archive
 from bench.writing import telling, write_together
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ def report_of(
 
 def beside(folders: Sequence[Path]) -> Path:
     """Where a report of these results stands, when nobody says it: report/ in the first folder that is of this machine,
-    else in results/OWNER--NAME.
+    or beside that archive, else in results/OWNER--NAME.
     """
-    here = [folder for folder in folders if not is_address(folder)]
+    here = [place.parent if is_archive(place) else place for place in folders if not is_address(place)]
     return (here[0] if here else RESULTS / Address.parse(folders[0]).folder_name) / "report"
 
 

@@ -66,7 +66,11 @@ class SumMetric(Metric):
     combine: Callable[[Array], Array]
 
     def measured(self, task: Task, rows: PredictedRows) -> Sums:
-        return Sums(self.terms(task, rows), self.combine)
+        return self.of_terms(self.terms(task, rows))
+
+    def of_terms(self, terms: Array) -> Sums:
+        """The same of terms that were kept in the place of predictions."""
+        return Sums(terms, self.combine)
 
 
 @dataclass(frozen=True)

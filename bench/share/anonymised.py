@@ -30,8 +30,10 @@ from bench.store.alone import Alone, alone_key, keep_alone, kept_alone
 from bench.store.checksums import check_file
 from bench.store.declarations import keep_suite, kept_suites
 from bench.store.fetched import open_results
+from bench.store.predictions import PREDICTIONS
 from bench.store.record import Record
 from bench.store.store import Store, Writer
+from bench.store.terms import TERMS
 from bench.task import Suite
 from bench.writing import scratch
 
@@ -123,15 +125,16 @@ def _fill(copy: Store, store: Store, declared: Mapping[str, Suite], aliases: Ali
         ids[cell.id] = _cell(cell, aliases, ids).id
     copy.write_plan(_cell(cell, aliases, ids) for cell in planned)
     for record in records:
-        predictions = store.cell_folder(record.id) / "predictions.parquet"
         files: dict[str, Writer] = {}
-        if record.status == "done" and predictions.is_file() and not predictions.is_symlink():
-            try:
-                check_file(predictions)
-            except UsageError as error:
-                broken(error)
-                continue
-            files = {predictions.name: partial(shutil.copyfile, predictions)}
+        for path in (store.cell_folder(record.id) / name for name in (PREDICTIONS, TERMS)):
+            if record.status == "done" and path.is_file() and not path.is_symlink():
+                files[path.name] = partial(shutil.copyfile, path)
+        try:
+            for name in files:
+                check_file(store.cell_folder(record.id) / name)
+        except UsageError as error:
+            broken(error)
+            continue
         put_record(copy, _record(record, aliases, ids), files)
     for name in sorted({cell.suite for cell in cells.values()}):
         if not is_built_in(name) and name in declared:

@@ -21,6 +21,8 @@ from bench.share.union import Union
 from bench.store.address import Address
 from bench.store.declarations import kept_suites
 from bench.store.on_hub import first_line
+from bench.store.predictions import PREDICTIONS
+from bench.store.terms import TERMS
 from bench.task import Task
 
 BEGIN, END = "<!-- bench push writes this part anew -->", "<!-- end of what bench push writes -->"
@@ -96,15 +98,16 @@ def _tables(report: Report) -> list[str]:
 
 
 def _listed(union: Union) -> str:
-    has_predictions, has_texts, has_tuned = (
+    has_predictions, has_terms, has_texts, has_tuned = (
         any(union.store.path.glob(pattern))
-        for pattern in ("cells/*/predictions.parquet", "examples/*", "cells/*/tuned.safetensors")
+        for pattern in (f"cells/*/{PREDICTIONS}", f"cells/*/{TERMS}", "examples/*", "cells/*/tuned.safetensors")
     )
     rows = [
         ("table.csv", "a row per cell and metric"),
         ("report/", "the report: `report.html` is one page, and tables and figures as files"),
         ("cells/", "a record per cell: scores, curve, costs, versions, and the command without paths and hosts"),
-        *([("cells/*/predictions.parquet", "what was said of each example")] if has_predictions else []),
+        *([(f"cells/*/{PREDICTIONS}", "what was said of each example")] if has_predictions else []),
+        *([(f"cells/*/{TERMS}", "what metrics count of each example, where answers are texts")] if has_terms else []),
         *([("cells/*/tuned.safetensors", "what was trained")] if has_tuned else []),
         *([("examples/", "texts of the data sets, under their own licences")] if has_texts else []),
         ("plans/, suites/", "what was asked for, and how the tasks are declared"),

@@ -24,7 +24,7 @@ _QUOTED = re.compile(r"(?P<q>['\"])(?:~|[A-Za-z]:[/\\]|/)[^'\"\n]*?(?P<last>[^'\
 _ALONE = re.compile(r"~|\.{1,2}[/\\]|[/\\]|[A-Za-z]:[/\\]|file://")
 _URL = re.compile(r"(?P<scheme>[a-z][\w+.-]*)://")
 _HOST = re.compile(r"[\w-]+-\d+-[0-9a-f]{8}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b")  # a worker (bench.store.workers); an IP
-_MACHINE = re.compile(r"^(?P<system>[A-Za-z]+)-.*?(?P<rest>-(?:x86_64|aarch64|arm64|AMD64|ppc64le|s390x)\b.*)?$")
+_MACHINE = re.compile(r"^(?P<system>[A-Za-z]+)(?:-.*?)??(?P<rest>-(?:x86_64|aarch64|arm64|AMD64|ppc64le|s390x)\b.*)?$")
 HIDDEN = "…"
 NAMES_A_HOST = ("--address", "--slurm")  # flags whose values name hosts, accounts and partitions
 

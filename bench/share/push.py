@@ -1,4 +1,4 @@
-"""`bench push`: a results folder goes to the hub, joined to what lies there, in one commit."""
+"""`bench push`: a results folder goes to the hub, or into an archive, joined to what lies there, in one commit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from bench.report.read.folders import read_stores
 from bench.share.card import card, pictures, table
 from bench.share.union import Extras, Union, joined
 from bench.store.address import Address
+from bench.store.archive import write_archive
 from bench.store.fetched import open_results
 from bench.store.on_hub import speaking_to_hub
 from bench.store.store import Store
-from bench.writing import scratch
+from bench.writing import scratch, telling
 
 FORMATS = ("md", "csv", "png", "html")
 NOT_RESULTS = {"README.md", ".gitattributes", ".gitignore", "LICENSE"}  # what a new repository may have
@@ -35,10 +36,10 @@ class There:
 class Pushed:
     """What went, or with a dry run would go: sizes in bytes by name, what is removed, and the joined folder.
 
-    `address` has the commit where there is a new one.
+    `address` has the commit where there is a new one; of an archive it is the path.
     """
 
-    address: Address
+    address: Address | Path
     sizes: Mapping[str, int]
     removed: tuple[str, ...]
     union: Union
@@ -69,6 +70,23 @@ def push(here: Store, to: Address, extras: Extras, private: bool = False, dry_ru
             if commit is not None:
                 return Pushed(to.at(commit), sizes, tuple(removed), union)
     raise AssertionError("the last try has an answer")
+
+
+def pack(here: Store, to: Path, extras: Extras, dry_run: bool = False) -> Pushed:
+    """The same into an archive, which is made where it is not there: its results alone, since a report is made of it
+    in seconds. UsageError where `to` is a file that is none.
+    """
+    if to.is_dir():
+        raise UsageError(f"--to {to} is a folder; name a file in it")
+    there = open_results(to) if to.exists() else None
+    with scratch("bench-push-") as folder:
+        union = joined(here, there, folder / "joined", extras, str(to))
+        sizes = {name: path.stat().st_size for name, path in union.new_files().items()}
+        removed = union.old_files()
+        if (sizes or removed) and not dry_run:
+            with telling("write", to, "what stood there is as it was: free space, or choose another --to"):
+                write_archive(union.store.path, list(union.files()), to)
+    return Pushed(to, sizes, tuple(removed), union)
 
 
 def _look(to: Address, private: bool, dry_run: bool) -> tuple[There, str]:

@@ -12,16 +12,18 @@ from bench.cell import Cell
 from bench.errors import UsageError
 from bench.registry import suites
 from bench.share.cleaned import cleaned_cell, cleaned_record, cleaned_tree
-from bench.share.textless import without_texts
+from bench.share.textless import textless
 from bench.store.alone import keep_alone, kept_alone
 from bench.store.checksums import check_file, digest
 from bench.store.declarations import keep_suite, kept_suites
 from bench.store.examples import examples_key
 from bench.store.formats import FORMAT, MARK, format_of
+from bench.store.predictions import PREDICTIONS
 from bench.store.reading import record_text
 from bench.store.record import Record
 from bench.store.seal import Spoiled
 from bench.store.store import Store, Writer
+from bench.store.terms import TERMS
 from bench.task import Suite, Task
 from bench.writing import link_or_copy, write_text
 
@@ -30,35 +32,47 @@ PARTS = ("cells", "failed", "plans", "suites", "examples", "alone")
 
 @dataclass(frozen=True)
 class Extras:
-    """What goes along only when somebody asks for it: predictions with texts, the scored examples, trained tensors."""
+    """What goes along only when somebody asks for it: predictions with texts, the scored examples, trained tensors; or
+    less than usual, of predictions nothing but what metrics count.
+    """
 
     predictions: bool = False
     examples: bool = False
     tuned: bool = False
+    terms: bool = False
 
 
 @dataclass
 class Union:
-    """The joined folder. `added` are the ids of finished cells that were not there; of these `without_predictions` went
-    without theirs. `conflicts` say where the two differ, and `left_out` what cannot go, in lines for a user.
+    """The joined folder. `added` are the ids of finished cells that were not there; of these `with_terms` went with
+    what metrics count of their predictions, `without_predictions` without even that. `conflicts` say where the two
+    differ, and `left_out` what cannot go, in lines for a user.
     """
 
     store: Store
     there: Store | None
     added: list[str] = field(default_factory=list)
+    with_terms: list[str] = field(default_factory=list)
     without_predictions: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
-    def new_files(self) -> dict[str, Path]:
-        """What the hub does not have yet, by name; the order of names."""
+    def files(self) -> dict[str, Path]:
+        """All of it, by name; the order of names."""
         found = sorted(path for part in PARTS for path in (self.store.path / part).rglob("*") if path.is_file())
-        names = {path.relative_to(self.store.path).as_posix(): path for path in found}
-        mark = {MARK: self.store.path / MARK}
-        if self.there is None:
-            return {**mark, **names}
-        mark = mark if format_of(self.there.path) != FORMAT else {}
-        return mark | {name: path for name, path in names.items() if not (self.there.path / name).is_file()}
+        return {MARK: self.store.path / MARK} | {path.relative_to(self.store.path).as_posix(): path for path in found}
+
+    def new_files(self) -> dict[str, Path]:
+        """What is not there yet."""
+        files, there = self.files(), self.there
+        if there is None:
+            return files
+        is_old = format_of(there.path) != FORMAT
+        return {
+            name: path
+            for name, path in files.items()
+            if (is_old if name == MARK else not (there.path / name).is_file())
+        }
 
     def old_files(self) -> list[str]:
         """What the joined folder does not have any more: plans that are part of a larger one, failures mended since."""
@@ -160,8 +174,8 @@ def _add(union: Union, here: Store, record: Record, declared: dict[str, Suite], 
     files = _files(here, record, _task(declared, record.cell), extras)
     put_record(union.store, record, files)
     union.added.append(record.id)
-    if record.cell.stage == "score" and "predictions.parquet" not in files:
-        union.without_predictions.append(record.id)
+    if record.cell.stage == "score" and PREDICTIONS not in files:
+        (union.with_terms if TERMS in files else union.without_predictions).append(record.id)
     _add_examples(union, here, record, extras)
 
 
@@ -189,15 +203,17 @@ def _compare(union: Union, record: Record) -> None:
 def _files(here: Store, record: Record, task: Task | None, extras: Extras) -> dict[str, Writer]:
     """Writers of a record's files, of those that go. UsageError where one is not what was written."""
     folder = here.cell_folder(record.id)
-    wanted = {"predictions.parquet": extras.predictions or extras.examples, "tuned.safetensors": extras.tuned}
+    wanted = {
+        PREDICTIONS: extras.predictions or extras.examples,
+        "tuned.safetensors": extras.tuned,
+        TERMS: True,  # of somebody who pushes what was pushed
+    }
     files = {name: _copier(folder / name) for name, asked in wanted.items() if asked and _is_own(folder / name)}
     for name in files:
         check_file(folder / name)
-    predictions = folder / "predictions.parquet"
-    if not wanted["predictions.parquet"] and _is_own(predictions):
-        check_file(predictions)
-        textless = without_texts(predictions, task)
-        files |= {"predictions.parquet": textless} if textless else {}
+    if not wanted[PREDICTIONS] and _is_own(folder / PREDICTIONS):
+        check_file(folder / PREDICTIONS)
+        files |= textless(folder / PREDICTIONS, task, extras.terms)
     return files
 
 

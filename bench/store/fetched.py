@@ -10,7 +10,6 @@ folders is named. The hub client keeps what it fetched in its own cache; here ar
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,44 +21,36 @@ from bench.data.cache import cache_folder
 from bench.errors import UsageError
 from bench.escaping.unseen import in_a_line
 from bench.store.address import Address, is_address
+from bench.store.archive import is_archive, unpacked
+from bench.store.foreign_files import LEFT_OUT, MIB, TUNED, most_bytes
 from bench.store.formats import OtherFormat
 from bench.store.on_hub import first_line, has_repository, speaking_to_hub
 from bench.store.store import Store
 from bench.writing import aside_of, link_or_copy, sweep, why_refused, write_where_possible
 
-MIB = 2**20
-ID = r"[0-9a-f]{16}"
-MOST_BYTES = {  # files of a results folder by their names, and how large each may be
-    re.compile(r"store\.json"): MIB,
-    re.compile(rf"cells/{ID}/record\.json"): 16 * MIB,
-    re.compile(rf"cells/{ID}/predictions\.parquet"): 256 * MIB,
-    re.compile(rf"failed/{ID}\.json"): 16 * MIB,
-    re.compile(rf"plans/{ID}\.json"): 256 * MIB,
-    re.compile(r"suites/[\w.%~-]+\.json", re.ASCII): 16 * MIB,
-    re.compile(rf"alone/{ID}\.json"): MIB,
-    re.compile(rf"examples/{ID}(-{ID})?\.parquet"): 1024 * MIB,
-}
-TUNED = re.compile(rf"cells/{ID}/tuned\.safetensors")  # a report needs none
-WANTED = ("store.json", "cells/*/record.json", "cells/*/predictions.parquet", "failed/*.json", "plans/*.json",
-          "suites/*.json", "alone/*.json", "examples/*.parquet",
+WANTED = ("store.json", "cells/*/record.json", "cells/*/predictions.parquet", "cells/*/terms.parquet",
+          "failed/*.json", "plans/*.json", "suites/*.json", "alone/*.json", "examples/*.parquet",
 )  # the same as the hub client has it, less strictly  # fmt: skip
 MOST_LEFT_OUT = 100
-LEFT_OUT = "left-out.txt"
 
 
 def open_results(place: Path | str, problems: list[str] | None = None) -> Store:
-    """The results folder at a path, or at an address on the hub: that is fetched, and called by its commit.
+    """The results folder at a path, in an archive, or at an address on the hub: that is fetched, and called by its
+    commit.
 
-    Files on the hub that are left out are named in `problems`. UsageError where there are no results; OtherFormat where
-    another version wrote them.
+    Files of an archive and on the hub that are left out are named in `problems`. UsageError where there are no results;
+    OtherFormat where another version wrote them.
     """
-    if not is_address(place):
+    if is_address(place):
+        asked = Address.parse(place)
+        commit = _commit(asked)
+        name, folder = str(asked.at(commit)), commits_of(asked) / commit
+        if not folder.is_dir():
+            _fetch(asked, commit, folder)
+    elif is_archive(place):
+        name, folder = str(place), unpacked(Path(place))
+    else:
         return Store.open(Path(place))
-    asked = Address.parse(place)
-    commit = _commit(asked)
-    name, folder = str(asked.at(commit)), commits_of(asked) / commit
-    if not folder.is_dir():
-        _fetch(asked, commit, folder)
     try:
         path = Store.open(folder).path
     except OtherFormat as error:
@@ -140,7 +131,7 @@ def _fetch(asked: Address, commit: str, folder: Path) -> None:
             allow_patterns=list(WANTED),
             ignore_patterns=[escape(name) for name in left_out],
         )
-    kept = [name for name in sizes if name not in left_out and _limit(name) is not None]
+    kept = [name for name in sizes if name not in left_out and most_bytes(name) is not None]
     try:
         _lay_out(Path(snapshot), kept, left_out, folder)
     except OSError as error:
@@ -153,16 +144,11 @@ def _left_out(sizes: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """Files in the folders of results that are none of them, or too large, each with a line about it."""
     folders = {name.split("/")[0] for name in WANTED if "/" in name}
     for name, size in sizes.items():
-        limit, shown = _limit(name), name if name.isprintable() else ascii(name)
+        limit, shown = most_bytes(name), name if name.isprintable() else ascii(name)
         if limit is not None and size > limit:
             yield name, f"{shown} has {size / MIB:,.0f} MiB, and may have {limit / MIB:,.0f}"
         elif limit is None and name.split("/")[0] in folders and not TUNED.fullmatch(name):
             yield name, f"{shown} is no file of a results folder"
-
-
-def _limit(name: str) -> int | None:
-    """Most bytes of a file of that name; None of one that a results folder does not have."""
-    return next((limit for form, limit in MOST_BYTES.items() if form.fullmatch(name)), None)
 
 
 def _lay_out(snapshot: Path, names: list[str], left_out: Mapping[str, str], folder: Path) -> None:
@@ -176,7 +162,7 @@ def _lay_out(snapshot: Path, names: list[str], left_out: Mapping[str, str], fold
     try:
         for number, name in enumerate(sorted(names)):
             source, target = (snapshot / name).resolve(), aside / name
-            limit = _limit(name)
+            limit = most_bytes(name)
             if limit is None or source.stat().st_size > limit:  # not as large as the hub had said
                 lines[name] = f"{name} is too large"
                 continue

@@ -9,6 +9,8 @@ from typing import Any
 from bench.errors import UsageError
 from bench.store.tables import batches
 
+PREDICTIONS = "predictions.parquet"
+
 
 def column_types() -> dict[str, Any]:
     """The type of each column."""
@@ -59,7 +61,7 @@ def read_columns(content: bytes, names: Sequence[str], where_there: Sequence[str
                 raise ValueError(f"{name} has nothing in a row")
         return {name: table[name].to_pylist() for name in names}
     except (OSError, ValueError, KeyError, pa.ArrowException):
-        raise UsageError("predictions.parquet cannot be read") from None
+        raise UsageError(f"{PREDICTIONS} cannot be read") from None
 
 
 def read_predictions(content: bytes) -> dict[str, list[Any]]:

@@ -57,11 +57,16 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of `bench run`: two methods, two seeds, of a classification and of a choice."""
     folder = tmp_path_factory.mktemp("home-of-ann") / "secret project"
     data, model = write_superglue(folder / "data", train=24), write_tiny_bert(folder / "models" / "my-bert")
+    return ran(folder, "--tasks", "rte,copa", "--methods", "ptv2,finetune", "--seeds", "2", "--models", model, "--data",
+               data, *SMALL)  # fmt: skip
+
+
+def ran(folder: Path, *flags: object) -> Path:
+    """The results of a `bench run` in a folder."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
         bench = Bench(monkeypatch, _Silent())  # type: ignore[arg-type]
-        code, _, err = bench("run", "--tasks", "rte,copa", "--methods", "ptv2,finetune", "--seeds", "2",
-                             "--models", model, "--data", data, "--out", folder / "results", *SMALL)  # fmt: skip
+        code, _, err = bench("run", *flags, "--out", folder / "results")
     assert code == 0, err
     return folder / "results"
 

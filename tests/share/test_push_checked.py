@@ -55,7 +55,7 @@ def test_what_is_sent_has_the_checksums_of_what_is_sent(us: Bench, mine: Path, h
     code, out, _ = us("check", HUB)
     assert (code, "8 finished cells" in out) == (0, True)
     files = [json.loads(content)["files"] for name, content in hub.files(REPO).items() if name.endswith("record.json")]
-    assert sorted(map(sorted, files)) == [[]] * 4 + [["predictions.parquet"]] * 4
+    assert sorted(map(sorted, files)) == [["predictions.parquet"]] * 4 + [["terms.parquet"]] * 4
 
 
 def test_a_folder_of_format_3_is_pushed_and_comes_back_the_same(us: Bench, old: Path, hub: WritableHub) -> None:

@@ -49,7 +49,7 @@ def test_without_the_right_to_write(us: Bench, little: Path, become: Become, hub
 
 @pytest.mark.parametrize(
     "to",
-    ["us/results", "hub:results", "hub:us/re sults", "hub:us/a/b", "hub:../x", "hub:us/..", "hub:us/x.git", "hub:"],
+    ["hub:results", "hub:us/re sults", "hub:us/a/b", "hub:../x", "hub:us/..", "hub:us/x.git", "hub:"],
 )
 def test_a_malformed_name(to: str, us: Bench, little: Path) -> None:
     assert f"{to!r} is no address of results on the hub; the form is hub:owner/name" in us.refusal(

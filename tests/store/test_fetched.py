@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import constants
 
 from bench.errors import UsageError
-from bench.store import fetched
+from bench.store import foreign_files
 from bench.store.address import Address, is_address
 from bench.store.fetched import open_results
 from bench.store.formats import OtherFormat
@@ -53,7 +53,7 @@ def test_only_files_of_results_are_fetched(hub: WritableHub) -> None:
     store = open_results(HUB)
     assert store.name == f"{HUB}@{commit}"
     assert [each.scores for each in store.records()] == [{"accuracy": 60.0}]
-    assert files_of(store.path) == {"store.json", RECORD, fetched.LEFT_OUT}
+    assert files_of(store.path) == {"store.json", RECORD, foreign_files.LEFT_OUT}
     assert not [asked for asked in hub.asked if "README" in asked or "report" in asked]
 
 
@@ -125,7 +125,7 @@ def test_a_foreign_file_is_named_and_not_fetched(name: str, why: str, hub: Writa
     (line,) = problems
     assert why in line
     assert line.isprintable()
-    assert files_of(store.path) == {"store.json", RECORD, fetched.LEFT_OUT}
+    assert files_of(store.path) == {"store.json", RECORD, foreign_files.LEFT_OUT}
     again: list[str] = []
     open_results(HUB, again)
     assert again == problems  # from the cache too
@@ -139,7 +139,7 @@ def test_a_name_that_leads_outside_writes_nothing_there(name: str, hub: Writable
 
 
 def test_a_file_that_is_too_large_is_named_and_not_fetched(hub: WritableHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetched, "MOST_BYTES", dict.fromkeys(fetched.MOST_BYTES, 5000))
+    monkeypatch.setattr(foreign_files, "MOST_BYTES", dict.fromkeys(foreign_files.MOST_BYTES, 5000))
     large = f"cells/{CELL.id}/predictions.parquet"
     hub.push("dataset", REPO, {**RESULTS, large: bytes(6000)})
     problems: list[str] = []

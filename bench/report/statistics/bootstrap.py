@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.score.counted import CountedRows
 from bench.score.metric import Measured
 from bench.score.predicted import PredictedRows
 
@@ -22,10 +23,10 @@ NUM_DRAWS = 1000  # the standard error of a bootstrap standard error is then 2 %
 Draws = NDArray[np.float32]
 
 
-def units(rows: PredictedRows) -> tuple[NDArray[np.int64], int]:
+def units(rows: PredictedRows | CountedRows) -> tuple[NDArray[np.int64], int]:
     """Per row the number of its unit, and how many there are: a group, else a query, else the row alone."""
     if {*rows.groups, *rows.queries} <= {None}:
-        return np.arange(len(rows.labels)), len(rows.labels)
+        return np.arange(len(rows.groups)), len(rows.groups)
     seen: dict[Hashable, int] = {}
     keys: Iterable[Hashable] = (
         ("group", group) if group is not None else ("query", query) if query is not None else at
@@ -33,6 +34,11 @@ def units(rows: PredictedRows) -> tuple[NDArray[np.int64], int]:
     )
     number = np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
     return number, len(seen)
+
+
+def examples_of(rows: PredictedRows, number: NDArray[np.int64]) -> str:
+    """A digest of which examples they are and what was right."""
+    return hashlib.sha256(repr((rows.labels, number.tolist())).encode()).hexdigest()
 
 
 def bootstrap(measured: Measured, number: NDArray[np.int64], key: str, num_draws: int = NUM_DRAWS) -> Draws:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bench.errors import UsageError
 from bench.report.read.declared import Suites
-from bench.report.statistics.bootstrap import NUM_DRAWS, Draws, bootstrap, units
+from bench.report.statistics.bootstrap import NUM_DRAWS, Draws, bootstrap, examples_of, units
+from bench.score.counted import CountedRows
 from bench.score.metrics import metrics_of
 from bench.score.predicted import PredictedRows
 from bench.store.checksums import checked_bytes
-from bench.store.predictions import read_predictions
+from bench.store.predictions import PREDICTIONS, read_predictions
+from bench.store.terms import TERMS, read_terms
 from bench.task import Task
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ def draw_cells(
     for suite, name, cell_id, folder in sorted(scores):
         if cell_id in drawn.units:  # asked for in two suites
             continue
-        path = folders.get(folder, Path(folder)) / "cells" / cell_id / "predictions.parquet"
+        path = folders.get(folder, Path(folder)) / "cells" / cell_id
         try:
             _add(drawn, cell_id, _task(suites, suite, name), scores[suite, name, cell_id, folder], path, num_draws)
         except UsageError as error:
@@ -76,29 +79,40 @@ def _task(suites: Suites, suite: str, name: str) -> Task:
     return task
 
 
-def _add(drawn: CellDraws, cell_id: str, task: Task, scores: dict[str, float], path: Path, num_draws: int) -> None:
+def _add(drawn: CellDraws, cell_id: str, task: Task, scores: dict[str, float], folder: Path, num_draws: int) -> None:
     """UsageError, without the cell's name, when its predictions cannot be used."""
-    if not path.is_file():
-        raise UsageError("no predictions.parquet")
-    try:
-        rows = PredictedRows(**read_predictions(checked_bytes(path)))
-    except OSError:
-        raise UsageError("predictions.parquet cannot be read") from None
+    rows, name_of_file = _rows(folder)
     number, num_units = units(rows)
-    digest = hashlib.sha256(repr((rows.labels, number.tolist())).encode()).hexdigest()
+    digest = rows.examples if isinstance(rows, CountedRows) else examples_of(rows, number)
     draws = {}
     for name, metric in metrics_of(task).items():
         if name not in scores:
             continue
         try:
-            measured = metric.measured(task, rows)
+            with np.errstate(divide="ignore", invalid="ignore"):  # terms of strangers may count nothing
+                measured = rows.measured(task, name) if isinstance(rows, CountedRows) else metric.measured(task, rows)
+                score, redrawn = measured.score, bootstrap(measured, number, digest, num_draws)
         except (ValueError, KeyError, IndexError, TypeError):
-            raise UsageError("predictions.parquet does not fit the task as it is declared here") from None
-        if abs(measured.score - scores[name]) > SAME:
-            raise UsageError("predictions.parquet does not give the record's score") from None
-        draws[cell_id, name] = bootstrap(measured, number, digest, num_draws)
+            raise UsageError(f"{name_of_file} does not fit the task as it is declared here") from None
+        if not (abs(score - scores[name]) <= SAME and np.isfinite(redrawn).all()):
+            raise UsageError(f"{name_of_file} does not give the record's score")
+        draws[cell_id, name] = redrawn
     drawn.draws |= draws
     drawn.units[cell_id] = num_units
     if {*rows.groups} != {None}:
         drawn.grouped.add(cell_id)
     drawn.examples[cell_id] = digest
+
+
+def _rows(folder: Path) -> tuple[PredictedRows | CountedRows, str]:
+    """A cell's predictions, or else what its metrics count of them; the name of that file."""
+    for name in (PREDICTIONS, TERMS):
+        if (folder / name).is_file():
+            try:
+                content = checked_bytes(folder / name)
+            except OSError:
+                raise UsageError(f"{name} cannot be read") from None
+            if name == TERMS:
+                return CountedRows(*read_terms(content)), name
+            return PredictedRows(**read_predictions(content)), name
+    raise UsageError(f"no {PREDICTIONS}")

@@ -1,0 +1,144 @@
+"""Results in one file, `NAME.tar.xz`, for a repository or the supplement of a paper: read where a folder is read.
+
+    CACHE/shared/archives/<SHA-256 of the file>/    the results folder that it holds
+
+What others have packed is data. Only files that a results folder has, of sizes that they may have, come out of it; what
+else lies in it is named. Nothing is written outside that folder, whatever a name, a link or a size in it says.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import RawIOBase
+from pathlib import Path
+from typing import IO, Any
+
+from bench.data.cache import cache_folder
+from bench.errors import UsageError
+from bench.store.address import is_address
+from bench.store.checksums import digest
+from bench.store.foreign_files import LEFT_OUT, MIB, TUNED, most_bytes
+from bench.store.formats import MARK
+from bench.store.tables import LEAST_REFUSED, MOST_TIMES
+from bench.writing import aside_of, sweep, whole, why_refused
+
+SUFFIX = ".tar.xz"
+MOST_LEFT_OUT = 100
+EPOCH = 0  # when every file was written: the same results are the same archive
+
+
+def is_archive(place: Path | str) -> bool:
+    """Whether a place is a file with results in it, by its name."""
+    return str(place).endswith(SUFFIX) and not is_address(place) and not Path(place).is_dir()
+
+
+def write_archive(folder: Path, names: list[str], to: Path) -> None:
+    """Write files of a results folder, called by their paths in it, into an archive, whole or not at all."""
+
+    def bare(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = member.mtime = EPOCH
+        member.uname = member.gname = ""
+        member.mode = 0o644
+        return member
+
+    with whole(to) as place, tarfile.open(place, "w:xz", format=tarfile.PAX_FORMAT, preset=9) as archive:
+        for name in sorted(names):
+            archive.add(folder / name, name, recursive=False, filter=bare)
+
+
+def unpacked(path: Path) -> Path:
+    """The results folder that an archive holds, made where it has not been yet. UsageError for a file that is none."""
+    try:
+        folder = cache_folder() / "shared" / "archives" / digest(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror or error})") from None
+    if folder.is_dir():
+        return folder
+    sweep(folder)
+    aside = aside_of(folder)
+    try:
+        aside.mkdir(parents=True)
+        with _reading(path) as archive:
+            _take_out(path, archive, aside)
+        if not folder.is_dir():  # another process may have been faster
+            aside.rename(folder)
+    except OSError as error:
+        refused = f"cannot unpack {path} in {folder.parent}: {why_refused(error) or error}"
+        raise UsageError(f"{refused}; TUNING_BENCH_CACHE says where else") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[tarfile.TarFile]:
+    """UsageError where the file is no archive, is cut or damaged, or holds far more than its size lets expect."""
+    most = max(LEAST_REFUSED, MOST_TIMES * path.stat().st_size)
+    try:
+        with lzma.open(path) as packed:
+            content = _Bounded(packed, most)
+            with tarfile.open(fileobj=content, mode="r|") as archive:
+                yield archive
+            while content.read(MIB):  # what checks the last members stands behind them
+                pass
+    except _TooLarge:
+        raise UsageError(f"{path} holds more than {most:,} bytes, {MOST_TIMES} times its size or more") from None
+    except (lzma.LZMAError, EOFError, tarfile.TarError, ValueError) as error:
+        raise UsageError(f"{path} is no archive of results, or not a whole one ({error})") from None
+
+
+class _TooLarge(Exception):
+    """More than a file of its size may hold."""
+
+
+class _Bounded(RawIOBase):
+    """What is packed, as far as it may go: a header, too, can say that it is as long as it likes."""
+
+    def __init__(self, content: IO[bytes], most: int) -> None:
+        self.content, self.left = content, most
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        got = self.content.read(size if 0 <= size <= self.left else self.left + 1)
+        self.left -= len(got)
+        if self.left < 0:
+            raise _TooLarge
+        return got
+
+
+def _take_out(path: Path, archive: tarfile.TarFile, folder: Path) -> None:
+    """Write an archive's results into a new folder, with a list of what is left out.
+
+    Plans get the times of their order: of two choices by the same trials the later file's counts.
+    """
+    lines: list[str] = []
+    seen: set[str] = set()
+    for number, member in enumerate(archive):
+        shown = member.name if member.name.isprintable() else ascii(member.name)
+        limit = most_bytes(member.name)
+        if member.isdir() or (member.isreg() and TUNED.fullmatch(member.name)):
+            continue
+        if limit is None or not member.isreg() or member.issparse() or member.name in seen:
+            lines.append(f"{shown} is no file of a results folder")
+        elif member.size > limit:
+            lines.append(f"{shown} has {member.size / MIB:,.0f} MiB, and may have {limit / MIB:,.0f}")
+        else:
+            seen.add(member.name)
+            target = folder / member.name
+            target.parent.mkdir(exist_ok=True, parents=True)
+            source: Any = archive.extractfile(member)
+            with target.open("xb") as file:
+                shutil.copyfileobj(source, file)
+            os.utime(target, (number, number))
+        if len(lines) > MOST_LEFT_OUT:
+            raise UsageError(f"{path} has more than {MOST_LEFT_OUT} files that no results folder has: {lines[0]} …")
+    if MARK not in seen:
+        raise UsageError(f"{path} holds no results (no {MARK} in it); `bench push FOLDER --to {path.name}` packs some")
+    (folder / LEFT_OUT).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
