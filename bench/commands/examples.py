@@ -44,5 +44,6 @@ bench predict 3f09 --data new.csv --to answers.jsonl""",
     "export": """\
 bench export 3f09 --to adapter""",
     "push": """\
-bench push results/mine --to hub:me/results --dry-run""",
+bench push results/mine --to hub:me/results --dry-run
+bench push results/mine --to results.tar.xz --terms""",
 }

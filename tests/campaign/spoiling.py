@@ -22,10 +22,11 @@ from tests.campaign.fuzzing.target import Case
 FILES = {
     "record": "cells/*/record.json", "predictions": "cells/*/predictions.parquet", "tuned": "cells/*/tuned.safetensors",
     "failed": "failed/*.json", "plan": "plans/*.json", "suite": "suites/*.json", "alone": "alone/*.json",
-    "examples": "examples/*.parquet", "mark": "store.json",
+    "examples": "examples/*.parquet", "terms": "cells/*/terms.parquet", "mark": "store.json",
 }  # fmt: skip
 OTHERS = ("folder", "empty", "link", "dangling", "circle", "pipe", "zero", "socket", "image", "gzip", "huge", "gone")
-KINDS = ("text", "number", "null", "list", "map", "binary", "large", "other names", "no rows", "no columns")
+KINDS = ("text", "number", "null", "list", "map", "binary", "large", "other names", "no rows", "no columns", "counts")
+COUNTS = (float("nan"), float("inf"), 1e300, -1.0, 0.0)
 
 
 def cases() -> SearchStrategy[Case]:
@@ -48,7 +49,7 @@ def cases() -> SearchStrategy[Case]:
                                    "text": made.texts(), "rows": st.integers(0, 60)})  # fmt: skip
     where = {"at": share}
     of_json = st.sampled_from(("record", "record", "record", "failed", "plan", "suite", "alone", "mark"))
-    of_table = st.sampled_from(("predictions", "examples"))
+    of_table = st.sampled_from(("predictions", "examples", "terms"))
     any_file = st.sampled_from(tuple(FILES))
     return st.one_of(
         st.fixed_dictionaries({"file": of_json, **where, "change": tree | drop | add}),
@@ -183,6 +184,10 @@ def _other_table(path: Path, change: Case) -> None:
         table = table.rename_columns([f"{name}{text}{at}" for at, name in enumerate(table.column_names)])
     elif what == "no rows":
         table = table.slice(0, 0)
+    elif what == "counts":
+        lists = pa.array([[COUNTS[rows % len(COUNTS)]] * (1 + rows % 7)] * table.num_rows, pa.list_(pa.float64()))
+        columns = {name: lists if pa.types.is_list(table[name].type) else table[name] for name in table.column_names}
+        table = pa.table(columns).replace_schema_metadata(table.schema.metadata)
     else:
         table = table.select([])
     pq.write_table(table, path)

@@ -23,26 +23,26 @@ USED = ("predict", "export")
 ASKED = ("rows.csv", "rows.csv", "rows.jsonl", "rows.jsonl", "rows.json", "rows.txt")
 ASKED_TABLE = b"body,team\n" + b"".join(b"the week %d,press\noffer help,sales\n" % at for at in range(9))
 ASKED_LINES = b"".join(b'{"body": "mail %d", "team": "sales"}\n' % at for at in range(18))
-_WHOLE: dict[str, Any] = {}  # by what a command gives of the folder as it was
+WHOLE: dict[str, Any] = {}  # by what a command gives of the folder as it was
 
 
 def _cases(commands: tuple[str, ...]) -> SearchStrategy[Case]:
     return st.fixed_dictionaries({"spoil": spoiling.cases(), "command": st.sampled_from(commands)})
 
 
-def _prepare() -> None:
+def prepare() -> None:
     import bench.export
     import bench.predicting.restored
     import bench.share.push  # noqa: F401
     from tests.campaign.finished_folder import finished_folder
 
-    if _WHOLE:
+    if WHOLE:
         return
     here = Path(tempfile.mkdtemp(prefix="tuning-bench-fuzz-"))
     made = finished_folder(here)
     (here / "rows.csv").write_text("body\nthe week\noffer help\n")
-    _WHOLE.update(folder=made.path, rows=here / "rows.csv", scores=_scores(made.path))
-    _WHOLE["cell"] = next(path.parent.name for path in made.path.glob("cells/*/tuned.safetensors"))
+    WHOLE.update(folder=made.path, rows=here / "rows.csv", scores=_scores(made.path))
+    WHOLE["cell"] = next(path.parent.name for path in made.path.glob("cells/*/tuned.safetensors"))
 
 
 def _scores(folder: Path) -> dict[str, float]:
@@ -56,7 +56,7 @@ def _scores(folder: Path) -> dict[str, float]:
         rows = bench.load(folder)
     done = rows[(rows["status"] == "done") & rows["main"]]
     scores = dict(zip(done["id"], done["score"], strict=True))
-    whole = _WHOLE.get("scores", scores)
+    whole = WHOLE.get("scores", scores)
     lost = set(whole) - set(scores)
     if lost and not said:
         raise Broken(f"bench.load: cells {sorted(lost)} are gone without a word")
@@ -67,7 +67,7 @@ def _run(case: Case, folder: Path) -> None:
     import os
 
     copy = folder / "results"
-    shutil.copytree(_WHOLE["folder"], copy)
+    shutil.copytree(WHOLE["folder"], copy)
     before = {path.parent.name for path in copy.glob("cells/*/record.json")}
     spoilt = spoiling.spoil(copy, case["spoil"])
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -77,7 +77,7 @@ def _run(case: Case, folder: Path) -> None:
 
 
 def _ask(command: str, copy: Path, folder: Path) -> Answer | None:
-    cell = _WHOLE["cell"]
+    cell = WHOLE["cell"]
     match command:
         case "status":
             return bench("status", "results")
@@ -102,7 +102,7 @@ def _ask(command: str, copy: Path, folder: Path) -> Answer | None:
         case "blind":
             return bench("report", "results", "--anonymous", "--format", "csv", "--to", "report")
         case "predict":
-            return bench("predict", cell, "--in", "results", "--data", str(_WHOLE["rows"]), "--to", "answers.csv",
+            return bench("predict", cell, "--in", "results", "--data", str(WHOLE["rows"]), "--to", "answers.csv",
                          "--device", "cpu")  # fmt: skip
         case "export":
             return bench("export", cell, "--in", "results", "--to", "exported")
@@ -114,7 +114,7 @@ def _look(folder: Path, answer: Answer, spoilt: Path | None, before: set[str]) -
     """Broken where cells are gone that nothing is said of, or a score is another one."""
     tables = [pd.read_csv(path) for path in sorted((folder / "report").glob("table-*.csv"))]
     finished = sum(int(table.loc[(table["task"] != "average") & table["main"], "n"].sum()) for table in tables)
-    missing = len(_WHOLE["scores"]) - finished
+    missing = len(WHOLE["scores"]) - finished
     if tables and missing > 0 and "left out" not in answer.err and "counts as missing" not in answer.err:
         raise Broken(f"{missing} cells are gone from the table without a word; {spoilt} was spoilt")
 
@@ -127,7 +127,7 @@ def _asked() -> SearchStrategy[Case]:
 def _predict(case: Case, folder: Path) -> None:
     """Rows to be answered: of each there is an answer, or what is left out is told."""
     reading.write({case["name"]: case["content"]}, folder)
-    words = ("predict", _WHOLE["cell"], "--in", str(_WHOLE["folder"]), "--data", case["name"], "--to", "answers.jsonl")
+    words = ("predict", WHOLE["cell"], "--in", str(WHOLE["folder"]), "--data", case["name"], "--to", "answers.jsonl")
     answer = refused(*words, "--device", "cpu", *(["--score"] if case["score"] else []))
     answers = (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()
     rows = reading.rows_of(case["name"], case["content"])
@@ -136,8 +136,8 @@ def _predict(case: Case, folder: Path) -> None:
 
 
 TARGETS = (
-    Target("results_read", lambda: _cases(READ), _run, _prepare, share=1.2),
-    Target("results_drawn", lambda: _cases(DRAWN), _run, _prepare, share=0.2),
-    Target("results_used", lambda: _cases(USED), _run, _prepare, share=0.2),
-    Target("rows_asked", _asked, _predict, _prepare, share=0.3),
+    Target("results_read", lambda: _cases(READ), _run, prepare, share=1.2),
+    Target("results_drawn", lambda: _cases(DRAWN), _run, prepare, share=0.2),
+    Target("results_used", lambda: _cases(USED), _run, prepare, share=0.2),
+    Target("rows_asked", _asked, _predict, prepare, share=0.3),
 )
