@@ -46,6 +46,11 @@ def test_wrong_usage_is_one_line_with_what_to_type(bench: Any, typed: list[str],
     assert line in bench.refusal(*bench(*typed))
 
 
+def test_a_word_of_any_length_is_refused_in_a_line_that_is_read(bench: Any) -> None:
+    for word in ("–" + "x" * 5_000, "-" + "x" * 5_000, "x" * 5_000, "--" + "x" * 5_000):
+        assert len(bench.refusal(*bench("run", word))) < 500
+
+
 @pytest.mark.parametrize("typed", [["show", "00"], ["export", "00", "--to", "there"], ["status"], ["report"]])
 def test_a_place_without_results_is_told_what_makes_some(bench: Any, typed: list[str]) -> None:
     assert "no results folder under results/; make one with `bench run`" in bench.refusal(*bench(*typed))

@@ -67,11 +67,12 @@ def _unknown_flag(ctx: Context, flag: str) -> str:
     asked = flag.partition("=")[0]
     path = ctx.command_path
     near = nearest(asked, [*_flags(ctx.command), "--help"])
+    unknown = f"unknown flag {shortened(asked)} of {path}"
     if near:
-        return f"unknown flag {asked} of {path}; did you mean {near}?"
+        return f"{unknown}; did you mean {near}?"
     others = getattr(ctx.find_root().command, "commands", {})
     having = [f"bench {name}" for name, command in others.items() if asked in _flags(command)]
-    return f"unknown flag {asked} of {path}" + (f"; {' and '.join(having)} can have it" if having else "")
+    return unknown + (f"; {' and '.join(having)} can have it" if having else "")
 
 
 def unasked_word(ctx: Context, word: str) -> str:
@@ -79,7 +80,7 @@ def unasked_word(ctx: Context, word: str) -> str:
     start = f"{ctx.command_path} cannot take {shortened(word)!r}"
     flags = _flags(ctx.command)
     if word.startswith(tuple(DASHES)):
-        return f"{start}: a flag begins with two hyphens: --{word.lstrip(DASHES + '-')}"
+        return f"{start}: a flag begins with two hyphens: --{shortened(word.lstrip(DASHES + '-'))}"
     noun = next((noun for noun, names in _known_names() if word in names), None)
     for flag in (f"--{noun}", f"--{noun}s"):
         if flag in flags:

@@ -78,7 +78,7 @@ def _questions(fields: Columns, row: Located) -> Iterator[Fields]:
 
 def asked_rows(columns: Columns, row: Fields, labelled: bool) -> Iterator[Fields]:
     """A row for each question of an article, or the one of a table's row."""
-    for flat in questions(row):
+    for flat in [row] if columns["question"] in row else questions(row):  # a table may call a column "paragraphs" too
         yield flat if "no_example" in flat else _asked(columns, flat, labelled)
 
 

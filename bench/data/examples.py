@@ -21,6 +21,7 @@ from bench.data.kind import data_of
 from bench.data.located import Located
 from bench.data.places import folder_of, local_files
 from bench.data.sources import file_stamps, load
+from bench.data.tagged_columns import is_of_column_file
 from bench.data.tally import Tally
 from bench.errors import UsageError, WordError
 from bench.task import Example, Split, Task
@@ -117,7 +118,7 @@ def _with_unique_ids(task: Task, split: Split, examples: list[Example]) -> list[
 
 def _check_size(task: Task, split: Split, counted: Sequence[Located]) -> None:
     declared = task.sizes.get(split)
-    if task.sizes_of == "sentences" and not all("columns" in row.fields for row in counted):
+    if task.sizes_of == "sentences" and not all(is_of_column_file(row.fields) for row in counted):
         return  # a line for each predicate
     if declared is not None and declared != len(counted):
         warnings.warn(

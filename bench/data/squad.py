@@ -13,7 +13,9 @@ ARTICLE = "paragraphs"  # the field that only an article has
 def is_article(row: Mapping[str, Any]) -> bool:
     """Whether a row is an article of the official files, and not a row of a table that calls a column so."""
     paragraphs = row.get(ARTICLE)
-    return isinstance(paragraphs, list) and all(isinstance(paragraph, dict) for paragraph in paragraphs)
+    if not isinstance(paragraphs, list) or not all(isinstance(paragraph, dict) for paragraph in paragraphs):
+        return False
+    return not paragraphs or any({"context", "qas"} & paragraph.keys() for paragraph in paragraphs)
 
 
 def squad(row: Row) -> Iterator[Row]:

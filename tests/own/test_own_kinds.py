@@ -159,6 +159,17 @@ def test_a_question_a_row_may_have_its_answer_as_a_text_or_none(tmp_path: Path) 
     assert {row.texts["context"][row.answers[0].start :] for row in answered} == {"sleep"}
 
 
+def test_a_table_of_questions_may_have_a_column_of_paragraphs_too(tmp_path: Path) -> None:
+    rows = [
+        {"question": f"who {at}?", "context": f"the cats {at} sleep", "answer": "sleep", "paragraphs": [{"of": at}]}
+        for at in range(20)
+    ]
+    found = own(write(tmp_path / "q.jsonl", rows))
+    (task,) = found.suite.tasks
+    assert task.kind == "span"
+    assert len(read_examples(task, "train", found.folder).examples) == 16
+
+
 @pytest.mark.parametrize(
     ("labels", "field", "right"),
     [

@@ -1,4 +1,4 @@
-"""Archives of results (NAME.tar.xz): spoiled as bytes, with a spoiled file in them, with members that no results have."""
+"""Archives of results (NAME.tar.xz): spoiled as bytes, with a spoiled file in them, with members that none has."""
 
 from __future__ import annotations
 
