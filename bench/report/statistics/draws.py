@@ -15,7 +15,8 @@ from bench.report.statistics.bootstrap import NUM_DRAWS, Draws, bootstrap, units
 from bench.score.metrics import metrics_of
 from bench.score.predicted import PredictedRows
 from bench.store.checksums import checked_bytes
-from bench.store.predictions import read_predictions
+from bench.store.predictions import PredictionReader
+from bench.store.record import Record
 from bench.task import Task
 
 if TYPE_CHECKING:
@@ -41,14 +42,19 @@ class CellDraws:
 
 
 def draw_cells(
-    frame: pd.DataFrame, suites: Suites, folders: Mapping[str, Path] | None = None, num_draws: int = NUM_DRAWS
+    frame: pd.DataFrame,
+    suites: Suites,
+    folders: Mapping[str, Path] | None = None,
+    num_draws: int = NUM_DRAWS,
+    records: Mapping[str, Record] | None = None,
 ) -> CellDraws:
     """The draws of the finished cells of a frame; the suites declare its tasks. Reads each predictions.parquet once.
 
-    `folders` says where the results folders of the frame are, where their names do not.
+    `folders` says where the results folders of the frame are, where their names do not. `records` are those that have
+    been read, by id; else they are read again for the checksums of the predictions.
     """
-    folders = folders or {}
-    drawn = CellDraws()
+    folders, records = folders or {}, records or {}
+    drawn, reader = CellDraws(), PredictionReader()
     lacking: dict[tuple[str, str, str], int] = defaultdict(int)
     done = frame[frame["score"].notna()]
     scores: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
@@ -60,7 +66,8 @@ def draw_cells(
             continue
         path = folders.get(folder, Path(folder)) / "cells" / cell_id / "predictions.parquet"
         try:
-            _add(drawn, cell_id, _task(suites, suite, name), scores[suite, name, cell_id, folder], path, num_draws)
+            task, known = _task(suites, suite, name), scores[suite, name, cell_id, folder]
+            _add(drawn, cell_id, task, known, path, num_draws, reader, records.get(cell_id))
         except UsageError as error:
             lacking[suite, name, str(error)] += 1
     for (suite, name, reason), count in lacking.items():
@@ -76,16 +83,22 @@ def _task(suites: Suites, suite: str, name: str) -> Task:
     return task
 
 
-def _add(drawn: CellDraws, cell_id: str, task: Task, scores: dict[str, float], path: Path, num_draws: int) -> None:
+def _add(
+    drawn: CellDraws,
+    cell_id: str,
+    task: Task,
+    scores: dict[str, float],
+    path: Path,
+    num_draws: int,
+    reader: PredictionReader,
+    record: Record | None,
+) -> None:
     """UsageError, without the cell's name, when its predictions cannot be used."""
-    if not path.is_file():
-        raise UsageError("no predictions.parquet")
     try:
-        rows = PredictedRows(**read_predictions(checked_bytes(path)))
+        rows = PredictedRows(**reader.read(checked_bytes(path, record)))
     except OSError:
-        raise UsageError("predictions.parquet cannot be read") from None
-    number, num_units = units(rows)
-    digest = hashlib.sha256(repr((rows.labels, number.tolist())).encode()).hexdigest()
+        raise UsageError("predictions.parquet cannot be read" if path.is_file() else "no predictions.parquet") from None
+    (number, num_units), digest = rows.once(units), rows.once(_digest)
     draws = {}
     for name, metric in metrics_of(task).items():
         if name not in scores:
@@ -99,6 +112,15 @@ def _add(drawn: CellDraws, cell_id: str, task: Task, scores: dict[str, float], p
         draws[cell_id, name] = bootstrap(measured, number, digest, num_draws)
     drawn.draws |= draws
     drawn.units[cell_id] = num_units
-    if {*rows.groups} != {None}:
+    if rows.once(_is_grouped):
         drawn.grouped.add(cell_id)
     drawn.examples[cell_id] = digest
+
+
+def _digest(rows: PredictedRows) -> str:
+    number, _ = rows.once(units)
+    return hashlib.sha256(repr((rows.labels, number.tolist())).encode()).hexdigest()
+
+
+def _is_grouped(rows: PredictedRows) -> bool:
+    return {*rows.groups} != {None}
