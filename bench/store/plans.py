@@ -52,12 +52,16 @@ def planned_cells(folder: Path, broken: Broken | None = None) -> list[Cell]:
     out, and `broken` gets the error.
     """
     cells: dict[Hashable, Cell] = {}
+    known: dict[str, Cell] = {}  # the plan of a run that goes on has the cells of the one before
     for path in plan_files(folder):
         with leaving_out(broken):
             for raw in read_plan(path):
                 with leaving_out(broken):
-                    cell = parsed(Cell, raw, path)
-                    check_cell(cell, raw, path)
+                    cell = known.get(written := repr(raw))
+                    if cell is None:
+                        cell = parsed(Cell, raw, path)
+                        check_cell(cell, raw, path)
+                        known[written] = cell
                     cells[cell.choice if cell.tried else (cell.id, cell.suite)] = cell
     return list(cells.values())
 

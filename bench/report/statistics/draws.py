@@ -56,9 +56,9 @@ def draw_cells(
     folders, records = folders or {}, records or {}
     drawn, reader = CellDraws(), PredictionReader()
     lacking: dict[tuple[str, str, str], int] = defaultdict(int)
-    done = frame[frame["score"].notna()]
     scores: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
-    columns = [done[name].tolist() for name in ("suite", "task", "id", "results", "metric", "score")]
+    done = frame["score"].notna()
+    columns = [frame[name][done].tolist() for name in ("suite", "task", "id", "results", "metric", "score")]
     for suite, name, cell_id, folder, metric, score in zip(*columns, strict=True):
         scores[suite, name, cell_id, folder][metric] = score
     for suite, name, cell_id, folder in sorted(scores):
