@@ -58,7 +58,7 @@ def draw_cells(
     lacking: dict[tuple[str, str, str], int] = defaultdict(int)
     scores: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
     done = frame["score"].notna()
-    columns = [frame[name][done].tolist() for name in ("suite", "task", "id", "results", "metric", "score")]
+    columns = [frame[name][done].to_numpy().tolist() for name in ("suite", "task", "id", "results", "metric", "score")]
     for suite, name, cell_id, folder, metric, score in zip(*columns, strict=True):
         scores[suite, name, cell_id, folder][metric] = score
     for suite, name, cell_id, folder in sorted(scores):
