@@ -145,7 +145,7 @@ def test_a_record_that_was_read_has_the_checksums_of_its_own_files_alone(store: 
     path = the_cell(store) / "predictions.parquet"
     record = store.record(path.parent.name)
     assert checked_bytes(path, record) == path.read_bytes()
-    with pytest.raises(Spoiled, match=r"predictions\.parquet is not what was written: the record has no checksum of it"):
+    with pytest.raises(Spoiled, match="the record has no checksum of it"):
         checked_bytes(path, record.model_copy(update={"files": {}}))
     assert checked_bytes(path, record.model_copy(update={"files": {}, "format": 3})) == path.read_bytes()
 
