@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ def draw_cells(
         path = folders.get(folder, Path(folder)) / "cells" / cell_id / "predictions.parquet"
         try:
             task, known = _task(suites, suite, name), scores[suite, name, cell_id, folder]
-            _add(drawn, cell_id, task, known, path, num_draws, reader, records.get(cell_id))
+            _add(drawn, cell_id, task, known, path, num_draws, partial(_rows, reader, records.get(cell_id)))
         except UsageError as error:
             lacking[suite, name, str(error)] += 1
     for (suite, name, reason), count in lacking.items():
@@ -90,12 +91,11 @@ def _add(
     scores: dict[str, float],
     path: Path,
     num_draws: int,
-    reader: PredictionReader,
-    record: Record | None,
+    read: Callable[[Path], PredictedRows],
 ) -> None:
     """UsageError, without the cell's name, when its predictions cannot be used."""
     try:
-        rows = PredictedRows(**reader.read(checked_bytes(path, record)))
+        rows = read(path)
     except OSError:
         raise UsageError("predictions.parquet cannot be read" if path.is_file() else "no predictions.parquet") from None
     (number, num_units), digest = rows.once(units), rows.once(_digest)
@@ -115,6 +115,10 @@ def _add(
     if rows.once(_is_grouped):
         drawn.grouped.add(cell_id)
     drawn.examples[cell_id] = digest
+
+
+def _rows(reader: PredictionReader, record: Record | None, path: Path) -> PredictedRows:
+    return PredictedRows(**reader.read(checked_bytes(path, record)))
 
 
 def _digest(rows: PredictedRows) -> str:
