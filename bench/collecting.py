@@ -23,13 +23,20 @@ def not_collecting() -> Iterator[None]:
 
 @contextmanager
 def set_aside() -> Iterator[None]:
-    """Within the block the collector passes over what is there now: millions of items, which stay to the end.
+    """Within the block the collector works, and passes over what is there now: millions of items, which stay to the
+    end.
 
-    Every loop collects before its memory is measured, and would go through all of them each time.
+    Every loop collects before its memory is measured, and would go through all of them each time. Where it rests it is
+    because what was made stays: it is not looked through for garbage first.
     """
-    gc.collect()
+    was_on = gc.isenabled()
+    if was_on:
+        gc.collect()
     gc.freeze()
+    gc.enable()
     try:
         yield
     finally:
         gc.unfreeze()
+        if not was_on:
+            gc.disable()

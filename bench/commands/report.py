@@ -6,6 +6,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.collecting import not_collecting
 from bench.commands.folders import newest_results
 from bench.commands.streams import tell
 from bench.registry import load_plugin
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bench.report.tables.report import Report
 
 
+@not_collecting()  # what is read and found stays to the end; `write` has the collector work again
 def report_folders(request: ReportRequest) -> None:
     """Write the report of some results folders (default: the newest) and print its tables."""
     for path in request.plugin:

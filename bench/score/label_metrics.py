@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
 from bench.score.metric import Array, SumMetric, credits, f1_of, pairs, share
 from bench.score.predicted import PredictedRows
-from bench.score.spans import spans
+from bench.score.spans import Span, spans
 from bench.task import Task
 
 WITHOUT_V = frozenset({"V", "C-V"})
@@ -89,12 +89,16 @@ def _question_credits(task: Task, rows: PredictedRows) -> Array:
 def _span_counts(leave_out: frozenset[str]) -> Callable[[Task, PredictedRows], Array]:
     """(spans right in type and both borders, spans predicted, spans in the gold tags), but for these types."""
 
+    def kept(tags: Sequence[str]) -> set[Span]:
+        return {span for span in spans(tags) if span[2] not in leave_out}
+
+    def right(rows: PredictedRows) -> list[set[Span]]:
+        return [kept(tags) for tags in rows.labels]
+
     def terms(task: Task, rows: PredictedRows) -> Array:
-        counts = np.zeros((len(rows.labels), 3))
-        for row, pair in zip(counts, pairs(rows), strict=True):
-            gold, predicted = ({span for span in spans(tags) if span[2] not in leave_out} for tags in pair)
-            row[:] = len(gold & predicted), len(predicted), len(gold)
-        return counts
+        both = zip(rows.once(right), map(kept, rows.predicted), strict=True)
+        counts = [(len(gold & predicted), len(predicted), len(gold)) for gold, predicted in both]
+        return np.array(counts, dtype=float).reshape(-1, 3)
 
     return terms
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 Prediction = Sequence[int] | str | float  # for one example: class or candidate numbers, a text, a number
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,8 @@ class PredictedRows:
     """Examples with what was said of them, a list each: the columns of predictions.parquet that metrics read.
 
     `labels` are the right class, a tag per word, the right candidates' texts, answers' texts (none: no answer), or a
-    number; `predicted` is in the same form, "" says "no answer".
+    number; `predicted` is in the same form, "" says "no answer". Rows that differ in `predicted` alone may share
+    `worked_out`.
     """
 
     labels: Sequence[Sequence[str]]
@@ -21,6 +24,16 @@ class PredictedRows:
     groups: Sequence[str | None]
     queries: Sequence[str | None]
     subsets: Sequence[str | None] = ()  # empty where no row is of one set of several
+    worked_out: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, find: Callable[[PredictedRows], Found]) -> Found:
+        """What a function finds in these rows, which must not read `predicted`: ten thousand cells of a task have the
+        same labels.
+        """
+        if find not in self.worked_out:
+            self.worked_out[find] = find(self)
+        found: Found = self.worked_out[find]
+        return found
 
     def only(self, numbers: Sequence[int]) -> PredictedRows:
         """The rows of these numbers, as of no set."""

@@ -14,6 +14,8 @@ def spans(tags: Tags) -> list[Span]:
     chunks: list[Span] = []
     start: int | None = None
     for at, (before, tag) in enumerate(pairwise(["O", *tags, "O"])):
+        if start is None and tag == "O":  # most words
+            continue
         prefix, _, kind = tag.partition("-")
         continues = prefix == "I" and before != "O" and before.partition("-")[2] == kind
         if start is not None and not continues:

@@ -53,6 +53,8 @@ def token_f1(text: str, golds: Sequence[str]) -> float:
 def _overlap(predicted: list[str], gold: list[str]) -> float:
     if not predicted or not gold:
         return float(predicted == gold)
+    if {*predicted}.isdisjoint(gold):  # as most wrong answers are; counting takes ten times as long
+        return 0.0
     common = (Counter(predicted) & Counter(gold)).total()
     return 2 * common / (len(predicted) + len(gold))
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from bench.store.files import content_of, pieces
+from bench.store.record import Record
 from bench.store.seal import Spoiled, is_sealed
 
 RECORD = "record.json"
@@ -20,13 +21,15 @@ def digest(path: str | Path) -> str:
     return found.hexdigest()
 
 
-def checked_bytes(path: Path) -> bytes:
+def checked_bytes(path: Path, record: Record | None = None) -> bytes:
     """What a file of a finished cell holds. Spoiled, without the cell's name, where that is not what was written.
 
-    OSError where it cannot be read. Its checksum stands in the record beside it; one of format 3 has none.
+    OSError where it cannot be read. Its checksum stands in the record beside it, which is `record` where somebody has
+    read that already; one of format 3 has none.
     """
     content = content_of(path)
-    _compare(path.name, hashlib.sha256(content).hexdigest(), _known(path))
+    known = _known(path) if record is None else _known_to(record, path.name)
+    _compare(path.name, hashlib.sha256(content).hexdigest(), known)
     return content
 
 
@@ -48,9 +51,22 @@ def _known(path: Path) -> str | None:
             return None
         return str(files[path.name])
     except KeyError:
-        raise Spoiled(f"{path.name} is not what was written: the record has no checksum of it") from None
+        raise _unknown(path.name) from None
     except (OSError, ValueError, TypeError, RecursionError):
         raise Spoiled(f"the record of {path.name} is not what was written") from None
+
+
+def _known_to(record: Record, name: str) -> str | None:
+    """The same, as a record that was read has it."""
+    if record.format == 3:
+        return None
+    if name not in record.files:
+        raise _unknown(name)
+    return record.files[name]
+
+
+def _unknown(name: str) -> Spoiled:
+    return Spoiled(f"{name} is not what was written: the record has no checksum of it")
 
 
 def _compare(name: str, found: str, known: str | None) -> None:

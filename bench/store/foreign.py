@@ -36,7 +36,8 @@ def check_record(record: Record, raw: dict[str, Any], where: Path) -> None:
         raise UsageError(
             f"{where} is no record of ours: it says that it is of cell {record.id}, and its cell is {record.cell.id}"
         )
-    check_cell(record.cell, raw["cell"], where)
+    if not isinstance(raw["cell"], Cell):  # which has been looked at
+        check_cell(record.cell, raw["cell"], where)
     metrics = (record.main_metric, *record.scores, *record.trivial)
     unnamed = (f"{shown_name(name)} is no name of a metric" for name in metrics if not is_name(name))
     _refuse(where, unnamed, _odd_scores(record), _odd_parts(record), _odd_curve(record), _odd_provenance(record))

@@ -11,8 +11,8 @@ from typing import Any
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.files import json_of, read_bytes
-from bench.store.foreign import check_cell, odd_names
-from bench.store.reading import Broken, leaving_out, parsed
+from bench.store.foreign import odd_names
+from bench.store.reading import Broken, KnownCells, leaving_out
 from bench.store.seal import Spoiled
 from bench.writing import write_text
 
@@ -45,19 +45,19 @@ def keep_plan(folder: Path, cells: Iterable[Cell], aside: Path) -> None:
     write_text(folder / "plans" / f"{_name(content.encode())}.json", content, aside)
 
 
-def planned_cells(folder: Path, broken: Broken | None = None) -> list[Cell]:
+def planned_cells(folder: Path, broken: Broken | None = None, known: KnownCells | None = None) -> list[Cell]:
     """Every cell of every grid, each once in each suite; of several choices the latest.
 
     A file that is not what was written, and a cell that cannot be measured, is a UsageError; with `broken` it is left
-    out, and `broken` gets the error.
+    out, and `broken` gets the error. They are `known` afterwards.
     """
     cells: dict[Hashable, Cell] = {}
+    known = KnownCells() if known is None else known  # the plan of a run that goes on has those of the one before
     for path in plan_files(folder):
         with leaving_out(broken):
             for raw in read_plan(path):
                 with leaving_out(broken):
-                    cell = parsed(Cell, raw, path)
-                    check_cell(cell, raw, path)
+                    cell = known.read(raw, path)
                     cells[cell.choice if cell.tried else (cell.id, cell.suite)] = cell
     return list(cells.values())
 

@@ -36,7 +36,7 @@ from bench.store.examples import kept_examples, named_examples
 from bench.store.files import look_anew, mark, on_disk
 from bench.store.formats import MARK, format_of, mark_text, raise_mark
 from bench.store.plans import keep_plan, plan_files, planned_cells, written
-from bench.store.reading import Broken, leaving_out, read_record, record_text
+from bench.store.reading import Broken, KnownCells, leaving_out, read_record, record_text
 from bench.store.record import Record
 from bench.store.whole import BrokenCells
 from bench.writing import flush, make_folder, write_text
@@ -56,6 +56,7 @@ class Store:
         self.aside = place_of(path, worker)
         self._finished: dict[str, Record] = {}  # those that were asked for by id; they never change
         self._broken = BrokenCells(())  # see `verify`
+        self._known = KnownCells()
         self._with_examples: set[str] = set()  # keys
 
     @classmethod
@@ -212,7 +213,7 @@ class Store:
 
     def planned(self, broken: Broken | None = None) -> list[Cell]:
         """Every cell of every grid that was asked for, as `bench.store.plans.planned_cells` has them."""
-        return planned_cells(self.path, broken)
+        return planned_cells(self.path, broken, self._known)
 
     def plan_marks(self) -> list[tuple[str, int]]:
         """What changes when `planned` does."""
@@ -223,7 +224,7 @@ class Store:
         records = []
         for cell_id, path in self._record_files().items():
             with leaving_out(broken):
-                record = _read_if_there(path, cell_id)
+                record = _read_if_there(path, cell_id, self._known)
                 records += [record] if record else []
         return records
 
@@ -288,10 +289,10 @@ class Store:
         return done | {name: path for name, path in failed.items() if name not in done}
 
 
-def _read_if_there(path: Path, cell_id: str) -> Record | None:
+def _read_if_there(path: Path, cell_id: str, known: KnownCells | None = None) -> Record | None:
     """A record; None where a writer has taken the failure away meanwhile."""
     try:
-        return read_record(path, cell_id)
+        return read_record(path, cell_id, known)
     except UsageError:
         if path.exists():
             raise

@@ -134,10 +134,20 @@ def test_predictions_that_are_not_what_was_written_draw_no_interval(store: Store
     assert draw_cells(rows, suites()).problems == []
     path = the_cell(store) / "predictions.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"2")
-    drawn = draw_cells(rows, suites())
-    assert drawn.draws == {}
-    (problem,) = drawn.problems
-    assert "predictions.parquet is not what was written: its checksum is another one (1 cell)" in problem
+    for records in ({}, store.records_of([path.parent.name])):
+        drawn = draw_cells(rows, suites(), records=records)
+        assert drawn.draws == {}
+        (problem,) = drawn.problems
+        assert "predictions.parquet is not what was written: its checksum is another one (1 cell)" in problem
+
+
+def test_a_record_that_was_read_has_the_checksums_of_its_own_files_alone(store: Store) -> None:
+    path = the_cell(store) / "predictions.parquet"
+    record = store.record(path.parent.name)
+    assert checked_bytes(path, record) == path.read_bytes()
+    with pytest.raises(Spoiled, match="the record has no checksum of it"):
+        checked_bytes(path, record.model_copy(update={"files": {}}))
+    assert checked_bytes(path, record.model_copy(update={"files": {}, "format": 3})) == path.read_bytes()
 
 
 def test_texts_that_are_not_what_was_written_are_kept_anew_and_shown_nowhere(store: Store) -> None:

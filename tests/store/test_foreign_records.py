@@ -55,6 +55,18 @@ def left_out(folder: Path) -> str:
     return line
 
 
+def test_a_cell_that_a_plan_has_is_looked_at_in_a_record_that_says_another_thing_of_it(folder: Path) -> None:
+    store, cell = Store.open(folder), make_cell(seed=7)
+    store.write_plan([cell, make_cell(seed=0)])
+    path = put(folder, {"trials": -1}, under=cell.id)
+    broken: list[str] = []
+    (planned, other), records = store.planned(), store.records(lambda error: broken.append(str(error)))
+    assert planned == cell
+    assert sum(record.cell is other for record in records) == 1  # a right one is not read anew
+    (line,) = broken
+    assert line.startswith(f"{path} is no record of ours")
+
+
 def test_an_ordinary_record_is_taken(folder: Path) -> None:
     put(folder)
     reading = read_folders([folder])

@@ -14,7 +14,7 @@ from bench.errors import UsageError
 from bench.share.textless import without_texts
 from bench.store import tables
 from bench.store.examples import read_examples, write_examples
-from bench.store.predictions import column_types, read_columns, read_predictions, write_predictions
+from bench.store.predictions import PredictionReader, column_types, read_columns, read_predictions, write_predictions
 from bench.task import Task
 from tests.report.conftest import table
 
@@ -47,6 +47,29 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_examples(tmp_path / "texts", ["2", "7"]) == (
         {"2": {"id": "2", "fields": [("text", "here")], "words": [], "candidates": []}}, "classification",
     )  # fmt: skip
+
+
+def test_what_cells_of_a_task_have_in_common_is_one_list(tmp_path: Path) -> None:
+    reader = PredictionReader()
+    first = reader.read(predictions(tmp_path / "p"))
+    first["worked_out"]["what"] = 1
+    other = reader.read(predictions(tmp_path / "q", predicted=[["no"]] * 4))
+    assert other["predicted"] == [["no"]] * 4
+    assert all(other[name] is first[name] for name in ("labels", "groups", "queries", "worked_out"))
+    for changed in ({"label": [["no"]] * 4}, {"group": ["a"] * 4}, {"query": ["1"] * 4}, {"subset": ["seen"] * 4}):
+        content = predictions(tmp_path / "r", **changed)
+        read = reader.read(content)
+        assert read.pop("worked_out") == {}
+        assert read == read_predictions(content)
+        reader.read(predictions(tmp_path / "p"))["worked_out"]["what"] = 1
+
+
+def test_a_file_that_cannot_be_read_spoils_nothing_for_the_next(tmp_path: Path) -> None:
+    reader, content = PredictionReader(), predictions(tmp_path / "p")
+    known = reader.read(content)
+    with pytest.raises(UsageError):
+        reader.read(content[:-9])
+    assert reader.read(content) == known
 
 
 def nothing(_: pa.Table) -> pa.Table:

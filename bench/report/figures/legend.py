@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -86,7 +88,12 @@ def fitted(figure: Figure, text: str, size: float, wide: float) -> str:
 
 def text_inches(figure: Figure, text: str, size: float, weight: str = "normal") -> float:
     """The width of a text in the figures' type."""
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    return _dots(text, size, weight, figure.dpi) / figure.dpi
+
+
+@lru_cache(4096)  # the same few names stand in every plot
+def _dots(text: str, size: float, weight: str, dots_per_inch: float) -> float:
     font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
-    wide, _, _ = renderer.get_text_width_height_descent(text, font, False)
-    return float(wide) / figure.dpi
+    renderer = RendererAgg(1, 1, dots_per_inch)  # type: ignore[no-untyped-call]
+    wide, _, _ = renderer.get_text_width_height_descent(text, font, False)  # type: ignore[no-untyped-call]
+    return float(wide)

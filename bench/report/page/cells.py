@@ -36,9 +36,16 @@ class SharedValues:
 
     values: list[Any] = field(default_factory=list)
     _places: dict[str, int] = field(default_factory=dict)
+    _as_written: dict[str, int] = field(default_factory=dict)
 
     def place(self, value: Any) -> int:
         """Where the value stands, added when it is new."""
+        written = repr(value)  # sooner there than its JSON
+        if written not in self._as_written:
+            self._as_written[written] = self._place_of(value)
+        return self._as_written[written]
+
+    def _place_of(self, value: Any) -> int:
         text = json.dumps(value, sort_keys=True, default=str)
         if text not in self._places:
             self._places[text] = len(self.values)
@@ -196,7 +203,7 @@ def _outcome(outcome: Outcome, metrics: Iterable[str], with_curve: bool) -> dict
     row["scores"] = [short(record.scores.get(metric), 5) for metric in metrics]
     for name in PARTS:
         part: Part = getattr(record, name)
-        row[name] = [short(value, 4) for value in part.model_dump().values()]
+        row[name] = [short(getattr(part, each), 4) for each in PARTS[name].model_fields]
     return row
 
 
@@ -223,7 +230,7 @@ def _setup(outcome: Outcome) -> dict[str, Any]:
         "protocol", "precision", "task_version", "data_fingerprint", "data_path", "data_revision", "model",
         "model_path", "model_fingerprint", "results_version",
     )  # fmt: skip
-    budget = {name: value for name, value in cell.budget.model_dump().items() if value is not None}
+    budget = {name: value for name, value in vars(cell.budget).items() if value is not None}
     kept = {name: getattr(cell, name) for name in names}
     return {"results": outcome.results, **budget, **{k: v for k, v in kept.items() if v is not None}}
 

@@ -98,6 +98,8 @@ def _choices(report: Report) -> dict[str, list[dict[str, str]]]:
 def _provenance(report: Report, embedded: Embedded) -> list[tuple[str, str]]:
     """What the cells were measured with; several values stand with the number of their cells."""
     facts: dict[str, Counter[str]] = {}
+    alike: dict[str, dict[str, Any]] = {}
+    num_alike: Counter[str] = Counter()
     for outcome in embedded.outcomes:
         if outcome.record is None:
             continue
@@ -106,9 +108,12 @@ def _provenance(report: Report, embedded: Embedded) -> list[tuple[str, str]]:
             "harness commit": known.get("git_commit"), "device": known.get("device"), "python": known.get("python"),
             "platform": known.get("platform"), **(known.get("packages") or {}),
         }  # fmt: skip
+        alike[written := repr(values)] = values
+        num_alike[written] += 1
+    for written, values in alike.items():
         for name, value in values.items():
             if value:
-                facts.setdefault(str(name), Counter())[str(value)] += 1
+                facts.setdefault(str(name), Counter())[str(value)] += num_alike[written]
     starts = sorted(
         outcome.record.started for outcome in embedded.outcomes if outcome.record and outcome.record.started
     )

@@ -13,6 +13,7 @@ from bench.score.kind import TaskKind, same_text
 from bench.store.checksums import checked_bytes
 from bench.store.examples import examples_key, read_examples
 from bench.store.predictions import read_columns
+from bench.store.record import Record
 from bench.store.store import Store
 
 MOST_WORDS = 80  # of a tagged sentence
@@ -31,7 +32,7 @@ class PredictionSamples:
     def of(self, outcome: Outcome) -> dict[str, Any]:
         """`examples` (a key), `said` (a list of texts for each) and `right`; empty when there are no predictions."""
         store = Store(outcome.folder)
-        rows = _read(store.cell_folder(outcome.cell.id) / "predictions.parquet")
+        rows = _read(store.cell_folder(outcome.cell.id) / "predictions.parquet", outcome.record)
         if not rows or not self.count:
             return {}
         places = spaced(len(rows), self.count)
@@ -61,10 +62,10 @@ def is_right(label: Sequence[str], predicted: Sequence[str], kind: str) -> bool 
     return known.is_right(label, predicted) if isinstance(known, TaskKind) else same_text(label, predicted)
 
 
-def _read(path: Path) -> Examples:
+def _read(path: Path, record: Record | None) -> Examples:
     """The rows of a cell's predictions; none where they are not there or not what was written."""
     try:
-        columns = read_columns(checked_bytes(path), ("id", "label", "predicted"))
+        columns = read_columns(checked_bytes(path, record), ("id", "label", "predicted"))
     except (OSError, UsageError):
         return []
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -19,16 +19,17 @@ def differences(outcomes: Sequence[Outcome]) -> list[str]:
 
     Cells that do not say with which version of a package they were measured differ from none.
     """
-    done = [
-        (outcome.record, outcome.results) for outcome in outcomes if outcome.record and outcome.record.status == "done"
-    ]
+    alike: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for outcome in outcomes:
+        if outcome.record and outcome.record.status == "done":
+            alike[_read_of(outcome.record), outcome.results].append(outcome.record)
     lines = []
     for what, read in _facets().items():
         places: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for record, folder in done:
-            value = read(record)
+        for (_, folder), records in alike.items():
+            value = read(records[0])
             if value:
-                places[value][folder] += 1
+                places[value][folder] += len(records)
         if len(places) > 1:
             named = [f"{value} ({_where(folders)})" for value, folders in sorted(places.items())]
             more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
@@ -44,6 +45,12 @@ def _facets() -> dict[str, Callable[[Record], str]]:
         "precision": lambda record: record.cell.precision,
         "device": lambda record: str(record.provenance.get("device") or ""),
     }
+
+
+def _read_of(record: Record) -> str:
+    """All that the facets read, for ten thousand cells in which it is the same."""
+    known = [record.provenance.get(name) for name in ("git_commit", "packages", "device")]
+    return repr((known, record.cell.protocol, record.cell.precision))
 
 
 def _version(name: str, record: Record) -> str:

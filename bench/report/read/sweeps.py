@@ -67,7 +67,9 @@ class Sweep:
 
 def sweep_points(frame: pd.DataFrame, summary: pd.DataFrame) -> list[SweepPoint]:
     """The main-metric rows of a summary with the settings of their cells; both hold one suite."""
-    cells = {(row["task"], row["model"], row["label"]): row for row in frame.to_dict("records")}
+    entry = ["task", "model", "label"]
+    one_of_each = frame.drop_duplicates(entry, keep="last").to_dict("records")
+    cells = {(row["task"], row["model"], row["label"]): row for row in one_of_each}
     conditions = [name for name in CONDITIONS if name in frame.columns]
     points = []
     for row in summary[summary["main"].astype(bool)].to_dict("records"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.errors import UsageError
 from bench.report.read.declared import Suites
@@ -17,13 +19,15 @@ from bench.score.counted import CountedRows
 from bench.score.metrics import metrics_of
 from bench.score.predicted import PredictedRows
 from bench.store.checksums import checked_bytes
-from bench.store.predictions import PREDICTIONS, read_predictions
+from bench.store.predictions import PREDICTIONS, PredictionReader
+from bench.store.record import Record
 from bench.store.terms import TERMS, read_terms
 from bench.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd  # a plan says what seeds can show, and need not wait for it
 
+Rows = PredictedRows | CountedRows
 SAME = 1e-6  # scores nearer than this are equal but for rounding
 
 
@@ -44,18 +48,23 @@ class CellDraws:
 
 
 def draw_cells(
-    frame: pd.DataFrame, suites: Suites, folders: Mapping[str, Path] | None = None, num_draws: int = NUM_DRAWS
+    frame: pd.DataFrame,
+    suites: Suites,
+    folders: Mapping[str, Path] | None = None,
+    num_draws: int = NUM_DRAWS,
+    records: Mapping[str, Record] | None = None,
 ) -> CellDraws:
     """The draws of the finished cells of a frame; the suites declare its tasks. Reads each predictions.parquet once.
 
-    `folders` says where the results folders of the frame are, where their names do not.
+    `folders` says where the results folders of the frame are, where their names do not. `records` are those that have
+    been read, by id; else they are read again for the checksums of the predictions.
     """
-    folders = folders or {}
-    drawn = CellDraws()
+    folders, records = folders or {}, records or {}
+    drawn, reader = CellDraws(), PredictionReader()
     lacking: dict[tuple[str, str, str], int] = defaultdict(int)
-    done = frame[frame["score"].notna()]
     scores: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
-    columns = [done[name].tolist() for name in ("suite", "task", "id", "results", "metric", "score")]
+    done = frame["score"].notna()
+    columns = [frame[name][done].to_numpy().tolist() for name in ("suite", "task", "id", "results", "metric", "score")]
     for suite, name, cell_id, folder, metric, score in zip(*columns, strict=True):
         scores[suite, name, cell_id, folder][metric] = score
     for suite, name, cell_id, folder in sorted(scores):
@@ -63,7 +72,8 @@ def draw_cells(
             continue
         path = folders.get(folder, Path(folder)) / "cells" / cell_id
         try:
-            _add(drawn, cell_id, _task(suites, suite, name), scores[suite, name, cell_id, folder], path, num_draws)
+            task, known = _task(suites, suite, name), scores[suite, name, cell_id, folder]
+            _add(drawn, cell_id, task, known, path, num_draws, partial(_rows, reader, records.get(cell_id)))
         except UsageError as error:
             lacking[suite, name, str(error)] += 1
     for (suite, name, reason), count in lacking.items():
@@ -79,11 +89,18 @@ def _task(suites: Suites, suite: str, name: str) -> Task:
     return task
 
 
-def _add(drawn: CellDraws, cell_id: str, task: Task, scores: dict[str, float], folder: Path, num_draws: int) -> None:
+def _add(
+    drawn: CellDraws,
+    cell_id: str,
+    task: Task,
+    scores: dict[str, float],
+    folder: Path,
+    num_draws: int,
+    read: Callable[[Path], tuple[Rows, str]],
+) -> None:
     """UsageError, without the cell's name, when its predictions cannot be used."""
-    rows, name_of_file = _rows(folder)
-    number, num_units = units(rows)
-    digest = rows.examples if isinstance(rows, CountedRows) else examples_of(rows, number)
+    rows, name_of_file = read(folder)
+    number, num_units, digest, is_grouped = rows.once(_seen) if isinstance(rows, PredictedRows) else _seen(rows)
     draws = {}
     for name, metric in metrics_of(task).items():
         if name not in scores:
@@ -99,20 +116,28 @@ def _add(drawn: CellDraws, cell_id: str, task: Task, scores: dict[str, float], f
         draws[cell_id, name] = redrawn
     drawn.draws |= draws
     drawn.units[cell_id] = num_units
-    if {*rows.groups} != {None}:
+    if is_grouped:
         drawn.grouped.add(cell_id)
     drawn.examples[cell_id] = digest
 
 
-def _rows(folder: Path) -> tuple[PredictedRows | CountedRows, str]:
+def _rows(reader: PredictionReader, record: Record | None, folder: Path) -> tuple[Rows, str]:
     """A cell's predictions, or else what its metrics count of them; the name of that file."""
     for name in (PREDICTIONS, TERMS):
-        if (folder / name).is_file():
-            try:
-                content = checked_bytes(folder / name)
-            except OSError:
-                raise UsageError(f"{name} cannot be read") from None
-            if name == TERMS:
-                return CountedRows(*read_terms(content)), name
-            return PredictedRows(**read_predictions(content)), name
+        try:
+            content = checked_bytes(folder / name, record)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            raise UsageError(f"{name} cannot be read") from None
+        if name == TERMS:
+            return CountedRows(*read_terms(content)), name
+        return PredictedRows(**reader.read(content)), name
     raise UsageError(f"no {PREDICTIONS}")
+
+
+def _seen(rows: Rows) -> tuple[NDArray[np.int64], int, str, bool]:
+    """The unit of each row and how many there are, a digest of the examples, and whether they are in groups."""
+    number, num_units = units(rows)
+    digest = rows.examples if isinstance(rows, CountedRows) else examples_of(rows, number)
+    return number, num_units, digest, {*rows.groups} != {None}

@@ -69,7 +69,8 @@ def analyse(
     frame = scored(outcomes)
     asked_for = {str(suite): sorted(set(tasks)) for suite, tasks in frame.groupby("suite", sort=True)["task"]}
     averaged = {suite: _averaged(tasks, usual.get(suite, ())) for suite, tasks in asked_for.items()}
-    draws = draw_cells(frame, suites, {outcome.results: outcome.folder for outcome in outcomes})
+    records = {outcome.record.id: outcome.record for outcome in outcomes if outcome.record is not None}
+    draws = draw_cells(frame, suites, {outcome.results: outcome.folder for outcome in outcomes}, records=records)
     of_entries = samples(frame, averaged, draws)
     summary, means = summarise(frame, of_entries), averages(frame, averaged, of_entries)
     sides = sides_of(of_entries, averaged, main_metrics(frame))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -110,12 +111,16 @@ def crossings(compared: pd.DataFrame, sizes: Mapping[str, float]) -> pd.DataFram
     worse; `text` says what it is there, whether that is within the margin, and at which larger models it is not so.
     `sizes` are the models' parameters; models of unknown size are left out. Never reached: "" and NaN.
     """
-    smallest = []
+    line = ["suite", "task", "label", "method", "reference"]
     names = model_names(compared["model"])
-    for key, rows in compared.groupby(["suite", "task", "label", "method", "reference"], sort=True):
-        rows = rows.assign(parameters=[sizes.get(model, math.nan) for model in rows["model"]])
-        rows = rows[rows["parameters"].notna()].sort_values(["parameters", "model"])
-        smallest.append(dict(zip(CROSSINGS[:5], key, strict=True)) | _crossing(rows.to_dict("records"), names))
+    sized = compared.assign(parameters=[sizes.get(model, math.nan) for model in compared["model"]])
+    rows: dict[tuple[Any, ...], list[dict[Any, Any]]] = defaultdict(list)
+    for row in sized[sized["parameters"].notna()].sort_values(["parameters", "model"]).to_dict("records"):
+        rows[tuple(row[name] for name in line)].append(row)
+    smallest = [
+        dict(zip(CROSSINGS[:5], key, strict=True)) | _crossing(rows[key], names)
+        for key in compared.groupby(line, sort=True).size().index
+    ]
     return pd.DataFrame(smallest, columns=CROSSINGS)
 
 

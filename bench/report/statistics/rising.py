@@ -45,7 +45,8 @@ class Rise:
 
 def rising(outcomes: Sequence[Outcome], frame: pd.DataFrame) -> dict[LineKey, Rise]:
     """The lines that still rise at their end, by suite, task, model and label as in the `frame` of the outcomes."""
-    labels = {(row.id, row.suite): str(row.label) for row in frame.itertuples()}
+    cells = zip(frame["id"], frame["suite"], strict=True)
+    labels = dict(zip(cells, map(str, frame["label"]), strict=True))
     curves: dict[LineKey, list[tuple[tuple[int, ...], list[float]]]] = defaultdict(list)
     for outcome in outcomes:
         record, cell = outcome.record, outcome.cell

@@ -46,7 +46,8 @@ def chosen_table(outcomes: Sequence[Outcome], frame: pd.DataFrame, suite: str) -
 
     `frame` is that of the outcomes (read.frame).
     """
-    names = {(row.id, row.suite): row.label for row in frame.itertuples() if row.trials}
+    with_trials = frame[frame["trials"].astype(bool)]
+    names = {(row.id, row.suite): row.label for row in with_trials.itertuples()}
     records = {outcome.cell.id: outcome.record for outcome in outcomes if outcome.cell.stage == "trial"}
     models = model_names(frame["model"])
     rows: dict[tuple[str, ...], tuple[str, ...]] = {}
