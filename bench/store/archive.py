@@ -12,11 +12,12 @@ import lzma
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import RawIOBase
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from bench.data.cache import cache_folder
 from bench.errors import UsageError
@@ -29,6 +30,7 @@ from bench.writing import aside_of, sweep, whole, why_refused
 
 SUFFIX = ".tar.xz"
 MOST_LEFT_OUT = 100
+Member = tuple[tarfile.TarInfo, Callable[[], IO[bytes] | None]]  # with what opens it
 EPOCH = 0  # when every file was written: the same results are the same archive
 
 
@@ -63,8 +65,8 @@ def unpacked(path: Path) -> Path:
     aside = aside_of(folder)
     try:
         aside.mkdir(parents=True)
-        with _reading(path) as archive:
-            _take_out(path, archive, aside)
+        with _reading(path) as members:
+            _take_out(path, members, aside)
         if not folder.is_dir():  # another process may have been faster
             aside.rename(folder)
     except OSError as error:
@@ -76,20 +78,31 @@ def unpacked(path: Path) -> Path:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[tarfile.TarFile]:
-    """UsageError where the file is no archive, is cut or damaged, or holds far more than its size lets expect."""
+def _reading(path: Path) -> Iterator[Iterator[Member]]:
+    """Its members, one after the other. UsageError where the file is no archive, is cut or damaged, or holds far more
+    than its size lets expect.
+    """
     most = max(LEAST_REFUSED, MOST_TIMES * path.stat().st_size)
     try:
         with lzma.open(path) as packed:
             content = _Bounded(packed, most)
             with tarfile.open(fileobj=content, mode="r|") as archive:
-                yield archive
+                yield _members(archive, most)
             while content.read(MIB):  # what checks the last members stands behind them
                 pass
+    except UsageError:
+        raise
     except _TooLarge:
         raise UsageError(f"{path} holds more than {most:,} bytes, {MOST_TIMES} times its size or more") from None
     except (lzma.LZMAError, EOFError, tarfile.TarError, ValueError) as error:
         raise UsageError(f"{path} is no archive of results, or not a whole one ({error})") from None
+
+
+def _members(archive: tarfile.TarFile, most: int) -> Iterator[Member]:
+    for member in archive:
+        if archive.offset > most:  # where the next one would begin: tarfile reads that far, also behind the end
+            raise _TooLarge
+        yield member, partial(archive.extractfile, member)
 
 
 class _TooLarge(Exception):
@@ -113,14 +126,14 @@ class _Bounded(RawIOBase):
         return got
 
 
-def _take_out(path: Path, archive: tarfile.TarFile, folder: Path) -> None:
+def _take_out(path: Path, members: Iterator[Member], folder: Path) -> None:
     """Write an archive's results into a new folder, with a list of what is left out.
 
     Plans get the times of their order: of two choices by the same trials the later file's counts.
     """
     lines: list[str] = []
     seen: set[str] = set()
-    for number, member in enumerate(archive):
+    for number, (member, opened) in enumerate(members):
         shown = member.name if member.name.isprintable() else ascii(member.name)
         limit = most_bytes(member.name)
         if member.isdir() or (member.isreg() and TUNED.fullmatch(member.name)):
@@ -133,7 +146,8 @@ def _take_out(path: Path, archive: tarfile.TarFile, folder: Path) -> None:
             seen.add(member.name)
             target = folder / member.name
             target.parent.mkdir(exist_ok=True, parents=True)
-            source: Any = archive.extractfile(member)
+            source = opened()
+            assert source is not None, "a regular file has content"
             with target.open("xb") as file:
                 shutil.copyfileobj(source, file)
             os.utime(target, (number, number))

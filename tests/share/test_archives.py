@@ -191,6 +191,14 @@ def test_an_archive_that_holds_far_more_than_its_size(bench: Bench) -> None:
     assert "holds more than" in bench.refusal(*bench("report", "all.tar.xz"))
 
 
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.CONTTYPE, tarfile.GNUTYPE_SPARSE, tarfile.DIRTYPE, b"?"])
+def test_a_member_that_says_it_is_endless_is_not_looked_for(bench: Bench, kind: bytes) -> None:
+    header = tarfile.TarInfo("store.json")
+    header.type, header.size = kind, 2**50  # read to its end in blocks, that takes weeks
+    Path("all.tar.xz").write_bytes(lzma.compress(header.tobuf(tarfile.GNU_FORMAT) + b"1" * 1024))
+    assert bench.refusal(*bench("report", "all.tar.xz")).startswith("error: all.tar.xz hold")
+
+
 def test_a_header_that_says_it_is_endless(bench: Bench) -> None:
     header = tarfile.TarInfo("pax")
     header.type, header.size = tarfile.XHDTYPE, 2**40
