@@ -18,7 +18,9 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install 
 STAMP := .venv/.installed
 OLDEST := .venv-oldest
 OLDEST_PIP := $(OLDEST)/bin/python -m pip --quiet --quiet --disable-pip-version-check install
-ENVIRONMENT := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+# Tests start many processes: modules are compiled once, whatever the shell says of that.
+ENVIRONMENT := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 \
+    PYTHONDONTWRITEBYTECODE=
 TEST := $(ENVIRONMENT) $(BIN)/pytest
 
 # What the oldest versions are tried with: whole runs, what reads, stores, plans, scores and reports, and what is exported.
