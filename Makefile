@@ -46,7 +46,7 @@ test: $(STAMP) ## the tests: offline, CPU, about 20 minutes on two cores
 	$(TEST) -n $(WORKERS) --dist worksteal
 
 test-real: $(STAMP) ## the tests on real models and data
-	$(TEST) -m real || test $$? -eq 5 # 5: no such test
+	$(TEST) -m real -n $(WORKERS) --maxschedchunk 1 || test $$? -eq 5 # 5: no such test
 
 # Each prints a line of figures. One that breaks does not keep the others from being run.
 campaign: $(STAMP) ## short passes of the campaigns: kills, faults, damage, fuzz; some minutes
