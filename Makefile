@@ -42,7 +42,7 @@ run: $(STAMP) ## run the smoke suite on the embedded models, offline, and report
 	$(BIN)/bench run
 	$(BIN)/bench report
 
-test: $(STAMP) ## the tests: offline, CPU, about 20 minutes on two cores
+test: $(STAMP) ## the tests: offline, CPU, 12 minutes of a processor's time and more on a slow one
 	$(TEST) -n $(WORKERS) --dist worksteal
 
 test-real: $(STAMP) ## the tests on real models and data
