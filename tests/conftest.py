@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,6 +21,7 @@ from bench.plan.cells import plan
 from bench.request import RunRequest
 from bench.resolved import resolve
 from bench.train.groups import Group, groups
+from tests.forks import Forks, Server
 from tests.loaded import CopyingRig, loaded
 from tests.suites.layouts import LAYOUTS
 
@@ -80,6 +80,19 @@ def _nothing_is_flushed() -> Iterator[None]:
     """What a test writes is not to outlast a power cut, and a busy disk takes tens of milliseconds for each flush."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_stays_is_no_garbage() -> Iterator[None]:
+    """Every loop collects before its memory is measured, and would go through all modules, tests and kept models each
+    time: a third of a second. What is there when a file's tests begin is passed over until the end.
+    """
+    gc.collect()
+    gc.freeze()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "freeze", lambda: None)
+        patch.setattr(gc, "unfreeze", lambda: None)  # as a command does that ends
         yield
 
 
@@ -268,57 +281,21 @@ def bench(
     return command
 
 
-class Forks:
-    """Runs code again and again in forks of one process, which has done the imports (seconds, for torch) once."""
-
-    CODE = """
-import os, sys
-{imports}
-os.fsync = lambda handle: None
-for _ in sys.stdin:
-    child = os.fork()
-    if not child:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        {run}
-        sys.exit(0)
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-    def __init__(self, imports: str, run: str, *arguments: object) -> None:
-        code = self.CODE.format(imports=imports, run=run)
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", code, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-        )  # fmt: skip
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._ask, self._answer = self._process.stdin, self._process.stdout
-
-    def start(self) -> int:
-        """The process id of a new run."""
-        print("run", file=self._ask, flush=True)
-        return int(self._answer.readline())
-
-    def end(self) -> int:
-        """Wait for the run; its exit code, negative for a signal."""
-        return int(self._answer.readline())
-
-    def close(self) -> None:
-        self._ask.close()
-        self._process.wait(timeout=60)
-        self._answer.close()
+@pytest.fixture(scope="session")
+def _servers() -> Iterator[dict[tuple[str, str], Server]]:
+    started: dict[tuple[str, str], Server] = {}
+    yield started
+    for each in started.values():
+        each.close()
 
 
 @pytest.fixture
-def forks() -> Iterator[Callable[..., Forks]]:
-    """Start such a process: forks(imports, run, *arguments)."""
-    started: list[Forks] = []
+def forks(_servers: dict[tuple[str, str], Server]) -> Callable[..., Forks]:
+    """Code to be run in forks of a process that has done the imports: forks(imports, run, *arguments)."""
 
-    def start(*arguments: Any) -> Forks:
-        started.append(Forks(*arguments))
-        return started[-1]
+    def make(imports: str, run: str, *arguments: object) -> Forks:
+        if (imports, run) not in _servers:
+            _servers[imports, run] = Server(imports, run)
+        return Forks(_servers[imports, run], arguments)
 
-    yield start
-    for each in started:
-        each.close()
+    return make

@@ -19,7 +19,7 @@ from bench.store.store import Store
 Bench = Any
 METHODS = ["--methods", "ptv2,linear_probe", "--steps", "1", "--trials", "3", "--seeds", "2"]
 LEARNING = [
-    *METHODS, "--methods", "linear_probe,finetune", "--steps", "120", "--evaluations", "2", "--trials", "6",
+    *METHODS, "--methods", "linear_probe,finetune", "--steps", "60", "--evaluations", "2", "--trials", "4",
 ]  # fmt: skip
 
 

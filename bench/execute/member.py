@@ -5,6 +5,7 @@ Standard input brings a line of set-up and then groups of cells; when it ends th
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -47,6 +48,7 @@ ECHOES = ("gloo", "Connection closed by peer", "Connection reset by peer", "NCCL
 
 def main() -> None:
     """Until standard input ends."""
+    gc.freeze()  # modules stay to the end
     channel = _Channel()
     setup = channel.hear()
     torch.set_num_threads(setup["threads"])

@@ -84,7 +84,7 @@ def test_states_and_gradients_are_the_layers_own(family, load, quick):
     assert num_made() == 2  # many rows, and one, which torch makes code of its own for
 
 
-@pytest.mark.parametrize("layers", [2, 12])
+@pytest.mark.parametrize("layers", [pytest.param(2, marks=pytest.mark.slow), 12])
 def test_code_is_made_once_for_all_layers_and_shapes(layers, tmp_path, quick):
     source = find_model(str(write_tiny_bert(tmp_path / "model", layers=layers)))
     backbone = load_backbone(source, CPU, "fp32", True)

@@ -24,36 +24,27 @@ from tests.model.families import ENCODER_DECODERS, FAMILIES
 from tests.suites.layouts import LAYOUTS
 
 HEADS: tuple[HeadKind, ...] = ("linear", "verbalizer")
-# Families that are tried whole with every run: one of each way of reading.
+# Families that are tried with every method and either head: one of each way of reading, and of attention of its own.
 WHOLE = ("bert", "gpt2", "t5", "xlnet")
-# Families that are tried with every method, and one head in turn: of each kind of attention and of positions.
-WITH_EVERY_METHOD = (
-    "roberta", "xlm-roberta", "electra", "albert", "distilbert", "mpnet", "deberta-v2", "modernbert", "mobilebert",
-    "opt", "gpt_neox", "llama", "qwen2", "qwen3", "gemma", "gemma2", "glm", "bart",
-)  # fmt: skip
-ONE_HEADED = ("autoprompt", "linear_probe", "prompting")  # methods that the plan leaves out with the other head
-# What is tried of the others: prompts at slots, prefixes, all weights, weights of matrices; each head with each kind.
+# What is tried of each of the others: prompts at slots, prefixes, weights, and something of all that is left. The last
+# two come in turn, so that every method meets families of many kinds.
 ALWAYS = (("prompt_tuning", "verbalizer"), ("ptv2", "linear"))
-IN_TURN = (
-    ("finetune", "verbalizer"), ("lora", "linear"), ("ptv2", "verbalizer"), ("finetune", "linear"),
-    ("ptuning_v1", "linear"), ("lora", "verbalizer"), ("prefix_tuning", "verbalizer"), ("bitfit", "linear"),
-)  # fmt: skip
+WEIGHTS = (("finetune", "verbalizer"), ("lora", "linear"), ("finetune", "linear"), ("lora", "verbalizer"))
+LEFT_OUT = (("autoprompt", "linear"), ("prompting", "linear"), ("linear_probe", "verbalizer"))  # by the plan
 WORDLESS = ("pegasus", "t5gemma")  # no verbalizer
 
 
 def cases() -> list[Any]:
     """Every family with every method and head; what is not tried with every run is marked `slow`."""
     made = []
-    others = [family for family in FAMILIES if family not in WHOLE + WITH_EVERY_METHOD]
+    others = [family for family in FAMILIES if family not in WHOLE]
+    every = [(method, head) for method in methods() for head in HEADS]
+    rest = [each for each in every if each not in (*ALWAYS, *WEIGHTS, *LEFT_OUT)]
     for family in FAMILIES:
-        every = [(method, head) for method in methods() for head in HEADS]
         quick = every
-        if family in WITH_EVERY_METHOD:
-            first = WITH_EVERY_METHOD.index(family)
-            turns = {method: HEADS[(first + at) % 2] for at, method in enumerate(methods())}
-            quick = [(method, head) for method, head in every if method in ONE_HEADED or head == turns[method]]
-        elif family in others:
-            quick = [*ALWAYS, IN_TURN[others.index(family) % len(IN_TURN)]]
+        if family in others:
+            at = others.index(family)
+            quick = [*ALWAYS, WEIGHTS[at % len(WEIGHTS)], rest[at % len(rest)]]
             if family in WORDLESS:
                 quick = [(method, "linear") for method, _ in quick]
         for method, head in every:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,13 @@ ROUNDING = 0.02  # of states in bf16, by norm
 PRECISIONS = pytest.mark.parametrize("precision", ["int8", "nf4"])
 PROMPTS, BY_ROW = ("prompt_tuning", "ptuning_v1", "ptv2", "linear_probe"), ("lora", "ia3", "adalora", "bitfit")
 REAL = Path(__file__).parents[3] / "shared" / "real" / "models"
+
+
+@pytest.fixture(autouse=True)
+def _bitsandbytes_runs_as_written() -> Iterator[None]:
+    """It compiles what it does on a CPU, anew for each shape, which takes seconds, and comes to the same numbers."""
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def layer(rows: int = 40, columns: int = 48, bias: bool = True) -> nn.Linear:

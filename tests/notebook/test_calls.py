@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +57,20 @@ def test_a_call_says_what_it_takes() -> None:
         assert f"{name}: {field.description}" in str(bench.run.__doc__)
 
 
-def test_a_call_in_a_thread_leaves_no_thread_and_the_collector_as_it_was(small: dict[str, Any], tmp_path: Path) -> None:
+def test_a_call_in_a_thread_leaves_no_thread_and_the_collector_as_it_was(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     got: list[bench.Results] = []
-    before, frozen = threading.enumerate(), gc.get_freeze_count()
+    asked: list[str] = []  # of the collector; unfreeze() gives back all that was set aside
+    for name in ("freeze", "unfreeze"):
+        monkeypatch.setattr(gc, name, partial(asked.append, name))
+    before = threading.enumerate()
     thread = threading.Thread(target=lambda: got.append(bench.run(**small, out=tmp_path / "out")))
     thread.start()
     thread.join()
     assert list(got[0]["status"]) == ["done"]
     assert threading.enumerate() == before
-    assert (gc.get_freeze_count(), gc.isenabled()) == (frozen, True)
+    assert (asked[0], asked[-1], gc.isenabled()) == ("freeze", "unfreeze", True)
 
 
 def test_an_interrupt_leaves_what_is_finished_and_comes_out_as_itself(

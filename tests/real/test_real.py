@@ -48,6 +48,7 @@ def test_four_kinds_of_task_train_with_two_methods(tmp_path):
         "--data", str(REAL / "data"), "--models", str(REAL / "models" / "MiniLM-L3-mlm"), "--methods",
         "prompt_tuning,ptv2", "--seeds", "1", "--steps", "6", "--batch-size", "8", "--evaluations", "1",
         "--limit", "200", "--set", "prompt_tuning.length=10", "--out", str(tmp_path / "out"), "--no-save-tuned",
+        "--no-probe",
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     records = [json.loads(path.read_text()) for path in tmp_path.glob("out/cells/*/record.json")]
@@ -63,7 +64,7 @@ def test_four_methods_finish_on_cb_and_ptv2_is_over_the_trivial_baseline(tmp_pat
         sys.executable, "-m", "bench.cli", "run", "--suite", "superglue", "--tasks", "cb", "--seeds", "1",
         "--data", str(REAL / "data" / "superglue"), "--models", str(REAL / "models" / "MiniLM-L3-mlm"),
         "--steps", "20", "--batch-size", "16", "--evaluations", "2", "--set", "prompt_tuning.length=20",
-        "--set", "finetune.learning_rate=1e-4", "--out", str(tmp_path / "out"), "--no-save-tuned",
+        "--set", "finetune.learning_rate=1e-4", "--out", str(tmp_path / "out"), "--no-save-tuned", "--no-probe",
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     records = [json.loads(path.read_text()) for path in tmp_path.glob("out/cells/*/record.json")]

@@ -285,7 +285,7 @@ def test_ids_stay_what_they_are() -> None:
 
 IMPORTS = """
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path.insert(0, "tests/store")
 from test_store import write_many
 assert "torch" not in sys.modules
 """
@@ -327,8 +327,7 @@ def _whole(store: Store) -> dict[str, tuple[str, int]]:
 
 def test_kill_at_any_moment_of_writing_loses_nothing(tmp_path: Path, forks: Callable[..., Any]) -> None:
     rng, store, before = random.Random(0), Store(tmp_path / "results"), dict[str, tuple[str, int]]()
-    run = "write_many(Path(sys.argv[2]), int(sys.argv[3]))"
-    writers = forks(IMPORTS, run, Path(__file__).parent, store.path, 400)
+    writers = forks(IMPORTS, "write_many(Path(sys.argv[1]), int(sys.argv[2]))", store.path, 400)
     for turn in range(24):
         child = writers.start()
         late = time.monotonic() + 60

@@ -67,7 +67,11 @@ def test_a_missing_average_is_a_gap_that_is_counted_and_named(grid: Any) -> None
 def drawn_words(store: Any) -> list[str]:
     """The words that are drawn in the scale figure, in their order."""
     paths = write_report([store.path], {"svg"}, {"superglue": AVERAGED})
-    return re.findall(r"<text [^>]*>([^<]*)</text>", paths[0].read_text())
+    return words_of(paths[0].read_text())
+
+
+def words_of(svg: str) -> list[str]:
+    return re.findall(r"<text [^>]*>([^<]*)</text>", svg)
 
 
 def test_the_mean_has_the_mean_of_the_trivial_scores_and_no_task_s(grid: Any) -> None:
@@ -90,7 +94,7 @@ def test_a_drawing_has_its_caption_beside_it_and_not_in_it(grid: Any) -> None:
     assert ' role="img"' in svg
     assert "<title>superglue: score against model size</title>" in svg
     for words in ("superglue: score against model size", "Seeds 0–1.", "95\u00a0% interval"):
-        assert not [drawn for drawn in drawn_words(grid) if words in drawn]
+        assert not [drawn for drawn in words_of(svg) if words in drawn]
         assert words in captions
     assert "![superglue: each task against model size](scale-superglue-tasks.svg)" in captions
 
