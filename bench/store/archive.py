@@ -48,7 +48,7 @@ def write_archive(folder: Path, names: list[str], to: Path) -> None:
         member.mode = 0o644
         return member
 
-    with whole(to) as place, tarfile.open(place, "w:xz", format=tarfile.PAX_FORMAT, preset=9) as archive:
+    with whole(to) as place, tarfile.open(place, "w:xz", format=tarfile.PAX_FORMAT) as archive:
         for name in sorted(names):
             archive.add(folder / name, name, recursive=False, filter=bare)
 
