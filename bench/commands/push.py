@@ -10,7 +10,7 @@ from bench.escaping.terminal import Screen
 from bench.share.union import Extras
 from bench.store.address import FORM, Address, is_address
 from bench.store.archive import SUFFIX, is_archive
-from bench.store.store import Store
+from bench.store.fetched import open_results
 
 
 def push_results(folder: Path, to: str, extras: Extras, private: bool, dry_run: bool) -> None:
@@ -19,7 +19,8 @@ def push_results(folder: Path, to: str, extras: Extras, private: bool, dry_run: 
         raise UsageError(f"--to {to}: results go to {FORM}, or into an archive, NAME{SUFFIX}")
     if private and not is_address(to):
         raise UsageError(f"--private is for a repository on the hub; {to} is a file")
-    place, store = Address.parse(to) if is_address(to) else Path(to), Store.open(folder)
+    problems: list[str] = []
+    place, store = Address.parse(to) if is_address(to) else Path(to), open_results(folder, problems)
     from bench.share.push import pack, push  # pandas and matplotlib come in here
 
     if isinstance(place, Path):
@@ -27,7 +28,7 @@ def push_results(folder: Path, to: str, extras: Extras, private: bool, dry_run: 
     else:
         pushed = push(store, place, extras, private, dry_run)
     union, console = pushed.union, Screen()
-    for line in (*union.left_out, *union.conflicts, *([pushed.note] if pushed.note else [])):
+    for line in (*problems, *union.left_out, *union.conflicts, *([pushed.note] if pushed.note else [])):
         tell("warning", line)
     if dry_run:
         for name, size in pushed.sizes.items():

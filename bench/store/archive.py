@@ -39,6 +39,11 @@ def is_archive(place: Path | str) -> bool:
     return str(place).endswith(SUFFIX) and not is_address(place) and not Path(place).is_dir()
 
 
+def no_folder(place: Path | str) -> str:
+    """What a place is that results can lie in, and that is no folder of this machine; else nothing."""
+    return "on the hub" if is_address(place) else "an archive" if is_archive(place) else ""
+
+
 def write_archive(folder: Path, names: list[str], to: Path) -> None:
     """Write files of a results folder, called by their paths in it, into an archive, whole or not at all."""
 

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from bench.cell import Cell
 from bench.errors import UsageError
-from bench.store.address import is_address
+from bench.store.archive import no_folder
 from bench.store.aside import place_of, write_in
 from bench.store.checksums import RECORD, digest
 from bench.store.examples import kept_examples, named_examples
@@ -62,10 +62,8 @@ class Store:
     @classmethod
     def open(cls, path: Path) -> Store:
         """An existing results folder; UsageError when it is none, OtherFormat when this version cannot read it."""
-        if is_address(path):
-            raise UsageError(
-                f"{path} lies on the hub, where `bench report` and `bench.load` read it; name a folder here"
-            )
+        if kind := no_folder(path):
+            raise UsageError(f"{path} is {kind}; `bench report` and `bench.load` read it, here it must be a folder")
         if not (path / MARK).is_file():
             raise UsageError(f"{path} is not a results folder (no {MARK} in it); `bench run --out` makes one")
         format_of(path)
@@ -83,8 +81,8 @@ class Store:
     @classmethod
     def find(cls, path: Path) -> Store | None:
         """The results folder at `path`, or None when one can be made there; makes nothing itself."""
-        if is_address(path):
-            raise UsageError(f"--out {path} is no folder; `bench push` sends results to the hub")
+        if kind := no_folder(path):
+            raise UsageError(f"--out {path} is {kind}; name a folder, and `bench push` sends its results there")
         with on_disk(path):
             if (path / MARK).exists():
                 return cls.open(path)
@@ -271,7 +269,7 @@ class Store:
         """The record whose id starts with `cell_id`; UsageError when none or several do."""
         names = self.ids(cell_id)
         if not names:
-            raise UsageError(f"no cell in {self.path} has an id starting with {cell_id!r}; bench run --plan lists them")
+            raise UsageError(f"no cell in {self.name} has an id starting with {cell_id!r}; bench run --plan lists them")
         if len(names) > 1:
             shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
             raise UsageError(f"{len(names)} cells in {self.path} have an id starting with {cell_id!r}: {shown}")

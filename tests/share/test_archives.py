@@ -91,7 +91,7 @@ def test_a_second_folder_is_joined_and_nothing_is_replaced(bench: Bench, every_k
 
 def test_what_was_packed_is_packed_again(bench: Bench, every_kind: Path) -> None:
     bench("push", every_kind, "--to", "one.tar.xz", "--terms")
-    bench("push", unpacked(Path("one.tar.xz")), "--to", "two.tar.xz")
+    bench("push", "one.tar.xz", "--to", "two.tar.xz")
     assert Path("two.tar.xz").read_bytes() == Path("one.tar.xz").read_bytes()
 
 
@@ -106,6 +106,14 @@ def test_it_stands_wherever_results_are_read(bench: Bench, every_kind: Path) -> 
     rows, whole = face.load("all.tar.xz"), face.load(every_kind)
     assert rows["score"].tolist() == whole["score"].tolist()
     assert set(rows["results"]) == {"all.tar.xz"}
+
+
+def test_where_it_must_be_a_folder_that_is_said(bench: Bench, every_kind: Path) -> None:
+    bench("push", every_kind, "--to", "all.tar.xz")
+    line = "error: all.tar.xz is an archive; `bench report` and `bench.load` read it, here it must be a folder"
+    assert bench.refusal(*bench("status", "all.tar.xz")) == line
+    assert "--out all.tar.xz is an archive; name a folder" in bench.refuses("--out", "all.tar.xz")
+    assert bench.refusal(*bench("show", "ffff", "--in", "all.tar.xz")).startswith("error: no cell in all.tar.xz has")
 
 
 def test_a_dry_run_writes_nothing(bench: Bench, every_kind: Path) -> None:

@@ -213,7 +213,9 @@ def test_a_report_and_a_cell_are_read_from_a_hub(
     assert "wrote results/us--results/report/table-superglue.md" in out
     assert "cells/run.py" in Path("results/us--results/report/table-superglue.md").read_text()
     assert json.loads(bench("show", CELL.id[:5], "--in", HUB)[1])["id"] == CELL.id
-    assert bench.refuses("--out", HUB) == f"error: --out {HUB} is no folder; `bench push` sends results to the hub"
+    assert bench.refuses("--out", HUB) == (
+        f"error: --out {HUB} is on the hub; name a folder, and `bench push` sends its results there"
+    )
 
 
 def test_an_empty_cache_later_is_no_trouble(hub: WritableHub, tmp_path: Path) -> None:
