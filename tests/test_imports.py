@@ -17,16 +17,16 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 # Rooms of bench/ from the ground up: a module imports from rooms before its own, and what only the type checker reads
 # counts too. The package's own module, the public face, is the roof.
 ROOMS = (
-    "errors", "bounds", "writing", "version", "seeds", "escaping", "checkout", "collecting", "installed", "spelling",
-    "cell", "fields", "kind", "task", "request", "data", "model", "tuning", "registry", "own", "resolved", "joint",
-    "store", "plan", "score", "kinds", "train", "predicting", "export", "runner", "check", "report", "share", "track",
+    "errors", "bounds", "writing", "version", "seeds", "escaping", "checkout", "collecting", "ending", "installed",
+    "spelling", "cell", "fields", "kind", "task", "request", "data", "model", "tuning", "registry", "own", "resolved",
+    "joint", "store", "plan", "score", "kinds", "train", "predicting", "export", "runner", "check", "report", "share", "track",
     "execute", "flags", "commands", "notebook", "cli", "__main__", "",
 )  # fmt: skip
 
 LIGHT = {
-    "bounds", "cell", "check", "cli", "collecting", "commands", "errors", "escaping", "fields", "flags", "installed",
-    "joint", "kind", "kinds", "own", "plan", "registry", "report", "request", "resolved", "seeds", "share", "spelling",
-    "store", "task", "track", "tuning", "version", "writing",
+    "bounds", "cell", "check", "cli", "collecting", "commands", "ending", "errors", "escaping", "fields", "flags",
+    "installed", "joint", "kind", "kinds", "own", "plan", "registry", "report", "request", "resolved", "seeds", "share",
+    "spelling", "store", "task", "track", "tuning", "version", "writing",
 }  # fmt: skip
 NEVER_HEAVY = {  # not even inside their functions
     "bounds", "cell", "escaping", "fields", "flags", "joint", "kind", "plan", "report", "request", "resolved", "seeds",

@@ -16,6 +16,7 @@ from rich.console import Console
 from bench.commands.progress import PlainProgress
 from bench.commands.record_line import summary
 from bench.commands.streams import tell
+from bench.ending import Ended
 from bench.errors import UsageError
 from bench.escaping.terminal import Screen
 from bench.execute.devices import chosen_devices, seats_of
@@ -142,7 +143,7 @@ def _put_back_in_time() -> Iterator[None]:
                 put_back(number, frame)
         except Exception as error:
             tell("warning", f"not put back into the queue: {error}")
-        raise SystemExit(TERMINATED)
+        raise Ended(TERMINATED, number)
 
     for number in before:
         signal.signal(number, end)

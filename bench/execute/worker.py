@@ -18,6 +18,7 @@ from types import FrameType
 import torch
 
 from bench.cell import Cell, Plan
+from bench.ending import Ended, raised_until_heard
 from bench.errors import DeviceLost, UsageError
 from bench.execute.job import Job, grid_of
 from bench.execute.work import Doing, Work
@@ -191,11 +192,12 @@ def ending_on_request() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         for each in heard:
             signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
+        raise Ended(128 + number, number)
 
     before = {number: signal.signal(number, end) for number in heard}
     try:
-        yield
+        with raised_until_heard():
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
