@@ -19,8 +19,8 @@ HEAVY = {"torch", "transformers", "datasets"}  # seconds to load; `bench --help`
 ROOMS = (
     "errors", "bounds", "writing", "version", "seeds", "escaping", "checkout", "collecting", "ending", "installed",
     "spelling", "cell", "fields", "kind", "task", "request", "data", "model", "tuning", "registry", "own", "resolved",
-    "joint", "store", "plan", "score", "kinds", "train", "predicting", "export", "runner", "check", "report", "share", "track",
-    "execute", "flags", "commands", "notebook", "cli", "__main__", "",
+    "joint", "store", "plan", "score", "kinds", "train", "predicting", "export", "runner", "check", "report", "share",
+    "track", "execute", "flags", "commands", "notebook", "cli", "__main__", "",
 )  # fmt: skip
 
 LIGHT = {
