@@ -17,7 +17,7 @@ from bench.data.kind import LayoutSpec
 from bench.data.places import fingerprint
 from bench.data.specials import special
 from bench.data.tokens import TokenStore
-from bench.errors import CannotShare, UsageError, is_out_of_memory
+from bench.errors import CannotShare, OutOfMemory, UsageError, is_out_of_memory
 from bench.model.attachment import Attachment
 from bench.model.backbone import Backbone
 from bench.model.device import device_name
@@ -114,6 +114,8 @@ def kept_tensors(store: Store, cell_id: str) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError, Spoiled) as error:
         raise UsageError(f"cell {cell_id} cannot be used: {error}; bench run measures it again") from None
+    except ValueError as error:  # the file is what was written: torch's words for memory that is used up there
+        raise OutOfMemory(f"not enough memory to read the tensors of cell {cell_id} ({error})") from None
 
 
 def restore(store: Store, record: Record, device: torch.device, token_budget: int | None = None) -> Restored:

@@ -176,3 +176,12 @@ def test_what_was_cut_is_told(bench, cell, tmp_path):
     (tmp_path / "new.csv").write_text(f"premise,hypothesis\n{'word1 ' * 60},word2\nword3,word4\n")
     _, _, err = bench("predict", cell, "--data", "new.csv", "--in", "out")
     assert err == "warning: 1 of 2 rows are longer than the cell reads, and were cut\n"
+
+
+def test_memory_that_is_used_up_while_tensors_are_read_is_called_so(bench, cell, rows, monkeypatch):
+    def short(path: Path) -> None:
+        raise ValueError("could not determine the shape of object type 'torch.storage.UntypedStorage'")  # as torch says
+
+    monkeypatch.setattr("bench.predicting.restored.load_file", short)
+    line = bench.refusal(*bench("predict", cell, "--data", rows(3), "--in", "out"))
+    assert line.startswith(f"error: not enough memory to read the tensors of cell {cell}")
