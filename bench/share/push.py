@@ -76,8 +76,6 @@ def pack(here: Store, to: Path, extras: Extras, dry_run: bool = False) -> Pushed
     """The same into an archive, which is made where it is not there: its results alone, since a report is made of it
     in seconds. UsageError where `to` is a file that is none.
     """
-    if to.is_dir():
-        raise UsageError(f"--to {to} is a folder; name a file in it")
     there = open_results(to) if to.exists() else None
     with scratch("bench-push-") as folder:
         union = joined(here, there, folder / "joined", extras, str(to))
