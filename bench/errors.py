@@ -1,8 +1,9 @@
 """Errors that a user can cause and mend."""
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 NO_MEMORY = (  # as libraries say it whose errors have no class of their own for it
@@ -65,6 +66,22 @@ def is_out_of_memory(error: BaseException) -> bool:
 def out_of_memory_line(error: BaseException) -> str:
     """What to say where memory has lacked for what is no cell's."""
     return f"not enough memory{_said(error)}; end other programs, or take a smaller --token-budget or model"
+
+
+def tell_of_lost_shortages(tell: Callable[[str, str], None]) -> None:
+    """From here on memory that lacks where Python lets go of something is told in a line: it would be shown as ignored,
+    with its lines of code, and forgotten.
+    """
+    before = sys.unraisablehook
+
+    def hear(lost: Any) -> None:
+        if not issubclass(lost.exc_type, MemoryError):
+            before(lost)
+            return
+        with suppress(MemoryError):  # what lacks here too is told by whoever needs it next
+            tell("warning", "memory was used up for a moment; what is said and written is so all the same")
+
+    sys.unraisablehook = hear
 
 
 @contextmanager

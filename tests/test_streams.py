@@ -44,4 +44,42 @@ def test_no_escape_reaches_a_terminal_that_wants_none(variables: dict[str, str])
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("error", "first"),
+    [("MemoryError()", "warning: memory was used up for a moment"), ("KeyError(7)", "Exception ignored")],
+)
+def test_memory_that_lacks_where_python_lets_go_of_something_is_told_in_a_line(error: str, first: str) -> None:
+    done = typed([sys.executable, "-c", LETTING_GO.format(error=error), "list", "methods"])
+    assert done.returncode == 0
+    assert "ptv2" in done.stdout
+    assert done.stderr.startswith(first)
+    assert (done.stderr.count("\n") == 1) == ("MemoryError" in error)
+
+
+def test_memory_that_lacks_at_a_commands_first_step_is_told_in_a_line() -> None:
+    done = typed([sys.executable, "-c", AT_ONCE, "list", "methods"])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: not enough memory")
+    assert done.stderr.count("\n") == 1
+
+
+LETTING_GO = """
+import bench.cli, bench.commands.listings as listings
+class Held:
+    def __del__(self):
+        raise {error}
+list_names = listings.list_names
+def listed(*arguments):
+    Held()
+    list_names(*arguments)
+listings.list_names = listed
+bench.cli.main()
+"""
+AT_ONCE = """
+import bench.cli
+def used_up():
+    raise MemoryError
+bench.cli.raise_it = used_up
+bench.cli.main()
+"""
 PSEUDO_TERMINAL = "import pty, sys; pty.spawn(sys.argv[1:])"

@@ -24,7 +24,7 @@ import torch
 
 from bench.cell import Cell
 from bench.data.places import fingerprint
-from bench.errors import DiskError, UsageError
+from bench.errors import DiskError, UsageError, tell_of_lost_shortages
 from bench.execute.job import Job, declare_suites
 from bench.execute.parcel import PIECE, Piece, pieces
 from bench.execute.relay import Relay
@@ -85,6 +85,7 @@ class Outpost:
         self._mail = Mail()
         self._relay = Relay(self._mail)
         warnings.showwarning = lambda message, *_, **__: self._relay.tell("warning", str(message))
+        tell_of_lost_shortages(self._relay.tell)
         self._store = Store.create(self._folder / "results")
         compiling = Compiling(errand.job.tokens, errand.job.compiled)
         job = replace(errand.job, folder=self._store.path)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.campaign.filling.refusing import COUNTED, FLUSH, MAKE, OPEN, REFUSALS, REMOVE, REPLACE, WRITE, Refusal, arm
-from tests.campaign.filling.scenes import Home, Scene, asides, begin, go_on, scenes
+from tests.campaign.filling.scenes import Home, Scene, asides, begin, go_on, is_taken, scenes
 
 MIXED = "half of a report"  # whole files, of before and of now
 LEAST = 2  # calls of a scene
@@ -91,8 +91,9 @@ def take(home: Home, turn: Turn, found: Disks) -> None:
     seen = scene.look(home, home.turn, False)
     wrong += [what for what in seen if turn.refusal.takes_back or not what.startswith(MIXED)]  # of whole files
     found.ended["one line" if code else "nothing lost"] += 1
+    taken = is_taken(scene, home.turn)
     again = go_on(home, scene)
-    if again and not (scene.name.startswith("export") and not code):
+    if again and not taken:
         wrong.append(f"again: exit {again}: {home.said.read_text()[-800:]}")
     wrong += [f"again: {each}" for each in scene.look(home, home.turn, True)]
     if wrong:

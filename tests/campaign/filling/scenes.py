@@ -196,11 +196,21 @@ def answers(home: Home, at: Path, is_over: bool) -> list[str]:
 
 def export(home: Home, at: Path, is_over: bool) -> list[str]:
     """The folder is not there, or empty as it was, or whole."""
-    found = tree(at / "export") if (at / "export").exists() else {}
-    found = {name: content for name, content in found.items() if not is_aside(Path(Path(name).parts[0]))}
+    found = exported(at)
     wrong = [] if not found or ("README.md" in found and "head.json" in found) else [f"half an export: {sorted(found)}"]
     wrong += ["no export in the end"] if is_over and not found else []
     return wrong + leftovers(at, is_over)
+
+
+def is_taken(scene: Scene, at: Path) -> bool:
+    """Whether an export stands there, perhaps of a command that could not say so: the same one is refused."""
+    return scene.name.startswith("export") and bool(exported(at))
+
+
+def exported(at: Path) -> Tree:
+    """What an export has written there, under its names; what is aside of one is no export."""
+    found = tree(at / "export") if (at / "export").exists() else {}
+    return {name: content for name, content in found.items() if not is_aside(Path(Path(name).parts[0]))}
 
 
 def leftovers(at: Path, is_over: bool) -> list[str]:
