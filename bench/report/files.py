@@ -83,11 +83,11 @@ def write(
     .svg), report.html.
 
     Chosen settings, seeds taken apart and costs stand under the table in Markdown, and in chosen-SUITE, variance-SUITE
-    and costs-SUITE .csv and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, ablation-SUITE-SETTING per
-    swept setting, and budget-SUITE-FIELD per swept field of the budget. All go to the folder `to`, by default to what
-    `beside` says. With `published` the papers' numbers are laid over the scale figures. The page shows at
-    most `samples` predictions of a cell. UsageError for a folder that cannot be written to, or when the published
-    numbers are not there; what was written before is then as it was.
+    and costs-SUITE .csv and .tex. Figures are scale-SUITE, scale-SUITE-tasks, cost-SUITE, curves-SUITE,
+    ablation-SUITE-SETTING per swept setting, and budget-SUITE-FIELD per swept field of the budget. All go to the folder
+    `to`, by default to what `beside` says. With `published` the papers' numbers are laid over the scale figures. The
+    page shows at most `samples` predictions of a cell. UsageError for a folder that cannot be written to, or when the
+    published numbers are not there; what was written before is then as it was.
     """
     folder = to or beside(report.folders)
     contents = {name: text.encode() for name, text in texts(report, formats).items()}

@@ -1,4 +1,4 @@
-"""Every figure of a report with its legend and caption: model size, swept settings, budgets, costs."""
+"""Every figure of a report with its legend and caption: model size, swept settings, budgets, costs, training."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from bench.report.figures.legend import Key
 from bench.report.figures.lines import FEW_LINES, line_keys, line_plots
 from bench.report.figures.pareto import cost_panels
 from bench.report.figures.style import Styles, styles_of
+from bench.report.figures.training import training_panels
 from bench.report.read.alone import PREDICTED
 from bench.report.read.names import natural, seeds_text
 from bench.report.read.published import main_results, papers_of, sources
@@ -56,7 +57,8 @@ class CaptionedFigure:
 def captioned_figures(
     report: Report, overlay: pd.DataFrame | None = None, family_named: Callable[[str], str] = lambda _: ""
 ) -> list[CaptionedFigure]:
-    """Per suite: score against model size, the ablation of each swept setting, score against budget and cost.
+    """Per suite: score against model size, the ablation of each swept setting, score against budget and cost, and
+    selection scores against training steps.
 
     The published numbers in `overlay` are laid over the figures of model size, whole. Ablation figures always show
     those of the report that agree in task, metric, model and method. A method looks the same in all of them. Where
@@ -75,7 +77,7 @@ def captioned_figures(
             figures.append(_ablation(rows, styles, ablation, report.published))
         for ablation in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
             figures.append(_budgets(rows, styles, ablation))
-        figures += _costs(rows, styles)
+        figures += [*_costs(rows, styles), *_training(rows, styles, report)]
     if not report.averaged:
         empty = Panel("score", (), math.nan, (), 0)
         figures.append(_lines("scale", [empty], styles, "Nothing was measured", report.tables[0].notes))
@@ -204,6 +206,21 @@ def _costs(rows: SuiteRows, styles: Styles) -> list[CaptionedFigure]:
             tuple(keys),
         )
     ]
+
+
+def _training(rows: SuiteRows, styles: Styles, report: Report) -> list[CaptionedFigure]:
+    lines, left_out = shown_lines(rows.frame)
+    frame = rows.frame[rows.frame["label"].isin(lines)]
+    panels, fewer = training_panels(report.curves, frame, rows.tasks)
+    if not panels:
+        return []
+    read = (
+        "A line: a method with its settings. Means over seeds, from 0 to 100, on the rows that steps are chosen on: no "
+        "scores of the tables. A line that still rises at its end might score higher with a longer budget."
+    )
+    notes = [note for note in (read, left_out, fewer) if note]
+    heading = f"{rows.suite}: selection score against training steps"
+    return [_lines(f"curves-{file_part(rows.suite)}", panels, styles, heading, [*notes, *_conditions(frame)])]
 
 
 def _read_lines(panels: Sequence[Panel], line: str) -> str:

@@ -73,7 +73,8 @@ def _paint(panel: Panel, looks: Looks, y_label: str, ax: Axes) -> None:
     for curve in panel.curves:
         if curve.published:
             ax.plot(*_places(curve), **looks[curve.label, curve.family].line(published=True))
-    step = min(APART, MOST_APART / max(1, len(measured) - 1)) if len(measured) > FEW_LINES else 0.0
+    barred = any(math.isfinite(point.low) for curve in measured for point in curve.points)
+    step = min(APART, MOST_APART / max(1, len(measured) - 1)) if barred and len(measured) > FEW_LINES else 0.0
     for number, curve in enumerate(measured):  # one's own on top
         aside = ScaledTranslation(step * (number - (len(measured) - 1) / 2) / 72, 0, ax.figure.dpi_scale_trans)
         _draw_curve(ax, curve, looks[curve.label, curve.family], len(measured) <= FEW_LINES, ax.transData + aside)
@@ -96,7 +97,8 @@ def _draw_curve(ax: Axes, curve: Curve, style: Style, banded: bool, place: Trans
     if banded:
         known = [math.isfinite(value) for value in low]
         ax.fill_between(places, low, high, where=known, color=style.colour, alpha=0.14, lw=0)
-    ax.vlines(places, low, high, color=style.colour, lw=1.0, alpha=0.75, transform=place)
+    if any(math.isfinite(value) for value in low):
+        ax.vlines(places, low, high, color=style.colour, lw=1.0, alpha=0.75, transform=place)
     ax.plot(places, scores, transform=place, **style.line())
 
 

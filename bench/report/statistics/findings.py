@@ -20,7 +20,7 @@ from bench.report.statistics.equal_budgets import comparable, within_budgets
 from bench.report.statistics.published_rows import beside
 from bench.report.statistics.ranking import RANKS, crossings, ranks
 from bench.report.statistics.recommended import Recommendation, recommendations
-from bench.report.statistics.rising import LineKey, Rise, noted, rising
+from bench.report.statistics.rising import LineKey, Rise, SelectionCurves, noted, rising, selection_curves
 from bench.report.statistics.samples import main_metrics, samples
 from bench.report.statistics.summary import averages, summarise
 from bench.report.statistics.variance import shares
@@ -47,6 +47,7 @@ class Findings:
     crossings: pd.DataFrame  # (statistics.ranking), and the ranks
     ranks: pd.DataFrame
     recommendations: tuple[Recommendation, ...]  # (statistics.recommended)
+    curves: dict[LineKey, SelectionCurves]  # (statistics.rising)
     rises: dict[LineKey, Rise]  # the lines whose selection curves still rise
     warnings: tuple[str, ...]  # what was wrong with the folders, and in what the cells are not alike
 
@@ -76,7 +77,8 @@ def analyse(
     sides = sides_of(of_entries, averaged, main_metrics(frame))
     compared_with, unclear = references(frame, reference, _reference_methods())
     alike, unequal = comparable(_joined([summary, means]), compared_with)
-    rises = rising(outcomes, frame)
+    curves = selection_curves(outcomes, frame)
+    rises = rising(curves)
     compared = noted(comparisons(alike, averaged, sides, compared_with, margin), rises, averaged)
     papers = published.known()
     return Findings(
@@ -98,6 +100,7 @@ def analyse(
         crossings=crossings(compared, _backbone_sizes(frame)),
         ranks=_ranks(frame, sides, averaged),
         recommendations=recommendations(frame, sides, averaged, margin),
+        curves=curves,
         rises=rises,
         warnings=(*problems, *differences(outcomes), *draws.problems, *unclear, *unequal),
     )

@@ -1,4 +1,4 @@
-"""Which selection curves still rise where the budget ends: a longer one may change what a table says of their lines.
+"""Selection curves, and which still rise where the budget ends: a longer one may change what a table says of lines.
 
 A curve that rises in one seed may be noise, and one that rose early may be level by now. So the last third of the
 evaluations is looked at, in all seeds: their slopes must be above 0 by a one-sided t-test at 5 %, the gain must be
@@ -43,11 +43,30 @@ class Rise:
     num_seeds: int
 
 
-def rising(outcomes: Sequence[Outcome], frame: pd.DataFrame) -> dict[LineKey, Rise]:
-    """The lines that still rise at their end, by suite, task, model and label as in the `frame` of the outcomes."""
+@dataclass(frozen=True)
+class SelectionCurves:
+    """Scores on the rows that steps are chosen on, main metric, 0 to 100: of S seeds at the E steps of evaluations."""
+
+    steps: tuple[int, ...]
+    scores: tuple[tuple[float, ...], ...]  # (S, E)
+
+    @property
+    def num_points(self) -> int:
+        return len(self.steps)
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """Over the seeds, at each step."""
+        return tuple(float(score) for score in np.mean(self.scores, axis=0))
+
+
+def selection_curves(outcomes: Sequence[Outcome], frame: pd.DataFrame) -> dict[LineKey, SelectionCurves]:
+    """The curves of each line by suite, task, model and label as in the `frame` of the outcomes; of its seeds those
+    that were evaluated at the steps at which most were.
+    """
     cells = zip(frame["id"], frame["suite"], strict=True)
     labels = dict(zip(cells, map(str, frame["label"]), strict=True))
-    curves: dict[LineKey, list[tuple[tuple[int, ...], list[float]]]] = defaultdict(list)
+    found: dict[LineKey, list[tuple[tuple[int, ...], tuple[float, ...]]]] = defaultdict(list)
     for outcome in outcomes:
         record, cell = outcome.record, outcome.cell
         label = labels.get((cell.id, cell.suite))
@@ -55,16 +74,20 @@ def rising(outcomes: Sequence[Outcome], frame: pd.DataFrame) -> dict[LineKey, Ri
             continue
         points = [(point.step, point.scores[record.main_metric]) for point in record.curve
                   if record.main_metric in point.scores]  # fmt: skip
-        curves[cell.suite, cell.task, cell.model, label].append(
-            (tuple(step for step, _ in points), [score for _, score in points])
+        found[cell.suite, cell.task, cell.model, label].append(
+            (tuple(step for step, _ in points), tuple(score for _, score in points))
         )
-    rises = {}
-    for line, of_seeds in curves.items():
+    curves = {}
+    for line, of_seeds in found.items():
         usual = Counter(steps for steps, _ in of_seeds).most_common(1)[0][0]
-        risen = rise([scores for steps, scores in of_seeds if steps == usual])
-        if risen:
-            rises[line] = risen
-    return rises
+        curves[line] = SelectionCurves(usual, tuple(scores for steps, scores in of_seeds if steps == usual))
+    return curves
+
+
+def rising(curves: Mapping[LineKey, SelectionCurves]) -> dict[LineKey, Rise]:
+    """The lines that still rise at their end."""
+    risen = {line: rise(of_line.scores) for line, of_line in curves.items()}
+    return {line: found for line, found in risen.items() if found}
 
 
 def rise(curves: Sequence[Sequence[float]]) -> Rise | None:
