@@ -10,8 +10,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.plan.budgets import BUDGET, budgets
+from bench.plan.lines import lines
+from bench.registry import find_suite, find_tasks, load_plugin
 from bench.report.files import collect, texts
 from bench.report.tables.report import Report
+from bench.request import RunRequest
 from bench.store.fetched import open_results
 
 ARCHIVE = Path(__file__).parents[2] / "results" / "figure-one" / "results.tar.xz"
@@ -64,3 +68,20 @@ def test_every_cell_and_metric_has_its_row_in_the_tidy_table(report: Report) -> 
 def test_no_file_beside_it_says_where_it_was_made() -> None:
     for path in REPORT.iterdir():
         assert not re.search(r"/(tmp|home|root|work|Users)/", path.read_text(encoding="utf-8")), path.name
+
+
+@pytest.mark.parametrize(
+    ("name", "num_lines", "num_budgets"),
+    [("grid", 5, 1), ("ablation-length", 10, 1), ("ablation-depth", 7, 1), ("ablation-head", 2, 1),
+     ("ablation-steps", 2, 3)],
+)  # fmt: skip
+def test_each_grid_file_asks_for_lines_that_have_an_equal_search(name: str, num_lines: int, num_budgets: int) -> None:
+    request = RunRequest.read({}, ARCHIVE.parent / f"{name}.toml")
+    for path in request.plugin:
+        load_plugin(ARCHIVE.parents[2] / path)
+    suite = find_suite(request.suite)
+    planned = lines(suite, request.methods or suite.methods, request.set, request.sweep, request.trials)
+    assert len(planned) == num_lines
+    assert {line.num_settings for line in planned} == {line.trials for line in planned} == {4}
+    assert len(budgets(suite, request.budget, request.sweep.get(BUDGET, {}))) == num_budgets
+    assert {task.name for task in find_tasks(suite, request.tasks)} <= set(suite.average)
