@@ -19,7 +19,7 @@ from bench.resolved import ResolvedCell
 from bench.score.evaluate import Predictions, Predictor
 from bench.score.table import prediction_table
 from bench.store.examples import examples_key, write_examples
-from bench.store.predictions import write_predictions
+from bench.store.predictions import PREDICTIONS, write_predictions
 from bench.store.record import Record
 from bench.store.store import Store, Writer
 from bench.train.audience import Audience
@@ -214,7 +214,7 @@ class Runner:
                 lambda path: write_examples(path, example_table(task, examples), task.name, task.kind),
             )
             table = prediction_table(task, examples, predictions.scored_answers, predictions.predicted)
-            files["predictions.parquet"] = lambda path: write_predictions(path, table)
+            files[PREDICTIONS] = lambda path: write_predictions(path, table)
             stored = lane.stored() if self.options.save_tuned else {}
             tensors = {name: ranks.kept(tensor) for name, tensor in stored.items()}
             if tensors:

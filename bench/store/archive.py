@@ -23,13 +23,12 @@ from bench.data.cache import cache_folder
 from bench.errors import UsageError
 from bench.store.address import is_address
 from bench.store.checksums import digest
-from bench.store.foreign_files import LEFT_OUT, MIB, TUNED, most_bytes
+from bench.store.foreign_files import LEFT_OUT, MIB, MOST_LEFT_OUT, TUNED, most_bytes, stranger, too_large
 from bench.store.formats import MARK
 from bench.store.tables import LEAST_REFUSED, MOST_TIMES
 from bench.writing import aside_of, sweep, whole, why_refused
 
 SUFFIX = ".tar.xz"
-MOST_LEFT_OUT = 100
 Member = tuple[tarfile.TarInfo, Callable[[], IO[bytes] | None]]  # with what opens it
 EPOCH = 0  # when every file was written: the same results are the same archive
 
@@ -139,14 +138,13 @@ def _take_out(path: Path, members: Iterator[Member], folder: Path) -> None:
     lines: list[str] = []
     seen: set[str] = set()
     for number, (member, opened) in enumerate(members):
-        shown = member.name if member.name.isprintable() else ascii(member.name)
-        limit = most_bytes(member.name)
         if member.isdir() or (member.isreg() and TUNED.fullmatch(member.name)):
             continue
-        if limit is None or not member.isreg() or member.issparse() or member.name in seen:
-            lines.append(f"{shown} is no file of a results folder")
-        elif member.size > limit:
-            lines.append(f"{shown} has {member.size / MIB:,.0f} MiB, and may have {limit / MIB:,.0f}")
+        is_plain = member.isreg() and not member.issparse() and member.name not in seen
+        if most_bytes(member.name) is None or not is_plain:
+            lines.append(stranger(member.name))
+        elif line := too_large(member.name, member.size):
+            lines.append(line)
         else:
             seen.add(member.name)
             target = folder / member.name

@@ -22,7 +22,7 @@ from bench.errors import UsageError
 from bench.escaping.unseen import in_a_line
 from bench.store.address import Address, is_address
 from bench.store.archive import is_archive, unpacked
-from bench.store.foreign_files import LEFT_OUT, MIB, TUNED, most_bytes
+from bench.store.foreign_files import LEFT_OUT, MOST_LEFT_OUT, TUNED, most_bytes, stranger, too_large
 from bench.store.formats import OtherFormat
 from bench.store.on_hub import first_line, has_repository, speaking_to_hub
 from bench.store.store import Store
@@ -31,7 +31,6 @@ from bench.writing import aside_of, link_or_copy, sweep, why_refused, write_wher
 WANTED = ("store.json", "cells/*/record.json", "cells/*/predictions.parquet", "cells/*/terms.parquet",
           "failed/*.json", "plans/*.json", "suites/*.json", "alone/*.json", "examples/*.parquet",
 )  # the same as the hub client has it, less strictly  # fmt: skip
-MOST_LEFT_OUT = 100
 
 
 def open_results(place: Path | str, problems: list[str] | None = None) -> Store:
@@ -144,11 +143,10 @@ def _left_out(sizes: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """Files in the folders of results that are none of them, or too large, each with a line about it."""
     folders = {name.split("/")[0] for name in WANTED if "/" in name}
     for name, size in sizes.items():
-        limit, shown = most_bytes(name), name if name.isprintable() else ascii(name)
-        if limit is not None and size > limit:
-            yield name, f"{shown} has {size / MIB:,.0f} MiB, and may have {limit / MIB:,.0f}"
-        elif limit is None and name.split("/")[0] in folders and not TUNED.fullmatch(name):
-            yield name, f"{shown} is no file of a results folder"
+        if line := too_large(name, size):
+            yield name, line
+        elif most_bytes(name) is None and name.split("/")[0] in folders and not TUNED.fullmatch(name):
+            yield name, stranger(name)
 
 
 def _lay_out(snapshot: Path, names: list[str], left_out: Mapping[str, str], folder: Path) -> None:

@@ -19,8 +19,26 @@ MOST_BYTES = {  # files of a results folder by their names, and how large each m
 }
 TUNED = re.compile(rf"cells/{ID}/tuned\.safetensors")  # a report needs none
 LEFT_OUT = "left-out.txt"  # beside them: what else lay there, a line each
+MOST_LEFT_OUT = 100
 
 
 def most_bytes(name: str) -> int | None:
     """Most bytes of a file of that name; None of one that a results folder does not have."""
     return next((limit for form, limit in MOST_BYTES.items() if form.fullmatch(name)), None)
+
+
+def stranger(name: str) -> str:
+    """The line about a file that no results folder has."""
+    return f"{_shown(name)} is no file of a results folder"
+
+
+def too_large(name: str, size: int) -> str:
+    """The line about a file of so many bytes, where that is more than one of its name may have; else ""."""
+    limit = most_bytes(name)
+    if limit is None or size <= limit:
+        return ""
+    return f"{_shown(name)} has {size / MIB:,.0f} MiB, and may have {limit / MIB:,.0f}"
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() else ascii(name)

@@ -18,11 +18,11 @@ from bench.report.figures.curves import FEW_TASKS, Panel, average_panel, task_pa
 from bench.report.figures.dumbbells import pair_keys, pair_plots
 from bench.report.figures.fronts import MOST_BARS, front_keys, front_plots
 from bench.report.figures.layout import Plot, compose
+from bench.report.figures.learning import learning_panels
 from bench.report.figures.legend import Key
 from bench.report.figures.lines import FEW_LINES, line_keys, line_plots
 from bench.report.figures.pareto import cost_panels
 from bench.report.figures.style import Styles, styles_of
-from bench.report.figures.training import training_panels
 from bench.report.read.alone import PREDICTED
 from bench.report.read.names import natural, seeds_text
 from bench.report.read.published import main_results, papers_of, sources
@@ -77,7 +77,7 @@ def captioned_figures(
             figures.append(_ablation(rows, styles, ablation, report.published))
         for ablation in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
             figures.append(_budgets(rows, styles, ablation))
-        figures += [*_costs(rows, styles), *_training(rows, styles, report)]
+        figures += [*_costs(rows, styles), *_learning(rows, styles, report)]
     if not report.averaged:
         empty = Panel("score", (), math.nan, (), 0)
         figures.append(_lines("scale", [empty], styles, "Nothing was measured", report.tables[0].notes))
@@ -208,10 +208,10 @@ def _costs(rows: SuiteRows, styles: Styles) -> list[CaptionedFigure]:
     ]
 
 
-def _training(rows: SuiteRows, styles: Styles, report: Report) -> list[CaptionedFigure]:
+def _learning(rows: SuiteRows, styles: Styles, report: Report) -> list[CaptionedFigure]:
     lines, left_out = shown_lines(rows.frame)
     frame = rows.frame[rows.frame["label"].isin(lines)]
-    panels, fewer = training_panels(report.curves, frame, rows.tasks)
+    panels, fewer = learning_panels(report.curves, frame, rows.tasks)
     if not panels:
         return []
     read = (

@@ -12,7 +12,7 @@ from bench.report.read.outcomes import Outcome
 from bench.score.kind import TaskKind, same_text
 from bench.store.checksums import checked_bytes
 from bench.store.examples import examples_key, read_examples
-from bench.store.predictions import read_columns
+from bench.store.predictions import PREDICTIONS, read_columns
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -32,7 +32,7 @@ class PredictionSamples:
     def of(self, outcome: Outcome) -> dict[str, Any]:
         """`examples` (a key), `said` (a list of texts for each) and `right`; empty when there are no predictions."""
         store = Store(outcome.folder)
-        rows = _read(store.cell_folder(outcome.cell.id) / "predictions.parquet", outcome.record)
+        rows = _read(store.cell_folder(outcome.cell.id) / PREDICTIONS, outcome.record)
         if not rows or not self.count:
             return {}
         places = spaced(len(rows), self.count)

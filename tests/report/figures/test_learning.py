@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.report.figures.captioned import CaptionedFigure, captioned_figures
-from bench.report.figures.training import MOST_PANELS, training_panels
+from bench.report.figures.learning import MOST_PANELS, learning_panels
 from bench.report.files import collect, write
 from bench.report.tables.report import Report
 from bench.store.record import CurvePoint
@@ -35,7 +35,7 @@ def reported(cell: Any, record: Any, store: Any) -> Any:
 
 
 def panels_of(report: Report) -> tuple[dict[str, dict[str, list[tuple[float, float]]]], str]:
-    panels, note = training_panels(report.curves, report.frame, report.averaged["superglue"])
+    panels, note = learning_panels(report.curves, report.frame, report.averaged["superglue"])
     return {
         panel.title: {curve.label: [(point.x, point.score) for point in curve.points] for curve in panel.curves}
         for panel in panels

@@ -15,7 +15,7 @@ MOST_PANELS = 36
 X_LABEL = "training steps"
 
 
-def training_panels(
+def learning_panels(
     curves: Mapping[LineKey, SelectionCurves], frame: pd.DataFrame, averaged: Sequence[str]
 ) -> tuple[list[Panel], str]:
     """Mean selection scores over a line's seeds against the step, task by task, in each the models by size; and a note
