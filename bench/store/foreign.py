@@ -100,9 +100,10 @@ def _odd_parts(record: Record) -> Iterator[str]:
 def _odd_curve(record: Record) -> Iterator[str]:
     steps = (record.selected_step or 0, *(point.step for point in record.curve))
     if not all(0 <= step <= LARGEST for step in steps):
-        yield f"its steps are from {min(steps):g} to {max(steps):g}"
+        yield f"its steps are from {shown_name(str(min(steps)))} to {shown_name(str(max(steps)))}"
     for point in record.curve:
-        if not all(map(math.isfinite, (point.epoch, point.train_loss or 0.0, *point.scores.values()))):
+        scores_are_numbers = all(abs(score) <= MOST for score in point.scores.values())
+        if not scores_are_numbers or not all(map(math.isfinite, (point.epoch, point.train_loss or 0.0))):
             yield f"its curve has no number at step {point.step}"
 
 

@@ -120,7 +120,12 @@ ODD: dict[str, tuple[dict[str, Any], str]] = {
     "seconds": ({"costs": {"train_seconds": -3.0}}, "costs.train_seconds is '-3.0'"),
     "endless": ({"costs": {"seconds": INF}}, "costs.seconds is 'inf'"),
     "lanes": ({"costs": {"lanes": -1}}, "costs.lanes is '-1'"),
-    "step": ({"selected_step": -1}, "its steps are from -1 to -1"),
+    "step": ({"selected_step": -1}, "its steps are from '-1' to '-1'"),
+    "step beyond measure": ({"selected_step": 10**400}, "its steps are from '1000"),
+    "curve beyond measure": (
+        {"curve": [{"step": 1, "epoch": 1.0, "train_loss": 0.1, "scores": {"accuracy": -1e308}}]},
+        "its curve has no number at step 1",
+    ),
     "curve": (
         {"curve": [{"step": 1, "epoch": NAN, "train_loss": 0.1, "scores": {}}]},
         "its curve has no number at step 1",

@@ -12,6 +12,7 @@ from bench.report.read.names import model_names
 from bench.report.statistics.rising import LineKey, SelectionCurves
 
 MOST_PANELS = 36
+MOST_POINTS = 24  # of a line
 X_LABEL = "training steps"
 
 
@@ -52,4 +53,7 @@ def learning_panels(
 
 
 def _points(curves: SelectionCurves) -> tuple[Point, ...]:
-    return tuple(Point(f"{step:,}", float(step), score) for step, score in zip(curves.steps, curves.means, strict=True))
+    """At most 24 of them, evenly, the last among them."""
+    points = list(zip(curves.steps, curves.means, strict=True))
+    apart = math.ceil(len(points) / MOST_POINTS)
+    return tuple(Point(f"{step:,}", float(step), score) for step, score in points[::-1][::apart][::-1])

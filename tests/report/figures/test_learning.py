@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -86,6 +87,14 @@ def test_of_many_panels_those_of_the_largest_models_are_kept_and_it_is_said(repo
     assert {title.partition(" · ")[2] for title in panels} == {"medium", "large"}
     assert note == "Of 3 models the 2 largest are shown."
     assert note in figure_of(report).notes
+
+
+def test_of_many_evaluations_some_are_drawn_evenly_and_the_last(reported: Any) -> None:
+    report = reported({("rte", "small", "ptv2", 0): points(*[50.0] * 99, 60.0, every=10)})
+    ((_, line),) = panels_of(report)[0]["rte accuracy"].items()
+    assert len(line) == 20
+    assert line[-1] == (1000, 60)
+    assert {later[0] - before[0] for before, later in pairwise(line)} == {50}
 
 
 def test_one_evaluation_is_no_curve(reported: Any) -> None:
