@@ -27,6 +27,7 @@ FILES = {
 OTHERS = ("folder", "empty", "link", "dangling", "circle", "pipe", "zero", "socket", "image", "gzip", "huge", "gone")
 KINDS = ("text", "number", "null", "list", "map", "binary", "large", "other names", "no rows", "no columns", "counts")
 COUNTS = (float("nan"), float("inf"), 1e300, -1.0, 0.0)
+NUMBERS = (10**400, -(10**400), 2**63, 2**31, -1, 0, 1e308, -1e308, 1e-320, float("inf"), float("nan"))
 
 
 def cases() -> SearchStrategy[Case]:
@@ -40,6 +41,9 @@ def cases() -> SearchStrategy[Case]:
     add = st.fixed_dictionaries(
         {"do": st.just("add"), "steps": steps, "name": made.texts(), "value": made.scalars(), "sealed": st.booleans()}
     )
+    number = st.fixed_dictionaries(
+        {"do": st.just("number"), "which": share, "value": st.sampled_from(NUMBERS), "sealed": st.just(True)}
+    )
     damage = st.fixed_dictionaries(
         {"do": st.just("bytes"), "at": share, "with": st.binary(max_size=20), "sealed": st.booleans()}
     )
@@ -52,7 +56,7 @@ def cases() -> SearchStrategy[Case]:
     of_table = st.sampled_from(("predictions", "examples", "terms"))
     any_file = st.sampled_from(tuple(FILES))
     return st.one_of(
-        st.fixed_dictionaries({"file": of_json, **where, "change": tree | drop | add}),
+        st.fixed_dictionaries({"file": of_json, **where, "change": tree | drop | add | number}),
         st.fixed_dictionaries({"file": of_table, **where, "change": table}),
         st.fixed_dictionaries({"file": any_file, **where, "change": damage | cut | other}),
     )
@@ -66,9 +70,12 @@ def spoil(folder: Path, case: Case) -> Path | None:
     path = found[min(int(case["at"] * len(found)), len(found) - 1)]
     change = case["change"]
     match change["do"]:
-        case "value" | "drop" | "add":
+        case "value" | "drop" | "add" | "number":
             tree = json.loads(path.read_bytes())
-            _change(tree, change)
+            if change["do"] == "number":
+                _other_number(tree, change)
+            else:
+                _change(tree, change)
             _write(path, tree, change["sealed"])
         case "bytes":
             content = bytearray(path.read_bytes())
@@ -106,6 +113,22 @@ def _change(tree: Any, change: Case) -> None:
             case "add" if isinstance(tree, dict):
                 tree[change["name"]] = change["value"]
         return
+
+
+def _other_number(tree: Any, change: Case) -> None:
+    """Another number where one is: what it is held against is its own bounds, not its type alone."""
+    places = []
+    left = [tree]
+    while left:
+        inner = left.pop()
+        for key, value in inner.items() if isinstance(inner, dict) else enumerate(inner):
+            if isinstance(value, dict | list):
+                left.append(value)
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                places.append((inner, key))
+    if places:
+        inner, key = places[min(int(change["which"] * len(places)), len(places) - 1)]
+        inner[key] = change["value"]
 
 
 def _write(path: Path, tree: Any, is_sealed: bool) -> None:
