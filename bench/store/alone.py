@@ -8,21 +8,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.store.aside import place_of, write_in
 from bench.store.files import content_of, on_disk
-from bench.store.foreign import LARGEST, MOST_COST
+from bench.store.foreign import MOST_COUNTED, is_cost
 from bench.store.formats import raise_mark
 from bench.store.record import Part
 from bench.store.seal import KEY, Spoiled, is_sealed, sealed
 from bench.writing import write_text
 
 FORMAT: Literal[2] = 2  # of what is written
+
+
+def _possible(seconds: float) -> float:
+    if not is_cost(seconds):
+        raise ValueError(f"{seconds:g} seconds are no time that something took")
+    return seconds
+
+
+Seconds = Annotated[float, AfterValidator(_possible)]
 
 
 class Alone(Part):
@@ -34,11 +43,11 @@ class Alone(Part):
     format: Literal[1, 2] = FORMAT  # those of 1 have no checksum
     key: str  # of the cell: see `alone_key`
     device: str
-    steps: int = Field(ge=0, le=LARGEST)
-    num_steps: int = Field(ge=0, le=LARGEST)
-    train_seconds: float = Field(ge=0, le=MOST_COST)  # which keeps infinity and NaN out, too
-    evaluate_seconds: float = Field(ge=0, le=MOST_COST)
-    peak_bytes: int = Field(ge=0, le=LARGEST)  # of the process (CPU) or of the allocator (GPU), as in a record
+    steps: int = Field(ge=0, le=MOST_COUNTED)
+    num_steps: int = Field(ge=0, le=MOST_COUNTED)
+    train_seconds: Seconds
+    evaluate_seconds: Seconds
+    peak_bytes: int = Field(ge=0, le=MOST_COUNTED)  # of the process (CPU) or of the allocator (GPU), as in a record
     measured: str  # ISO 8601, UTC
 
 

@@ -16,8 +16,9 @@ LONGEST_NAME = 100  # bytes of UTF-8: a file's name has two of them at most, and
 LONGEST_LABEL = 2_000  # characters: the settings of some methods are JSON
 LONGEST_PLACE = 4_096
 LARGEST = 2**63 - 1  # what a table's whole numbers hold
+MOST_COUNTED = 2**53  # whole numbers that are averaged are counted exactly up to there
 MOST = 1e9  # points that a score, of whatever metric, may be away from 0
-MOST_COST = 1e300  # floating-point operations are many
+MOST_COST, LEAST_COST = 1e100, 1e-100  # of one that is not 0: one divided by another is drawn along an axis
 SLACK = 1e-3  # seconds below 0 that a difference of two clocks' times may be
 
 
@@ -92,14 +93,23 @@ def _odd_scores(record: Record) -> Iterator[str]:
 def _odd_parts(record: Record) -> Iterator[str]:
     for field, part in (("counts", record.counts), ("parameters", record.parameters), ("costs", record.costs)):
         for name, value in vars(part).items():
-            most = LARGEST if isinstance(value, int) else MOST_COST
-            if value is not None and not -SLACK <= value <= most:
+            if value is None:
+                continue
+            is_possible = (
+                0 <= value <= MOST_COUNTED if isinstance(value, int) else is_cost(value) or -SLACK <= value < 0
+            )
+            if not is_possible:
                 yield f"{field}.{name} is {shown_name(str(value))}"
+
+
+def is_cost(value: float) -> bool:
+    """Whether seconds, or whatever else is not counted but measured, can be that much."""
+    return value == 0 or LEAST_COST <= value <= MOST_COST
 
 
 def _odd_curve(record: Record) -> Iterator[str]:
     steps = (record.selected_step or 0, *(point.step for point in record.curve))
-    if not all(0 <= step <= LARGEST for step in steps):
+    if not all(0 <= step <= MOST_COUNTED for step in steps):
         yield f"its steps are from {shown_name(str(min(steps)))} to {shown_name(str(max(steps)))}"
     for point in record.curve:
         scores_are_numbers = all(abs(score) <= MOST for score in point.scores.values())

@@ -15,6 +15,7 @@ from bench.report.figures.legend import text_inches
 from bench.report.figures.style import GREY
 from bench.report.tables.numbers import count_text
 
+MOST = 1e100  # along an axis: the quotient of two places is a number too
 TICK = 8.5  # points
 NAMED = 9.0
 BETWEEN = 0.09  # inches between the labels of ticks
@@ -47,9 +48,10 @@ def draw_trivial(ax: Axes, trivial: float) -> None:
 
 
 def scale_across(ax: Axes, places: Sequence[float], log: bool, from_zero: bool = False) -> None:
-    """An x axis that holds the places, with room at both sides."""
-    low, high = min(places), max(places)
+    """An x axis that holds the places, with room at both sides: those that are no more than a drawing can hold."""
+    low, high = (min(max(place, -MOST), MOST) for place in (min(places), max(places)))
     if log:
+        low, high = max(low, 1 / MOST), max(high, 1 / MOST)
         ax.set_xscale("log")
         room = max((high / low) ** 0.08, 1.02) if high > low else 1.25
         ax.set_xlim(low / room, high * room)
