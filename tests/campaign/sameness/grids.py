@@ -30,6 +30,11 @@ class Grid:
     seeds: tuple[int, ...] = (0, 1)
     precision: str = "fp32"
 
+    @property
+    def varies(self) -> bool:
+        """Whether streams are varied alone, beside the first seed: which that is makes other cells."""
+        return "--vary" in self.flags
+
 
 def _small(*methods: str) -> tuple[str, ...]:
     given = [

@@ -32,7 +32,8 @@ def run(grid: Grid, world: World, folder: Path) -> Path:
     if world.how == "interrupted":
         _killed(words, environment, world, out)
     elif world.how == "in parts":
-        _finished([*words, "--seeds", f"{grid.seeds[-1]},", "--lanes", "1"], environment, world, place)
+        if not grid.varies:  # one seed has nothing to vary over
+            _finished([*words, "--seeds", f"{grid.seeds[-1]},", "--lanes", "1"], environment, world, place)
         some = grid.methods[::2]
         _finished([*_without_settings(words, some), "--methods", ",".join(some)], environment, world, place)
     _finished(words, environment, world, place)
@@ -43,7 +44,8 @@ def _command(grid: Grid, world: World, folder: Path, place: Path) -> list[str]:
     model, data = _placed(*write(grid, folder), world, place)
     methods, tasks, seeds = list(grid.methods), list(grid.tasks), list(map(str, grid.seeds))
     if world.turned:
-        methods, tasks, seeds = methods[::-1], tasks[::-1], seeds[::-1]
+        methods, tasks = methods[::-1], tasks[::-1]
+        seeds = seeds if grid.varies else seeds[::-1]
     program = "tests.campaign.sameness.starved" if world.starved else "bench.cli"
     words = [sys.executable, "-m", program, "run", *grid.flags, "--models", str(model)]
     words += ["--precision", grid.precision, "--methods", ",".join(methods), "--seeds", ",".join(seeds) + ","]
