@@ -17,8 +17,6 @@ from types import FrameType
 from typing import Any, NoReturn
 
 SOON = 0.01  # seconds, in which such a place is left mostly
-
-
 _unheard: dict[int, object] = {}  # signals that are sent again, until they are heard
 _before: dict[int, Any] = {}  # and who heard them before that
 
@@ -67,7 +65,7 @@ def _raise_later(error: Ended | KeyboardInterrupt) -> None:
 
     def raise_again(_: int, frame: FrameType | None) -> NoReturn:
         _unheard.pop(number, None)
-        del _before[number]
+        _before.pop(number, None)
         if ended is None:
             signal.signal(number, before or signal.default_int_handler)
             raise KeyboardInterrupt

@@ -215,8 +215,9 @@ def _learning(rows: SuiteRows, styles: Styles, report: Report) -> list[Captioned
     if not panels:
         return []
     read = (
-        "A line: a method with its settings. Means over seeds, from 0 to 100, on the rows that steps are chosen on: no "
-        "scores of the tables. A line that still rises at its end might score higher with a longer budget."
+        "A line: a method with its settings. Means over seeds, from 0 to 100, on the rows that steps are chosen on, "
+        "which under the holdout protocol are not those that tables score. A line that still rises at its end might "
+        "score higher with a longer budget."
     )
     notes = [note for note in (read, left_out, fewer) if note]
     heading = f"{rows.suite}: selection score against training steps"
