@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 from torch import Tensor, nn
 
 INIT_STD = 0.02
+# of an LSTM whose lanes lie in one tensor: cuDNN gathers its weights at each call, which for a prompt's few positions is
+# nothing to tell a user
+warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
 
 def normal_(module: nn.Module, std: float = INIT_STD) -> nn.Module:
