@@ -7,8 +7,8 @@ import warnings
 from torch import Tensor, nn
 
 INIT_STD = 0.02
-# of an LSTM whose lanes lie in one tensor: cuDNN gathers its weights at each call, which for a prompt's few positions is
-# nothing to tell a user
+# of an LSTM whose lanes lie in one tensor: cuDNN gathers its weights at each call, which for a prompt's few positions
+# is nothing to tell a user
 warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
 
