@@ -1,4 +1,4 @@
-"""Full: a disk that takes no more, and memory that is used up, at every point where something is written or allocated.
+"""Full: a disk that takes no more, and memory that is used up, at every write and at every place that allocates.
 
     PYTHONPATH=. python -m tests.campaign.full [--short] [--number N] [--seed 0]
 
@@ -9,8 +9,8 @@ command must end in one line with exit code 2, or as if nothing were where nothi
 the bit, no file under a final name is half of one, and the same command again, with room, comes to what an undisturbed
 one does.
 
-Memory: each command runs once, and every operation of torch is counted. Then the device's memory, or the machine's, is
-used up at one of them, in each phase. A cell fails with the reason, or smaller micro-batches come to its numbers; what
+Memory: each command runs once, and every operation of torch and every call of a function is noted with its phase. Then
+the device's memory, or the machine's, is used up at each such place once: at one of the times that it comes by. A cell fails with the reason, or smaller micro-batches come to its numbers; what
 is no cell's ends in one line.
 """
 
@@ -38,7 +38,11 @@ IMPORTED = (
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="at most a minute")
-    parser.add_argument("--number", type=int, help="refusals of disks, and as many of memory; default: every point")
+    parser.add_argument(
+        "--number",
+        type=int,
+        help="refusals of disks, and as many of memory; default: every write, every place that allocates",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="scenes whose name has this in it")
     parser.add_argument("--part", choices=["disk", "memory"], help="default: both")

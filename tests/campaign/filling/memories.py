@@ -43,6 +43,7 @@ class Memories:
     """What came of it."""
 
     points: int = 0
+    places: int = 0  # that were all of a command's, where none was drawn
     phases: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
@@ -51,27 +52,29 @@ class Memories:
         phases = ", ".join(f"{count:,} in {phase}" for phase, count in sorted(self.phases.items()))
         ways = ", ".join(f"{count:,} {ended}" for ended, count in sorted(self.ended.items()))
         return (
-            f"memory was used up {self.phases.total():,} times at {self.points:,} allocations ({phases}): {ways}, "
+            f"memory was used up {self.phases.total():,} times at {self.points:,} allocations"
+            f"{f' of {self.places:,} places' if self.places else ''} ({phases}): {ways}, "
             f"{len(self.broken)} broken"
         )
 
 
 def fill_memories(home: Home, number: int | None, rng: random.Random, only: str) -> Memories:
-    """So many allocations of each scene, drawn alike in every phase; `only`: scenes whose name has this in it."""
+    """So many allocations of all scenes, drawn alike in every phase, or each place that allocates once: one of the
+    times that it does. `only`: scenes whose name has this in it.
+    """
     found = Memories()
     chosen = [(scene, way) for scene in short_of_memory(home) if only in scene.name for way in WAYS]
-    number = EACH * len(chosen) if number is None else number
-    if number < len(chosen) * LEAST:
+    if number is not None and number < len(chosen) * LEAST:
         chosen = [chosen[0], *rng.sample(chosen[1:], min(len(chosen), max(1, number // LEAST)) - 1)]
     for scene, way in chosen:
-        turns = turns_of(home, scene, way, rng, -(-number // len(chosen)), found)
+        turns = turns_of(home, scene, way, rng, None if number is None else -(-number // len(chosen)), found)
         for turn in turns:
             take(home, turn, found)
         print(f"{scene.name}, {way}: {len(turns)} shortages, {len(found.broken)} broken", file=sys.stderr)
     return found
 
 
-EACH, LEAST = 150, 2  # allocations of a scene: of a full pass, and at least
+LEAST = 2  # allocations of a scene
 
 
 def short_of_memory(home: Home) -> list[Scene]:
@@ -81,8 +84,8 @@ def short_of_memory(home: Home) -> list[Scene]:
     return [named[name] for name in names]
 
 
-def turns_of(home: Home, scene: Scene, way: str, rng: random.Random, number: int, found: Memories) -> list[Turn]:
-    """Allocations of an undisturbed command, as many from each phase."""
+def turns_of(home: Home, scene: Scene, way: str, rng: random.Random, number: int | None, found: Memories) -> list[Turn]:
+    """Allocations of an undisturbed command, as many from each phase; without a number one of each place."""
     heard, (use_up, shortages) = home.place / "heard", WAYS[way]
     heard.write_text("")
     code = begin(home, scene, use_up(0, None, heard))
@@ -93,6 +96,12 @@ def turns_of(home: Home, scene: Scene, way: str, rng: random.Random, number: int
     for at, line in enumerate(heard.read_text().splitlines(), 1):
         phases[line.partition(" ")[0]].append((at, line))
         found.points += 1
+    if number is None:
+        places: dict[str, list[int]] = defaultdict(list)
+        for at, line in (each for of_phase in phases.values() for each in of_phase):
+            places[line].append(at)
+        found.places += len(places)
+        return [Turn(scene, way, rng.choice(shortages), rng.choice(times), line) for line, times in places.items()]
     turns = []
     while len(turns) < number and phases:
         for phase in list(phases):
