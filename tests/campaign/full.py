@@ -10,8 +10,8 @@ the bit, no file under a final name is half of one, and the same command again, 
 one does.
 
 Memory: each command runs once, and every operation of torch and every call of a function is noted with its phase. Then
-the device's memory, or the machine's, is used up at each such place once: at one of the times that it comes by. A cell fails with the reason, or smaller micro-batches come to its numbers; what
-is no cell's ends in one line.
+the device's memory, or the machine's, is used up at each such place once: at one of the times that it comes by. A cell
+fails with the reason, or smaller micro-batches come to its numbers; what is no cell's ends in one line.
 """
 
 from __future__ import annotations
