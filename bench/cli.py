@@ -15,7 +15,7 @@ from bench.commands.interrupts import LINE, STOPPED, end_at_once, raise_it
 from bench.commands.mistyped import refusal
 from bench.commands.streams import nobody_reads, show_what_can_be_shown, tell
 from bench.commands.usage import CommandLine, Commands
-from bench.errors import UsageError, is_out_of_memory, out_of_memory_line, tell_of_lost_shortages
+from bench.errors import UsageError, is_out_of_memory, out_of_memory_line, tell_in_lines
 from bench.flags import flags_of, unbroken
 from bench.request import MACHINE, OUTPUT, TRUSTED, WHAT, CheckRequest, PredictRequest, ReportRequest, RunRequest
 
@@ -192,9 +192,8 @@ def main() -> None:
     """Entry point: what a user can mend is one line and exit code 2."""
     try:
         raise_it()
-        warnings.showwarning = lambda message, *_, **__: tell("warning", str(message))
+        tell_in_lines(tell)
         show_what_can_be_shown()
-        tell_of_lost_shortages(tell)
         if "_BENCH_COMPLETE" in os.environ:
             warnings.simplefilter("ignore")  # a word is being typed
         if os.environ.get("_BENCH_COMPLETE") == "complete_bash":

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -68,10 +69,11 @@ def out_of_memory_line(error: BaseException) -> str:
     return f"not enough memory{_said(error)}; end other programs, or take a smaller --token-budget or model"
 
 
-def tell_of_lost_shortages(tell: Callable[[str, str], None]) -> None:
-    """From here on memory that lacks where Python lets go of something is told in a line: it would be shown as ignored,
-    with its lines of code, and forgotten.
+def tell_in_lines(tell: Callable[[str, str], None]) -> None:
+    """From here on warnings are told in lines, and so is memory that lacks where Python lets go of something: it would
+    be shown as ignored, with its lines of code, and forgotten.
     """
+    warnings.showwarning = lambda message, *_, **__: tell("warning", str(message))
     before = sys.unraisablehook
 
     def hear(lost: Any) -> None:

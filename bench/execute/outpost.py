@@ -13,7 +13,6 @@ import tempfile
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ import torch
 
 from bench.cell import Cell
 from bench.data.places import fingerprint
-from bench.errors import DiskError, UsageError, tell_of_lost_shortages
+from bench.errors import DiskError, UsageError, tell_in_lines
 from bench.execute.job import Job, declare_suites
 from bench.execute.parcel import PIECE, Piece, pieces
 from bench.execute.relay import Relay
@@ -84,8 +83,7 @@ class Outpost:
         declare_suites(errand.job)
         self._mail = Mail()
         self._relay = Relay(self._mail)
-        warnings.showwarning = lambda message, *_, **__: self._relay.tell("warning", str(message))
-        tell_of_lost_shortages(self._relay.tell)
+        tell_in_lines(self._relay.tell)
         self._store = Store.create(self._folder / "results")
         compiling = Compiling(errand.job.tokens, errand.job.compiled)
         job = replace(errand.job, folder=self._store.path)

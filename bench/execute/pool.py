@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from typing import Any
 
 import torch
 
-from bench.errors import DeviceLost, DiskError, UsageError, tell_of_lost_shortages
+from bench.errors import DeviceLost, DiskError, UsageError, tell_in_lines
 from bench.execute.job import Job, declare_suites
 from bench.execute.relay import Listener, Relay
 from bench.execute.start import start
@@ -208,8 +207,7 @@ def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     relay = Relay(connection)
-    warnings.showwarning = lambda message, *_, **__: relay.tell("warning", str(message))
-    tell_of_lost_shortages(relay.tell)
+    tell_in_lines(relay.tell)
     torch.set_num_threads(threads)
     if seat.devices[0].type == "cuda":
         torch.cuda.set_device(seat.devices[0])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,19 +10,10 @@ import pytest
 from bench.store.store import Store
 from tests.conftest import Bench
 from tests.report.conftest import make_cell, make_record
-from tests.report.test_hostile_records import Place, changed, full_record, put
+from tests.report.test_hostile_records import changed, full_record, places, put
 
 NUMBERS = (10**400, 2**63, 2**62, 2**53, -1, -5e-4, 1e308, 1e-99, 1e-320, float("inf"), float("nan"))
 HONEST = [60.0, 61.0]
-
-
-def places(tree: Any, at: Place = ()) -> Iterator[Place]:
-    """Where numbers stand in JSON."""
-    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-        if isinstance(value, dict | list):
-            yield from places(value, (*at, key))
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield (*at, key)
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: str(number)[:8])
@@ -36,10 +24,8 @@ def test_a_report_is_made_and_what_others_say_stays_as_it_was(number: float, ben
         for method in ("finetune", "lora"):
             store.write(make_record(make_cell(seed=seed, method=method), score))
     kept = set()
-    for seed, place in enumerate(places(base), start=100):
-        tree = deepcopy(base)
-        tree["cell"]["seed"] = seed
-        kept.add(put(store.path, changed(tree, place, number)))  # type: ignore[arg-type]
+    for seed, place in enumerate(places(base, int, float), start=100):
+        kept.add(put(store.path, changed(changed(base, ("cell", "seed"), seed), place, number)))
     assert len(kept) > 1 or number != number or abs(number) > 1e300
     code, _, err = bench("report", store.path, "--format", "md,csv,tex,svg,html", "--to", tmp_path / "report")
     assert (code, "error" in err) == (0, False)

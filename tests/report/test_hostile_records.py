@@ -51,20 +51,20 @@ def full_record() -> Record:
     )  # fmt: skip
 
 
-def places(tree: Any, at: Place = ()) -> Iterator[Place]:
-    """Where texts stand in JSON."""
-    if isinstance(tree, str):
+def places(tree: Any, *kinds: type, at: Place = ()) -> Iterator[Place]:
+    """Where values of these types stand in JSON: `bool` is none of `int`."""
+    if type(tree) in kinds:
         yield at
     for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
-        yield from places(value, (*at, key))
+        yield from places(value, *kinds, at=(*at, key))
 
 
-def changed(tree: Any, place: Place, text: str) -> Any:
+def changed(tree: Any, place: Place, value: Any) -> Any:
     tree = deepcopy(tree)
     inner = tree
     for key in place[:-1]:
         inner = inner[key]
-    inner[place[-1]] = text
+    inner[place[-1]] = value
     return tree
 
 
@@ -88,7 +88,7 @@ def put(folder: Path, tree: Any) -> str | None:
 def spoilt(tmp_path: Path) -> tuple[Any, set[str]]:
     """A record in which every text is hostile that may be, and where others stand."""
     tree, fixed = full_record().model_dump(mode="json"), set()
-    for place in list(places(tree)):
+    for place in list(places(tree, str)):
         for text in (TEXT, NAME):
             if put(tmp_path, made := changed(tree, place, text)) is not None:
                 tree = made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -90,13 +90,18 @@ def task_panels(
 ) -> list[Panel]:
     """One panel per task with its main metric: the averaged tasks first, then the others by name."""
     main = _main_metrics(summary)
-    order = [task for task in averaged if task in main] + sorted(set(main) - set(averaged))
     panels = []
-    for task in order:
+    for task in averaged_first(main, averaged):
         rows = summary[(summary["task"] == task) & summary["main"].astype(bool)]
         papers_say = _published_means(overlay, {task: main[task]})
         panels.append(_panel(_with_metric(task, main), rows, float(rows["trivial"].mean()), papers_say, families or {}))
     return panels
+
+
+def averaged_first(tasks: Iterable[str], averaged: Sequence[str]) -> list[str]:
+    """Those of the average in its order, then the others by name."""
+    known = set(tasks)
+    return [task for task in averaged if task in known] + sorted(known - set(averaged))
 
 
 def _main_metrics(summary: pd.DataFrame) -> dict[str, str]:

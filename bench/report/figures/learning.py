@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from bench.report.figures.curves import Curve, Panel, Point
+from bench.report.figures.curves import Curve, Panel, Point, averaged_first
 from bench.report.read.names import model_names
 from bench.report.statistics.rising import LineKey, SelectionCurves
 
@@ -32,8 +32,7 @@ def learning_panels(
     ]
     (suite,) = set(frame["suite"])
     shown = [line for line in lines if (suite, *line[:3]) in known]
-    tasks = [task for task in (*averaged, *sorted({line[0] for line in shown} - {*averaged}))
-             if task in {line[0] for line in shown}]  # fmt: skip
+    tasks = averaged_first((line[0] for line in shown), averaged)
     sizes = frame.groupby("model")["backbone_parameters"].max().fillna(0.0)
     models = sorted({line[1] for line in shown}, key=lambda model: (float(sizes[model]), model))
     kept = models[-max(1, MOST_PANELS // max(1, len(tasks))) :]

@@ -92,16 +92,17 @@ def turns_of(home: Home, scene: Scene, way: str, rng: random.Random, number: int
     wrong = scene.look(home, home.turn, True)
     if code or wrong:
         raise SystemExit(f"{scene.name}, undisturbed: exit {code}: {home.said.read_text()}\n{wrong}")
-    phases: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for at, line in enumerate(heard.read_text().splitlines(), 1):
-        phases[line.partition(" ")[0]].append((at, line))
-        found.points += 1
+    lines = heard.read_text().splitlines()
+    found.points += len(lines)
     if number is None:
         places: dict[str, list[int]] = defaultdict(list)
-        for at, line in (each for of_phase in phases.values() for each in of_phase):
+        for at, line in enumerate(lines, 1):
             places[line].append(at)
         found.places += len(places)
         return [Turn(scene, way, rng.choice(shortages), rng.choice(times), line) for line, times in places.items()]
+    phases: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for at, line in enumerate(lines, 1):
+        phases[line.partition(" ")[0]].append((at, line))
     turns = []
     while len(turns) < number and phases:
         for phase in list(phases):
