@@ -1,103 +1,165 @@
-"""What the handler of a signal raises to end the process, raised until it is heard.
+"""A request to end, raised in the first thread until it has got through to those who let go of what the process holds.
 
-Python runs a handler wherever the first thread happens to be. Within a finalizer, or in what a weak reference calls
-when its object is gone, an exception is shown as "ignored" and forgotten, and the process would go on.
+Python runs the handler of a signal wherever the first thread happens to be. What it raises there may be lost: shown as
+"ignored" and forgotten in a finalizer or in what a weak reference calls, cleared by a library's own code, caught by its
+bare `except`, or turned into an error of another kind. The process would go on, and be killed for it in the end.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any
 
-SOON = 0.01  # seconds, in which such a place is left mostly
-_unheard: dict[int, object] = {}  # signals that are sent again, until they are heard
-_before: dict[int, Any] = {}  # and who heard them before that
+from bench.errors import UsageError
+
+TERMINATED = 128 + signal.SIGTERM  # what a shell sees of a program that was asked to end
+REQUESTS = (signal.SIGTERM, signal.SIGHUP)  # by a queue before it takes a machine away; by a terminal that is closed
+SOON, LATER = 0.01, 1.0  # seconds to the first look whether a request is lost, and, doubled each time, to the last ones
 
 
 class Ended(SystemExit):
-    """The end that a signal asks for; `number` is the signal's."""
+    """The end that a signal asks for, with the exit code."""
 
-    def __init__(self, code: int, number: int) -> None:
-        super().__init__(code)
-        self.number = number
+
+@dataclass
+class Request:
+    """A request that has come: by which signal, and the exit code that it asks for (None: a KeyboardInterrupt)."""
+
+    number: int
+    code: int | None
+    raised: list[BaseException] = field(default_factory=list)
+    is_repeated: bool = False  # the signal on its way is not the user's
+
+    def error(self) -> BaseException:
+        error: BaseException = KeyboardInterrupt() if self.code is None else Ended(self.code)
+        self.raised.append(error)
+        return error
+
+    def is_on_its_way(self) -> bool:
+        """Whether the first thread, which asks, is letting go of things because of it."""
+        error, seen = sys.exc_info()[1], set[int]()
+        while error is not None and id(error) not in seen:
+            if any(error is ours for ours in self.raised):
+                return True
+            seen.add(id(error))
+            error = error.__context__
+        return False
+
+
+class _Block:
+    """A block within which requests are heard."""
+
+    def __init__(self) -> None:
+        self.request: Request | None = None
+        self.is_open = True
+        self.lock = threading.Lock()  # held while a signal is sent again; the block's end waits for that
+        self.hook: CodeType | None = None  # what is told of errors that Python ignores
+
+
+_block: _Block | None = None  # the innermost; of the first thread, as signals are
 
 
 @contextmanager
-def raised_until_heard() -> Iterator[None]:
-    """Within the block a KeyboardInterrupt and `Ended` that were lost come once more, and nothing is shown of it."""
-    before = sys.unraisablehook
+def ending_on_request() -> Iterator[None]:
+    """Within the block a request to end has the process end as Ctrl-C does: what is claimed is let go. A second one,
+    which a queue may send to every process while this one ends, changes nothing, but for another Ctrl-C; one that is
+    ignored (nohup) stays so. A thread that is not the first cannot say so, and its process ends as it would anyway.
 
-    def hear(lost: Any) -> None:
-        error = lost.exc_value
-        while True:
-            try:
-                if isinstance(error, Ended | KeyboardInterrupt):
-                    _raise_later(error)
-                else:
-                    before(lost)
-                return
-            except (Ended, KeyboardInterrupt) as another:  # a signal does not wait for the hook's end
-                error = another
+    An error that leaves the block after a request has come is the request's end, unless the user can mend it.
+    """
+    global _block
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = [number for number in REQUESTS if signal.getsignal(number) is not signal.SIG_IGN]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        heard.append(signal.SIGINT)
+    outer, told = _block, sys.unraisablehook
+    block = _block = _Block()
 
-    sys.unraisablehook = hear
+    def forget(lost: Any) -> None:
+        if block.request is None or all(lost.exc_value is not ours for ours in block.request.raised):
+            told(lost)
+
+    block.hook, sys.unraisablehook = forget.__code__, forget
+    before = {number: signal.signal(number, _hear) for number in heard}
     try:
         yield
+        heed()
+    except UsageError:
+        raise
+    except Exception:
+        heed()
+        raise
     finally:
-        if sys.unraisablehook is hear:
-            sys.unraisablehook = before
-        for number in list(_unheard):  # what is on its way arrives here: afterwards nobody waits for it
-            del _unheard[number]
-            os.kill(os.getpid(), number)
+        block.is_open = False
+        with block.lock:  # none is sent after this, and none that was sent may meet another handler
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        sys.unraisablehook = told
+        _block = outer
+        request, block.request = block.request, None
+        if request is not None and not request.raised:  # it came while the block was left
+            raise request.error()
 
 
-def _raise_later(error: Ended | KeyboardInterrupt) -> None:
-    """Have the signal come again that such an error is of, and raise it anew."""
-    ended = error if isinstance(error, Ended) else None
-    number: int = ended.number if ended else signal.SIGINT
-    before = _before.setdefault(number, signal.getsignal(number))
-
-    def raise_again(_: int, frame: FrameType | None) -> NoReturn:
-        _unheard.pop(number, None)
-        _before.pop(number, None)
-        if ended is None:
-            signal.signal(number, before or signal.default_int_handler)
-            raise KeyboardInterrupt
-        signal.signal(number, _ignore)  # SIG_IGN would have Python tell of a signal that is on its way
-        raise Ended(int(ended.code or 0), number)
-
-    mark = _unheard[number] = object()
-    signal.signal(number, raise_again)
-    threading.Thread(target=_send, args=(number, mark), name="ending", daemon=True).start()
+def heed() -> None:
+    """Raise what was asked for, where anything was: here it would be taken for something else, or for nothing."""
+    if _block is not None and _block.request is not None:
+        raise _block.request.error()
 
 
-def _ignore(number: int, frame: FrameType | None) -> None: ...
-
-
-def _send(number: int, mark: object) -> None:
-    """A signal to this process when the place where one was lost is left, until it is heard: one that arrives just when
-    the first thread begins to wait for something does not wake it.
+def end(number: int, frame: FrameType | None, code: int | None) -> None:
+    """What a handler of a signal calls to have the process end; within a block (`ending_on_request`) it raises that, by
+    `code` Ended or KeyboardInterrupt, unless the request is on its way, and the signal comes again until it is.
     """
+    block = _block
+    if block is None:
+        raise Request(number, code).error()
+    if block.request is None:
+        block.request = Request(number, code)
+        signal.signal(number, _hear)
+        threading.Thread(target=_repeat, args=(block, block.request), name="ending", daemon=True).start()
+    request = block.request
+    is_repeated = request.is_repeated and number == request.number
+    if is_repeated:
+        request.is_repeated = False
+    is_another = number == signal.SIGINT and not is_repeated and request.raised
+    if not block.is_open or _is_forgetting(block, frame):
+        return
+    if is_another or not request.is_on_its_way():
+        raise request.error()
+
+
+def _hear(number: int, frame: FrameType | None) -> None:
+    end(number, frame, None if number == signal.SIGINT else 128 + number)
+
+
+def _repeat(block: _Block, request: Request) -> None:
+    """Send a request's signal again until the block is left. This also wakes a thread that was just beginning to wait
+    when the first one came.
+    """
+    wait, first = SOON, threading.main_thread().ident
+    assert first is not None
     while True:
-        time.sleep(SOON)
-        if _unheard.get(number) is not mark:
-            return
-        if not _is_forgetting():
-            os.kill(os.getpid(), number)
+        time.sleep(wait)
+        with block.lock:
+            if not block.is_open:
+                return
+            request.is_repeated = True
+            signal.pthread_kill(first, request.number)
+        wait = min(2 * wait, LATER)
 
 
-def _is_forgetting() -> bool:
-    """Whether the first thread is still told of what was lost, which takes its time on a busy machine; what is raised
-    there is lost too.
-    """
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
-    code = getattr(sys.unraisablehook, "__code__", None)
-    while frame is not None and frame.f_code is not code:
+def _is_forgetting(block: _Block, frame: FrameType | None) -> bool:
+    """Whether the first thread is just told of an error that Python ignores: what is raised there is shown."""
+    while frame is not None and frame.f_code is not block.hook:
         frame = frame.f_back
     return frame is not None

@@ -61,7 +61,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory was all that lacked: with more of it the same would have been done."""
     if isinstance(error, MemoryError | OutOfMemory) or type(error).__name__ == "OutOfMemoryError":  # torch's, by name
         return True
-    return isinstance(error, RuntimeError | OSError) and any(mark in str(error) for mark in NO_MEMORY)
+    if isinstance(error, RuntimeError | OSError):
+        return any(mark in str(error) for mark in NO_MEMORY)
+    return type(error).__name__ == "PydanticSerializationError" and "MemoryError" in str(error)  # all it keeps of it
 
 
 def out_of_memory_line(error: BaseException) -> str:

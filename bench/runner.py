@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from bench.collecting import set_aside
 from bench.data.display import example_table
+from bench.ending import heed
 from bench.errors import CannotShare, DeviceLost, DiskError, UsageError, is_out_of_memory
 from bench.model.backbone import Backbone
 from bench.model.compiled import compile_seconds
@@ -225,6 +226,7 @@ class Runner:
         return record
 
     def _fail(self, resolved: ResolvedCell, error: Exception, started: datetime) -> Record:
+        heed()  # what libraries make of a request to end is no failure of a cell
         record = failure(resolved, error, started, self.options.device)
         self.store.write(record)
         return record

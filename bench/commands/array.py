@@ -16,14 +16,14 @@ from rich.console import Console
 from bench.commands.progress import PlainProgress
 from bench.commands.record_line import summary
 from bench.commands.streams import tell
-from bench.ending import Ended
+from bench.ending import TERMINATED, end, ending_on_request
 from bench.errors import UsageError
 from bench.escaping.terminal import Screen
 from bench.execute.devices import chosen_devices, seats_of
 from bench.execute.job import declare_suites
 from bench.execute.pool import Pool
 from bench.execute.submissions import Submission, read
-from bench.execute.worker import TERMINATED, Seat, ending_on_request, work
+from bench.execute.worker import Seat, work
 from bench.model.trust import trusting
 from bench.plan.selection import outstanding
 from bench.registry import load_plugin
@@ -134,19 +134,21 @@ def _put_back_in_time() -> Iterator[None]:
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGUSR2)}
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def put_back_and_end(number: int, frame: FrameType | None) -> None:
         for later in (signal.SIGTERM, *before):  # the queue's next word is not to disturb the end
             signal.signal(later, signal.SIG_IGN)
-        put_back = before[signal.Signals(number)]
+        put_back, code = before[signal.Signals(number)], int(TERMINATED)
         try:
             if callable(put_back):
                 put_back(number, frame)
+        except SystemExit as left:  # so submitit ends the process itself
+            code = left.code if isinstance(left.code, int) else code
         except Exception as error:
             tell("warning", f"not put back into the queue: {error}")
-        raise Ended(TERMINATED, number)
+        end(number, frame, code)
 
     for number in before:
-        signal.signal(number, end)
+        signal.signal(number, put_back_and_end)
     try:
         yield
     finally:

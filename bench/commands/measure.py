@@ -17,11 +17,12 @@ from bench.commands.preview import print_plan, print_skips
 from bench.commands.progress import progress
 from bench.commands.screen import in_brief, say_on
 from bench.commands.submit import Sending
+from bench.ending import ending_on_request
 from bench.errors import DeviceLost, DiskError, UsageError
 from bench.execute.job import Job
 from bench.execute.left_out import checked
 from bench.execute.pool import Pool
-from bench.execute.worker import Seat, check_grid, ending_on_request, work
+from bench.execute.worker import Seat, check_grid, work
 from bench.model.compile_price import RATES
 from bench.plan.selection import Outstanding, choose, outstanding
 from bench.registry import find_suite, is_declared

@@ -17,11 +17,12 @@ from typing import Any
 
 import torch
 
+from bench.ending import Ended, ending_on_request
 from bench.errors import DeviceLost, DiskError, UsageError, tell_in_lines
 from bench.execute.job import Job, declare_suites
 from bench.execute.relay import Listener, Relay
 from bench.execute.start import start
-from bench.execute.worker import Seat, ending_on_request, work
+from bench.execute.worker import Seat, work
 from bench.model.trust import trusting
 from bench.registry import load_plugin
 from bench.store.provenance import asked_by
@@ -218,6 +219,8 @@ def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
             declare_suites(job)
             work(job, seat, relay, holding=relay.holding)
         relay.tell("over")
+    except Ended as ended:
+        os._exit(int(ended.code or 0))  # a pool of threads whose start was interrupted would be waited for in vain
     except UsageError as error:
         # by its text alone: not every error can be sent
         relay.tell("unusable", DiskError(str(error)) if isinstance(error, DiskError) else UsageError(str(error)))

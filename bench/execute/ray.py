@@ -14,6 +14,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
+from bench.ending import ending_on_request
 from bench.errors import UsageError
 from bench.execute.cluster import Cluster, Hired, brief, errand_of
 from bench.execute.deputy import Deputy
@@ -21,7 +22,7 @@ from bench.execute.executor import Executor
 from bench.execute.gate import Facts, facts_of
 from bench.execute.job import Job
 from bench.execute.pool import MOST_FRUITLESS
-from bench.execute.worker import check_grid, ending_on_request
+from bench.execute.worker import check_grid
 from bench.plan.selection import Choice
 from bench.store.record import Record
 from bench.store.workers import Watch

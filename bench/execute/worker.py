@@ -5,26 +5,25 @@ Who the worker is, this process, one per GPU, a job of a cluster, is nobody else
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from shutil import rmtree
 
 import torch
 
 from bench.cell import Cell, Plan
-from bench.ending import Ended, raised_until_heard
+from bench.ending import Ended
 from bench.errors import DeviceLost, UsageError
 from bench.execute.job import Job, grid_of
 from bench.execute.work import Doing, Work
 from bench.plan.selection import Choice, outstanding
 from bench.resolved import ResolvedCell, resolve
 from bench.runner import Runner
+from bench.store.aside import place_of
 from bench.store.claims import Claims
 from bench.store.record import Record
 from bench.store.store import Store
@@ -60,32 +59,49 @@ def work(
     """
     identity = new_identity(job.run)
     watch = Watch(job.folder)
-    store = Store(job.folder, identity.worker)
     claims = Claims(job.folder, identity, watch)
-    names = [str(device) for device in seat.devices]
-    with Presence(job.folder, identity, names, grid_of(job.plan.cells)) as presence, closing(claims):
-        check_grid(
-            job.plan, job.folder, watch, job.run
-        )  # when others can see this one: of two that begin at once one has to be told
-        watch.sweep()
-        noted = Noted(audience, presence)
-        queue = Work(job, store, claims, watch, seat.wait, audience.chosen, audience.finished)
-        runner = Runner(store, options_of(job, seat), noted, data, Compiling(job.tokens, job.compiled))
+    presence = Presence(job.folder, identity, [str(device) for device in seat.devices], grid_of(job.plan.cells))
+    try:
+        with presence, closing(claims):
+            return _measured(job, seat, audience, data, holding, watch, claims, presence)
+    except (Ended, KeyboardInterrupt):  # in whatever these were just about to do, or to note
+        claims.close()
+        presence.close()
+        rmtree(place_of(job.folder, identity.worker), ignore_errors=True)
+        raise
 
-        @contextmanager
-        def doing(ids: Sequence[str]) -> Iterator[None]:
-            with holding(ids), noted.doing(ids, names[0]):
-                yield
 
-        with closing(queue.groups(doing)) as pieces:
-            try:
-                records = runner.run(pieces, () if job.workers > 1 else expected(job, store))
-                watch.sweep()  # of those of other machines some have been silent for long enough by now
-                return records
-            except DeviceLost:
-                if seat.own_process:  # it has died of what it held
-                    claims.abandon()
-                raise
+def _measured(
+    job: Job,
+    seat: Seat,
+    audience: Audience,
+    data: RunData | None,
+    holding: Doing,
+    watch: Watch,
+    claims: Claims,
+    presence: Presence,
+) -> list[Record]:
+    """The records of a worker whom others can see: of two that begin at once one has to be told."""
+    check_grid(job.plan, job.folder, watch, job.run)
+    watch.sweep()
+    store, noted = Store(job.folder, claims.me.worker), Noted(audience, presence)
+    queue = Work(job, store, claims, watch, seat.wait, audience.chosen, audience.finished)
+    runner = Runner(store, options_of(job, seat), noted, data, Compiling(job.tokens, job.compiled))
+
+    @contextmanager
+    def doing(ids: Sequence[str]) -> Iterator[None]:
+        with holding(ids), noted.doing(ids, str(seat.devices[0])):
+            yield
+
+    with closing(queue.groups(doing)) as pieces:
+        try:
+            records = runner.run(pieces, () if job.workers > 1 else expected(job, store))
+            watch.sweep()  # of those of other machines some have been silent for long enough by now
+            return records
+        except DeviceLost:
+            if seat.own_process:  # it has died of what it held
+                claims.abandon()
+            raise
 
 
 def options_of(job: Job, seat: Seat) -> Options:
@@ -172,32 +188,3 @@ class Noted:
 
     def chosen(self, choice: Choice) -> None:
         self._audience.chosen(choice)
-
-
-TERMINATED = 128 + signal.SIGTERM  # what a shell sees of a program that was asked to end
-REQUESTS = (signal.SIGTERM, signal.SIGHUP)  # by a queue before it takes a machine away; by a terminal that is closed
-
-
-@contextmanager
-def ending_on_request() -> Iterator[None]:
-    """Within the block a request to end has the process end as Ctrl-C does: what is claimed is let go. A second one,
-    which a queue may send to every process while this one ends, is too many; one that is ignored (nohup) stays so. A
-    thread that is not the first cannot say so, and its process ends as it would anyway.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard = [number for number in REQUESTS if signal.getsignal(number) is not signal.SIG_IGN]
-
-    def end(number: int, frame: FrameType | None) -> None:
-        for each in heard:
-            signal.signal(each, signal.SIG_IGN)
-        raise Ended(128 + number, number)
-
-    before = {number: signal.signal(number, end) for number in heard}
-    try:
-        with raised_until_heard():
-            yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

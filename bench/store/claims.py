@@ -44,6 +44,7 @@ class Claims:
         self.me, self._store, self._folder, self._watch = me, folder, folder / "claims", watch
         self._mine: dict[str, int] = {}
         self._is_written = False  # the text of claims, whole
+        self._are_abandoned = False
         self._before: frozenset[str] | None = None  # names of claims that stood when this process came
         self._owners: dict[str, Identity] = {}  # by what a claim says
 
@@ -175,11 +176,21 @@ class Claims:
     def abandon(self) -> None:
         """The worker that these claims stand for has died: they stay, and count as one death of each cell's owners."""
         self._mine.clear()
-        self.close()
+        self._are_abandoned = True
+        self._forget_text()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Let go of everything: also of a claim that was made, or about to be removed, when the process was asked to
+        end, and that nobody has noted.
+        """
         self.release(list(self._mine), over=False)
+        for name in [] if self._are_abandoned else self._names():
+            if self._is_mine(name):
+                with suppress(OSError):
+                    (self._folder / name).unlink(missing_ok=True)
+        self._forget_text()
+
+    def _forget_text(self) -> None:
         self._is_written = False
         with suppress(OSError):
             (self._folder / f".{self.me.worker}").unlink(missing_ok=True)

@@ -137,8 +137,13 @@ class Presence:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Not to be seen any more, however far `with` has come; once more does no harm."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 

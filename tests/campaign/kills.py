@@ -1,4 +1,4 @@
-"""Kills: SIGKILL over real runs, in every phase and at any moment, and over the store's writer.
+"""Kills: SIGKILL, and requests to end, over real runs, in every phase and at any moment; kills of the store's writer.
 
     PYTHONPATH=. python -m tests.campaign.kills [--short] [--number 1000] [--seed 0]
 
@@ -7,6 +7,9 @@ are forks too); one run in a hundred is a new Python, killed while it starts. A 
 function, before a change of its folder, or at a random moment, and the same command goes on; when a grid is complete
 another folder is begun. After every kill all finished cells are read and compared, to the bit, with those of a run that
 nobody disturbed, and by inode and time with what was seen of them before. As many kills fall on the writer alone.
+
+A request (Ctrl-C, SIGTERM, SIGHUP, once or twice, to the first process or to all of them) comes at the same places.
+After it a run has ended by itself, has let go of what it held, and no cell has failed of it.
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ from tests.campaign.killing.witness import KINDS, Witness, keep_diary
 from tests.campaign.killing.writing import kill_writers
 
 SHORT = 14  # kills of runs, and ten times as many of the writer
-WEIGHTS = {"call": 40, "change": 22, "moment": 15, "workers": 18, "report": 4, "start": 1}
+WEIGHTS = {"call": 40, "change": 22, "moment": 15, "workers": 18, "report": 4, "start": 1, "asked": 20, "all_asked": 10}
+REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDS = {0, 1, *(sign * number + offset for number in REQUESTS for sign, offset in ((-1, 0), (1, 128)))}  # exit codes
 NO_BLOW = "none"
 IMPORTED = (
     "pyarrow.parquet", "sklearn.metrics", "transformers.models.bert.modeling_bert", "bench.cli", "bench.commands.grid",
@@ -57,6 +62,7 @@ class Campaign:
         self._once, self._said = place / "once", place / "said.log"
         self.runs = self.folders = 0
         self.kills: Counter[str] = Counter()
+        self.requests = 0
         self.broken: list[tuple[str, str]] = []
         self._begin()
 
@@ -178,6 +184,55 @@ class Campaign:
         self._hear(code)
         return f"two workers, {point[1]}"
 
+    def _asked(self) -> str:
+        """A request to a run of one process: at a point, or from outside and maybe twice."""
+        number, phase = self._rng.choice(REQUESTS), self._rng.choice(sorted(PHASES))
+        point, turn, after = self._rng.choice(PHASES[phase]), self._turn_of(phase), self._rng.random() < 0.5
+        blow = Blow(self._once, worker=False, number=number)
+        where = self._rng.choice(["call", "change", "moment"])
+        arms = {"call": at_call(point, turn, after, blow), "change": at_change(self._out, turn * 12, blow)}
+        self._witness.note_held()
+        words = self._grid.words(self._out)
+        child = children.fork(self._armed(words, *([arms[where]] if where in arms else [])), self._said)
+        if where == "moment":
+            self._ask(child, number, os.kill)
+        self._hear_asked(child, self._once.exists() or where == "moment")
+        place = {"call": f"{'after' if after else 'before'} call {turn} of {point[1]}", "change": f"change {turn * 12}"}
+        return f"{number.name} at {place.get(where, 'any moment')}"
+
+    def _all_asked(self) -> str:
+        """A request to a run of two workers: to the first process, or to all as from a terminal or a queue."""
+        number, ask = self._rng.choice(REQUESTS), self._rng.choice([os.kill, os.killpg])
+        self._witness.note_held()
+        child = children.fork(self._armed(self._grid.words(self._out, workers=2)), self._said)
+        self._ask(child, number, ask)
+        self._hear_asked(child, True)
+        return f"{number.name} by {ask.__name__}, two workers"
+
+    def _ask(self, child: int, number: signal.Signals, ask: Callable[[int, int], None]) -> None:
+        """Ask for the end at some moment; SIGTERM and SIGHUP in some cases once more soon after."""
+        for wait in (self._rng.uniform(0, self._seconds), self._rng.uniform(0, 0.1)):
+            ended = time.monotonic() + wait
+            while time.monotonic() < ended and children.is_alive(child):
+                time.sleep(0.002)
+            if children.is_alive(child) and os.getpgid(child) == child:
+                ask(child, number)
+            if number == signal.SIGINT or self._rng.random() < 0.5:
+                return
+
+    def _hear_asked(self, child: int, was_asked: bool) -> None:
+        """Ended within its time, as it was asked to or, where it was too late for that, as it would have."""
+        code = self._until(child, time.monotonic() + children.PATIENCE)
+        if code is None:
+            self._witness.say("does not end when it is asked to")
+        if not children.all_end(child):
+            self._witness.say("workers outlived the process that started them")
+        self.requests += was_asked
+        said = self._said.read_text()
+        if "Traceback" in said or "Exception ignored" in said or code not in ENDS:
+            self._witness.say(f"exit {code}: {said[-1500:]}")
+        self._witness.look_after_request()
+
     def _until(self, child: int, until: float) -> int | None:
         """The exit code of a child that ends before."""
         while time.monotonic() < until:
@@ -208,8 +263,9 @@ def line(campaign: Campaign, of_writer: int, broken: Sequence[tuple[str, str]]) 
     found = Counter(kind for kind, _ in broken)
     total = sum(campaign.kills.values())
     return (
-        f"kills: {total:,} kills of {campaign.runs:,} runs in {campaign.folders:,} folders ({kinds}) and {of_writer:,} "
-        f"of the writer: {', '.join(f'{found[kind]} {kind}' for kind in KINDS)}"
+        f"kills: {total:,} kills of {campaign.runs:,} runs in {campaign.folders:,} folders ({kinds}), "
+        f"{campaign.requests:,} requests to end, and {of_writer:,} kills of the writer: "
+        f"{', '.join(f'{found[kind]} {kind}' for kind in KINDS)}"
     )
 
 

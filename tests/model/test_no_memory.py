@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import BaseModel, field_serializer
+from pydantic_core import PydanticSerializationError
 
 from bench.errors import OutOfMemory, is_out_of_memory, out_of_memory_line, with_memory_to
 from bench.model import backbone as backbones
@@ -59,6 +61,21 @@ def test_a_model_that_has_no_memory_to_load_is_named(
             load_backbone(model, CPU, "fp32", frozen=True)
 
 
+def written_without_memory() -> Exception:
+    """What becomes of it where a model's own code writes a field."""
+
+    class Model(BaseModel):
+        size: int = 0
+
+        @field_serializer("size")
+        def _written(self, size: int) -> int:
+            raise MemoryError
+
+    with pytest.raises(PydanticSerializationError) as told:
+        Model().model_dump_json()
+    return told.value
+
+
 @pytest.mark.parametrize(
     ("error", "is_it"),
     [
@@ -67,6 +84,7 @@ def test_a_model_that_has_no_memory_to_load_is_named(
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
         (OSError(12, "Cannot allocate memory"), True),
         (OutOfMemory("not enough memory to load"), True),
+        (written_without_memory(), True),
         (RuntimeError("shapes do not fit"), False),
         (ValueError("can't allocate memory"), False),
         (OSError(28, "No space left on device"), False),

@@ -11,6 +11,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench.commands.interrupts import end_at_once
+
 PATIENCE = 60.0  # seconds for the processes of a session to end after the one that started them
 Arm = Callable[[], None]  # done in the fork before the command begins
 
@@ -23,7 +25,7 @@ def fork(run: Callable[[], object], said: Path) -> int:
     code = 70
     try:
         os.setsid()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         handle = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         for stream in (1, 2):
@@ -48,6 +50,8 @@ def command(words: Sequence[object], *arms: Arm) -> Callable[[], None]:
     def run() -> None:
         from bench.cli import main
 
+        end_at_once()  # as a new Python has it from its first line
+        os.register_at_fork(after_in_child=_reset)
         context = multiprocessing.get_context
         multiprocessing.get_context = lambda _=None: context("fork")  # type: ignore[assignment, misc]
         sys.argv = ["bench", *map(str, words)]
@@ -58,10 +62,22 @@ def command(words: Sequence[object], *arms: Arm) -> Callable[[], None]:
     return run
 
 
+def _reset() -> None:
+    """Signals as a new program has them: those that are ignored stay so."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def ended(child: int) -> int | None:
     """The exit code of a child, negative for a signal; None while it lives."""
     found, status = os.waitpid(child, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if found else None
+
+
+def is_alive(child: int) -> bool:
+    """Whether a child has not ended; it stays to be waited for."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
 
 def wait(child: int) -> int:

@@ -39,13 +39,14 @@ CHANGES = ("open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", 
 
 @dataclass(frozen=True)
 class Blow:
-    """A SIGKILL that a process gives itself, once in a run: a worker of several where `worker` says so, else the first.
+    """A signal that a process gives itself, once in a run: a worker of several where `worker` says so, else the first.
 
     `once` is a file that the one that dies makes before, so that no other does.
     """
 
     once: Path
     worker: bool
+    number: int = signal.SIGKILL
 
     def fall(self) -> None:
         if (multiprocessing.parent_process() is not None) is self.worker:
@@ -53,7 +54,7 @@ class Blow:
                 os.close(os.open(self.once, os.O_CREAT | os.O_EXCL))
             except FileExistsError:
                 return
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self.number)
 
 
 def at_call(point: tuple[str, str], turn: int, after: bool, blow: Blow) -> Callable[[], None]:

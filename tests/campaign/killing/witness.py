@@ -19,7 +19,9 @@ from bench.store.store import Store
 
 MEASURED = {"scores", "trivial", "selection_score", "selected_step", "curve", "counts", "parameters"}
 LEFT = ("workers", "claims", ".partial")  # rooms that nobody has anything in when nobody is at work
-KINDS = ("lost", "half", "twice", "replaced", "other bits", "left behind", "said")
+HELD = ("claims", "workers", "failed")  # rooms to which a run that was asked to end has added nothing
+GIVEN_UP = "workers ended while they trained it"  # of a cell under which others were killed before
+KINDS = ("lost", "half", "twice", "replaced", "other bits", "left behind", "held", "said")
 
 
 def bits(folder: Path, record: Record) -> str:
@@ -55,6 +57,7 @@ class Witness:
     finished: dict[str, dict[str, tuple[int, int, str]]] = field(default_factory=dict)
     broken: list[tuple[str, str]] = field(default_factory=list)
     known: int = 0  # lines of the diary that were read
+    _held: set[str] = field(default_factory=set)
 
     def look(self) -> None:
         """After a kill, or an end."""
@@ -102,6 +105,18 @@ class Witness:
         rooms = [path for room in LEFT for path in self.folder.glob(f"{room}/*")]
         aside = [path for path in self.folder.rglob(".*") if path.name != ".partial"]
         self._say("left behind", sorted({str(path.relative_to(self.folder)) for path in (*rooms, *aside)}))
+
+    def note_held(self) -> None:
+        """Before a request: what earlier kills have left."""
+        self._held = self._in_rooms()
+
+    def look_after_request(self) -> None:
+        self._say("held", sorted(self._in_rooms() - self._held))
+
+    def _in_rooms(self) -> set[str]:
+        rooms = (path for room in HELD for path in self.folder.glob(f"{room}/*"))
+        return {str(path.relative_to(self.folder)) for path in rooms
+                if path.parent.name != "failed" or GIVEN_UP not in path.read_text()}  # fmt: skip
 
     def say(self, what: str) -> None:
         self._say("said", [what])
