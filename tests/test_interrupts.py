@@ -44,6 +44,25 @@ def test_while_modules_come_in_it_ends_with_one_line(bench: Bench, name: str) ->
     assert not Path("out").exists()
 
 
+WAITED_FOR = """
+import sys, threading
+threading.Thread(target=threading.Event().wait).start()
+import bench.cli
+bench.cli.main = lambda: (print("told"), sys.exit(int(sys.argv[1])))
+from bench.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("code", [130, 129, 143])
+def test_at_its_end_it_waits_for_no_thread(code: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WAITED_FOR, str(code)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=50,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, "told\n", "")
+
+
 @pytest.fixture
 def handler() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
