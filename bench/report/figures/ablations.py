@@ -15,7 +15,7 @@ from statistics import fmean
 import pandas as pd
 
 from bench.report.figures.curves import Curve, Panel, Point
-from bench.report.read.names import model_names, natural
+from bench.report.read.names import model_names, natural, panel_title
 from bench.report.read.published import ablation, counterpart, published_label
 from bench.report.read.sweeps import MOST_LINES, Sweep, SweepPoint, find_sweeps, layer_range, value_type
 
@@ -113,7 +113,7 @@ def along_lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | No
         kept = sorted(fullest, key=lambda line: natural(line.name))
         if len(of_place) > len(kept):
             notes.append(f"{task}: {len(of_place) - len(kept)} of {len(of_place)} lines are in the table alone.")
-        title = f"{task} {kept[0].first.metric}".strip() + (f" · {models[model]}" if len(models) > 1 else "")
+        title = panel_title(task, kept[0].first.metric, models[model] if len(models) > 1 else "")
         draw = _depth_panel if value_type(lines) == "layers" else _value_panel
         panel, remarks = draw(title, setting, kept, overlay)
         panels += [panel] if panel.curves else []  # ranges of which no two touch the same end make no line

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from bench.report.figures.curves import Curve, Panel, Point, averaged_first
-from bench.report.read.names import model_names
+from bench.report.read.frame import model_sizes
+from bench.report.read.names import model_names, panel_title
 from bench.report.statistics.rising import LineKey, SelectionCurves
 
 MOST_PANELS = 36
@@ -33,7 +34,7 @@ def learning_panels(
     (suite,) = set(frame["suite"])
     shown = [line for line in lines if (suite, *line[:3]) in known]
     tasks = averaged_first((line[0] for line in shown), averaged)
-    sizes = frame.groupby("model")["backbone_parameters"].max().fillna(0.0)
+    sizes = model_sizes(frame).fillna(0.0)
     models = sorted({line[1] for line in shown}, key=lambda model: (float(sizes[model]), model))
     kept = models[-max(1, MOST_PANELS // max(1, len(tasks))) :]
     names = model_names(models)
@@ -43,7 +44,7 @@ def learning_panels(
             of_panel = sorted(line for line in shown if line[:2] == (task, model))
             if not of_panel:
                 continue
-            title = f"{task} {of_panel[0][4]}" + (f" · {names[model]}" if len(models) > 1 else "")
+            title = panel_title(task, of_panel[0][4], names[model] if len(models) > 1 else "")
             drawn = tuple(
                 Curve(label, method, _points(known[suite, task, model, label])) for _, _, label, method, _ in of_panel
             )

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report.page.predictions import PredictionSamples, spaced
+from bench.report.read.frame import model_sizes
 from bench.report.read.names import model_names
 from bench.report.read.outcomes import Outcome
 from bench.report.statistics.samples import AVERAGE
@@ -238,7 +239,7 @@ def _setup(outcome: Outcome) -> dict[str, Any]:
 def _models(report: Report) -> dict[str, dict[str, Any]]:
     """Per model its short name and its parameters."""
     texts = model_names(report.frame["model"])
-    sizes = report.frame.groupby("model")["backbone_parameters"].max()
+    sizes = model_sizes(report.frame)
     return {
         model: {"text": text, "parameters": short(sizes[model], 12), "size": count_text(float(sizes[model]))}
         for model, text in texts.items()

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.report.page.cells import Embedded, short
 from bench.report.page.drawing import forest
+from bench.report.read.frame import model_sizes
 from bench.report.read.names import model_names, natural
 from bench.report.statistics.judging import TRAINED
 from bench.report.statistics.samples import AVERAGE
@@ -63,7 +64,7 @@ def _claim(report: Report, embedded: Embedded, suite: str) -> Claim:
         lead = "No verdict: there is nothing to compare, since the reference or every other method has no score here."
         return Claim(suite, "", "", lead, (), 0, (), (), (), 0, "", ())
     frame = report.frame[report.frame["suite"] == suite]
-    sizes = frame.groupby("model")["backbone_parameters"].max().reset_index()
+    sizes = model_sizes(frame).reset_index()
     ordered = sizes.sort_values(["backbone_parameters", "model"], na_position="last")["model"]
     place = {str(model): number for number, model in enumerate(ordered)}
     overall = rows[rows["task"] == AVERAGE]
@@ -149,7 +150,7 @@ def _rows(report: Report, embedded: Embedded, rows: pd.DataFrame, place: Mapping
     margin = max(rows["margin"], default=1.0)
     reach = min(max([*ends, 2 * margin]), max(20 * margin, 10.0)) * 1.05
     names = model_names(place)
-    sizes = report.frame.groupby("model")["backbone_parameters"].max()
+    sizes = model_sizes(report.frame)
     ordered = sorted(rows.to_dict("records"), key=lambda row: (row["task"], natural(row["label"]), place[row["model"]]))
     return [_row(row, names, sizes, embedded, reach) for row in ordered]
 

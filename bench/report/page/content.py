@@ -9,6 +9,7 @@ from typing import Any
 from bench.report.page.cells import Embedded
 from bench.report.page.claims import claims
 from bench.report.page.scores import score_table
+from bench.report.read.frame import model_sizes
 from bench.report.read.names import model_names, natural
 from bench.report.tables.formats import NO_PROBLEMS
 from bench.report.tables.report import Report
@@ -88,7 +89,7 @@ def _choices(report: Report) -> dict[str, list[dict[str, str]]]:
     """What the filters offer."""
     frame = report.frame
     models = model_names(frame["model"])
-    sizes = frame.groupby("model")["backbone_parameters"].max().sort_values(kind="stable")
+    sizes = model_sizes(frame).sort_values(kind="stable")
     plain = {name: sorted(set(frame[name])) for name in ("task", "method", "status")}
     choices = {name: [{"value": str(value), "text": str(value)} for value in values] for name, values in plain.items()}
     by_size = [{"value": str(model), "text": models[model]} for model in sizes.index]

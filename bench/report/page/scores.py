@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.report.page.cells import Embedded, EntryKey, short
 from bench.report.page.claims import SIGNS
+from bench.report.read.frame import model_sizes
 from bench.report.read.names import model_names
 from bench.report.statistics.ranking import leaders, line_budgets
 from bench.report.statistics.samples import AVERAGE
@@ -54,7 +55,7 @@ def score_table(report: Report, embedded: Embedded, table: Table) -> dict[str, A
          for row in compared.to_dict("records")},
         leaders(report.ranks[report.ranks["suite"] == suite], line_budgets(frame)),
         _statuses(report, suite),
-        report.frame.groupby("model")["backbone_parameters"].max().to_dict(),
+        model_sizes(report.frame).to_dict(),
     )  # fmt: skip
     order = [len(table.columns) - 1, *range(len(table.columns) - 1)]  # the average first
     names = {text: model for model, text in model_names(frame["model"]).items()}

@@ -160,3 +160,8 @@ def _measured(record: Record | None, known: dict[str, bool]) -> list[dict[str, A
         {"metric": metric, "main": main, "score": scores.get(metric, NAN), "trivial": trivial.get(metric, NAN)}
         for metric, main in (known or {"": True}).items()
     ]
+
+
+def model_sizes(frame: pd.DataFrame) -> pd.Series[float]:
+    """Backbone parameters by model, in the order of the models' names; NaN where no cell of a model knows them."""
+    return frame.groupby("model")["backbone_parameters"].max()

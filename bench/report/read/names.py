@@ -87,6 +87,11 @@ def _facets(cell: Cell, name: str, with_budget: bool) -> list[tuple[str, Hashabl
     return facets + [(facet, (facet, *chosen_for), value) for facet, value in settings.items()]
 
 
+def panel_title(task: str, metric: str, model: str = "") -> str:
+    """What a panel of a figure is called; `model` where there are several."""
+    return f"{task} {metric}".strip() + (f" · {model}" if model else "")
+
+
 def model_names(models: Iterable[str]) -> dict[str, str]:
     """Per model its name without the hub's owner or a path's folders; in full where two would be alike."""
     short = {model: model.rstrip("/").rsplit("/", 1)[-1] or model for model in models}

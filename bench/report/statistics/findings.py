@@ -11,7 +11,7 @@ from bench.registry import methods
 from bench.report.read import published
 from bench.report.read.consistency import differences
 from bench.report.read.declared import Suites
-from bench.report.read.frame import scored, varied
+from bench.report.read.frame import model_sizes, scored, varied
 from bench.report.read.outcomes import Outcome
 from bench.report.read.reference import references
 from bench.report.statistics.differences import Sides
@@ -120,8 +120,7 @@ def _reference_methods() -> list[str]:
 
 
 def _backbone_sizes(frame: pd.DataFrame) -> dict[str, float]:
-    sizes = frame.groupby("model")["backbone_parameters"].max().dropna()
-    return {str(model): float(size) for model, size in sizes.items()}
+    return {str(model): float(size) for model, size in model_sizes(frame).dropna().items()}
 
 
 def _ranks(frame: pd.DataFrame, sides: Mapping[str, Sides], averaged: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.escaping.file_names import file_part
 from bench.report.read.alone import MEASURED, PREDICTED
+from bench.report.read.frame import model_sizes
 from bench.report.read.names import model_names, natural
 from bench.report.tables.table import Table
 
@@ -44,7 +45,7 @@ def costs_table(frame: pd.DataFrame, suite: str) -> Table | None:
     if cells.empty:
         return None
     models = model_names(cells["model"])
-    sizes = cells.groupby("model")["backbone_parameters"].max().fillna(math.inf)
+    sizes = model_sizes(cells).fillna(math.inf)
     rows, numbers = [], []
     lines = {(str(model), str(label)): of_line for (model, label), of_line in cells.groupby(["model", "label"])}
     for model, label in sorted(lines, key=lambda line: (sizes[line[0]], line[0], natural(line[1]))):

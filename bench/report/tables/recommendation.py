@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.escaping.file_names import file_part
+from bench.report.read.frame import model_sizes
 from bench.report.read.names import model_names, natural
 from bench.report.statistics.findings import Findings
 from bench.report.statistics.needed import POWER
@@ -60,7 +61,7 @@ def recommendation_table(findings: Findings, suite: str) -> Table | None:
 
 
 def _by_size(answers: Sequence[Recommendation], frame: pd.DataFrame) -> list[Recommendation]:
-    sizes = frame.groupby("model")["backbone_parameters"].max().fillna(math.inf)
+    sizes = model_sizes(frame).fillna(math.inf)
     return sorted(answers, key=lambda answer: (sizes[answer.model], answer.model, natural(answer.budget)))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.escaping.file_names import file_part
+from bench.report.read.frame import model_sizes
 from bench.report.read.names import model_names, natural
 from bench.report.statistics import rising
 from bench.report.statistics.bootstrap import NUM_DRAWS
@@ -37,7 +38,7 @@ def verdicts_table(findings: Findings, suite: str) -> Table:
     )
     averaged = findings.averaged[suite]
     models = model_names(frame["model"])
-    sizes = frame.groupby("model")["backbone_parameters"].max()
+    sizes = model_sizes(frame)
     order = {task: place for place, task in enumerate((AVERAGE, *averaged))}
     rows = compared.assign(
         place=[order.get(task, len(order)) for task in compared["task"]],
