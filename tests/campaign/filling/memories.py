@@ -7,6 +7,7 @@ import re
 import sys
 import tempfile
 from collections import Counter, defaultdict
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -59,15 +60,27 @@ class Memories:
 
 
 def fill_memories(home: Home, number: int | None, rng: random.Random, only: str) -> Memories:
-    """So many allocations of all scenes, drawn alike in every phase, or each place that allocates once: one of the
-    times that it does. `only`: scenes whose name has this in it.
+    """So many allocations of all scenes, drawn alike in every phase, or each place that allocates once: in the first
+    scene that has it, at one of the times that it comes by. `only`: scenes whose name has this in it.
     """
-    found = Memories()
-    chosen = [(scene, way) for scene in short_of_memory(home) if only in scene.name for way in WAYS]
+    found, known = Memories(), {way: set[str]() for way in WAYS}
+    every = [(scene, way) for scene in short_of_memory(home) for way in WAYS]
+    chosen = [(scene, way) for scene, way in every if only in scene.name]
     if number is not None and number < len(chosen) * LEAST:
         chosen = [chosen[0], *rng.sample(chosen[1:], min(len(chosen), max(1, number // LEAST)) - 1)]
-    for scene, way in chosen:
-        turns = turns_of(home, scene, way, rng, None if number is None else -(-number // len(chosen)), found)
+    while every and every[-1] not in chosen:
+        del every[-1]
+    for scene, way in every if number is None else chosen:
+        lines = allocations(home, scene, way)
+        if number is None:
+            turns = of_each_place(scene, way, lines, rng, known[way])
+            known[way] |= set(lines)
+        else:
+            turns = drawn(scene, way, lines, rng, -(-number // len(chosen)))
+        if (scene, way) not in chosen:
+            continue
+        found.points += len(lines)
+        found.places += len(turns) if number is None else 0
         for turn in turns:
             take(home, turn, found)
         print(f"{scene.name}, {way}: {len(turns)} shortages, {len(found.broken)} broken", file=sys.stderr)
@@ -84,26 +97,32 @@ def short_of_memory(home: Home) -> list[Scene]:
     return [named[name] for name in names]
 
 
-def turns_of(home: Home, scene: Scene, way: str, rng: random.Random, number: int | None, found: Memories) -> list[Turn]:
-    """Allocations of an undisturbed command, as many from each phase; without a number one of each place."""
-    heard, (use_up, shortages) = home.place / "heard", WAYS[way]
+def allocations(home: Home, scene: Scene, way: str) -> list[str]:
+    """The places at which an undisturbed command allocates, as often as it does, each with its phase."""
+    heard, use_up = home.place / "heard", WAYS[way][0]
     heard.write_text("")
     code = begin(home, scene, use_up(0, None, heard))
     wrong = scene.look(home, home.turn, True)
     if code or wrong:
         raise SystemExit(f"{scene.name}, undisturbed: exit {code}: {home.said.read_text()}\n{wrong}")
-    lines = heard.read_text().splitlines()
-    found.points += len(lines)
-    if number is None:
-        places: dict[str, list[int]] = defaultdict(list)
-        for at, line in enumerate(lines, 1):
-            places[line].append(at)
-        found.places += len(places)
-        return [Turn(scene, way, rng.choice(shortages), rng.choice(times), line) for line, times in places.items()]
+    return heard.read_text().splitlines()
+
+
+def of_each_place(scene: Scene, way: str, lines: Sequence[str], rng: random.Random, known: Set[str]) -> list[Turn]:
+    """One allocation of each place that is not known."""
+    times: dict[str, list[int]] = defaultdict(list)
+    for at, line in enumerate(lines, 1):
+        times[line].append(at)
+    shortages = WAYS[way][1]
+    return [Turn(scene, way, rng.choice(shortages), rng.choice(times[at]), at) for at in times if at not in known]
+
+
+def drawn(scene: Scene, way: str, lines: Sequence[str], rng: random.Random, number: int) -> list[Turn]:
+    """So many allocations, as many from each phase."""
     phases: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for at, line in enumerate(lines, 1):
         phases[line.partition(" ")[0]].append((at, line))
-    turns = []
+    turns, shortages = [], WAYS[way][1]
     while len(turns) < number and phases:
         for phase in list(phases):
             at, line = phases[phase].pop(rng.randrange(len(phases[phase])))
