@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from types import CodeType, FrameType
 from typing import Any
 
@@ -59,6 +60,8 @@ class _Block:
     def __init__(self) -> None:
         self.request: Request | None = None
         self.is_open = True
+        # a handler may not start the thread: it may have come within the start of another, which holds a lock
+        self.asked: SimpleQueue[Request | None] = SimpleQueue()
         self.lock = threading.Lock()  # held while a signal is sent again; the block's end waits for that
         self.hook: CodeType | None = None  # what is told of errors that Python ignores
 
@@ -88,6 +91,7 @@ def ending_on_request() -> Iterator[None]:
         if block.request is None or all(lost.exc_value is not ours for ours in block.request.raised):
             told(lost)
 
+    threading.Thread(target=_repeat, args=(block,), name="ending", daemon=True).start()
     block.hook, sys.unraisablehook = forget.__code__, forget
     before = {number: signal.signal(number, _hear) for number in heard}
     try:
@@ -103,6 +107,7 @@ def ending_on_request() -> Iterator[None]:
         with block.lock:  # none is sent after this, and none that was sent may meet another handler
             for number, handler in before.items():
                 signal.signal(number, handler)
+        block.asked.put(None)
         sys.unraisablehook = told
         _block = outer
         request, block.request = block.request, None
@@ -126,7 +131,7 @@ def end(number: int, frame: FrameType | None, code: int | None) -> None:
     if block.request is None:
         block.request = Request(number, code)
         signal.signal(number, _hear)
-        threading.Thread(target=_repeat, args=(block, block.request), name="ending", daemon=True).start()
+        block.asked.put(block.request)
     request = block.request
     is_repeated = request.is_repeated and number == request.number
     if is_repeated:
@@ -142,13 +147,14 @@ def _hear(number: int, frame: FrameType | None) -> None:
     end(number, frame, None if number == signal.SIGINT else 128 + number)
 
 
-def _repeat(block: _Block, request: Request) -> None:
-    """Send a request's signal again until the block is left. This also wakes a thread that was just beginning to wait
-    when the first one came.
+def _repeat(block: _Block) -> None:
+    """Send a request's signal again, once there is one, until the block is left. This also wakes a thread that was just
+    beginning to wait when the first one came.
     """
+    request = block.asked.get()
     wait, first = SOON, threading.main_thread().ident
     assert first is not None
-    while True:
+    while request is not None:
         time.sleep(wait)
         with block.lock:
             if not block.is_open:

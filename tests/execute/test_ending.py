@@ -10,7 +10,7 @@ import time
 import pytest
 
 CODE = """
-import ctypes, os, signal, sys, time, weakref
+import ctypes, os, signal, sys, threading, time, weakref
 from contextlib import suppress
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from bench.ending import ending_on_request, heed
@@ -69,6 +69,9 @@ def ask():
             def __del__(self):
                 raise ValueError
         Broken()
+    elif place == "thread":  # the start of one holds this
+        with threading._active_limbo_lock:
+            interrupt()
     elif place == "often":
         try:
             interrupt()
@@ -89,7 +92,7 @@ with suppress(KeyboardInterrupt):
     sys.exit("went on")
 sys.exit(130)
 """
-PLACES = ["finalizer", "weak reference", "cleared", "caught", "turned", "turned, cell", "hook", "often"]
+PLACES = ["finalizer", "weak reference", "cleared", "caught", "turned", "turned, cell", "hook", "thread", "often"]
 CODES = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
 
