@@ -85,12 +85,15 @@ def inline(figure: PageFigure, number: int) -> dict[str, object]:
 
 
 def _svg_element(svg: str, prefix: str, css_class: str) -> Markup:
-    """The svg element alone, without metadata, comments, namespaces and typeface; ids begin with the prefix."""
+    """The svg element alone, without metadata, comments, namespaces, typeface and names of groups; ids begin with the
+    prefix.
+    """
     start = svg.index("<svg")
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[start:], flags=re.S)
     text = re.sub(r'\s+xmlns(?::\w+)?="[^"]*"', "", text)
     text = text.replace("xlink:href", "href").replace(' role="img"', "", 1)
     text = re.sub(r";? ?font-family: [^;\"]*(?:'[^']*'[^;\"]*)*", "", text)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)  # matplotlib refers to none
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}", text)
     text = re.sub(r'(<svg\b[^>]*?)\s+height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg\b[^>]*?)\s+width="([^"]*)"', r'\1 style="--drawn: \2"', text, count=1)
