@@ -34,6 +34,7 @@ from bench.train.audience import Audience
 # end in its own way
 REACH_ALL = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 PATIENCE = 15.0  # seconds that a worker has to let go of what it holds
+AGAIN = 1.0  # seconds after which a worker that is there is asked again
 MOST_FRUITLESS = 3  # times in a row that a seat's worker may end before it trains a cell
 
 
@@ -183,13 +184,18 @@ class Pool:
                 self._take(place, "finished", record)
 
     def _end(self) -> None:
-        """End the processes that are still there: each lets go of what it holds, or is killed."""
+        """End the processes that are still there: each lets go of what it holds, or is killed. They are asked again and
+        again: one that is just being started may lose what it is told.
+        """
         alive = [place.process for place in self._places if place.process is not None]
-        for process in alive:
-            process.terminate()
         until = time.monotonic() + PATIENCE
+        while alive and time.monotonic() < until:
+            for process in alive:
+                process.terminate()
+            wait([process.sentinel for process in alive], AGAIN)
+            alive = [process for process in alive if process.is_alive()]
         for process in alive:
-            _end(process, max(0.0, until - time.monotonic()))
+            _end(process, 0.0)
         for place in self._places:
             place.listener.close()
 

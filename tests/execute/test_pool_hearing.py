@@ -19,6 +19,7 @@ import torch
 from rich.console import Console
 
 from bench.commands.measure import _close
+from bench.errors import UsageError
 from bench.execute import pool
 from bench.execute.job import Job
 from bench.execute.pool import Pool
@@ -222,3 +223,19 @@ def test_what_failed_here_and_another_process_then_finished_has_not_failed(world
 def test_a_cell_that_two_workers_tell_of_is_one(world: World) -> None:
     failed = world.write(1, "failed")
     assert world.line([world.write(0), failed, failed])[1].startswith("1 of 2 cells failed; ")
+
+
+def test_a_worker_that_loses_what_it_is_told_is_asked_to_end_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, heard = threading.Semaphore(0), list[bool]()
+    monkeypatch.setattr(Scripted, "terminate", lambda _: asked.release(), raising=False)
+    monkeypatch.setattr(pool, "AGAIN", 0.01)
+
+    def deaf_at_first(wire: Any) -> None:
+        wire.send(("unusable", UsageError("no data")))
+        heard.extend(asked.acquire(timeout=20) for _ in range(3))
+
+    with pytest.raises(UsageError, match="no data"):
+        world.run(deaf_at_first)
+    assert heard == [True] * 3
