@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
@@ -33,6 +33,7 @@ from bench.report.tables.report import Report
 MOST_NAMED = 4  # gaps named in a figure's note; the table names all
 TRAINED_ANEW = "Each point is a training of its own, with a schedule that ends where its budget does."
 OTHERS = "other models"
+MOST_ACROSS = 5  # plots of a row
 MEANS = "Means over seeds, scores from 0 to 100"
 INTERVAL = "95\u00a0% interval over seeds and examples, each by itself"
 TRIVIAL = "Dotted: the trivial score, which the best constant answer gets."
@@ -40,18 +41,22 @@ TRIVIAL = "Dotted: the trivial score, which the best constant answer gets."
 
 @dataclass(frozen=True)
 class CaptionedFigure:
-    """A figure: the name of its file without an ending, its heading and caption, its plots and their legend."""
+    """A figure: the name of its file without an ending, its heading and caption, its plots and their legend.
+
+    `columns`: how many plots a row of its file has, where that means something.
+    """
 
     name: str
     heading: str
     notes: tuple[str, ...]
     plots: tuple[Plot, ...]
     keys: tuple[Key, ...]
+    columns: int = 0
 
     @cached_property
     def drawing(self) -> Figure:
         """All plots under the legend, as files show them."""
-        return compose(self.plots, self.keys)
+        return compose(self.plots, self.keys, self.columns)
 
 
 def captioned_figures(
@@ -221,7 +226,10 @@ def _learning(rows: SuiteRows, styles: Styles, report: Report) -> list[Captioned
     )
     notes = [note for note in (read, left_out, fewer) if note]
     heading = f"{rows.suite}: selection score against training steps"
-    return [_lines(f"curves-{file_part(rows.suite)}", panels, styles, heading, [*notes, *_conditions(frame)])]
+    figure = _lines(f"curves-{file_part(rows.suite)}", panels, styles, heading, [*notes, *_conditions(frame)])
+    tasks, models = (len({key[place] for key in report.curves if key[0] == rows.suite}) for place in (1, 2))
+    is_whole = len(panels) == tasks * models and 1 < models <= MOST_ACROSS
+    return [replace(figure, columns=models) if is_whole else figure]  # a row for each task
 
 
 def _read_lines(panels: Sequence[Panel], line: str) -> str:

@@ -72,9 +72,10 @@ def new_figure(wide: float, high: float) -> Iterator[Figure]:
         yield figure
 
 
-def compose(plots: Sequence[Plot], keys: Sequence[Key] = ()) -> Figure:
-    """The plots in rows of at most three, under one legend."""
-    columns = 1 if any(plot.broad for plot in plots) else 2 if len(plots) == 4 else min(len(plots), MOST_COLUMNS)
+def compose(plots: Sequence[Plot], keys: Sequence[Key] = (), columns: int = 0) -> Figure:
+    """The plots in rows of `columns`, or of at most three, under one legend."""
+    if not columns:
+        columns = 1 if any(plot.broad for plot in plots) else 2 if len(plots) == 4 else min(len(plots), MOST_COLUMNS)
     rows = [plots[at : at + columns] for at in range(0, len(plots), columns)]
     wide = columns * plots[0].size[0]
     with new_figure(wide, 1.0) as figure:
