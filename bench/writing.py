@@ -7,13 +7,14 @@ killed leaves it there; the next one of the same file removes it when it is a da
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from bench.errors import DiskError, UsageError
@@ -40,12 +41,28 @@ def is_aside(path: Path) -> bool:
     return bool(re.fullmatch(r"\..+\.[0-9a-f]{16}", path.name))
 
 
+class Overtaken(Exception):
+    """Somebody else has written a file meanwhile; it is as they left it."""
+
+
+def state_of(path: Path) -> object:
+    """What tells a file from another one that takes its place; None where there is none."""
+    if not path.exists():
+        return None
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
 @contextmanager
-def whole(path: Path, aside: Path | None = None, durable: bool = True) -> Iterator[Path]:
+def whole(path: Path, aside: Path | None = None, durable: bool = True, instead: object = ...) -> Iterator[Path]:
     """A place to write a file at, which the file at `path` becomes when the block ends; an error leaves that as it was.
 
     `aside` is a folder of this writer's own on the same disk; by default it is written beside its place. What is not
     `durable` a power cut may take. A link stays one, and what is no file (a pipe, /dev/null) is written to as it is.
+    With `instead`, the `state_of` what was there, another file there is Overtaken.
     """
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
     if path.exists() and not (path.is_file() or path.is_dir()):
@@ -57,12 +74,26 @@ def whole(path: Path, aside: Path | None = None, durable: bool = True) -> Iterat
         yield place
         if durable:
             flush(place)
-        place.replace(path)
+        with _one_at_a_time(path.parent) if instead is not ... else nullcontext():
+            if instead is not ... and state_of(path) != instead:
+                raise Overtaken
+            place.replace(path)
         if durable:
             flush(path.parent)
     finally:
         with suppress(OSError):  # the disk that has just refused may refuse this too
             place.unlink(missing_ok=True)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """A lock of a folder, held while it is looked at and changed; where the file system has none, without."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def write_text(path: Path, text: str, aside: Path | None = None, durable: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from bench.store.archive import write_archive
 from bench.store.fetched import open_results
 from bench.store.on_hub import speaking_to_hub
 from bench.store.store import Store
-from bench.writing import scratch, telling
+from bench.writing import Overtaken, scratch, state_of, telling
 
 FORMATS = ("md", "csv", "png", "html")
 NOT_RESULTS = {"README.md", ".gitattributes", ".gitignore", "LICENSE"}  # what a new repository may have
 TRIES = 3  # where others push at the same time
+MOST_OVERTAKEN = 20  # times that others may pack into an archive while it is packed
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,21 @@ def push(here: Store, to: Address, extras: Extras, private: bool = False, dry_ru
 
 def pack(here: Store, to: Path, extras: Extras, dry_run: bool = False) -> Pushed:
     """The same into an archive, which is made where it is not there: its results alone, since a report is made of it
-    in seconds. UsageError where `to` is a file that is none.
+    in seconds. What others pack into it meanwhile is joined too. UsageError where `to` is a file that is none, and
+    where others are always faster.
     """
-    there = open_results(to) if to.exists() else None
-    with scratch("bench-push-") as folder:
-        union = joined(here, there, folder / "joined", extras, str(to))
-        sizes = {name: path.stat().st_size for name, path in union.new_files().items()}
-        removed = union.old_files()
-        if (sizes or removed) and not dry_run:
-            with telling("write", to, "what stood there is as it was: free space, or choose another --to"):
-                write_archive(union.store.path, list(union.files()), to)
-    return Pushed(to, sizes, tuple(removed), union)
+    for _ in range(MOST_OVERTAKEN):
+        before = state_of(to)
+        there = open_results(to) if before else None
+        with scratch("bench-push-") as folder, suppress(Overtaken):
+            union = joined(here, there, folder / "joined", extras, str(to))
+            sizes = {name: path.stat().st_size for name, path in union.new_files().items()}
+            removed = union.old_files()
+            if (sizes or removed) and not dry_run:
+                with telling("write", to, "what stood there is as it was: free space, or choose another --to"):
+                    write_archive(union.store.path, list(union.files()), to, before)
+            return Pushed(to, sizes, tuple(removed), union)
+    raise UsageError(f"cannot write {to}: others have written it {MOST_OVERTAKEN} times meanwhile; try again later")
 
 
 def _look(to: Address, private: bool, dry_run: bool) -> tuple[There, str]:

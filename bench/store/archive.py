@@ -43,8 +43,10 @@ def no_folder(place: Path | str) -> str:
     return "on the hub" if is_address(place) else "an archive" if is_archive(place) else ""
 
 
-def write_archive(folder: Path, names: list[str], to: Path) -> None:
-    """Write files of a results folder, called by their paths in it, into an archive, whole or not at all."""
+def write_archive(folder: Path, names: list[str], to: Path, instead: object = ...) -> None:
+    """Write files of a results folder, called by their paths in it, into an archive, whole or not at all. Overtaken
+    where another archive stands there than the one whose state (bench.writing.state_of) `instead` is.
+    """
 
     def bare(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = member.mtime = EPOCH
@@ -52,7 +54,7 @@ def write_archive(folder: Path, names: list[str], to: Path) -> None:
         member.mode = 0o644
         return member
 
-    with whole(to) as place, tarfile.open(place, "w:xz", format=tarfile.PAX_FORMAT) as archive:
+    with whole(to, instead=instead) as place, tarfile.open(place, "w:xz", format=tarfile.PAX_FORMAT) as archive:
         for name in sorted(names):
             archive.add(folder / name, name, recursive=False, filter=bare)
 
