@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
+from typing import NamedTuple
 
 import torch
 
@@ -57,31 +58,34 @@ def work(
     for a full disk; DeviceLost where a device is lost to this process. What it had claimed when it was interrupted is
     free again.
     """
-    identity = new_identity(job.run)
-    watch = Watch(job.folder)
-    claims = Claims(job.folder, identity, watch)
-    presence = Presence(job.folder, identity, [str(device) for device in seat.devices], grid_of(job.plan.cells))
+    identity, watch = new_identity(job.run), Watch(job.folder)
+    names = [str(device) for device in seat.devices]
+    post = Post(
+        watch, Claims(job.folder, identity, watch), Presence(job.folder, identity, names, grid_of(job.plan.cells))
+    )
     try:
-        with presence, closing(claims):
-            return _measured(job, seat, audience, data, holding, watch, claims, presence)
+        with post.presence, closing(post.claims):
+            return _measured(job, seat, post, audience, data, holding)
     except (Ended, KeyboardInterrupt):  # in whatever these were just about to do, or to note
-        claims.close()
-        presence.close()
+        post.claims.close()
+        post.presence.close()
         rmtree(place_of(job.folder, identity.worker), ignore_errors=True)
         raise
 
 
+class Post(NamedTuple):
+    """What a worker has in a results folder."""
+
+    watch: Watch
+    claims: Claims
+    presence: Presence
+
+
 def _measured(
-    job: Job,
-    seat: Seat,
-    audience: Audience,
-    data: RunData | None,
-    holding: Doing,
-    watch: Watch,
-    claims: Claims,
-    presence: Presence,
+    job: Job, seat: Seat, post: Post, audience: Audience, data: RunData | None, holding: Doing
 ) -> list[Record]:
     """The records of a worker whom others can see: of two that begin at once one has to be told."""
+    watch, claims, presence = post
     check_grid(job.plan, job.folder, watch, job.run)
     watch.sweep()
     store, noted = Store(job.folder, claims.me.worker), Noted(audience, presence)
