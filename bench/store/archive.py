@@ -31,6 +31,7 @@ from bench.writing import aside_of, sweep, whole, why_refused
 SUFFIX = ".tar.xz"
 Member = tuple[tarfile.TarInfo, Callable[[], IO[bytes] | None]]  # with what opens it
 EPOCH = 0  # when every file was written: the same results are the same archive
+TRIES = 5  # to read an archive that others write
 
 
 def is_archive(place: Path | str) -> bool:
@@ -60,27 +61,46 @@ def write_archive(folder: Path, names: list[str], to: Path, instead: object = ..
 
 
 def unpacked(path: Path) -> Path:
-    """The results folder that an archive holds, made where it has not been yet. UsageError for a file that is none."""
+    """The results folder that an archive holds, made where it has not been yet. UsageError for a file that is none, and
+    for one that is another each time it is looked at.
+    """
+    for _ in range(TRIES):
+        before = _digest(path)
+        folder = cache_folder() / "shared" / "archives" / before
+        if folder.is_dir():
+            return folder
+        if _unpack(path, folder, before):
+            return folder
+    raise UsageError(f"{path} is written while it is read; read it again later")
+
+
+def _digest(path: Path) -> str:
     try:
-        folder = cache_folder() / "shared" / "archives" / digest(path)
+        return digest(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror or error})") from None
-    if folder.is_dir():
-        return folder
+
+
+def _unpack(path: Path, folder: Path, name: str) -> bool:
+    """Whether an archive's results are in a folder now. Not where it is no longer the file with that checksum, by which
+    it would be found.
+    """
     sweep(folder)
     aside = aside_of(folder)
     try:
         aside.mkdir(parents=True)
         with _reading(path) as members:
             _take_out(path, members, aside)
+        if _digest(path) != name:
+            return False
         if not folder.is_dir():  # another process may have been faster
             aside.rename(folder)
+        return True
     except OSError as error:
         refused = f"cannot unpack {path} in {folder.parent}: {why_refused(error) or error}"
         raise UsageError(f"{refused}; TUNING_BENCH_CACHE says where else") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return folder
 
 
 @contextmanager

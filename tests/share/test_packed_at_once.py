@@ -11,6 +11,7 @@ import pytest
 
 from bench.share import push
 from bench.share.union import Extras, joined
+from bench.store import archive
 from bench.store.fetched import open_results
 from bench.store.store import Store
 from bench.writing import Overtaken, state_of, whole
@@ -99,3 +100,25 @@ def test_another_file_in_a_place_is_noticed(there: bool, tmp_path: Path) -> None
         place.write_text("late")
     assert path.read_text() == "mine"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_read_while_others_write_is_kept_under_its_own_checksum(
+    folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of the earlier archive is read from what is kept."""
+    to, copy, late = (tmp_path / f"{name}.tar.xz" for name in ("all", "copy", "late"))
+    push.pack(Store.open(folders[0]), to, Extras())
+    push.pack(Store.open(folders[1]), late, Extras())
+    shutil.copy(to, copy)
+    monkeypatch.setenv("TUNING_BENCH_CACHE", str(tmp_path / "cache"))
+
+    reading = archive._reading
+
+    def replaced_first(path: Path) -> Any:
+        if late.exists():
+            late.replace(path)
+        return reading(path)
+
+    monkeypatch.setattr(archive, "_reading", replaced_first)
+    assert ids_of(to) == {record.id for record in Store.open(folders[1]).records()}
+    assert ids_of(copy) == {record.id for record in Store.open(folders[0]).records()}
