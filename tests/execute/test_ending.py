@@ -12,7 +12,8 @@ import pytest
 CODE = """
 import ctypes, os, signal, sys, threading, time, weakref
 from contextlib import suppress
-signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it, one of nohup the other
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from bench.ending import ending_on_request, heed
 
 number, place = int(sys.argv[1]), sys.argv[2]
