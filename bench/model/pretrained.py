@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from bench.data.specials import Reader
-from bench.errors import OutOfMemory, UnfitModel, UsageError, with_memory_to
+from bench.errors import UnfitModel, UsageError, is_out_of_memory, with_memory_to
 from bench.model import attention
 from bench.model.bounded import bounded
 from bench.model.families.config import decoder_start, family_of, refuse
@@ -207,19 +207,17 @@ def _lacking(missing: list[str], what: str) -> str:
 @contextmanager
 def loading(source: ModelSource) -> Iterator[None]:
     """Within the block whatever transformers raises becomes one line, which names the model."""
-    try:
-        with with_memory_to(f"load model {source.path}"):
+    with with_memory_to(f"load model {source.path}"):
+        try:
             yield
-    except OutOfMemory:
-        raise
-    except BaseException as error:  # transformers, tokenizers, safetensors and the hub client each have their own
-        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
-            raise
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        if "ignore_mismatched_sizes" in reason:
-            reason = "its weights are of other sizes than its config describes"
-        if any(mark in str(error) for mark in _ASKS_FOR_CODE):
-            raise UnfitModel(NEEDS_CODE) from error
-        if isinstance(error, UnfitModel) or UNKNOWN in reason:
-            raise UnfitModel(reason) from error
-        raise UsageError(f"model {source.path} cannot be loaded: {reason}") from error
+        except BaseException as error:  # transformers, tokenizers, safetensors and the hub client each have their own
+            if is_out_of_memory(error) or (not isinstance(error, Exception) and type(error).__name__ != PANIC):
+                raise
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            if "ignore_mismatched_sizes" in reason:
+                reason = "its weights are of other sizes than its config describes"
+            if any(mark in str(error) for mark in _ASKS_FOR_CODE):
+                raise UnfitModel(NEEDS_CODE) from error
+            if isinstance(error, UnfitModel) or UNKNOWN in reason:
+                raise UnfitModel(reason) from error
+            raise UsageError(f"model {source.path} cannot be loaded: {reason}") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from bench.errors import UnfitModel, UsageError, with_memory_to
+from bench.errors import OutOfMemory, UnfitModel, UsageError, with_memory_to
 from bench.model.backbone import Backbone
 from bench.model.families.config import family_of
 from bench.model.families.family import Family
@@ -102,6 +102,8 @@ def _tried(source: ModelSource, family: Family, tokenizer: Any, place: Place) ->
     for way in dict.fromkeys((family.attention, "own")):
         try:
             model, lacking = load_model(source, family, way, source.has_lm_head, place)
+        except OutOfMemory:  # it says nothing of the model, which would lose a way for it
+            raise
         except UsageError as error:  # a family may refuse an attention function that is not its own
             outcome = outcome or error
             continue

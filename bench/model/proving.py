@@ -53,11 +53,11 @@ def examine(backbone: Backbone, way: Way, positions: int, lacking: str) -> Proof
         trial.base()
     except Refused as reason:
         return Proof(way, trial.direction, str(reason), differences=trial.rounded(), num_layers=trial.num_layers)
-    except UsageError as error:
-        return Proof(way, trial.direction, str(error), num_layers=trial.num_layers)
     except Exception as error:  # a family that cannot run on plain rows fails in its own way
         if is_out_of_memory(error):
             raise
+        if isinstance(error, UsageError):
+            return Proof(way, trial.direction, str(error), num_layers=trial.num_layers)
         return Proof(way, trial.direction, f"it does not run on padded rows ({_line(error)})")
     if lacking:
         trial.fails["lm_head"] = lacking

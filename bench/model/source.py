@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data.hub import listed_files, reason_of, resolve
-from bench.errors import UnfitModel, UsageError
+from bench.errors import OutOfMemory, UnfitModel, UsageError
 from bench.model.described import config_of, facts, read_settings
 from bench.model.families.config import family_of
 from bench.model.families.scales import FAMILIES_HINT, listed
@@ -122,6 +122,8 @@ def _unfit() -> Iterator[None]:
     """Within the block a model is there, and what is wrong is wrong with it: others of a grid can run."""
     try:
         yield
+    except OutOfMemory:
+        raise
     except UsageError as error:
         raise UnfitModel(str(error)) from None
 

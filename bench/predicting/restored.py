@@ -93,6 +93,8 @@ def _check_code(cell: Cell, source: ModelSource) -> None:
     """UsageError where the model is the cell's but for the code that it brings: one of the two ran with it."""
     try:
         other = known_model(cell.model_path, not source.code)
+    except OutOfMemory:
+        raise
     except UsageError:  # its code cannot be had
         return
     if other.fingerprint == cell.model_fingerprint:

@@ -12,6 +12,7 @@ from pydantic_core import PydanticSerializationError
 
 from bench.errors import OutOfMemory, is_out_of_memory, out_of_memory_line, with_memory_to
 from bench.model import backbone as backbones
+from bench.model import pretrained, proofs
 from bench.model.loading import load_backbone
 from bench.model.proof import known_proof
 from bench.model.proofs import proofs_of, prove
@@ -46,6 +47,47 @@ def test_a_proof_that_had_no_memory_is_none(error: Exception, tiny_bert: Path, m
         assert proof.refused.startswith("it cannot be loaded: not enough memory")
         assert known_proof(model.fingerprint, "cpu") is None
     assert prove(model, CPU).refused == ""
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["device", "allocator", "python"])
+@pytest.mark.parametrize("place", ["loading", "load_config", "load_tokenizer", "load_model", "examine"])
+def test_a_way_that_had_no_memory_once_is_not_taken_for_wrong(
+    error: Exception, place: str, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the model would be right in its own way alone, which takes no prefixes, from then on."""
+    model, module = find_model(str(tiny_bert)), pretrained if place == "loading" else proofs
+    plain, left = getattr(module, place), [error]
+
+    def once(*arguments: Any) -> Any:
+        if left:
+            raise left.pop()
+        return plain(*arguments)
+
+    with monkeypatch.context() as machine:
+        machine.setattr(module, place, once)
+        with pytest.raises(OutOfMemory):
+            prove(model, CPU)
+    assert known_proof(model.fingerprint, "cpu") is None
+    assert "prefixes" not in prove(model, CPU).fails
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["device", "allocator", "python"])
+def test_a_way_that_has_no_memory_while_it_is_loaded_is_not_taken_for_wrong(
+    error: Exception, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, plain, left = find_model(str(tiny_bert)), torch.nn.Module.__init__, [error]
+
+    def once(*arguments: Any, **named: Any) -> None:
+        if left and type(arguments[0]).__name__ == "BertEncoder":
+            raise left.pop()
+        plain(*arguments, **named)
+
+    with monkeypatch.context() as machine:
+        machine.setattr(torch.nn.Module, "__init__", once)
+        with pytest.raises(OutOfMemory):
+            prove(model, CPU)
+    assert left == []
+    assert known_proof(model.fingerprint, "cpu") is None
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["device", "allocator", "python"])
