@@ -17,7 +17,7 @@ from bench.model.free_memory import available_bytes
 from bench.model.matrices import multiply_in_fp32
 from bench.model.memory import MARGIN, weight_bytes
 from bench.model.pretrained import Place, load_config, load_model, load_tokenizer, reading
-from bench.model.proof import UNLOADED, Proof, keep_proof, known_proof
+from bench.model.proof import UNLOADED, Proof, Way, keep_proof, known_proof
 from bench.model.proving import examine
 from bench.model.sizes import model_sizes
 from bench.model.source import ModelSource, is_fetched
@@ -101,7 +101,7 @@ def _tried(source: ModelSource, family: Family, tokenizer: Any, place: Place) ->
     outcome: Proof | UsageError | None = None
     for way in dict.fromkeys((family.attention, "own")):
         try:
-            model, lacking = load_model(source, family, way, source.has_lm_head, place)
+            model, lacking = _loaded(source, family, way, place)
         except OutOfMemory:  # it says nothing of the model, which would lose a way for it
             raise
         except UsageError as error:  # a family may refuse an attention function that is not its own
@@ -124,3 +124,13 @@ def _tried(source: ModelSource, family: Family, tokenizer: Any, place: Place) ->
         return outcome
     assert outcome is not None
     raise outcome
+
+
+def _loaded(source: ModelSource, family: Family, way: Way, place: Place) -> tuple[Any, str]:
+    """As `load_model`, and again where that fails: what has passed by then says nothing of the way either."""
+    try:
+        return load_model(source, family, way, source.has_lm_head, place)
+    except OutOfMemory:
+        raise
+    except UsageError:
+        return load_model(source, family, way, source.has_lm_head, place)
