@@ -9,11 +9,12 @@ from bench.commands.interrupts import STOPPED, end_at_once
 def main() -> None:
     end_at_once()
     from bench.cli import main as bench
-    from bench.ending import REQUESTS
 
     try:
         bench()
     except SystemExit as end:
+        from bench.ending import REQUESTS
+
         if end.code in (STOPPED, *(128 + number for number in REQUESTS)):
             _leave(int(end.code))
         raise

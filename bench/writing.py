@@ -14,7 +14,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import DiskError, UsageError
@@ -45,15 +45,13 @@ class Overtaken(Exception):
     """Somebody else has written a file meanwhile; it is as they left it."""
 
 
-def state_of(path: Path) -> object:
-    """What tells a file from another one that takes its place; None where there is none."""
-    if not path.exists():
-        return None
+def mark(path: Path) -> str | None:
+    """What changes when a file does; None where there is none."""
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+    return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
 
 
 @contextmanager
@@ -62,7 +60,7 @@ def whole(path: Path, aside: Path | None = None, durable: bool = True, instead: 
 
     `aside` is a folder of this writer's own on the same disk; by default it is written beside its place. What is not
     `durable` a power cut may take. A link stays one, and what is no file (a pipe, /dev/null) is written to as it is.
-    With `instead`, the `state_of` what was there, another file there is Overtaken.
+    With `instead`, the `mark` of what was there, another file there is Overtaken.
     """
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
     if path.exists() and not (path.is_file() or path.is_dir()):
@@ -74,10 +72,7 @@ def whole(path: Path, aside: Path | None = None, durable: bool = True, instead: 
         yield place
         if durable:
             flush(place)
-        with _one_at_a_time(path.parent) if instead is not ... else nullcontext():
-            if instead is not ... and state_of(path) != instead:
-                raise Overtaken
-            place.replace(path)
+        _put(place, path, instead)
         if durable:
             flush(path.parent)
     finally:
@@ -85,15 +80,19 @@ def whole(path: Path, aside: Path | None = None, durable: bool = True, instead: 
             place.unlink(missing_ok=True)
 
 
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """A lock of a folder, held while it is looked at and changed; where the file system has none, without."""
+def _put(place: Path, path: Path, instead: object) -> None:
+    """Rename a file to its place. With `instead` as in `whole`, under a lock of the folder where its disk has one."""
+    if instead is ...:
+        place.replace(path)
+        return
     with ExitStack() as held:
         with suppress(OSError):
-            handle = os.open(folder, os.O_RDONLY)
+            handle = os.open(path.parent, os.O_RDONLY)
             held.callback(os.close, handle)
             fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        if mark(path) != instead:
+            raise Overtaken
+        place.replace(path)
 
 
 def write_text(path: Path, text: str, aside: Path | None = None, durable: bool = True) -> None:

@@ -17,7 +17,7 @@ from bench.store.archive import write_archive
 from bench.store.fetched import open_results
 from bench.store.on_hub import speaking_to_hub
 from bench.store.store import Store
-from bench.writing import Overtaken, scratch, state_of, telling
+from bench.writing import Overtaken, mark, scratch, telling
 
 FORMATS = ("md", "csv", "png", "html")
 NOT_RESULTS = {"README.md", ".gitattributes", ".gitignore", "LICENSE"}  # what a new repository may have
@@ -80,7 +80,7 @@ def pack(here: Store, to: Path, extras: Extras, dry_run: bool = False) -> Pushed
     where others are always faster.
     """
     for _ in range(MOST_OVERTAKEN):
-        before = state_of(to)
+        before = mark(to)
         there = open_results(to) if before else None
         with scratch("bench-push-") as folder, suppress(Overtaken):
             union = joined(here, there, folder / "joined", extras, str(to))

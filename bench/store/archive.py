@@ -46,7 +46,7 @@ def no_folder(place: Path | str) -> str:
 
 def write_archive(folder: Path, names: list[str], to: Path, instead: object = ...) -> None:
     """Write files of a results folder, called by their paths in it, into an archive, whole or not at all. Overtaken
-    where another archive stands there than the one whose state (bench.writing.state_of) `instead` is.
+    where another archive stands there than the one whose `mark` (bench.writing) `instead` is.
     """
 
     def bare(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -65,11 +65,10 @@ def unpacked(path: Path) -> Path:
     for one that is another each time it is looked at.
     """
     for _ in range(TRIES):
-        before = _digest(path)
-        folder = cache_folder() / "shared" / "archives" / before
+        folder = cache_folder() / "shared" / "archives" / _digest(path)
         if folder.is_dir():
             return folder
-        if _unpack(path, folder, before):
+        if _unpack(path, folder):
             return folder
     raise UsageError(f"{path} is written while it is read; read it again later")
 
@@ -81,9 +80,9 @@ def _digest(path: Path) -> str:
         raise UsageError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
-def _unpack(path: Path, folder: Path, name: str) -> bool:
-    """Whether an archive's results are in a folder now. Not where it is no longer the file with that checksum, by which
-    it would be found.
+def _unpack(path: Path, folder: Path) -> bool:
+    """Whether an archive's results are in a folder now. Not where it is no longer the file with the checksum that
+    the folder is called by.
     """
     sweep(folder)
     aside = aside_of(folder)
@@ -91,7 +90,7 @@ def _unpack(path: Path, folder: Path, name: str) -> bool:
         aside.mkdir(parents=True)
         with _reading(path) as members:
             _take_out(path, members, aside)
-        if _digest(path) != name:
+        if _digest(path) != folder.name:
             return False
         if not folder.is_dir():  # another process may have been faster
             aside.rename(folder)

@@ -80,15 +80,6 @@ def on_disk(path: Path) -> Iterator[None]:
         yield
 
 
-def mark(path: Path) -> str | None:
-    """What changes when a file does; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
-
-
 def look_anew(folder: Path) -> None:
     """Open a folder: a network file system then asks what is in it, where it would else go on for a minute to say that
     what another machine has put there is not.

@@ -33,13 +33,13 @@ from bench.store.archive import no_folder
 from bench.store.aside import place_of, write_in
 from bench.store.checksums import RECORD, digest
 from bench.store.examples import kept_examples, named_examples
-from bench.store.files import look_anew, mark, on_disk
+from bench.store.files import look_anew, on_disk
 from bench.store.formats import MARK, format_of, mark_text, raise_mark
 from bench.store.plans import keep_plan, plan_files, planned_cells, written
 from bench.store.reading import Broken, KnownCells, leaving_out, read_record, record_text
 from bench.store.record import Record
 from bench.store.whole import BrokenCells
-from bench.writing import flush, make_folder, write_text
+from bench.writing import flush, make_folder, mark, write_text
 
 _OURS = re.compile(r"\.(lock|partial|store\.json\.[0-9a-f]+)$")
 Writer = Callable[[Path], None]  # writes one file of a cell's folder at the path it is given

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from bench.errors import UsageError
 from bench.store.checksums import RECORD, digest
-from bench.store.files import json_of, mark, read_bytes
+from bench.store.files import json_of, read_bytes
 from bench.store.formats import FORMAT, OtherFormat
 from bench.store.reading import read_record
 from bench.store.record import Record
 from bench.store.seal import Spoiled, is_sealed
+from bench.writing import mark
 
 PART = 64  # folders that a thread is given at once
 THREADS = 2  # hashing holds no lock, and reading waits for a disk; of small files more would wait for each other

@@ -30,11 +30,11 @@ def test_nothing_is_left(number: int, point: str, bench: Any, monkeypatch: pytes
 
     @wraps(function)
     def asked(*arguments: Any, **named: Any) -> Any:
-        came_to = function(*arguments, **named) if after or told else None
+        came_to = function(*arguments, **named) if after else None
         if not told:
             told.append(True)
             os.kill(os.getpid(), number)
-        return came_to if after or len(told) > 1 else function(*arguments, **named)
+        return came_to if after else function(*arguments, **named)
 
     monkeypatch.setattr(holder, name, asked)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
@@ -44,4 +44,3 @@ def test_nothing_is_left(number: int, point: str, bench: Any, monkeypatch: pytes
         signal.signal(signal.SIGINT, before)
     assert told
     assert [path for room in ("claims", "workers", "failed", ".partial") for path in Path("out", room).glob("*")] == []
-    monkeypatch.undo()

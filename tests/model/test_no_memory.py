@@ -72,9 +72,7 @@ def test_a_way_that_had_no_memory_once_is_not_taken_for_wrong(
     assert "prefixes" not in prove(model, CPU).fails
 
 
-@pytest.mark.parametrize(
-    "error", [*ERRORS, OSError(5, "Input/output error")], ids=["device", "allocator", "python", "disk"]
-)
+@pytest.mark.parametrize("error", [*ERRORS, OSError(5, "Input/output error")], ids=[*KINDS, "disk"])
 def test_a_way_that_fails_once_while_it_is_loaded_is_not_taken_for_wrong(
     error: Exception, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from bench.share.union import Extras, joined
 from bench.store import archive
 from bench.store.fetched import open_results
 from bench.store.store import Store
-from bench.writing import Overtaken, state_of, whole
+from bench.writing import Overtaken, mark, whole
 from tests.conftest import Bench
 from tests.share.conftest import ran, seeds_of
 
@@ -81,7 +81,7 @@ def test_many_threads(results: Path, folders: list[Path], tmp_path: Path) -> Non
 def test_where_others_are_always_faster_it_ends(
     bench: Bench, folders: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(push, "state_of", lambda _: ("another", "each", "time"))
+    monkeypatch.setattr(push, "mark", lambda _: ("another", "each", "time"))
     monkeypatch.setattr(push, "open_results", lambda _: None)
     said = bench.refusal(*bench("push", folders[0], "--to", "all.tar.xz"))
     assert said == "error: cannot write all.tar.xz: others have written it 20 times meanwhile; try again later"
@@ -93,7 +93,7 @@ def test_another_file_in_a_place_is_noticed(there: bool, tmp_path: Path) -> None
     path = tmp_path / "file"
     if there:
         path.write_text("before")
-    before = state_of(path)
+    before = mark(path)
     with whole(path, instead=before) as place:
         place.write_text("mine")
     with pytest.raises(Overtaken), whole(path, instead=before) as place:
