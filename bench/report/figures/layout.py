@@ -166,17 +166,41 @@ def _described(svg: str, title: str, description: str) -> str:
 
 
 def compacted(svg: str) -> str:
-    """A drawing of matplotlib's with hundredths of a point in the place of millionths, without rotations by nothing and
-    without indents: three quarters of its size.
+    """A drawing of matplotlib's with hundredths of a point in the place of millionths, without rotations by nothing,
+    groups that say nothing, spaces and indents, and with what markers of a line share said once: half to two thirds of
+    its size.
     """
 
     def tag(found: re.Match[str]) -> str:  # words of a drawing stay as they are
         text = re.sub(r' transform="rotate\(-0 [^"]*"', "", found[0])
-        return re.sub(r'(?<= )(?:d|x|y|transform)="[^"]*"', lambda places: _NUMBER.sub(_rounded, places[0]), text)
+        text = re.sub(r'(?<= )(?:d|x|y|transform)="[^"]*"', lambda places: _NUMBER.sub(_rounded, places[0]), text)
+        return re.sub(r'(?<= d=")[^"]*', lambda path: re.sub(r"\s*([A-Za-z])\s*", r"\1", path[0].strip()), text)
 
-    return re.sub(r">\n\s+<", ">\n<", re.sub(r"<[^>]*>", tag, svg))
+    return _MARKERS.sub(_alike, re.sub(r">\n\s*<", ">\n<", _ungrouped(re.sub(r"<[^>]*>", tag, svg))))
 
 
+def _ungrouped(svg: str) -> str:
+    """Without groups that have nothing but a name: matplotlib refers to none."""
+    parts, kept = [], []
+    for part in re.split(r"(<[^>]*>)", svg):
+        if part == "</g>":
+            if not kept.pop():
+                continue
+        elif re.match(r"<g\b", part):
+            says = re.fullmatch(r'<g(?: id="[^"]*")?/?>', part) is None
+            if not part.endswith("/>"):
+                kept.append(says)
+            if not says:
+                continue
+        parts.append(part)
+    return "".join(parts)
+
+
+def _alike(markers: re.Match[str]) -> str:
+    return f"<g {markers[1]}>\n" + markers[0].replace(f" {markers[1]}/>", "/>") + "</g>\n"
+
+
+_MARKERS = re.compile(r'<use [^>]*?(style="[^"]*")/>\n(?:<use [^>]*?\1/>\n)+')
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 

@@ -93,7 +93,7 @@ def _svg_element(svg: str, prefix: str, css_class: str) -> Markup:
     text = re.sub(r'\s+xmlns(?::\w+)?="[^"]*"', "", text)
     text = text.replace("xlink:href", "href").replace(' role="img"', "", 1)
     text = re.sub(r";? ?font-family: [^;\"]*(?:'[^']*'[^;\"]*)*", "", text)
-    text = re.sub(r'<g id="[^"]*"', "<g", text)  # matplotlib refers to none
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}", text)
     text = re.sub(r'(<svg\b[^>]*?)\s+height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg\b[^>]*?)\s+width="([^"]*)"', r'\1 style="--drawn: \2"', text, count=1)

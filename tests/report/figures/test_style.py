@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 from importlib.resources import files
+from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree as Xml
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 
 from bench.report.figures.captioned import CaptionedFigure, captioned_figures
 from bench.report.figures.curves import Curve
-from bench.report.figures.layout import render
+from bench.report.figures.layout import SETTINGS
 from bench.report.figures.style import COLOURS, SHADES, inked, styles_of
 from bench.report.files import collect
 from bench.report.page.drawing import VARIABLES
@@ -115,7 +117,10 @@ def test_families_have_dashes_of_their_own(cell: Any, record: Any, store: Any) -
 
 def legend(figure: CaptionedFigure) -> dict[str, tuple[str, str]]:
     """What is drawn in the legend of a figure's SVG: per name the colour and the outline of its marker."""
-    root = Xml.fromstring(render(figure.drawing, ["svg"])["svg"])
+    buffer = BytesIO()
+    with mpl.rc_context(SETTINGS):  # as matplotlib writes it: its groups, which are not kept, have names
+        figure.drawing.savefig(buffer, format="svg")
+    root = Xml.fromstring(buffer.getvalue())
     groups = list(root.iter(f"{SVG}g"))
     (whole,) = [group for group in groups if group.get("id") == "figure_1"]
     of_figure = [group for group in whole if not str(group.get("id")).startswith(("patch", "axes"))]
