@@ -1,19 +1,23 @@
 """Wall time of one grid on one device and on several, and whether every cell came to the same.
 
-    python -m tests.perf.devices_time --devices 0 --devices 0,1 [--model 110m --tokenizer DIR] [--json FILE] -- FLAGS
+    python -m tests.perf.devices_time --devices 0 --devices 0,1 [--model 110m --tokenizer DIR] [--plan] [--json FILE]
+        -- FLAGS
 
 Each `--devices` is a `bench run` of its own with the flags after `--` (suite, tasks, methods, seeds, data, …), an empty
 cache and a new results folder; the first is what the others are compared with. `--model` is a layout with random
 weights (tests/perf/random_models.py) and the tokenizer of `--tokenizer`; without it the flags say which models. The
 table has the wall time of the whole command, the time from the first start to the last end of a loop, how many times
 faster the command is, the share of the devices' time that this comes to, the share of the loops' time in which workers
-were busy, and how many cells have other scores, predictions or tuned tensors than in the first run.
+were busy, and how many cells have other scores, predictions or tuned tensors than in the first run. With `--plan` each
+run is foretold first by `bench run --plan`, and the table has what that says of the whole.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
+import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
@@ -40,6 +44,7 @@ class Run:
     cells: float
     num_cells: int
     differing: int
+    foretold: str
 
 
 def seconds_between(records: list[Record]) -> float:
@@ -60,7 +65,18 @@ def differs(record: Record, other: Record | None, folders: tuple[Path, Path]) ->
     return contents[0] != contents[1]
 
 
-def measured(devices: str, flags: list[str], out: Path, first: Path | None) -> Run:
+def foretold(devices: str, flags: list[str], out: Path) -> str:
+    """What `bench run --plan` says of the whole. SystemExit where it fails or says nothing of it."""
+    command = [sys.executable, "-m", "bench", "run", "--plan", "--devices", devices, "--out", str(out), *flags]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    print(done.stdout, flush=True)
+    found = re.search(r"^about (.*?) on .*", done.stdout, re.M)
+    if done.returncode or found is None:
+        raise SystemExit(f"no forecast (exit code {done.returncode}): {' '.join(command)}")
+    return found[1]
+
+
+def measured(devices: str, flags: list[str], out: Path, first: Path | None, told: str) -> Run:
     """One run of the grid. SystemExit where it fails."""
     command = [sys.executable, "-m", "bench", "run", "--devices", devices, "--out", str(out), *flags]
     wall = seconds_of(command, {"TUNING_BENCH_CACHE": f"{out}-cache"})
@@ -76,23 +92,23 @@ def measured(devices: str, flags: list[str], out: Path, first: Path | None) -> R
         ) + abs(len(others) - len(records))
     return Run(
         devices, len(chosen_devices(devices)), wall, seconds_between(records),
-        sum(record.costs.seconds for record in records), len(records), differing,
+        sum(record.costs.seconds for record in records), len(records), differing, told,
     )  # fmt: skip
 
 
 def table(runs: list[Run]) -> list[str]:
     """Rows of Markdown."""
     rows = [
-        "| devices | cells | command s | loops s | times faster | efficiency | busy | cells that differ |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| devices | cells | foretold | command s | loops s | times faster | efficiency | busy | cells that differ |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for run in runs:
         faster = runs[0].wall / run.wall
         share = faster * runs[0].num_devices / run.num_devices
         busy = run.cells / max(1e-9, run.loops * run.num_devices)
         rows.append(
-            f"| {run.devices} | {run.num_cells} | {run.wall:.1f} | {run.loops:.0f} | {faster:.2f} | {share:.0%} "
-            f"| {busy:.0%} | {run.differing} |"
+            f"| {run.devices} | {run.num_cells} | {run.foretold} | {run.wall:.1f} | {run.loops:.0f} | {faster:.2f} "
+            f"| {share:.0%} | {busy:.0%} | {run.differing} |"
         )
     return rows
 
@@ -103,6 +119,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--devices", action="append", required=True, help="as of `bench run`; one run each")
     parser.add_argument("--model", choices=LAYOUTS, help="a layout with random weights")
     parser.add_argument("--tokenizer", type=Path, help="folder with the files of a tokenizer, for random weights")
+    parser.add_argument("--plan", action="store_true", help="foretell each run first")
     parser.add_argument("--json", type=Path, help="write the figures there")
     args = parser.parse_args(own)
     if args.model and args.tokenizer is None:
@@ -117,10 +134,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         flags = list(args.flags)
         if args.model:
-            flags += ["--models", str(write_model(args.model, args.tokenizer, Path(folder), torch.device("cpu")))]
+            device = torch.device(
+                "cuda" if torch.cuda.is_available() else "cpu"
+            )  # 10B numbers take a processor minutes
+            flags += ["--models", str(write_model(args.model, args.tokenizer, Path(folder), device))]
+            torch.cuda.empty_cache()
         for number, devices in enumerate(args.devices):
             out = Path(folder) / f"run-{number}"
-            runs.append(measured(devices, flags, out, Path(folder) / "run-0" if number else None))
+            told = foretold(devices, flags, Path(folder) / f"plan-{number}") if args.plan else "–"
+            runs.append(measured(devices, flags, out, Path(folder) / "run-0" if number else None, told))
             print("\n".join(table(runs)), flush=True)
             if args.json:
                 args.json.write_text(json.dumps([asdict(run) for run in runs], indent=1))
