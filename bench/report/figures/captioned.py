@@ -71,12 +71,13 @@ def captioned_figures(
     """
     families = _families(set(report.frame["model"]), family_named)
     published = [] if overlay is None else sorted(set(overlay["method"]))
-    styles = styles_of(report.frame, published, sorted(set(families.values())))
+    styles = styles_of(report.frame, published, sorted(set(families.values())), report.references)
     figures = []
     for suite, tasks in report.averaged.items():
-        rows = SuiteRows(
-            suite, tasks, *(part[part["suite"] == suite] for part in (report.frame, report.summary, report.averages))
+        frame, summary, averages = (
+            part[part["suite"] == suite] for part in (report.frame, report.summary, report.averages)
         )
+        rows = SuiteRows(suite, tasks, frame, summary, averages, report.references)
         figures += _scale(rows, styles, overlay, families)
         for ablation in ablations(sweep_points(rows.frame, rows.summary), tasks, report.published):
             figures.append(_ablation(rows, styles, ablation, report.published))
@@ -111,6 +112,7 @@ class SuiteRows:
     frame: pd.DataFrame
     summary: pd.DataFrame
     averages: pd.DataFrame
+    references: frozenset[str]  # labels of lines that others are compared with
 
 
 def _lines(name: str, panels: Sequence[Panel], styles: Styles, heading: str, notes: Sequence[str]) -> CaptionedFigure:
@@ -128,7 +130,7 @@ def _families(models: Iterable[str], family_named: Callable[[str], str]) -> dict
 def _scale(
     rows: SuiteRows, styles: Styles, overlay: pd.DataFrame | None, families: Mapping[str, str]
 ) -> list[CaptionedFigure]:
-    lines, left_out = shown_lines(rows.frame)
+    lines, left_out = shown_lines(rows.frame, rows.references)
     frame, summary, averages = (part[part["label"].isin(lines)] for part in (rows.frame, rows.summary, rows.averages))
     notes = [*([left_out] if left_out else []), *_conditions(frame)]
     if overlay is not None:
@@ -214,7 +216,7 @@ def _costs(rows: SuiteRows, styles: Styles) -> list[CaptionedFigure]:
 
 
 def _learning(rows: SuiteRows, styles: Styles, report: Report) -> list[CaptionedFigure]:
-    lines, left_out = shown_lines(rows.frame)
+    lines, left_out = shown_lines(rows.frame, rows.references)
     frame = rows.frame[rows.frame["label"].isin(lines)]
     panels, fewer = learning_panels(report.curves, frame, rows.tasks)
     if not panels:

@@ -181,7 +181,8 @@ def compacted(svg: str) -> str:
 
 def _ungrouped(svg: str) -> str:
     """Without groups that have nothing but a name: matplotlib refers to none."""
-    parts, kept = [], []
+    parts: list[str] = []
+    kept: list[bool] = []
     for part in re.split(r"(<[^>]*>)", svg):
         if part == "</g>":
             if not kept.pop():

@@ -6,7 +6,7 @@ shades of that colour and, where all models are of one family, dashes; with seve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,13 +103,19 @@ class Styles:
         )  # fmt: skip
 
 
-def styles_of(frame: pd.DataFrame, published: Iterable[str] = (), families: Sequence[str] = ()) -> Styles:
+def styles_of(
+    frame: pd.DataFrame,
+    published: Iterable[str] = (),
+    families: Sequence[str] = (),
+    references: Collection[str] = (),
+) -> Styles:
     """The looks of a report with these rows (read.frame): methods by name, a method's lines by their labels.
 
     The line that stands for its method where figures show one of each has the colour itself. Methods that are only
-    `published` come after those that were measured; `families` are those of the models.
+    `published` come after those that were measured; `families` are those of the models, `references` the lines that
+    others are compared with.
     """
-    first = {label for _, of_suite in frame.groupby("suite") for label in shown_lines(of_suite, most=0)[0]}
+    first = {label for _, of_suite in frame.groupby("suite") for label in shown_lines(of_suite, references, most=0)[0]}
     labels = frame[["method", "label"]].drop_duplicates()
     lines: dict[tuple[str, str], int] = {}
     for method, of_method in labels.groupby("method"):

@@ -60,7 +60,7 @@ def page(report: Report, figures: Sequence[CaptionedFigure], num_samples: int) -
 
 def _looks(report: Report) -> dict[str, Style]:
     """How each line of the report looks, by its label: as in the figures."""
-    styles = styles_of(report.frame)
+    styles = styles_of(report.frame, references=report.references)
     return {label: styles.style_of(method, setting=label) for method, label in sorted(styles.lines)}
 
 

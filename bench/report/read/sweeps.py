@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -119,12 +119,12 @@ def layer_range(text: str, depth: float) -> tuple[int, int] | None:
     return int(first), int(last or first)
 
 
-def shown_lines(frame: pd.DataFrame, most: int = MOST_LINES) -> tuple[list[str], str]:
+def shown_lines(frame: pd.DataFrame, references: Collection[str] = (), most: int = MOST_LINES) -> tuple[list[str], str]:
     """The lines of a suite that a figure of all methods shows, and a note on the others, or "".
 
-    All of them up to `most`; otherwise each method keeps one: the line with the method's default settings, or that
-    with the most cells, or the first by name; of several budgets the largest. Scores do not choose: the best of many
-    lines is no fair picture of one.
+    All of them up to `most`; otherwise each method keeps one: the line that others are compared with, if it is one of
+    `references`, or that with the method's default settings, or that with the most cells, or the first by name; of
+    several budgets the largest. Scores do not choose: the best of many lines is no fair picture of one.
     """
     cells = frame.drop_duplicates("id")
     labels = sorted(set(cells["label"]))
@@ -135,12 +135,16 @@ def shown_lines(frame: pd.DataFrame, most: int = MOST_LINES) -> tuple[list[str],
         given = of_method.groupby("label")["given"].agg(lambda marks: min(map(len, marks)))
         count = of_method["label"].value_counts()
         by_budget = sorted(given.index, key=lambda label: natural(label.partition(" [")[2]), reverse=True)
-        kept.append(str(min(by_budget, key=lambda label: (given[label] > 0, -count[label], label.partition(" [")[0]))))
+        ranked = [
+            (label not in references, given[label] > 0, -count[label], natural(label.partition(" [")[0]), place, label)
+            for place, label in enumerate(by_budget)
+        ]
+        kept.append(str(min(ranked)[-1]))
         several += [f"{method} ({len(given)})"] if len(given) > 1 else []
     if not several:
         return kept, ""
     named = ", ".join(several)
-    return kept, f"Of the lines of {named} one each is shown, the default or fullest; the table has all."
+    return kept, f"Of the lines of {named} one each is shown, the reference, default or fullest; the table has all."
 
 
 def _varying(settings: Iterable[Mapping[str, Any]]) -> list[str]:

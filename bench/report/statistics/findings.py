@@ -51,6 +51,11 @@ class Findings:
     rises: dict[LineKey, Rise]  # the lines whose selection curves still rise
     warnings: tuple[str, ...]  # what was wrong with the folders, and in what the cells are not alike
 
+    @property
+    def references(self) -> frozenset[str]:
+        """Labels of the lines that others are compared with."""
+        return frozenset(self.comparisons["reference"])
+
 
 def analyse(
     outcomes: Sequence[Outcome],

@@ -37,7 +37,7 @@ def paper_table(findings: Findings, suite: str) -> str:
     )
     if summary.empty:
         return ""
-    labels, left_out = shown_lines(frame)
+    labels, left_out = shown_lines(frame, findings.references)
     columns = _columns(summary, findings.averaged[suite], main_metrics_of(findings.published))
     rows = summary_rows([summary, beside])
     names, key_text = _headings(labels)

@@ -127,6 +127,15 @@ def test_of_more_lines_each_method_shows_its_default_or_fullest_whatever_they_sc
     assert note.startswith("Of the lines of other (2), ptv2 (9) one each is shown")
 
 
+def test_of_more_lines_that_is_shown_which_others_are_compared_with(cell: Any, record: Any, store: Any) -> None:
+    made = [record(changed(cell, length=length), 60.0) for length in (16, *range(2, 11))]
+    folder = store([*made, record(cell(settings=BASE), 60.0)])
+    for asked, shown in ((None, "ptv2"), ("ptv2 (length=7)", "ptv2 (length=7)")):
+        report = collect([folder.path], reference=asked)
+        labels, note = shown_lines(report.frame, report.references)
+        assert (labels, note[:48]) == ([shown], "Of the lines of ptv2 (11) one each is shown, the")
+
+
 def test_lines_swept_with_trials_are_a_sweep_by_what_was_given(cell: Any, record: Any, store: Any) -> None:
     records = []
     for length, rate in ((2, 0.1), (8, 0.01)):  # each point's trials chose another rate
