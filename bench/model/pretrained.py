@@ -43,7 +43,7 @@ _ASKS_FOR_CODE = ("trust_remote_code", "custom code")
 logging.set_verbosity_error()  # unused pooler and head weights are expected here
 logging.disable_progress_bar()
 # PEFT imports it where it is installed; what it lacks is said by who uses it (bench.model.quantized)
-logging.get_logger("bitsandbytes").setLevel("ERROR")
+logging.get_logger("bitsandbytes").setLevel(logging.log_levels["error"])
 
 
 def _options(source: ModelSource) -> dict[str, Any]:
