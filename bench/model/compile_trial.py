@@ -1,17 +1,21 @@
 """Code of layers that has just been made against the layers as they are: states and gradients of a micro-batch.
 
-The micro-batch is of fixed size, and the code is made on it.
+The micro-batch is of fixed size, and the code is made on it. Code rounds otherwise than the layers do, and how far that
+moves a state is the model's: where weights have been trained at a high rate, a rounding can come out a hundred times as
+large. What differs by more than usual is therefore held against the layers as they are with what each is given moved by
+a rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bench.model.layers import uncompiled
+from bench.model.layers import layers_of, uncompiled
 from bench.model.precisions import computed_in
 from bench.model.probe import Probe
 from bench.model.prompts import Prompts
@@ -19,11 +23,10 @@ from bench.model.prompts import Prompts
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
 
-TOLERANCE = {
-    "fp32": 1e-4,
-    "bf16": 2e-2,
-}  # of a text's states, by norm; gradients, which come twice the way, thrice that
+TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2}  # of a text's states, by norm
 NOTHING = 0.01  # share of all norms
+ROUNDING = {"fp32": 2**-24, "bf16": 2**-9}  # of a number
+ROUNDINGS = 4  # a layer's ten or so, of which each goes its own way, are together as this many of its input
 # What code is made and tried on. No two of these numbers, a model's width and its heads are equal: equal sizes would be
 # taken for one and the same.
 ROWS, TOKENS = 17, 112
@@ -47,21 +50,58 @@ def difference(backbone: Backbone, length: int, alone: bool) -> str:
         expected, expected_gradients = trial.run()
     found, gradients = trial.run()
     limit = TOLERANCE[computed_in(backbone.precision)]
-    return _told("states", found, expected, limit) or _told("gradients", gradients, expected_gradients, 3 * limit)
+    if not (_told("states", found, expected, limit) or _told("gradients", gradients, expected_gradients, limit)):
+        return ""
+    with uncompiled(), _moved(trial):
+        moved, moved_gradients = trial.run()
+    return _told("states", found, expected, limit, moved) or _told(
+        "gradients", gradients, expected_gradients, limit, moved_gradients
+    )
 
 
-def _told(what: str, found: Sequence[Tensor], expected: Sequence[Tensor], limit: float) -> str:
-    """Tensors differ by more than a limit of their norms; of those that are rounding and nothing else (gradients of the
-    biases of keys), by more than a limit of a hundredth of all norms together.
+def _told(
+    what: str, found: Sequence[Tensor], expected: Sequence[Tensor], limit: float, moved: Sequence[Tensor] | None = None
+) -> str:
+    """Tensors differ by more than a limit of their norms, and than a few roundings that `moved` is away by, gradients
+    by more than three times that; of those that are rounding and nothing else (gradients of the biases of keys), of a
+    hundredth of all norms together.
     """
     least = NOTHING * float(torch.stack([own.double().norm() for own in expected]).norm()) if expected else 0.0
-    for mine, own in zip(found, expected, strict=True):
+    times = 3 if what == "gradients" else 1  # which come twice the way
+    for mine, own, away in zip(found, expected, moved or expected, strict=True):
         if mine.dtype != own.dtype:
             return f"their {what} are {mine.dtype}, not {own.dtype}"
-        by = float((mine.double() - own.double()).norm()) / max(float(own.double().norm()), least, 1e-30)
-        if not by <= limit:
-            return f"compiled, their {what} differ by {by:.1g} of their size, and {limit:.1g} is allowed"
+        by, rounded = (
+            float((each.double() - own.double()).norm()) / max(float(own.double().norm()), least, 1e-30)
+            for each in (mine, away)
+        )
+        allowed = times * max(limit, ROUNDINGS * rounded)
+        if not by <= allowed:
+            return f"compiled, their {what} differ by {by:.2g} of their size, and {allowed:.2g} is allowed"
     return ""
+
+
+@contextmanager
+def _moved(trial: _Trial) -> Iterator[None]:
+    """Within the block each layer is given states that lie a rounding beside those it was to be given."""
+    backbone = trial.probe.backbone
+    by = ROUNDING[computed_in(backbone.precision)]
+    draw = torch.Generator().manual_seed(2)
+
+    def move(layer: nn.Module, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        states = arguments[0] if arguments else options["hidden_states"]
+        share = by * (2 * torch.rand(states.shape, generator=draw) - 1)
+        states = (states.float() * (1 + share.to(states.device))).to(states.dtype)
+        return ((states, *arguments[1:]), options) if arguments else ((), {**options, "hidden_states": states})
+
+    inside = {id(module) for module in backbone.encoder.modules()}
+    layers = [layer for layer in layers_of(backbone.model, backbone.family) if id(layer) in inside]
+    hooks = [layer.register_forward_pre_hook(move, with_kwargs=True) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class _Trial:

@@ -230,6 +230,42 @@ def test_where_it_does_not_work_layers_run_as_they_are_with_one_warning(code, re
     assert all(torch.equal(lane.stored()[name], tensor) for name, tensor in plain[0][0].items())
 
 
+def rounding_otherwise(function, **_):
+    def run(*arguments, **options):
+        output = function(*arguments, **options)
+        states = output[0] if isinstance(output, tuple) else output
+        up = 1 + 2**-9 * (1 - 2 * (torch.arange(states.shape[-1]) % 2))
+        return (states * up, *output[1:]) if isinstance(output, tuple) else states * up
+
+    return run
+
+
+def mixed_up(function, **_):
+    def run(*arguments, **options):
+        output = function(*arguments, **options)
+        return (output[0].roll(1, -1), *output[1:]) if isinstance(output, tuple) else output.roll(1, -1)
+
+    return run
+
+
+@pytest.mark.parametrize(("code", "kept"), [(rounding_otherwise, True), (mixed_up, False)])
+@pytest.mark.parametrize("times", [1, 8], ids=["quiet", "loud"])
+def test_code_may_round_otherwise_also_where_a_rounding_comes_out_large(code, kept, times, tmp_path, monkeypatch):
+    """As it does where weights were trained at a high rate before the code is tried."""
+    monkeypatch.setattr(torch, "compile", code)
+    source = find_model(str(write_tiny_bert(tmp_path / "model", layers=4)))
+    backbone = load_backbone(source, CPU, "bf16", True)
+    with torch.no_grad():
+        for name, weight in backbone.model.named_parameters():
+            if name.endswith(("query.weight", "key.weight")):
+                weight *= times
+    compile_layers(backbone)
+    with warnings.catch_warnings(), backbone.autocast():
+        warnings.simplefilter("ignore")
+        states_and_gradients(backbone, 3, 12)
+    assert backbone.compiled == kept
+
+
 def test_where_a_platform_has_no_compiler_there_is_a_warning_too(load, monkeypatch):
     def missing(*_, **__):
         raise RuntimeError("Dynamo is not supported")
