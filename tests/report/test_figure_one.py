@@ -19,7 +19,12 @@ from bench.request import RunRequest
 from bench.store.fetched import open_results
 
 PLACE = Path(__file__).parents[2] / "results" / "figure-one"
-REFERENCES = {PLACE: None, PLACE / "depth": "ptv2 (layers=1-8, length=20)"}  # of each archive beside its report
+REFERENCES = {  # of each archive beside its report
+    PLACE: None,
+    PLACE / "depth": "ptv2 (layers=1-8, length=20)",
+    PLACE / "length": "ptv2 (length=16, reparam=none)",
+    PLACE / "head": "ptv2 (head=linear, length=20)",
+}
 # what was run on several days says so; of PEFT, which makes LoRA's layers, a machine had another patch release
 SAID = ("git commit differs", "version of peft differs")
 
