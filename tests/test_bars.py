@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench.commands.bars import Bars
 from bench.commands.progress import PlainProgress, progress
+from bench.commands.tally import Tally
 
 LONG = "entailment · ptv2 (learning_rate=0.004, length=40) · roberta-large · seed 0"
 SHORT = "rte · ptv2 · tiny · seed 1"
@@ -49,4 +50,4 @@ def test_more_is_shown_where_there_is_room() -> None:
 
 def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(progress(Console(file=io.StringIO(), force_terminal=True), 2), PlainProgress)
+    assert isinstance(progress(Console(file=io.StringIO(), force_terminal=True), Tally(2)), PlainProgress)

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from bench.cell import Budget, Cell
 from bench.commands.progress import PlainProgress, RichProgress, progress
+from bench.commands.tally import Tally
 from bench.store.record import Costs, Record
 from bench.store.store import Store
 
@@ -220,7 +221,7 @@ def make_step(cells: list[Cell], step: int) -> Any:
 
 def test_progress_is_plain_lines_when_the_output_is_no_terminal() -> None:
     screen = io.StringIO()
-    with progress(Console(file=screen, width=60), num_cells=3) as shown:
+    with progress(Console(file=screen, width=60), Tally(3)) as shown:
         assert isinstance(shown, PlainProgress)
         with shown.loop([make_cell()]):
             shown.step(make_step([make_cell()], 10))
@@ -228,7 +229,7 @@ def test_progress_is_plain_lines_when_the_output_is_no_terminal() -> None:
         shown.finished(make_record(make_cell(1), status="diverged", reason="the loss was nan at step 2", scores={}))
     first, second = screen.getvalue().splitlines()
     assert re.fullmatch(
-        r"\[1/3, \d+ s left\] small · rte · ptv2 \(length=20\) · seed 0: accuracy 61\.2 \(2\.0 s, 1,234 tokens/s\)",
+        r"\[1/3, 0\.0 s left\] small · rte · ptv2 \(length=20\) · seed 0: accuracy 61\.2 \(2\.0 s, 1,234 tokens/s\)",
         first,
     )
     assert second.endswith("seed 1: DIVERGED: the loss was nan at step 2")
@@ -239,7 +240,7 @@ def test_plain_progress_speaks_up_once_a_minute(monkeypatch: pytest.MonkeyPatch)
     now = iter(range(0, 10_000, 25))
     monkeypatch.setattr("bench.commands.progress.time", SimpleNamespace(monotonic=lambda: next(now)))
     screen = io.StringIO()
-    shown = PlainProgress(Console(file=screen), 1)
+    shown = PlainProgress(Console(file=screen), Tally(1))
     with shown.loop([make_cell()]):
         for step in range(1, 7):
             shown.step(make_step([make_cell()], step))
@@ -252,7 +253,7 @@ def test_a_terminal_shows_the_grid_and_each_running_cell() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=160, legacy_windows=False)
     cells = [make_cell(0), make_cell(1)]
-    with progress(console, num_cells=4) as shown:
+    with progress(console, Tally(4)) as shown:
         assert isinstance(shown, RichProgress)
         with shown.loop(cells):
             for step in range(1, 11):

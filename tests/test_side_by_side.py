@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from bench import runner
-from bench.commands import measure
+from bench.commands import measure, tally
 from bench.commands.run import run_grid
 from bench.request import RunRequest
 from bench.store.claims import Claims
@@ -53,6 +55,31 @@ def test_what_another_run_finished_after_this_one_was_planned_is_not_trained_aga
     assert standing(Path("out")) == seen
     assert len(Store.open(Path("out")).done()) == 4
     monkeypatch.setattr(runner, "fit", fit)
+
+
+def test_what_others_finish_meanwhile_is_counted_while_a_run_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not what was there when it began."""
+    assert bench.run("--seeds", "3", "--out", "whole")[0] == 0
+    _, second, third = sorted(Path("whole/cells").iterdir())
+    fit = runner.fit
+    shutil.copytree("whole", "out")
+    for cell in (second, third):
+        shutil.rmtree(Path("out/cells") / cell.name)
+
+    def with_another(*arguments: Any, **named: Any) -> Any:
+        trained = fit(*arguments, **named)
+        (others,) = {second.name, third.name} - {lane.cell.id for lane in arguments[1]}
+        shutil.copytree(Path("whole/cells") / others, Path("out/cells") / others)
+        return trained
+
+    monkeypatch.setattr(runner, "fit", with_another)
+    monkeypatch.setattr(tally, "LOOK", 0.0)
+    code, out, _ = bench.run("--seeds", "3", "--lanes", "1")
+    assert code == 0
+    assert re.findall(r"\[.*? left\]", out) == ["[2/2, 0.0 s left]"]
+    assert "\n1 cells written to out, 1 by other processes; next" in out
 
 
 def test_a_run_with_nothing_to_do_says_nothing_of_others_and_sweeps(

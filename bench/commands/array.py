@@ -16,6 +16,7 @@ from rich.console import Console
 from bench.commands.progress import PlainProgress
 from bench.commands.record_line import summary
 from bench.commands.streams import tell
+from bench.commands.tally import Tally
 from bench.ending import TERMINATED, end, ending_on_request
 from bench.errors import UsageError
 from bench.escaping.terminal import Screen
@@ -78,7 +79,7 @@ class Log(PlainProgress):
     """Lines in a job's log; how many cells there are in all is not for one job to say."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console, 0)
+        super().__init__(console, Tally(0))
         self.num_finished = 0
 
     def finished(self, record: Record) -> None:

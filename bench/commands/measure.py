@@ -17,6 +17,7 @@ from bench.commands.preview import print_plan, print_skips
 from bench.commands.progress import progress
 from bench.commands.screen import in_brief, say_on
 from bench.commands.submit import Sending
+from bench.commands.tally import Tally
 from bench.ending import ending_on_request
 from bench.errors import DeviceLost, DiskError, UsageError
 from bench.execute.job import Job
@@ -77,7 +78,7 @@ def measure(console: Console, grid: Grid, dry_run: bool = False, probing: bool =
         _note(grid, store)
         if sending and sending.num_jobs:
             return 0
-    records = _measured(console, job, grid, data)
+    records = _measured(console, job, grid, data, before)
     code = _close(console, job, grid.left, before, records)
     conclude(console, job, records, grid.options if grid.executor.is_here and probing else None, data)
     return code
@@ -156,15 +157,18 @@ def _compiled(whole: Plan, store: Store | None) -> dict[Place, bool]:
     return found
 
 
-def _measured(console: Console, job: Job, grid: Grid, data: RunData) -> list[Record]:
-    """The records of what was outstanding, by one process here or several, or by those of a cluster."""
+def _measured(console: Console, job: Job, grid: Grid, data: RunData, before: Set[str]) -> list[Record]:
+    """The records of what was outstanding, by one process here or several, or by those of a cluster; `before` are ids
+    of cells that were done when the command began.
+    """
     num_cells, executor = len(grid.left.every), grid.executor
     if not num_cells:
         return []
     seats = [Seat(devices) for devices in executor.seats[:num_cells]]
     shared, say = replace(job, workers=len(seats)), partial(say_on, console)
     cells = [*job.plan.trials, *job.plan.cells]
-    with progress(console, num_cells) as shown, tracked(shown, job.track, job.folder, cells) as audience:
+    tally = Tally(num_cells, Store.open(job.folder).done, before)
+    with progress(console, tally) as shown, tracked(shown, job.track, job.folder, cells) as audience:
         if not executor.is_here:
             from bench.execute.ray import dispatch
 

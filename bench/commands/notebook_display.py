@@ -15,6 +15,7 @@ from bench.cell import Cell
 from bench.commands.preview import print_choice
 from bench.commands.record_line import summary
 from bench.commands.span import span
+from bench.commands.tally import Tally
 from bench.escaping.terminal import Screen
 from bench.plan.selection import Choice
 from bench.store.record import Record
@@ -29,9 +30,8 @@ MOST_RUNNING, MOST_ENDED, MOST_FAILED = 6, 4, 10  # lines
 class NotebookDisplay:
     """A bar for the grid, a line for each running cell, and the last cells that ended; failures stay."""
 
-    def __init__(self, num_cells: int) -> None:
-        self._total, self._done = num_cells, 0
-        self._started, self._shown = time.monotonic(), 0.0
+    def __init__(self, tally: Tally) -> None:
+        self._tally, self._shown = tally, 0.0
         self._running: dict[str, str] = {}
         self._ended: deque[str] = deque(maxlen=MOST_ENDED)
         self._failed: list[str] = []
@@ -68,7 +68,7 @@ class NotebookDisplay:
         self._show()
 
     def finished(self, record: Record) -> None:
-        self._done += 1
+        self._tally.add(record.id)
         (self._ended if record.status == "done" else self._failed).append(summary(record))
         self._show()
 
@@ -85,7 +85,7 @@ class NotebookDisplay:
 
     def _repr_html_(self) -> str:
         bar = Markup('<progress value="{}" max="{}" style="width: 24em"></progress> {}')
-        parts = [bar.format(self._done, self._total, self._counts)]
+        parts = [bar.format(self._tally.over, self._tally.total, self._counts)]
         parts += [Markup("<pre>{}</pre>").format("\n".join(self._lines))] if self._lines else []
         if self._chosen:
             parts.append(
@@ -98,11 +98,8 @@ class NotebookDisplay:
 
     @property
     def _counts(self) -> str:
-        passed = time.monotonic() - self._started
-        text = f"{self._done} of {self._total} cells, {span(passed)}"
-        if 0 < self._done < self._total:
-            text += f", about {span(passed / self._done * (self._total - self._done))} left"
-        return text
+        text = f"{self._tally.over} of {self._tally.total} cells, {span(self._tally.passed)}"
+        return text + (f", about {span(self._tally.left)} left" if self._tally.left else "")
 
     @property
     def _lines(self) -> list[str]:

@@ -16,6 +16,8 @@ from bench.commands.notebook_display import NotebookDisplay
 from bench.commands.preview import print_choice
 from bench.commands.record_line import summary
 from bench.commands.screen import is_notebook
+from bench.commands.span import span
+from bench.commands.tally import Tally
 from bench.plan.selection import Choice
 from bench.store.record import Record
 
@@ -26,9 +28,8 @@ if TYPE_CHECKING:
 class PlainProgress:
     """A line when a cell ends; while loops go on, a line a minute for each of their cells."""
 
-    def __init__(self, console: Console, num_cells: int) -> None:
-        self._console, self._total, self._done = console, num_cells, 0
-        self._started = time.monotonic()
+    def __init__(self, console: Console, tally: Tally) -> None:
+        self._console, self._tally = console, tally
         self._said: dict[str, float] = {}  # by cell
 
     def __enter__(self) -> PlainProgress:
@@ -55,10 +56,9 @@ class PlainProgress:
             )
 
     def finished(self, record: Record) -> None:
-        self._done += 1
-        passed = time.monotonic() - self._started
-        left = passed / self._done * (self._total - self._done)
-        self._say(f"[{self._done}/{self._total}, {left:.0f} s left] {summary(record)}")
+        self._tally.add(record.id)
+        left = span(self._tally.left or 0.0)
+        self._say(f"[{self._tally.over}/{self._tally.total}, {left} left] {summary(record)}")
 
     def chosen(self, choice: Choice) -> None:
         print_choice(self._console, choice)
@@ -70,10 +70,10 @@ class PlainProgress:
 class RichProgress:
     """A bar for the grid and one per running cell with loss, tokens/s and the time left."""
 
-    def __init__(self, console: Console, num_cells: int) -> None:
-        self._console = console
+    def __init__(self, console: Console, tally: Tally) -> None:
+        self._console, self._tally = console, tally
         self._bars = Bars(console)
-        self._grid = self._bars.add_task("grid", total=num_cells, loss="cells", speed="")
+        self._grid = self._bars.add_task("grid", total=tally.total, loss="cells", speed="")
         self._running: dict[str, TaskID] = {}
 
     def __enter__(self) -> RichProgress:
@@ -105,9 +105,11 @@ class RichProgress:
             if lane.cell.id in self._running:
                 bar = self._running[lane.cell.id]
                 self._bars.update(bar, completed=lane.step, total=lane.num_steps, loss=f"loss {loss:.3f}", speed=speed)
+        self._bars.update(self._grid, completed=self._tally.over)
 
     def finished(self, record: Record) -> None:
-        self._bars.update(self._grid, advance=1)
+        self._tally.add(record.id)
+        self._bars.update(self._grid, completed=self._tally.over)
         style = None if record.status == "done" else "red"
         self._console.print(summary(record), markup=False, highlight=False, style=style)
 
@@ -115,8 +117,8 @@ class RichProgress:
         print_choice(self._console, choice)
 
 
-def progress(console: Console, num_cells: int) -> PlainProgress | RichProgress | NotebookDisplay:
+def progress(console: Console, tally: Tally) -> PlainProgress | RichProgress | NotebookDisplay:
     if is_notebook():
-        return NotebookDisplay(num_cells)
+        return NotebookDisplay(tally)
     draws = console.is_terminal and not console.is_dumb_terminal
-    return RichProgress(console, num_cells) if draws else PlainProgress(console, num_cells)
+    return RichProgress(console, tally) if draws else PlainProgress(console, tally)
