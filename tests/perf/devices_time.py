@@ -67,7 +67,8 @@ def differs(record: Record, other: Record | None, folders: tuple[Path, Path]) ->
 
 def foretold(devices: str, flags: list[str], out: Path) -> str:
     """What `bench run --plan` says of the whole. SystemExit where it fails or says nothing of it."""
-    command = [sys.executable, "-m", "bench", "run", "--plan", "--devices", devices, "--out", str(out), *flags]
+    asked = [flag for flag in flags if flag != "--no-probe"]  # without a probe nothing is known of a new device
+    command = [sys.executable, "-m", "bench", "run", "--plan", "--devices", devices, "--out", str(out), *asked]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout, flush=True)
     found = re.search(r"^about (.*?) on .*", done.stdout, re.M)

@@ -83,7 +83,9 @@ class Timer:
 
     @property
     def seconds(self) -> float:
-        """A step's."""
+        """A step's. RuntimeError where losses were read but once."""
+        if len(self.marks) < 2:
+            raise RuntimeError("too few --steps: their losses were read once")
         (first, began), (last, ended) = self.marks[0], self.marks[-1]
         return (ended - began) / (last - first)
 
