@@ -6,9 +6,10 @@
 Each `--devices` is a `bench run` of its own with the flags after `--` (suite, tasks, methods, seeds, data, …), an empty
 cache and a new results folder; the first is what the others are compared with. `--model` is a layout with random
 weights (tests/perf/random_models.py) and the tokenizer of `--tokenizer`; without it the flags say which models. The
-table has the wall time of the whole command, the time from the first start to the last end of a loop, how many times
-faster the command is, the share of the devices' time that this comes to, the share of the loops' time in which workers
-were busy, and how many cells have other scores, predictions or tuned tensors than in the first run. With `--plan` each
+table has the wall time of the whole command, of it the time before the first loop, from its start to the last loop's
+end, and after that, how many times faster the command is, the share of the devices' time that this comes to, how long a
+worker was idle between the first loop and the last, on average, and how many cells have other scores, predictions or
+tuned tensors than in the first run. With `--plan` each
 run is foretold first by `bench run --plan`, and the table has what that says of the whole.
 """
 
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -35,11 +36,14 @@ from tests.perf.random_models import LAYOUTS, write_model
 
 @dataclass(frozen=True)
 class Run:
-    """What a run took, in seconds: the command, its loops from first to last, and the sum over its cells."""
+    """What a run took, in seconds: the command, up to its first loop, its loops from first to last, and the sum over
+    its cells.
+    """
 
     devices: str
     num_devices: int
     wall: float
+    before: float
     loops: float
     cells: float
     num_cells: int
@@ -47,11 +51,11 @@ class Run:
     foretold: str
 
 
-def seconds_between(records: list[Record]) -> float:
-    """From the first start of a loop to the end of the last, to the second."""
+def loops_of(records: list[Record]) -> tuple[datetime, datetime]:
+    """The first start of a loop and the end of the last, to the second."""
     starts = [datetime.fromisoformat(record.started) for record in records]
     ends = [datetime.fromisoformat(record.finished) for record in records]
-    return (max(ends) - min(starts)).total_seconds()
+    return min(starts), max(ends)
 
 
 def differs(record: Record, other: Record | None, folders: tuple[Path, Path]) -> bool:
@@ -80,9 +84,11 @@ def foretold(devices: str, flags: list[str], out: Path) -> str:
 def measured(devices: str, flags: list[str], out: Path, first: Path | None, told: str) -> Run:
     """One run of the grid. SystemExit where it fails."""
     command = [sys.executable, "-m", "bench", "run", "--devices", devices, "--out", str(out), *flags]
+    begun = datetime.now(UTC)
     wall = seconds_of(command, {"TUNING_BENCH_CACHE": f"{out}-cache"})
     store = Store.open(out)
     records = store.records()
+    first_start, last_end = loops_of(records)
     differing = 0
     if first is not None:
         reference = Store.open(first)
@@ -92,7 +98,8 @@ def measured(devices: str, flags: list[str], out: Path, first: Path | None, told
             for record in records
         ) + abs(len(others) - len(records))
     return Run(
-        devices, len(chosen_devices(devices)), wall, seconds_between(records),
+        devices, len(chosen_devices(devices)), wall, (first_start - begun).total_seconds(),
+        (last_end - first_start).total_seconds(),
         sum(record.costs.seconds for record in records), len(records), differing, told,
     )  # fmt: skip
 
@@ -100,16 +107,18 @@ def measured(devices: str, flags: list[str], out: Path, first: Path | None, told
 def table(runs: list[Run]) -> list[str]:
     """Rows of Markdown."""
     rows = [
-        "| devices | cells | foretold | command s | loops s | times faster | efficiency | busy | cells that differ |",
+        "| devices | cells | foretold | command s | before, loops, after s | times faster | efficiency | idle s | "
+        "cells that differ |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for run in runs:
         faster = runs[0].wall / run.wall
         share = faster * runs[0].num_devices / run.num_devices
-        busy = run.cells / max(1e-9, run.loops * run.num_devices)
+        idle, after = run.loops - run.cells / run.num_devices, run.wall - run.before - run.loops
         rows.append(
-            f"| {run.devices} | {run.num_cells} | {run.foretold} | {run.wall:.1f} | {run.loops:.0f} | {faster:.2f} "
-            f"| {share:.0%} | {busy:.0%} | {run.differing} |"
+            f"| {run.devices} | {run.num_cells} | {run.foretold} | {run.wall:.1f} "
+            f"| {run.before:.0f}, {run.loops:.0f}, {after:.0f} | {faster:.2f} | {share:.0%} | {idle:.0f} "
+            f"| {run.differing} |"
         )
     return rows
 
