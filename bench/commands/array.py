@@ -20,7 +20,7 @@ from bench.commands.tally import Tally
 from bench.ending import TERMINATED, end, ending_on_request
 from bench.errors import UsageError
 from bench.escaping.terminal import Screen
-from bench.execute.devices import chosen_devices, seats_of
+from bench.execute.devices import chosen_devices, most_on_one, seats_of
 from bench.execute.job import declare_suites
 from bench.execute.pool import Pool
 from bench.execute.submissions import Submission, read
@@ -108,7 +108,10 @@ def run_job(submission: Submission, log: Log) -> list[Record]:
     ahead = [resolve(cell) for cell in left.ahead(job.plan)]
     seats = [Seat(of_worker, wait=False) for of_worker in seats_of(devices, job.shard)[:num_left]]
     first, *others = seats[0].devices
-    check_memory(ahead, first, job.max_lanes, job.token_budget, job.checkpointing, others=tuple(others))
+    workers = most_on_one([seat.devices for seat in seats])
+    check_memory(
+        ahead, first, job.max_lanes, job.token_budget, job.checkpointing, others=tuple(others), workers=workers
+    )
     with tracked(log, job.track, job.folder, [*job.plan.trials, *job.plan.cells]) as audience:
         if len(seats) > 1:
             return Pool(job, seats, audience, log.say).run()

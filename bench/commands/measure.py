@@ -20,6 +20,7 @@ from bench.commands.submit import Sending
 from bench.commands.tally import Tally
 from bench.ending import ending_on_request
 from bench.errors import DeviceLost, DiskError, UsageError
+from bench.execute.devices import most_on_one
 from bench.execute.job import Job
 from bench.execute.left_out import checked
 from bench.execute.pool import Pool
@@ -104,6 +105,7 @@ def _read(grid: Grid) -> tuple[Grid, RunData]:
         fits = partial(
             check_memory, device=options.device, max_lanes=options.max_lanes, token_budget=options.token_budget,
             checkpointing=options.checkpointing, others=options.others,
+            workers=most_on_one(grid.executor.seats[: len(grid.left.every)]),
         )  # fmt: skip
         whole = checked(whole, grid.left.ahead(whole), fits, UsageError)
     left = grid.left if whole is grid.plan else outstanding(whole, grid.store)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from operator import itemgetter
 
 import torch
 
@@ -12,7 +14,8 @@ from bench.execute.queue import Queue
 
 def chosen_devices(text: str) -> list[torch.device]:
     """A device for each worker: `auto` and `all` are every GPU, or one process on the CPU where there is none; `cpu:4`
-    are four processes that share the cores; `0,2` and `cuda:1` are these GPUs. UsageError for one that is not there.
+    are four processes that share the cores; `0,2` and `cuda:1` are these GPUs; `0,0,1,1` are two workers on each of
+    two. UsageError for one that is not there.
     """
     if text in ("auto", "all"):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -26,18 +29,28 @@ def chosen_devices(text: str) -> list[torch.device]:
     if max(numbers) >= count:
         there = "GPU that torch sees here is 0" if count == 1 else f"GPUs that torch sees here are 0 to {count - 1}"
         raise UsageError(f"--devices {text}: the {there}")
-    return [torch.device("cuda", number) for number in dict.fromkeys(numbers)]
+    rounds = [numbers[:at].count(number) for at, number in enumerate(numbers)]  # where work is short, one on each first
+    return [torch.device("cuda", number) for _, number in sorted(zip(rounds, numbers, strict=True), key=itemgetter(0))]
 
 
 def seats_of(devices: Sequence[torch.device], shard: int) -> list[tuple[torch.device, ...]]:
-    """The devices of each worker, so many to one. UsageError where there are too few of them, or no GPUs."""
+    """The devices of each worker, so many to one. UsageError where there are too few of them, or no GPUs, or one is
+    named twice.
+    """
     if shard == 1:
         return [(device,) for device in devices]
     if devices[0].type != "cuda":
         raise UsageError(f"--shard {shard} divides a model over GPUs, and --devices are processors; give --shard 1")
+    if len(set(devices)) < len(devices):
+        raise UsageError(f"--shard {shard} divides a model over different GPUs; name each of --devices once")
     if shard > len(devices):
         raise UsageError(f"--shard {shard}: a worker would need more GPUs than the {len(devices)} that are here")
     return [tuple(devices[first : first + shard]) for first in range(0, len(devices) - shard + 1, shard)]
+
+
+def most_on_one(seats: Sequence[tuple[torch.device, ...]]) -> int:
+    """How many workers share a device, at most."""
+    return max(Counter(device for devices in seats for device in devices).values(), default=1)
 
 
 def job_device(queue: Queue) -> torch.device:

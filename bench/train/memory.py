@@ -27,14 +27,16 @@ def check_memory(
     checkpointing: bool,
     shared: bool = True,
     others: tuple[torch.device, ...] = (),
+    workers: int = 1,
 ) -> None:
-    """UsageError with the estimate when a cell's model does not fit the free memory of a worker's devices.
+    """UsageError with the estimate when a cell's model does not fit a worker's part of the free memory of its devices,
+    of which each has so many `workers`.
 
     Without `shared` every cell has a model to itself, whatever its method says. A checkpoint whose size cannot be known
     before it is fetched is let through.
     """
     devices = (device, *others)
-    usable = usable_bytes(devices)
+    usable = usable_bytes(devices) // workers
     for alike in _alike(cells):
         cell, method = alike[0].cell, alike[0].method
         model = find_model(cell.model_path)
@@ -50,7 +52,7 @@ def check_memory(
         if token_budget is None:  # then micro-batches may be as small as one row
             work = _halved(sizes, work, row_length, lambda need: need.total <= usable)
         if estimate(sizes, work).total > usable:
-            raise UsageError(_refusal(model, cell, sizes, work, usable))
+            raise UsageError(_refusal(model, cell, sizes, work, usable, workers))
 
 
 def usable_bytes(devices: Sequence[torch.device]) -> int:
@@ -144,7 +146,7 @@ def _tokens(token_budget: int, row_length: int, num_rows: int, device: torch.dev
     return max(row_length, min(token_budget, num_rows * row_length))
 
 
-def _refusal(model: ModelSource, cell: Cell, sizes: Sizes, work: Work, usable: int) -> str:
+def _refusal(model: ModelSource, cell: Cell, sizes: Sizes, work: Work, usable: int, workers: int) -> str:
     need = estimate(sizes, work)
     parts = [
         f"{num_bytes / GB:.1f} for {what}"
@@ -154,12 +156,14 @@ def _refusal(model: ModelSource, cell: Cell, sizes: Sizes, work: Work, usable: i
         )
         if num_bytes >= GB / 20
     ]  # fmt: skip
-    remedies = [*_remedies(sizes, work, need), *_more_devices(sizes, work, usable), "a smaller model"]
+    fewer = ["fewer workers in --devices"] if workers > 1 and need.total <= usable * workers else []
+    remedies = [*fewer, *_remedies(sizes, work, need), *_more_devices(sizes, work, usable), "a smaller model"]
+    part = f" by each of {workers} workers" if workers > 1 else ""
     each = f" on each of {work.num_devices} devices" if work.num_devices > 1 else ""
     return (
         f"model {model.name!r} with {cell.method} in {cell.precision} needs about {need.total / GB:.1f} GB{each} "
         f"({sizes.parameters / 1e6:,.0f} million parameters; GB: {', '.join(parts)}), but {usable / GB:.1f} GB of "
-        f"{work.device} can be used; give {', '.join(remedies[:-1])} or {remedies[-1]}"
+        f"{work.device} can be used{part}; give {', '.join(remedies[:-1])} or {remedies[-1]}"
     )
 
 
