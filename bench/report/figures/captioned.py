@@ -194,9 +194,8 @@ def _costs(rows: SuiteRows, styles: Styles) -> list[CaptionedFigure]:
     y_label = f"mean of {', '.join(tasks)}" if len(tasks) <= FEW_TASKS else f"mean of {len(tasks)} tasks"
     spots = [(spot.method, spot.label) for panel in panels for spot in panel.spots]
     on_front = ", on the front alone" if max(len(panel.spots) for panel in panels) > MOST_BARS else ""
-    shades = (
-        " Shades of a colour: lines of one method." if len(set(spots)) > len({method for method, _ in spots}) else ""
-    )
+    several = len(set(spots)) > len({method for method, _ in spots})
+    shades = " Shades of a colour, and halves of a marker: lines of one method." if several else ""
     notes = [
         "Each point: a line of the table with one model, a larger marker for a larger model. On the Pareto front, by "
         f"number: nothing scores as high for as little. {MEANS}; bars{on_front}: {INTERVAL}. {TRIVIAL}{shades}",
@@ -204,15 +203,9 @@ def _costs(rows: SuiteRows, styles: Styles) -> list[CaptionedFigure]:
         *_conditions(rows.frame[rows.frame["task"].isin(tasks)]),
     ]
     plots, keys = front_plots(panels, y_label, styles), front_keys(panels, styles)
-    return [
-        CaptionedFigure(
-            f"cost-{file_part(rows.suite)}",
-            f"{rows.suite}: score against cost",
-            tuple(notes),
-            tuple(plots),
-            tuple(keys),
-        )
-    ]
+    models = sorted({spot.model for panel in panels for spot in panel.spots})
+    heading = f"{rows.suite}: score against cost" + (f", {models[0]}" if len(models) == 1 else "")
+    return [CaptionedFigure(f"cost-{file_part(rows.suite)}", heading, tuple(notes), tuple(plots), tuple(keys))]
 
 
 def _learning(rows: SuiteRows, styles: Styles, report: Report) -> list[CaptionedFigure]:

@@ -31,11 +31,12 @@ AROUND = (*NEAR, *((1.8 * across, 1.8 * up) for across, up in NEAR))  # where it
 
 
 def front_plots(panels: Sequence[CostPanel], y_label: str, styles: Styles) -> list[Plot]:
-    """A plot per cost, what is on its front named beneath."""
-    sizes = _marker_sizes(panels)
-    shown = _shown(panels)
+    """A plot per cost, what is on its front named beneath; where there is one model, by the line alone."""
+    sizes, shown = _marker_sizes(panels), _shown(panels)
+    several = len({spot.model for panel in panels for spot in panel.spots}) > 1
     return [
-        Plot(partial(_paint, panel, shown, y_label, styles, sizes), SIZE, beneath=_beneath(panel)) for panel in panels
+        Plot(partial(_paint, panel, shown, y_label, styles, sizes), SIZE, beneath=_beneath(panel, several))
+        for panel in panels
     ]
 
 
@@ -50,10 +51,11 @@ def front_keys(panels: Sequence[CostPanel], styles: Styles) -> list[Key]:
     return [*keys, FRONT]
 
 
-def _beneath(panel: CostPanel) -> tuple[str, ...]:
+def _beneath(panel: CostPanel, with_models: bool) -> tuple[str, ...]:
     members = [spot for spot in panel.spots if spot.on_front]
     named = members[:MOST_NAMED]
-    lines = [f"{number}  {spot.score:.1f}  {spot.name}" for number, spot in enumerate(named, start=1)]
+    names = [spot.name if with_models else spot.label for spot in named]
+    lines = [f"{at}  {spot.score:.1f}  {name}" for at, (spot, name) in enumerate(zip(named, names, strict=True), 1)]
     lines += [f"and {len(members) - MOST_NAMED} more"] if len(members) > MOST_NAMED else []
     lines += [f"without this cost: {len(panel.lacking)}"] if panel.lacking else []
     return tuple(lines)
@@ -84,7 +86,7 @@ def _paint(
         style = styles.style_of(spot.method, setting=spot.label)
         if spot in _barred(panel):
             ax.vlines(spot.cost, spot.low, spot.high, color=style.colour, lw=1.0, alpha=0.6)
-        look = {"ms": sizes.get(spot.size, SMALL), "mew": 1.0, "mec": "black" if spot.on_front else "white"}
+        look = {"ms": sizes.get(spot.size, SMALL)} | ({"mec": "black"} if spot.on_front else {})
         ax.plot(spot.cost, spot.score, **style.point() | look)
     draw_trivial(ax, panel.trivial)
     _number(ax, members[:MOST_NAMED], panel.spots, sizes)

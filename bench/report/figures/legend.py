@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 
-from bench.report.figures.style import FILLED, GREY, INK, Style
+from bench.report.figures.style import GREY, INK, Style
 
 ROW = 0.2  # inches
 SAMPLE, GAP, APART = 0.33, 0.07, 0.2  # inches: of a sample, between it and its name, between entries
@@ -50,8 +50,6 @@ def _sample(key: Key, places: list[float], y: float) -> Line2D:
     look = key.style.point(key.published) if key.kind == "point" else key.style.line(key.published)
     if key.kind == "stroke":
         look = look | {"marker": "", "lw": 1.2}
-    elif not key.published:
-        look = look | FILLED
     return Line2D(places, [y] * 3, markevery=[1], **look)
 
 

@@ -2,6 +2,7 @@
 
 A method has its colour and its marker in every figure, table and list of a report. Its lines with several settings have
 shades of that colour and, where all models are of one family, dashes; with several families the dash is the family's.
+A point, which has no dash, has a part of its marker filled instead.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ INK = "#000000"
 GREY = "#6b6b6b"
 SHADES = (0.0, 0.36, 0.62)  # shares of ink in a line's colour
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.4)), (0, (7, 1.6, 1.2, 1.6)))  # no factor with the shades
+FILLS = ("full", "left", "bottom", "right")  # parts of a point's marker, as many as dashes
 CHOICE_MARKERS = ("d", "h", "*", ">", "p", "8")  # of a setting's values, which are no methods
 CHOICE_COLOURS = (INK, "#8a8a8a")
 FILLED: dict[str, Any] = {"mec": "white", "mew": 0.7}  # markers of measured scores
@@ -45,6 +47,11 @@ class Style:
         """The shade itself, "#rrggbb"."""
         return inked(self.base, self.shade)
 
+    @property
+    def fill(self) -> str:
+        """Which part of a point's marker is filled, in matplotlib's words."""
+        return FILLS[DASHES.index(self.dash)] if self.dash in DASHES else FILLS[0]
+
     def line(self, published: bool = False) -> dict[str, Any]:
         """What matplotlib draws it with: measured scores with full markers, published ones thin, with open markers."""
         look = {"color": self.colour, "marker": self.marker, "ms": 5.5, "ls": self.dash}
@@ -52,7 +59,10 @@ class Style:
 
     def point(self, published: bool = False) -> dict[str, Any]:
         """The same without a line."""
-        return self.line(published) | {"ls": "", "mew": 1.0}
+        look = self.line(published) | {"ls": "", "mew": 1.0}
+        if published or self.fill == FILLS[0]:
+            return look
+        return look | {"fillstyle": self.fill, "markerfacecoloralt": "white", "mec": self.colour}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup, escape
 
@@ -27,6 +27,7 @@ MARKER_PATHS = {
     "8": "M3.9 .9H8.1L11.1 3.9V8.1L8.1 11.1H3.9L.9 8.1V3.9z",
     "X": "M3.2.5L6 3.3L8.8.5L11.5 3.2L8.7 6l2.8 2.8L8.8 11.5L6 8.7l-2.8 2.8L.5 8.8L3.3 6L.5 3.2z",
 }
+CLIPS = {"left": "inset(0 50% 0 0)", "bottom": "inset(50% 0 0 0)", "right": "inset(0 0 0 50%)"}  # of style.FILLS
 # Colours that figures are drawn with, as the page's variables: its dark mode and its print have others.
 _BASES = {colour: f"--c{place}" for place, colour in enumerate(COLOURS)}
 VARIABLES = {colour.lower(): f"var({name})" for colour, name in _BASES.items()} | {
@@ -115,11 +116,23 @@ def glyph_colour(style: Style) -> str:
     return _variable(style.colour)
 
 
+def glyph_clip(style: Style) -> str:
+    """What of a marker is filled, as CSS has it; "" for all of it."""
+    return CLIPS.get(style.fill, "")
+
+
 def glyph(style: Style) -> Markup:
     """A line's marker in its colour, as large as the text it stands in."""
-    path, colour = marker_path(style.marker), escape(glyph_colour(style))
-    outline = f'<path d="{path}" style="fill: {colour}"/>'
-    return Markup(f'<svg class="glyph" viewBox="0 0 12 12" aria-hidden="true">{outline}</svg>')
+    return Markup(f'<svg class="glyph" viewBox="0 0 12 12" aria-hidden="true">{_filled_marker(style)}</svg>')
+
+
+def _filled_marker(style: Style, transform: str = "") -> str:
+    path, colour, clip = marker_path(style.marker), escape(glyph_colour(style)), glyph_clip(style)
+    moved = f' transform="{transform}"' if transform else ""
+    if not clip:
+        return f'<path d="{path}"{moved} style="fill: {colour}"/>'
+    outline = f'<path d="{path}"{moved} style="fill: var(--paper); stroke: {colour}"/>'
+    return outline + f'<path d="{path}"{moved} style="fill: {colour}; clip-path: {clip}"/>'
 
 
 def sample(key: Key) -> Markup:
@@ -132,8 +145,12 @@ def sample(key: Key) -> Markup:
         look = f"stroke: {colour}; stroke-width: {wide}; stroke-dasharray: {dashes}; fill: none"
         parts.append(f'<path d="M1 6H33" style="{look}"/>')
     if key.kind != "stroke":
-        fill = f"fill: var(--paper); stroke: {colour}; stroke-width: 1.4" if key.published else f"fill: {colour}"
-        parts.append(f'<path d="{marker_path(key.style.marker)}" transform="translate(11 0)" style="{fill}"/>')
+        beside = "translate(11 0)"
+        if key.published:
+            look = f"fill: var(--paper); stroke: {colour}; stroke-width: 1.4"
+            parts.append(f'<path d="{marker_path(key.style.marker)}" transform="{beside}" style="{look}"/>')
+        else:  # of a line the dash tells
+            parts.append(_filled_marker(key.style if key.kind == "point" else replace(key.style, dash="-"), beside))
     return Markup(f'<svg class="sample-line" viewBox="0 0 34 12" aria-hidden="true">{"".join(parts)}</svg>')
 
 

@@ -22,7 +22,7 @@ from bench.report.figures.captioned import CaptionedFigure
 from bench.report.figures.style import Style, styles_of
 from bench.report.page.cells import embed
 from bench.report.page.content import describe
-from bench.report.page.drawing import glyph, glyph_colour, inline, marker_path
+from bench.report.page.drawing import glyph, glyph_clip, glyph_colour, inline, marker_path
 from bench.report.page.figures import for_page
 from bench.report.tables.report import Report
 from bench.version import __version__
@@ -38,7 +38,9 @@ def page(report: Report, figures: Sequence[CaptionedFigure], num_samples: int) -
     embedded = embed(report, num_samples)
     looks = _looks(report)
     data = embedded.data | {
-        "glyphs": {label: [marker_path(style.marker), glyph_colour(style)] for label, style in looks.items()}
+        "glyphs": {
+            label: [marker_path(style.marker), glyph_colour(style), glyph_clip(style)] for label, style in looks.items()
+        }
     }
     shown = [for_page(figure) for figure in figures] if report.averaged else []
     script = _text("script.js")

@@ -55,7 +55,9 @@ const modelText = (name) => data.models[name].text;
 function glyph({ label }) {
   const look = data.glyphs[label];
   if (!look) return el("span");
-  return svg("svg", { class: "glyph", viewBox: "0 0 12 12", "aria-hidden": "true" }, svg("path", { d: look[0], style: `fill: ${look[1]}` }));
+  const [d, colour, clip] = look;
+  const parts = clip ? [`fill: var(--paper); stroke: ${colour}`, `fill: ${colour}; clip-path: ${clip}`] : [`fill: ${colour}`];
+  return svg("svg", { class: "glyph", viewBox: "0 0 12 12", "aria-hidden": "true" }, ...parts.map((style) => svg("path", { d, style })));
 }
 
 /* sorting */

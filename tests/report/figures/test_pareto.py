@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.report.figures.captioned import captioned_figures
 from bench.report.figures.pareto import CostPanel, cost_panels, front
 from bench.report.files import collect
 from bench.store.record import Costs, Parameters
@@ -91,3 +92,22 @@ def test_failed_cells_cost_nothing(status: str, cell: Any, record: Any, store: A
     for panel in panels:
         assert {spot.method for spot in panel.spots} == {"a", "b"}
         assert all(math.isfinite(spot.cost) for spot in panel.spots)
+
+
+def test_one_model_is_named_once_and_several_beside_each_line(cell: Any, record: Any, store: Any) -> None:
+    small = [
+        costly(record, cell(method=method), 60.0 + stored / 100, stored) for method, stored in (("a", 100), ("b", 200))
+    ]
+    large = [costly(record, cell(model="large", method="a"), 70.0, 400)]
+    found = {}
+    for records in (small, [*small, *large]):
+        (figure,) = (
+            each
+            for each in captioned_figures(collect([store(records).path], {"superglue": ("rte",)}))
+            if each.name.startswith("cost")
+        )
+        found[figure.heading] = figure.plots[0].beneath
+    assert found == {
+        "superglue: score against cost, small": ("1  61.0  a", "2  62.0  b"),
+        "superglue: score against cost": ("1  61.0  small · a", "2  62.0  small · b", "3  70.0  large · a"),
+    }

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as Xml
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 
 from bench.report.figures.captioned import CaptionedFigure, captioned_figures
@@ -18,7 +19,7 @@ from bench.report.figures.curves import Curve
 from bench.report.figures.layout import SETTINGS
 from bench.report.figures.style import COLOURS, SHADES, inked, styles_of
 from bench.report.files import collect
-from bench.report.page.drawing import VARIABLES
+from bench.report.page.drawing import VARIABLES, glyph
 
 SVG = "{http://www.w3.org/2000/svg}"
 STYLE = (files("bench.report.page") / "style.css").read_text()
@@ -136,6 +137,23 @@ def legend(figure: CaptionedFigure) -> dict[str, tuple[str, str]]:
             outline = outlines[str(marks.get("{http://www.w3.org/1999/xlink}href"))[1:]]
             drawn[str(name)] = (colour[1], outline)
     return drawn
+
+
+def test_a_dozen_lines_of_a_method_have_points_that_differ() -> None:
+    lengths = range(1, 13)
+    frame = pd.DataFrame(
+        [
+            {"suite": "s", "method": "ptv2", "label": f"ptv2 (length={n})", "id": n, "given": {"length": n}}
+            for n in lengths
+        ]
+    )
+    styles = styles_of(frame)
+    looks = [styles.style_of("ptv2", setting=f"ptv2 (length={n})") for n in lengths]
+    drawn = [(look.point()["color"], look.point().get("fillstyle", "full")) for look in looks]
+    assert len(set(drawn)) == 12
+    assert len({str(glyph(look)) for look in looks}) == 12
+    assert {look.point(published=True)["mfc"] for look in looks} == {"white"}
+    assert {look.line().get("fillstyle") for look in looks} == {None}  # a dash tells lines apart
 
 
 def test_a_method_has_one_colour_and_marker_in_all_figures(cell: Any, record: Any, store: Any) -> None:
