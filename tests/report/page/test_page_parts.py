@@ -53,6 +53,16 @@ def test_the_claim_stands_on_top_with_its_verdicts(cell: Any, record: Any, store
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize("what", ["methods", "lines"])
+def test_many_methods_are_asked_for_by_their_number_and_lines_of_one_too(
+    what: str, cell: Any, record: Any, store: Any
+) -> None:
+    others = [("abcd"[at], {}) if what == "methods" else ("ptv2", {"length": at + 1}) for at in range(4)]
+    records = [record(cell(method="finetune"), 60.0)]
+    records += [record(cell(method=method, settings=given, given=given), 60.0) for method, given in others]
+    assert f"<h1>Which of 4 {what} match finetune?</h1>" in page_of(store(records))
+
+
 def test_without_a_comparison_the_page_says_why(cell: Any, record: Any, store: Any) -> None:
     page = page_of(store([record(cell(), 60.0)]))
     assert "<h1>Scores of superglue</h1>" in page
