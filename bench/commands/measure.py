@@ -20,7 +20,7 @@ from bench.commands.submit import Sending
 from bench.commands.tally import Tally
 from bench.ending import ending_on_request
 from bench.errors import DeviceLost, DiskError, UsageError
-from bench.execute.devices import most_on_one
+from bench.execute.devices import most_on_one, sharing_gpu
 from bench.execute.job import Job
 from bench.execute.left_out import checked
 from bench.execute.pool import Pool
@@ -166,7 +166,8 @@ def _measured(console: Console, job: Job, grid: Grid, data: RunData, before: Set
     num_cells, executor = len(grid.left.every), grid.executor
     if not num_cells:
         return []
-    seats = [Seat(devices) for devices in executor.seats[:num_cells]]
+    chosen = executor.seats[:num_cells]
+    seats = [Seat(devices, workers=count) for devices, count in zip(chosen, sharing_gpu(chosen), strict=True)]
     shared, say = replace(job, workers=len(seats)), partial(say_on, console)
     cells = [*job.plan.trials, *job.plan.cells]
     tally = Tally(num_cells, Store.open(job.folder).done, before)

@@ -48,6 +48,12 @@ def seats_of(devices: Sequence[torch.device], shard: int) -> list[tuple[torch.de
     return [tuple(devices[first : first + shard]) for first in range(0, len(devices) - shard + 1, shard)]
 
 
+def sharing_gpu(seats: Sequence[tuple[torch.device, ...]]) -> list[int]:
+    """How many workers each one's GPU has, itself among them; a processor's share cores, and that is not told here."""
+    counts = Counter(devices[0] for devices in seats)
+    return [counts[devices[0]] if devices[0].type == "cuda" else 1 for devices in seats]
+
+
 def most_on_one(seats: Sequence[tuple[torch.device, ...]]) -> int:
     """How many workers share a device, at most."""
     return max(Counter(device for devices in seats for device in devices).values(), default=1)

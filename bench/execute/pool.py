@@ -219,7 +219,7 @@ def main(connection: Connection, job: Job, seat: Seat, threads: int) -> None:
     if seat.devices[0].type == "cuda":
         torch.cuda.set_device(seat.devices[0])
     try:
-        with ending_on_request(), asked_by(job.command), trusting(job.trust_remote_code):
+        with ending_on_request(), asked_by(job.command, seat.workers), trusting(job.trust_remote_code):
             for path in job.plugins:
                 load_plugin(path)
             declare_suites(job)

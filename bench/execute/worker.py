@@ -41,12 +41,13 @@ NOTED_EVERY = 2.0  # seconds between two notes of how far a loop is
 @dataclass(frozen=True)
 class Seat:
     """Where a worker works: its devices, a model that is larger than one lies over all of them, and whether it stays
-    while others train what is left.
+    while others train what is left. `workers`: how many of the same command share its GPU.
     """
 
     devices: tuple[torch.device, ...]
     wait: bool = True
     own_process: bool = False  # which ends with the work
+    workers: int = 1
 
 
 def work(

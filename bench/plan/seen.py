@@ -92,11 +92,14 @@ class Rates:
 
 
 class Experience:
-    """Finished cells, and what of them bears on another that is to run on the device of this name."""
+    """Finished cells, and what of them bears on another that is to run on the device of this name: not what shared it
+    with others, whose times are of a part of it.
+    """
 
     def __init__(self, found: Sequence[Seen], device: str) -> None:
         self.device = device
-        self.here = [each for each in found if each.record.provenance.get("device") == device]
+        alone = [each for each in found if each.record.provenance.get("workers", 1) == 1]
+        self.here = [each for each in alone if each.record.provenance.get("device") == device]
         self._of_task: dict[tuple[object, ...], list[Seen]] = defaultdict(list)
         for each in found:
             self._of_task[_data(each.record.cell)].append(each)

@@ -39,7 +39,7 @@ from bench.writing import scratch
 
 KEPT = (  # of a record's provenance: what numbers depend on, and nobody can be known by
     "packages", "python", "device", "layers", "devices", "micro_batches", "token_budget", "halvings", "deterministic",
-    "compiled", "processes", "peak_tflops", "proof",
+    "compiled", "processes", "workers", "peak_tflops", "proof",
 )  # fmt: skip
 _KIND = re.compile(r"[A-Za-z_]\w*(?=:)")
 

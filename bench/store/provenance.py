@@ -20,13 +20,15 @@ PACKAGES = (
 
 
 _asked: list[tuple[str, ...]] = []  # commands other than the one that started this process; the last one counts
+_sharing: list[int] = []
 
 
 def provenance(device: str) -> dict[str, Any]:
     """Versions of the packages that can change a number (None: not installed), the harness's git commit, the machine
-    and the command.
+    and the command; `workers` where several of its workers shared the device, of whose time a cell then had a part.
     """
-    return {**_surroundings(), "device": device, "git_commit": _commit(), "command": list(command())}
+    shared = {"workers": _sharing[-1]} if _sharing and _sharing[-1] > 1 else {}
+    return {**_surroundings(), "device": device, **shared, "git_commit": _commit(), "command": list(command())}
 
 
 def command() -> tuple[str, ...]:
@@ -35,13 +37,17 @@ def command() -> tuple[str, ...]:
 
 
 @contextmanager
-def asked_by(words: Sequence[str]) -> Iterator[None]:
-    """Within the block this process works for that command: of another process, or what says a call in Python again."""
+def asked_by(words: Sequence[str], workers: int = 1) -> Iterator[None]:
+    """Within the block this process works for that command: of another process, or what says a call in Python again;
+    so many of its `workers` are on the device.
+    """
     _asked.append(tuple(words))
+    _sharing.append(workers)
     try:
         yield
     finally:
         _asked.pop()
+        _sharing.pop()
 
 
 @cache

@@ -124,6 +124,8 @@ def test_of_another_device_or_precision_nothing_is_known(workshop, ran) -> None:
     elsewhere = Experience(seen(ran), "another device")
     assert elsewhere.rates(resolve(cell), 1, token_flops) is None
     assert experience(ran).rates(resolve(cell.changed(precision="bf16")), 1, token_flops) is None
+    sharing = [each.model_copy(update={"provenance": {**each.provenance, "workers": 3}}) for each in ran]
+    assert experience(sharing).rates(resolve(cell), 1, token_flops) is None  # they had a third of a GPU
     told = forecast([[resolve(cell)]], (), Known(elsewhere), num_workers=2)
     assert (told.unknown, told.groups[0].seconds, told.wall) == (1, None, Range.exactly(0.0))
 
