@@ -89,7 +89,9 @@ def _moved(trial: _Trial) -> Iterator[None]:
     draw = torch.Generator().manual_seed(2)
 
     def move(layer: nn.Module, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        states = arguments[0] if arguments else options["hidden_states"]
+        states = arguments[0] if arguments else options.get("hidden_states")
+        if not isinstance(states, Tensor):
+            return arguments, options
         share = by * (2 * torch.rand(states.shape, generator=draw) - 1)
         states = (states.float() * (1 + share.to(states.device))).to(states.dtype)
         return ((states, *arguments[1:]), options) if arguments else ((), {**options, "hidden_states": states})
