@@ -42,6 +42,7 @@ class Method(Frozen):
 
     name: ClassVar[str] = ""
     reference: ClassVar[bool] = False  # whether reports compare the other methods with this one
+    package: ClassVar[str] = ""  # one that its cells go through, and those of other methods do not
     usual: ClassVar[bool] = False  # whether it runs on a user's own data where nobody names methods
     space: ClassVar[dict[str, tuple[Any, ...]]] = {}
 

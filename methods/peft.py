@@ -6,7 +6,7 @@ LoRA: Hu et al. 2021 (arXiv:2106.09685). IA3: Liu et al. 2022 (arXiv:2205.05638)
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -46,6 +46,8 @@ class Adapter(Method):
     """What adapters have in common: PEFT makes them, for each row beside a backbone that lanes share, or else in one of
     a cell's own.
     """
+
+    package: ClassVar[str] = "peft"
 
     def unfit(self, task: Task, model: ModelSource) -> str | None:
         if not is_installed("peft"):

@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from bench.cell import Cell
+from bench.model.precisions import QUANTIZED
+from bench.registry import methods
 from bench.report.read.outcomes import Outcome
 from bench.store.provenance import PACKAGES
 from bench.store.record import Record
@@ -17,7 +20,8 @@ MOST_NAMED = 6
 def differences(outcomes: Sequence[Outcome]) -> list[str]:
     """One line for each of code, packages, protocol, precision and device in which finished cells are not alike.
 
-    Cells that do not say with which version of a package they were measured differ from none.
+    Cells that do not say with which version of a package they were measured differ from none, and so do those that do
+    not go through it.
     """
     alike: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for outcome in outcomes:
@@ -50,12 +54,23 @@ def _facets() -> dict[str, Callable[[Record], str]]:
 def _read_of(record: Record) -> str:
     """All that the facets read, for ten thousand cells in which it is the same."""
     known = [record.provenance.get(name) for name in ("git_commit", "packages", "device")]
-    return repr((known, record.cell.protocol, record.cell.precision))
+    return repr((known, record.cell.protocol, record.cell.precision, record.cell.method))
 
 
 def _version(name: str, record: Record) -> str:
+    if not _goes_through(name, record.cell):
+        return ""
     packages = record.provenance.get("packages")
     return str(packages.get(name) or "") if isinstance(packages, dict) else ""
+
+
+def _goes_through(package: str, cell: Cell) -> bool:
+    """Whether a package can have changed a cell's numbers; of a method that nobody here knows it may have."""
+    if package == "bitsandbytes":
+        return cell.precision in QUANTIZED
+    known = methods()
+    of_some = {method.package for method in known.values()}
+    return package not in of_some or cell.method not in known or known[cell.method].package == package
 
 
 def _commit(text: str) -> str:

@@ -10,14 +10,16 @@ from bench.report.read.consistency import differences
 from bench.report.read.outcomes import outcomes
 from bench.store.provenance import PACKAGES, provenance
 
+GOES_THROUGH: dict[str, dict[str, Any]] = {"peft": {"method": "lora"}, "bitsandbytes": {"precision": "nf4"}}
+
 
 @pytest.fixture
 def warned(cell: Any, record: Any, store: Any) -> Any:
     """The warnings about finished cells with these provenances, a seed each."""
 
-    def of(*provenances: dict[str, Any]) -> list[str]:
+    def of(*provenances: dict[str, Any], **changes: Any) -> list[str]:
         records = [
-            record(cell(seed=seed), 60.0).model_copy(update={"provenance": found})
+            record(cell(seed=seed, **changes), 60.0).model_copy(update={"provenance": found})
             for seed, found in enumerate(provenances)
         ]
         made = store(records)
@@ -28,8 +30,21 @@ def warned(cell: Any, record: Any, store: Any) -> Any:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_two_versions_of_a_package_are_named(package: str, warned: Any) -> None:
-    assert warned({"packages": {package: "1.0"}}, {"packages": {package: "2.0"}}, {"packages": {package: "2.0"}}) == [
+    found = [{"packages": {package: version}} for version in ("1.0", "2.0", "2.0")]
+    assert warned(*found, **GOES_THROUGH.get(package, {})) == [
         f"version of {package} differs between cells: 1.0 (1 in DIR), 2.0 (2 in DIR)"
+    ]
+
+
+@pytest.mark.parametrize("package", GOES_THROUGH)
+def test_cells_that_do_not_go_through_a_package_do_not_differ_in_it(package: str, warned: Any) -> None:
+    assert warned(*({"packages": {package: version}} for version in ("1.0", "2.0"))) == []
+
+
+def test_what_a_method_that_nobody_knows_goes_through_is_not_known(warned: Any) -> None:
+    found = [{"packages": {"peft": version, "bitsandbytes": version}} for version in ("1.0", "2.0")]
+    assert warned(*found, method="of_somebody") == [
+        "version of peft differs between cells: 1.0 (1 in DIR), 2.0 (1 in DIR)"
     ]
 
 
