@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 import pandas as pd
 
 from bench.report.figures.curves import Curve, Panel, Point
+from bench.report.figures.papers import DOWN, UP, depth_curves, num_layers, of_line, panels_beside, value_curves, ways
 from bench.report.read.names import model_names, natural, panel_title
-from bench.report.read.published import ablation, counterpart, published_label
+from bench.report.read.published import FoundElsewhere, found_elsewhere
 from bench.report.read.sweeps import MOST_LINES, Sweep, SweepPoint, find_sweeps, layer_range, value_type
 
 MOST_PANELS = 12
 MOST_ROWS = 30  # of points beside one another
 LOG_FROM = 3.0  # largest by smallest value from which on a logarithmic axis is clearer
-UP, DOWN = "from the first layer up", "from the last layer down"
 HEAD = "head"  # the one choice that every method has; drawn even where it names lines of another figure
 
 
@@ -57,8 +57,14 @@ class Ablation:
     published: bool  # whether some of the papers' numbers are
 
 
-def ablations(points: Sequence[SweepPoint], tasks: Sequence[str], overlay: pd.DataFrame | None) -> list[Ablation]:
-    """One per swept setting, by name; `tasks` come first, `overlay` are published numbers or None.
+def ablations(
+    points: Sequence[SweepPoint],
+    tasks: Sequence[str],
+    overlay: pd.DataFrame | None,
+    beside: pd.DataFrame | None = None,
+) -> list[Ablation]:
+    """One per swept setting, by name; `tasks` come first, `overlay` are published numbers or None. Of those `beside`
+    what was found with other models or on other tasks has panels of its own.
 
     A choice that tells apart the lines of another setting's figure gets none of its own, unless it is the head.
     """
@@ -70,10 +76,10 @@ def ablations(points: Sequence[SweepPoint], tasks: Sequence[str], overlay: pd.Da
             choices.append(setting)
             continue
         drawn_as_lines |= {name for line in lines for name, _ in line.differing}
-        figures.append(along_lines(setting, ordered(lines, tasks), overlay))
+        figures.append(along_lines(setting, ordered(lines, tasks), overlay, beside))
     for setting in choices:
         if setting == HEAD or setting not in drawn_as_lines:
-            figures.append(_pairs(setting, ordered(sweeps[setting], tasks), overlay))
+            figures.append(_pairs(setting, ordered(sweeps[setting], tasks), overlay, beside))
     drawn = [figure for figure in figures if figure.panels or figure.pairs]
     return sorted(drawn, key=lambda figure: figure.setting)
 
@@ -97,7 +103,9 @@ def ordered(lines: Iterable[Sweep], tasks: Sequence[str]) -> list[Sweep]:
     return sorted(lines, key=key)
 
 
-def along_lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:
+def along_lines(
+    setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None, beside: pd.DataFrame | None = None
+) -> Ablation:
     """The figure of a setting whose values are numbers or ranges of layers: a panel per task and model."""
     by_place: dict[tuple[str, str], list[Sweep]] = defaultdict(list)
     for line in lines:
@@ -119,6 +127,10 @@ def along_lines(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | No
         panels += [panel] if panel.curves else []  # ranges of which no two touch the same end make no line
         notes += [note for note in remarks if note not in notes]
         drawn += [point for line in kept for point in line.points]
+    if beside is not None and panels:
+        of_layers, (first, *_) = value_type(lines) == "layers", panels
+        panels += panels_beside(setting, lines, beside, of_layers, first.x_label, first.log)
+        panels = panels[:MOST_PANELS]
     return Ablation(
         setting, _heading(setting, models.values()), tuple(panels), (), tuple(notes), tuple(drawn),
         any(curve.published for panel in panels for curve in panel.curves),
@@ -139,9 +151,7 @@ def _value_panel(
         values = [point.settings[setting] for point in line.points]
         points = [_at(point, float(value), f"{value:g}") for point, value in zip(line.points, values, strict=True)]
         curves.append(Curve(line.name, line.first.method, tuple(points)))
-        for name, paper, scores in _published_lines(line, overlay):
-            points = [_published_point(float(value), score) for value, score in scores.items()]
-            curves.append(_published(line, name, paper, _looks_like(name, line, lines), points))
+        curves += value_curves(line, lines, overlay)
     places = [point.x for curve in curves for point in curve.points]
     log = min(places) > 0 and max(places) / min(places) >= LOG_FROM
     label = setting.replace("_", " ") + (" (log scale)" if log else "")
@@ -163,28 +173,18 @@ def _depth_panel(
                 ranges.setdefault(bounds, point)  # "all" beside "1-24": the same twice
         shown: list[SweepPoint] = []
         for way in (UP, DOWN):
-            touching = {bounds: point for bounds, point in sorted(ranges.items()) if way in _ways(bounds, depth)}
+            touching = {bounds: point for bounds, point in sorted(ranges.items()) if way in ways(bounds, depth)}
             if len(touching) > 1:
-                points = [_at(point, *_count(bounds)) for bounds, point in touching.items()]
+                counts = [(num_layers(bounds), point) for bounds, point in touching.items()]
+                points = [_at(point, float(count), str(count)) for count, point in counts]
                 label = f"{line.name}, {way}"
                 by_x = tuple(sorted(points, key=lambda point: point.x))
                 curves.append(Curve(label, line.first.method, by_x))
-                curves += _published_depth(line, lines, way, overlay)
+                curves += depth_curves(line, lines, depth, way, overlay)
                 shown += touching.values()
         aside |= {str(point.settings[setting]) for point in line.points if point not in shown}
     notes = [f"Not on a line, in the table alone: {', '.join(sorted(aside, key=natural))}."] if aside else []
     return _panel(title, lines, curves, "number of layers", False), notes
-
-
-def _published_depth(line: Sweep, lines: Sequence[Sweep], way: str, overlay: pd.DataFrame | None) -> list[Curve]:
-    curves, depth = [], _depth(line)
-    for name, paper, scores in _published_lines(line, overlay):
-        ranges = {text: layer_range(text, depth) for text in scores}
-        touching = {text: bounds for text, bounds in ranges.items() if way in _ways(bounds, depth)}
-        points = [_published_point(_count(bounds)[0], scores[text]) for text, bounds in touching.items() if bounds]
-        looks_like = f"{_looks_like(name, line, lines)}, {way}"
-        curves.append(_published(line, f"{name}, {way}", paper, looks_like, points))
-    return curves
 
 
 def _depth(line: Sweep) -> float:
@@ -195,40 +195,8 @@ def _depth(line: Sweep) -> float:
     return float(max((bounds[1] for bounds in ranges if bounds), default=math.nan))
 
 
-def _ways(bounds: tuple[int, int] | None, depth: float) -> list[str]:
-    if bounds is None:
-        return []
-    return [way for way, touches in ((UP, bounds[0] == 1), (DOWN, bounds[1] == depth)) if touches]
-
-
-def _count(bounds: tuple[int, int]) -> tuple[float, str]:
-    count = bounds[1] - bounds[0] + 1
-    return float(count), str(count)
-
-
 def _at(point: SweepPoint, x: float, name: str) -> Point:
     return Point(name, x, point.score, point.low, point.high)
-
-
-def _published_point(x: float, score: float) -> Point:
-    return Point(f"{x:g}", x, score)
-
-
-def _published_lines(line: Sweep, overlay: pd.DataFrame | None) -> list[tuple[str, str, dict[str, float]]]:
-    """Name, paper ("" where there is one alone) and scores by value of the published lines beside a measured one."""
-    scores_of = ablation(overlay, line)
-    several = len({paper for _, paper in scores_of}) > 1
-    return [(name, paper if several else "", scores) for (name, paper), scores in scores_of.items()]
-
-
-def _looks_like(name: str, line: Sweep, lines: Sequence[Sweep]) -> str:
-    """The measured line that a published one of this name looks like, or its own name where there is none."""
-    return counterpart(name, [sweep.name for sweep in lines if sweep.first.method == line.first.method]) or name
-
-
-def _published(line: Sweep, name: str, paper: str, looks_like: str, points: Iterable[Point]) -> Curve:
-    by_x = tuple(sorted(points, key=lambda point: point.x))
-    return Curve(published_label(name, paper), line.first.method, by_x, True, looks_like=looks_like)
 
 
 def _panel(title: str, lines: Sequence[Sweep], curves: Sequence[Curve], x_label: str, log: bool) -> Panel:
@@ -243,7 +211,7 @@ def _trivial(lines: Sequence[Sweep]) -> float:
     return fmean(known) if known else math.nan
 
 
-def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -> Ablation:
+def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None, beside: pd.DataFrame | None) -> Ablation:
     """Points of each value beside one another: a row per task and line, a panel per model."""
     models = model_names(line.first.model for line in lines)
     by_model: dict[str, list[Sweep]] = defaultdict(list)
@@ -263,7 +231,7 @@ def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -
             }
             published = tuple(
                 (value, score)
-                for _, _, of_paper in _published_lines(line, overlay)
+                for _, _, of_paper in of_line(line, overlay)
                 for value, score in of_paper.items()
                 if value in scores
             )
@@ -274,5 +242,21 @@ def _pairs(setting: str, lines: Sequence[Sweep], overlay: pd.DataFrame | None) -
         panels.append(PairPanel(models[model] if len(by_model) > 1 else "", tuple(rows)))
     if len(by_model) > MOST_PANELS:
         notes.append(f"{len(by_model) - MOST_PANELS} of {len(by_model)} models are in the table alone.")
+    if beside is not None:
+        values = {value for panel in panels for row in panel.rows for value in row.scores}
+        further = _pairs_beside(found_elsewhere(beside, setting, lines), values)
+        panels, with_papers = [*panels, *further][:MOST_PANELS], with_papers or bool(further)
     heading = _heading(setting, models.values()).replace("score against", "score by")
     return Ablation(setting, heading, (), tuple(panels), tuple(notes), tuple(drawn), with_papers)
+
+
+def _pairs_beside(found: FoundElsewhere, values: Collection[str]) -> list[PairPanel]:
+    """A panel for each model of a paper, with a row for each task and line that has several of these values."""
+    rows: dict[str, list[PairRow]] = defaultdict(list)
+    for place, by_line in sorted(found.items()):
+        for (_, name), scores in sorted(by_line.items()):
+            known = tuple((value, scores[value]) for value in sorted(scores) if value in values)
+            if len(known) > 1:
+                task = f"{place.task} {place.metric}".strip()
+                rows[place.model].append(PairRow(f"{task} · {name}", {}, math.nan, known))
+    return [PairPanel(f"{model} (published)", tuple(of_model)) for model, of_model in sorted(rows.items())]

@@ -66,8 +66,9 @@ def captioned_figures(
     selection scores against training steps.
 
     The published numbers in `overlay` are laid over the figures of model size, whole. Ablation figures always show
-    those of the report that agree in task, metric, model and method. A method looks the same in all of them. Where
-    `family_named` tells models of several families apart, the figures of model size have a line of each.
+    those of the report that agree in task, metric, model and method, and with `overlay` what papers found of the
+    setting elsewhere, in panels of its own. A method looks the same in all of them. Where `family_named` tells models
+    of several families apart, the figures of model size have a line of each.
     """
     families = _families(set(report.frame["model"]), family_named)
     published = [] if overlay is None else sorted(set(overlay["method"]))
@@ -79,7 +80,7 @@ def captioned_figures(
         )
         rows = SuiteRows(suite, tasks, frame, summary, averages, report.references)
         figures += _scale(rows, styles, overlay, families)
-        for ablation in ablations(sweep_points(rows.frame, rows.summary), tasks, report.published):
+        for ablation in ablations(sweep_points(rows.frame, rows.summary), tasks, report.published, overlay):
             figures.append(_ablation(rows, styles, ablation, report.published))
         for ablation in against_budgets(report.outcomes, rows.frame, rows.summary, rows.averages, tasks):
             figures.append(_budgets(rows, styles, ablation))

@@ -67,8 +67,9 @@ def _paint(panel: PairPanel, looks: Mapping[str, Style], limits: tuple[float, fl
 def _draw_row(ax: Axes, number: int, row: PairRow, looks: Mapping[str, Style]) -> None:
     """The row's name above its points, these a little apart in height, with intervals, and the trivial score's tick."""
     known = {value: point for value, point in row.scores.items() if math.isfinite(point.score)}
-    middle = (len(row.scores) - 1) / 2
-    places = {value: number + APART * (place - middle) for place, value in enumerate(sorted(row.scores))}
+    values = sorted({*row.scores, *(value for value, _ in row.published)})
+    middle = (len(values) - 1) / 2
+    places = {value: number + APART * (place - middle) for place, value in enumerate(values)}
     lacking = sorted(set(row.scores) - set(known))
     name = row.name + (f" ({', '.join(lacking)} missing)" if lacking else "")
     ax.text(
@@ -82,6 +83,9 @@ def _draw_row(ax: Axes, number: int, row: PairRow, looks: Mapping[str, Style]) -
         style = looks[value]
         ax.hlines(places[value], point.low, point.high, color=style.colour, lw=1.0, alpha=0.75)
         ax.plot(point.score, places[value], **style.point() | FILLED | {"ms": MARK})
+    if not row.scores:  # a paper's own row
+        joined = [(score, places[value]) for value, score in row.published]
+        ax.plot(*zip(*joined, strict=True), color="#b8b8b8", lw=1.0, zorder=1)
     for value, score in row.published:
         ax.plot(score, places[value], **looks[value].point(published=True) | OPEN | {"ms": MARK})
     if math.isfinite(row.trivial):

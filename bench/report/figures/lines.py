@@ -80,9 +80,7 @@ def _paint(panel: Panel, looks: Looks, y_label: str, ax: Axes) -> None:
         _draw_curve(ax, curve, looks[curve.label, curve.family], len(measured) <= FEW_LINES, ax.transData + aside)
     draw_trivial(ax, panel.trivial)
     if panel.x_label:
-        label_ticks(
-            ax, {point.x: point.name for curve in panel.curves for point in curve.points if not curve.published}
-        )
+        label_ticks(ax, {point.x: point.name for curve in measured or panel.curves for point in curve.points})
         ax.set_xlabel(panel.x_label, fontsize=NAMED)
     else:
         mark_models(ax, panel)

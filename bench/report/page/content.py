@@ -59,7 +59,7 @@ def _title(report: Report) -> str:
         return f"Does {labels[0]} match {reference}?"
     if len(labels) <= FEW_METHODS:
         return f"Do {', '.join(labels[:-1])} and {labels[-1]} match {reference}?"
-    what = "methods" if compared["method"].nunique() == len(labels) else "lines"  # of a method there may be several
+    what = "methods" if compared["method"].nunique() == len(labels) else "settings"  # as the line above it says
     return f"Which of {len(labels)} {what} match {reference}?"
 
 

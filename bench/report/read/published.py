@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -187,7 +188,46 @@ def ablation(published: pd.DataFrame | None, sweep: Sweep) -> dict[tuple[str, st
         value = marks.pop(sweep.setting, None)
         fits = matches(first.model, first.backbone_parameters, row["model"], float(row["parameters"]))
         if value is not None and fits and all(str(first.settings.get(name)) == text for name, text in marks.items()):
-            words = ", ".join(f"{name}={text}" for name, text in sorted(marks.items()))
-            line = f"{first.method} ({words})" if words else first.method
-            scores.setdefault((line, row["paper"]), {})[value] = float(row["score"])
+            scores.setdefault((_line(first.method, marks), row["paper"]), {})[value] = float(row["score"])
     return scores
+
+
+@dataclass(frozen=True, order=True)
+class Elsewhere:
+    """What a paper measured: a task by a metric, with a model."""
+
+    task: str
+    metric: str
+    model: str
+    paper: str
+
+
+FoundElsewhere = dict[Elsewhere, dict[tuple[str, str], dict[str, float]]]
+
+
+def found_elsewhere(published: pd.DataFrame, setting: str, sweeps: Sequence[Sweep]) -> FoundElsewhere:
+    """What the papers' ablations of a setting score where none of the sweeps has the task, the metric and the model, of
+    methods that have one: (method, line name) -> value -> score. The line is named as by `ablation`.
+    """
+    found: FoundElsewhere = {}
+    known = {sweep.first.method for sweep in sweeps}
+    for row in published[published["method"].isin(known) & (published["setting"] != "")].to_dict("records"):
+        marks = dict(_MARK.findall(row["setting"]))
+        value = marks.pop(setting, None)
+        if value is None or any(_is_of(row, sweep) for sweep in sweeps):
+            continue
+        place = Elsewhere(row["task"], row["metric"], row["model"], row["paper"])
+        line = (row["method"], _line(row["method"], marks))
+        found.setdefault(place, {}).setdefault(line, {})[value] = float(row["score"])
+    return found
+
+
+def _is_of(row: Mapping[Hashable, Any], sweep: Sweep) -> bool:
+    first = sweep.first
+    fits = matches(first.model, first.backbone_parameters, row["model"], float(row["parameters"]))
+    return fits and (row["task"], row["metric"]) == (first.task, first.metric)
+
+
+def _line(method: str, marks: Mapping[str, str]) -> str:
+    words = ", ".join(f"{name}={text}" for name, text in sorted(marks.items()))
+    return f"{method} ({words})" if words else method

@@ -42,9 +42,9 @@ def text_of(figure: CaptionedFigure) -> str:
     return " ".join([f"{figure.heading}.", *figure.notes])
 
 
-def ablations_of(made: Any, overlay: Any = None) -> dict[str, Ablation]:
+def ablations_of(made: Any, overlay: Any = None, beside: Any = None) -> dict[str, Ablation]:
     report = collect([made.path], {})
-    found = ablations(sweep_points(report.frame, report.summary), ("rte", "boolq"), overlay)
+    found = ablations(sweep_points(report.frame, report.summary), ("rte", "boolq"), overlay, beside)
     return {ablation.setting: ablation for ablation in found}
 
 
@@ -191,6 +191,38 @@ def test_the_paper_s_depths_lie_over_those_of_the_same_model(point: Any, store: 
     assert found.published
     other = store((point(60.0, model="roberta-large", layers=layers) for layers in ranges), name="other")
     assert set(curves(ablations_of(other, published.read())["layers"])) == {UP, DOWN}
+
+
+def test_what_a_paper_found_with_other_models_has_panels_of_its_own_beside(point: Any, store: Any) -> None:
+    made = store(point(60.0, model="mine", layers=layers) for layers in ("1-4", "1-8", "5-8"))
+    papers = published.read()
+    assert [panel.title for panel in ablations_of(made, papers)["layers"].panels] == ["rte accuracy"]
+    found = ablations_of(made, papers, papers)["layers"]
+    titles = ["rte accuracy", "rte accuracy · BERT-large", "boolq accuracy · BERT-large"]
+    assert [panel.title for panel in found.panels] == titles
+    assert set(curves(found)) == {UP}
+    assert curves(found, 1)[f"{UP} (published)"] == [(4, 58), (8, 59), (12, 57), (16, 69), (20, 75), (24, 78)]
+    assert curves(found, 2)[f"{DOWN} (published)"] == [(4, 64), (8, 62), (12, 66), (16, 70), (20, 72), (24, 75.8)]
+    assert found.published
+    assert {point.model for point in found.points} == {"mine"}
+
+
+def test_what_lies_over_one_s_own_does_not_stand_beside_too(point: Any, store: Any) -> None:
+    made = store(point(60.0, size=335_000_000, model="bert-large-cased", layers=layers) for layers in ("1-4", "1-24"))
+    papers = published.read()
+    found = ablations_of(made, papers, papers)["layers"]
+    assert [panel.title for panel in found.panels] == ["rte accuracy", "boolq accuracy · BERT-large"]
+    assert f"{UP} (published)" in curves(found)
+
+
+def test_a_choice_that_a_paper_made_with_other_models_has_rows_of_its_own(point: Any, store: Any) -> None:
+    made = store(point(60.0, model="mine", head=head) for head in ("linear", "verbalizer"))
+    own, theirs = ablations_of(made, None, published.read())["head"].pairs
+    assert [row.name for row in own.rows] == ["rte accuracy · ptv2"]
+    assert theirs.title == "RoBERTa-large (published)"
+    rows = {row.name: dict(row.published) for row in theirs.rows}
+    assert rows["sst2 accuracy · ptv2"] == {"linear": 96.3, "verbalizer": 95.8}
+    assert len(rows) == 4
 
 
 def test_the_paper_s_heads_stand_beside_those_of_the_same_model_and_method(point: Any, store: Any) -> None:

@@ -53,8 +53,8 @@ def test_the_claim_stands_on_top_with_its_verdicts(cell: Any, record: Any, store
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("what", ["methods", "lines"])
-def test_many_methods_are_asked_for_by_their_number_and_lines_of_one_too(
+@pytest.mark.parametrize("what", ["methods", "settings"])
+def test_many_methods_are_asked_for_by_their_number_and_settings_of_one_too(
     what: str, cell: Any, record: Any, store: Any
 ) -> None:
     others = [("abcd"[at], {}) if what == "methods" else ("ptv2", {"length": at + 1}) for at in range(4)]
