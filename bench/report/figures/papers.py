@@ -75,7 +75,8 @@ def panels_beside(
             ]
         curves = [curve for curve in curves if len(curve.points) > 1]
         title = panel_title(place.task, place.metric, place.model)
-        panels += [Panel(title, tuple(curves), math.nan, (), 0, x_label, log)] if curves else []
+        can_be_log = all(point.x > 0 for curve in curves for point in curve.points)
+        panels += [Panel(title, tuple(curves), math.nan, (), 0, x_label, log and can_be_log)] if curves else []
     return panels
 
 
