@@ -32,7 +32,8 @@ class Attachment(nn.Module):
       and `stored` are called. What must go back with them must be a parameter: buffers stay as the last step left them.
 
     All parameters of the module train, unless they need no gradient; each must have one that is not all zero, and must
-    move, within the first three steps. Of the backbone nothing but `weights` may move, no buffer either.
+    move, within the first three steps, or where these are too small to show by the end. Of the backbone nothing but
+    `weights` may move, no buffer either.
 
     To choose from: `SlotPrompts`, `LayerPrefixes`, `Weights`, bench.model.injected.Injected, and what changes a shared
     model by row: bench.model.row_adapter.RowAdapter, bench.model.row_biases.RowBiases. Where none of them fits a

@@ -85,7 +85,8 @@ def test_trials_choose_on_a_cluster_as_they_do_here(bench: Bench, address: str) 
 
 
 def test_a_worker_that_is_killed_costs_no_cell(bench: Bench, address: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench", "run", *bench.base, *GRID, "--steps", "400"]
+    long = ("--steps", "3000")  # beside the two seconds between two notes of a worker
+    command = [sys.executable, "-m", "bench", "run", *bench.base, *GRID, *long]
     driver = subprocess.Popen([*command, "--executor", "ray", "--address", address], cwd=tmp_path, stdout=-1, text=True)
     while not any('"step": 0' not in path.read_text() for path in (tmp_path / "out").glob("workers/*.json")):
         assert driver.poll() is None

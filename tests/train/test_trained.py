@@ -51,6 +51,63 @@ def test_a_tensor_the_optimizer_forgot_fails_by_name(workshop, forget):
     assert lane.reason == "head.linear.bias should train but did not move in the first 3 steps"
 
 
+@pytest.mark.parametrize("rate", [2e-8, 2e-5])
+def test_what_a_step_is_too_small_for_is_not_asked_to_move(rate, workshop):
+    """A rate that is warming up lies below the spacing of norms' weights, which are about one."""
+    settings = {"finetune": {"learning_rate": rate, "warmup": 0.9}}
+    backbone = workshop.backbone(frozen=False)
+    (spec,) = workshop.cells("finetune", settings=settings, budget={"steps": 300, "evaluations": 1, "epochs": None})
+    lane = workshop.lane(spec, backbone)
+    weight = backbone.encoder.embeddings.LayerNorm.weight
+    before = weight.detach().clone()
+    fit(backbone, [lane], 200)
+    assert (lane.status, lane.reason) == ("done", None)
+    assert torch.equal(weight, before) == (rate == 2e-8)
+
+
+def watched(value, gradient, rate):
+    weight = nn.Parameter(torch.full((2,), value))
+    watch = Watch({"weight": weight, "other": (other := nn.Parameter(torch.zeros(1)))}, {}, rates={"weight": rate})
+    other.grad = torch.ones(1)
+    weight.grad = torch.full((2,), gradient)
+    watch.saw_gradients(0.01)
+    with torch.no_grad():
+        other += 1.0
+    return watch
+
+
+@pytest.mark.parametrize(
+    ("value", "gradient", "rate", "step"),
+    [
+        (1.0, 1.0, 1e-3, "the first 3"),  # a hundredth of it is still a hundred spacings
+        (1.0, 1.0, 1e-5, "300"),  # which only the whole rate is
+        (1.0, 1.0, 1e-7, None),  # never
+        (1.0, 1e-10, 1e-3, None),  # of rounding nothing follows
+        (0.0, 1.0, 1e-7, "the first 3"),
+    ],
+)
+def test_what_cannot_but_move_and_has_not_fails_as_soon_as_that_is_known(value, gradient, rate, step):
+    watch = watched(value, gradient, rate)
+    said = []
+    for check, steps in ((watch.check, 3), (watch.check_at_end, 300)):
+        try:
+            check(steps)
+        except NotTrained as error:
+            said.append(str(error))
+    where = f"in {step} steps"
+    assert said[:1] == ([f"weight should train but did not move {where}"] if step else [])
+
+
+def test_where_nothing_has_moved_in_the_end_nothing_was_trained():
+    weight = nn.Parameter(torch.ones(2))
+    watch = Watch({"weight": weight}, {}, rates={"weight": 1e-9})
+    weight.grad = torch.ones(2)
+    watch.saw_gradients(1.0)
+    watch.check(3)
+    with pytest.raises(NotTrained, match="weight should train but did not move in 9 steps"):
+        watch.check_at_end(9)
+
+
 def test_a_frozen_weight_that_moves_fails_by_name(workshop, monkeypatch):
     def leak(_, backbone):
         weight = backbone.encoder.embeddings.LayerNorm.weight
