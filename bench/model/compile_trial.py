@@ -1,8 +1,8 @@
 """Code of layers that has just been made against the layers as they are: states and gradients of a micro-batch.
 
 The micro-batch is of fixed size, and the code is made on it. Code rounds otherwise than the layers do, and how far that
-moves a state is the model's: where weights have been trained at a high rate, a rounding can come out many times as
-large. What differs by more than usual is therefore held against the layers as they are with what each is given moved by
+moves a state is the model's: where attention is sharp, as training can make it before the code is tried, a rounding
+comes out many times as large. What differs by more than usual is therefore held against the layers as they are with what each is given moved by
 a rounding.
 """
 

@@ -251,7 +251,7 @@ def mixed_up(function, **_):
 @pytest.mark.parametrize(("code", "kept"), [(rounding_otherwise, True), (mixed_up, False)])
 @pytest.mark.parametrize("times", [1, 8], ids=["quiet", "loud"])
 def test_code_may_round_otherwise_also_where_a_rounding_comes_out_large(code, kept, times, tmp_path, monkeypatch):
-    """As it does where weights were trained at a high rate before the code is tried."""
+    """As it does where attention is sharp, which training can make it before the code is tried."""
     monkeypatch.setattr(torch, "compile", code)
     source = find_model(str(write_tiny_bert(tmp_path / "model", layers=4)))
     backbone = load_backbone(source, CPU, "bf16", True)
