@@ -2,8 +2,8 @@
 
 The micro-batch is of fixed size, and the code is made on it. Code rounds otherwise than the layers do, and how far that
 moves a state is the model's: where attention is sharp, as training can make it before the code is tried, a rounding
-comes out many times as large. What differs by more than usual is therefore held against the layers as they are with what each is given moved by
-a rounding.
+comes out many times as large. What differs by more than usual is therefore held against the layers as they are with
+what each is given moved by a rounding.
 """
 
 from __future__ import annotations
