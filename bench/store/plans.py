@@ -46,7 +46,8 @@ def keep_plan(folder: Path, cells: Iterable[Cell], aside: Path) -> None:
 
 
 def planned_cells(folder: Path, broken: Broken | None = None, known: KnownCells | None = None) -> list[Cell]:
-    """Every cell of every grid, each once in each suite; of several choices the latest.
+    """Every cell of every grid, each once in each suite; of several choices the latest, and never one that still waits
+    for its trials in the place of one that they have made: a copy of a folder may have lost the times of its files.
 
     A file that is not what was written, and a cell that cannot be measured, is a UsageError; with `broken` it is left
     out, and `broken` gets the error. They are `known` afterwards.
@@ -58,7 +59,9 @@ def planned_cells(folder: Path, broken: Broken | None = None, known: KnownCells 
             for raw in read_plan(path):
                 with leaving_out(broken):
                     cell = known.read(raw, path)
-                    cells[cell.choice if cell.tried else (cell.id, cell.suite)] = cell
+                    key = cell.choice if cell.tried else (cell.id, cell.suite)
+                    if key not in cells or cell.drawn or not cells[key].drawn:
+                        cells[key] = cell
     return list(cells.values())
 
 

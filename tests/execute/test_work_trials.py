@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import pytest
 
 from bench.cell import Cell, Plan
+from bench.plan.selection import choose
+from bench.report.read.outcomes import outcomes
+from bench.store.store import Store
 from tests.execute.seat import Seat, make_plan, no_pause
 
 __all__ = ["no_pause"]
@@ -35,6 +39,25 @@ def test_trials_come_first_and_the_best_is_run_with_all_seeds(tmp_path: Path, se
     assert [len(choice.cells) for choice in seat.choices] == [2]
     planned = {cell.id for cell in seat.store.planned()}
     assert planned == {cell.id for cell in (*trials, *chosen)}
+
+
+def test_what_was_chosen_stands_whatever_times_a_copy_gave_the_plans(tmp_path: Path, searched: Plan) -> None:
+    """`cp -r`, git and downloads date files anew, in any order: a plan that waits may look newer than the choice."""
+    seat = Seat(tmp_path, searched)
+    asked = choose(searched, seat.store)
+    seat.store.write_plan([*searched.trials, *asked.cells, *asked.waiting])
+    for trial in seat.next():
+        seat.write(trial, settings_score(trial))
+    first, second = seat.next()
+    seat.write(first)  # what has a record tells for itself; the other is only planned
+    assert best(searched) != asked.waiting[0].settings
+    plans = list((tmp_path / "plans").iterdir())
+    for earlier, later in (plans, reversed(plans)):
+        os.utime(earlier, (1, 1))
+        os.utime(later, (2, 2))
+        found = outcomes([Store.open(tmp_path)])
+        assert {outcome.cell.id for outcome in found} == {cell.id for cell in (*searched.trials, first, second)}
+        assert [outcome.cell.id for outcome in found if outcome.record is None] == [second.id]
 
 
 def test_whoever_comes_first_chooses_and_all_choose_alike(

@@ -129,10 +129,12 @@ def _parted(known: Sides, tasks: Sequence[str], model: str, label: str) -> dict[
 
 
 def _rates(parted: Mapping[str, Parted], of: str) -> dict[str, float]:
-    """Runs and collapsed ones on the tasks where some trained, and the bound of their rate; NaN where none did."""
+    """Runs and collapsed ones on the tasks where some trained, and the bound of their rate; NaN where none did, and no
+    runs where none is finished.
+    """
     trained = [line for line in parted.values() if not line.flat]
     runs, count = sum(line.num_runs for line in trained), sum(line.num_collapsed for line in trained)
-    rate = (float(runs), float(count), most(count, runs)) if runs else (math.nan,) * 3
+    rate = (float(runs), float(count), most(count, runs)) if runs else (math.nan if parted else 0.0, math.nan, math.nan)
     return dict(zip((f"{of}runs", f"{of}collapsed", f"{of}collapse_bound"), rate, strict=True))
 
 

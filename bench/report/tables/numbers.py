@@ -38,7 +38,11 @@ def percent_text(share: float) -> str:
 
 
 def rate_text(runs: float, collapsed: float, bound: float) -> str:
-    """A rate of collapse with its upper bound: "1 of 5, ≤ 66 %"; NaN runs are those of a line at the trivial score."""
+    """A rate of collapse with its upper bound: "1 of 5, ≤ 66 %"; NaN runs are those of a line at the trivial score, and
+    of one that is not finished there are none.
+    """
+    if not runs:
+        return "no finished run"
     return "all at the trivial score" if math.isnan(runs) else f"{collapsed:.0f} of {runs:.0f}, ≤ {100 * bound:.0f} %"
 
 

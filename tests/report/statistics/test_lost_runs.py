@@ -44,6 +44,18 @@ def test_a_line_that_never_trains_is_worse_and_has_no_collapsed_runs(cell: Any, 
     assert one["note"] == ("ptv2 at the trivial score, all 5 runs",)
 
 
+def test_of_a_line_without_a_finished_run_nothing_is_said_to_be_at_the_trivial_score(
+    cell: Any, predicted: Any, store: Any
+) -> None:
+    cells = [missed(predicted, cell(method="finetune", seed=seed), 60) for seed in range(5)]
+    planned = [record.cell for record, *_ in cells] + [cell(method="ptv2", seed=seed) for seed in range(5)]
+    report = report_on(store(cells, planned=planned))
+    one = row(report.comparisons)
+    assert (one["runs"], one["reference_runs"], one["note"]) == (0, 5, ("no finished seed",))
+    texts = [cells[6:8] for cells in report.verdict_tables[0].rows if cells[1] == "ptv2"]
+    assert set(texts) == {("no finished run", "0 of 5, ≤ 45 %")}
+
+
 def test_two_runs_at_the_trivial_score_may_be_chance(cell: Any, predicted: Any, store: Any) -> None:
     cells = [missed(predicted, cell(method="finetune", seed=seed), 60) for seed in range(2)]
     cells += [missed(predicted, cell(method="ptv2", seed=seed), 0, trained=False) for seed in range(2)]
