@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -25,6 +26,7 @@ REFERENCES = {  # of each archive beside its report
     PLACE / "length": "ptv2 (length=16, reparam=none)",
     PLACE / "head": "ptv2 (head=linear, length=20)",
 }
+TO_RUN = {(PLACE, "base", "squad1"): 14}  # cells, as its README says
 # what was run on several days says so; of PEFT, which makes LoRA's layers, a machine had another patch release
 SAID = ("git commit differs", "version of peft differs")
 
@@ -41,9 +43,12 @@ def test_every_cell_is_there_and_whole(place: Path) -> None:
     store = open_results(place / "results.tar.xz")
     store.verify()
     assert store.broken() == {}
-    asked = {cell.id for cell in store.planned()}
-    assert asked
-    assert {record.id for record in store.records() if record.status == "done"} == asked
+    asked = {cell.id: (place, cell.model, cell.task) for cell in store.planned()}
+    done = {record.id for record in store.records() if record.status == "done"}
+    assert done
+    assert done <= set(asked)
+    missing = Counter(asked[cell_id] for cell_id in asked if cell_id not in done)
+    assert missing == {of: count for of, count in TO_RUN.items() if of[0] == place}
     assert all(record.cell.precision == "bf16" and record.provenance["device"] for record in store.records())
 
 
@@ -73,7 +78,7 @@ def test_the_tables_beside_it_say_what_the_archive_says(report: Report, place: P
 
 def test_every_cell_and_metric_has_its_row_in_the_tidy_table(report: Report, place: Path) -> None:
     kept = pd.read_csv(place / "report" / "cells.csv")
-    assert scores_of(kept) == pytest.approx(scores_of(report.frame))
+    assert scores_of(kept) == pytest.approx(scores_of(report.frame), nan_ok=True)
 
 
 def scores_of(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
