@@ -13,6 +13,7 @@ from rich.console import Console
 from bench.commands.forecast_table import show
 from bench.commands.lines import print_line
 from bench.errors import UsageError
+from bench.plan.cost import Costs
 from bench.plan.forecast import Known, forecast
 from bench.plan.seen import Experience, Seen, kind_of, seen
 from bench.plan.selection import Outstanding
@@ -47,11 +48,12 @@ def print_forecast(
     from bench.train.groups import groups
     from bench.train.memory import bytes_needed
 
+    found, probe = seen(records_beside(path)), Probe(options)
+    cost = Costs(found).tokens
     cut: list[Group] = []
     for stage in (left.trials, left.cells, left.choice.waiting):
-        cut += groups([resolve(cell) for cell in stage], options.max_lanes, num_workers)
+        cut += groups([resolve(cell) for cell in stage], options.max_lanes, num_workers, cost)
     name = device_name(options.device)
-    found, probe = seen(records_beside(path)), Probe(options)
     if probing:
         found += _probed(console, cut, Experience(found, name), probe)
     known = Known(

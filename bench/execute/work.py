@@ -2,9 +2,10 @@
 
 Trials come before the cells that wait for them. Of each come first those of the method that the others are compared
 with, so that a run that is interrupted can be read, and then the longest, so that no worker is left with a long group
-in the end. A group that this worker's loaded model can go on with comes before one that another must be loaded
-for. Every worker sees the same plan and the same store, so that each comes to the same choice once a line's trials are
-there.
+in the end; what may share a loop is divided so that the parts cost alike (bench.plan.cost), by what finished cells of
+the same task were seen to train on. A group that this worker's loaded model can go on with comes before one that
+another must be loaded for. Every worker sees the same plan and the same store, so that each comes to the same choice
+once a line's trials are there.
 """
 
 from __future__ import annotations
@@ -12,41 +13,28 @@ from __future__ import annotations
 import math
 import time
 import zlib
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bench.cell import Cell
-from bench.execute.cost import cost_of
 from bench.execute.job import Job
+from bench.execute.line import Line
+from bench.plan.cost import Costs, likeness
+from bench.plan.seen import seen
 from bench.plan.selection import Choice, choose, trials_to_run
 from bench.resolved import ResolvedCell, resolve
 from bench.store.claims import MOST_DEATHS, Claims, Held
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.store.workers import Watch
-from bench.train.groups import Group, kind_of, loop_share
+from bench.train.groups import Group, kind_of
 
 POLL = 1.0  # seconds between two looks at the folder when there is nothing to take
 LOOK = 1.0  # seconds for which a look at what is finished is good enough
 LOOKING = 0.05  # most of the time that looks may take: in a large folder there are fewer of them
 Doing = Callable[[Sequence[str]], AbstractContextManager[object]]
-
-
-@dataclass
-class Line:
-    """Cells that may share a loop, in the plan's order, and what one of them costs, in arbitrary units. Of lines that
-    cost the same each worker has a `turn` of its own, so that they do not all want one first. `reference`: whether any
-    of them is of the method that the others are compared with.
-    """
-
-    model: Hashable
-    cost: float
-    shares: bool
-    turn: int
-    reference: bool = False
-    cells: dict[str, ResolvedCell] = field(default_factory=dict)
 
 
 class Work:
@@ -78,6 +66,7 @@ class Work:
         self._stages: list[list[Line]] = []  # trials, and the cells whose settings are known; in the order to be taken
         self._line_of: dict[str, Line] = {}
         self._trials = frozenset(trial.id for trial in job.plan.trials)
+        self._costs = Costs()
         self._choice: Choice | None = None
         self._waiting = True
         self._loaded: Hashable = None
@@ -157,9 +146,9 @@ class Work:
         mark = self._store.failure(cell_id)
         return mark is not None and mark != self._job.failures.get(cell_id)
 
-    def _candidate(self, held: Mapping[str, Held], lost: set[str]) -> tuple[Line, list[ResolvedCell]] | None:
-        """The cells to be claimed next: of a line as many as make its share of the work, or a single one that has
-        brought down two workers, lest it takes others along.
+    def _candidate(self, held: Mapping[str, Held], lost: set[str]) -> tuple[Line, Sequence[ResolvedCell]] | None:
+        """The cells to be claimed next: of a line as many as cost a worker's share of its work, or a single one that
+        has brought down two workers, lest it takes others along.
         """
         for stage in self._stages:
             stage[:] = [line for line in stage if line.cells]
@@ -171,11 +160,9 @@ class Work:
                 ]
                 if not free:
                     continue
-                share = loop_share(len(line.cells), self._job.max_lanes if line.shares else 1, self._workers)
-                start = 0
-                if self._workers > 1:  # workers that look at the same moment are not to want the same cells
-                    start = self._spread(len(line.cells)) % math.ceil(len(free) / share) * share
-                wanted = free[start : start + share]
+                parts = line.divided(free, self._job.max_lanes, self._workers)
+                # workers that look at the same moment are not to want the same cells
+                wanted = parts[self._spread(len(line.cells)) % len(parts) if self._workers > 1 else 0]
                 risky = [cell for cell in wanted if _deaths(held, cell.cell.id) >= MOST_DEATHS - 1]
                 return line, risky[:1] or wanted
         return None
@@ -232,10 +219,16 @@ class Work:
         over = {trial.id for trial in trials} <= self._attempted
         self._waiting = bool(self._choice.waiting) and not over
         self._line_of = {}
+        self._learn([*plan.trials, *self._choice.cells])
         self._stages = [self._in_lines(trials), self._in_lines(self._choice.cells)]
         if plan.trials and over and (before is None or before.waiting):
             store.write_plan([*plan.trials, *self._choice.cells, *self._choice.waiting])
             self._chosen(self._choice)
+
+    def _learn(self, cells: Iterable[Cell]) -> None:
+        """See how much finished cells have trained on, one of each task, model, budget and method."""
+        new = {likeness(cell): cell.id for cell in cells if cell.id in self._done and self._costs.lacks(cell)}
+        self._costs.learn(seen(self._store.records_of(new.values(), lambda _: None).values()))
 
     def _in_lines(self, cells: Sequence[Cell]) -> list[Line]:
         lines: dict[Hashable, Line] = {}
@@ -246,10 +239,12 @@ class Work:
             kind = (_model_of(resolved), *kind_of(resolved))
             if kind not in lines:
                 turn = self._spread(cell.id) if self._workers > 1 else 0
-                lines[kind] = Line(kind[0], cost_of(resolved), not resolved.method.changes_weights, turn)
-            lines[kind].cells[cell.id] = resolved
-            lines[kind].reference |= resolved.method.reference
+                lines[kind] = Line(kind[0], not resolved.method.changes_weights, turn)
+            lines[kind].add(resolved, self._costs.tokens(resolved))
             self._line_of[cell.id] = lines[kind]
+        for line in lines.values():
+            line.sort()
+            line.cost = self._costs.of(line.longest)
         return sorted(lines.values(), key=lambda line: (not line.reference, -line.cost, line.turn))
 
     def _resolve(self, cell: Cell) -> ResolvedCell:

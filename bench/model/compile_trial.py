@@ -71,10 +71,9 @@ def _told(
     for mine, own, away in zip(found, expected, moved or expected, strict=True):
         if mine.dtype != own.dtype:
             return f"their {what} are {mine.dtype}, not {own.dtype}"
-        by, rounded = (
-            float((each.double() - own.double()).norm()) / max(float(own.double().norm()), least, 1e-30)
-            for each in (mine, away)
-        )
+        size = max(float(own.double().norm()), least, 1e-30)
+        by = float((mine.double() - own.double()).norm()) / size
+        rounded = float((away.double() - own.double()).norm()) / size if moved else 0.0
         allowed = times * max(limit, ROUNDINGS * rounded)
         if not by <= allowed:
             return f"compiled, their {what} differ by {by:.2g} of their size, and {allowed:.2g} is allowed"

@@ -19,21 +19,23 @@ PACKAGES = (
 )  # fmt: skip
 
 
-_asked: list[tuple[str, ...]] = []  # commands other than the one that started this process; the last one counts
-_sharing: list[int] = []
+# commands other than the one that started this process, each with how many of its workers share the device; the last
+# one counts
+_asked: list[tuple[tuple[str, ...], int]] = []
 
 
 def provenance(device: str) -> dict[str, Any]:
     """Versions of the packages that can change a number (None: not installed), the harness's git commit, the machine
     and the command; `workers` where several of its workers shared the device, of whose time a cell then had a part.
     """
-    shared = {"workers": _sharing[-1]} if _sharing and _sharing[-1] > 1 else {}
+    _, workers = _asked[-1] if _asked else ((), 1)
+    shared = {"workers": workers} if workers > 1 else {}
     return {**_surroundings(), "device": device, **shared, "git_commit": _commit(), "command": list(command())}
 
 
 def command() -> tuple[str, ...]:
     """The command that asked for what this process measures."""
-    return _asked[-1] if _asked else ("bench", *sys.argv[1:])
+    return _asked[-1][0] if _asked else ("bench", *sys.argv[1:])
 
 
 @contextmanager
@@ -41,13 +43,11 @@ def asked_by(words: Sequence[str], workers: int = 1) -> Iterator[None]:
     """Within the block this process works for that command: of another process, or what says a call in Python again;
     so many of its `workers` are on the device.
     """
-    _asked.append(tuple(words))
-    _sharing.append(workers)
+    _asked.append((tuple(words), workers))
     try:
         yield
     finally:
         _asked.pop()
-        _sharing.pop()
 
 
 @cache

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -32,20 +31,36 @@ def kind_of(resolved: ResolvedCell) -> tuple[bool, Hashable]:
     return frozen, resolved.cell.budget.backbone_dropout if frozen else resolved.cell.id
 
 
-def loop_share(num_alike: int, max_lanes: int, workers: int) -> int:
-    """How many of these cells go into one loop, so that every worker has some."""
-    return max(1, min(max_lanes, math.ceil(num_alike / workers)))
+def divided(
+    cells: Sequence[ResolvedCell], costs: Sequence[float], most: int, share: float
+) -> list[Sequence[ResolvedCell]]:
+    """Cells as parts that go into one loop each: the next ones until they cost a `share` of the work, `most` of them
+    at the most.
+    """
+    parts: list[Sequence[ResolvedCell]] = []
+    start, cost = 0, 0.0
+    for place, of_cell in enumerate(costs, start=1):
+        cost += of_cell
+        # sums of costs that are alike may differ from their multiples by rounding
+        if place == len(cells) or place - start == most or cost >= share * (1 - 1e-9):
+            parts.append(cells[start:place])
+            start, cost = place, 0.0
+    return parts
 
 
-def groups(cells: Iterable[ResolvedCell], max_lanes: int, workers: int = 1) -> Iterator[Group]:
-    """Cells that may share a loop, divided among workers; of each model those that share come first, so that its
-    backbone is loaded for them once.
+def groups(
+    cells: Iterable[ResolvedCell], max_lanes: int, workers: int = 1, cost: Callable[[ResolvedCell], float] | None = None
+) -> Iterator[Group]:
+    """Cells that may share a loop, divided among workers so that the parts cost alike, the longest first; of each model
+    those that share come first, so that its backbone is loaded for them once. By default all cost alike.
     """
     for _, same_model in groupby(cells, key=lambda resolved: (resolved.cell.model_path, resolved.cell.precision)):
         together: dict[tuple[bool, Hashable], list[ResolvedCell]] = {}
         for resolved in same_model:
             together.setdefault(kind_of(resolved), []).append(resolved)
         for (shared, _), alike in sorted(together.items(), key=lambda entry: not entry[0][0]):
-            share = loop_share(len(alike), max_lanes, workers)
-            for start in range(0, len(alike), share):
-                yield Group(tuple(alike[start : start + share]), shared)
+            if cost is not None:
+                alike.sort(key=lambda resolved: -cost(resolved))
+            costs = [cost(resolved) if cost is not None else 1.0 for resolved in alike]
+            for part in divided(alike, costs, max_lanes, sum(costs) / workers):
+                yield Group(tuple(part), shared)

@@ -13,7 +13,7 @@ import pytest
 
 from bench.cell import Plan
 from bench.errors import DiskError
-from bench.execute.cost import cost_of
+from bench.plan.cost import Costs
 from bench.resolved import resolve
 from bench.store.workers import Presence, new_identity
 from tests.execute.seat import Seat, make_plan, no_pause, standing
@@ -67,7 +67,7 @@ def test_the_longest_come_first_but_for_the_model_that_is_loaded(tmp_path: Path)
 def test_the_reference_comes_before_what_takes_longer_so_that_an_interrupted_run_can_be_read(tmp_path: Path) -> None:
     of = make_plan(methods="ptv2,autoprompt,finetune", seeds=2)
     work = [resolve(cell) for cell in of.cells]
-    costs = {resolved.cell.method: cost_of(resolved) for resolved in work}
+    costs = {resolved.cell.method: Costs().of(resolved) for resolved in work}
     assert costs["autoprompt"] > costs["finetune"]
     methods = [cell.method for group in Seat(tmp_path, of).do_all() for cell in group]
     assert methods[:2] == ["finetune", "finetune"]

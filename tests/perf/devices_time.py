@@ -9,8 +9,8 @@ weights (tests/perf/random_models.py) and the tokenizer of `--tokenizer`; withou
 table has the wall time of the whole command, of it the time before the first loop, from its start to the last loop's
 end, and after that, how many times faster the command is, the share of the devices' time that this comes to, how long a
 worker was idle between the first loop and the last, on average, and how many cells have other scores, predictions or
-tuned tensors than in the first run. With `--plan` each
-run is foretold first by `bench run --plan`, and the table has what that says of the whole.
+tuned tensors than in the first run. With `--plan` each run is foretold first by `bench run --plan`, and the table has
+what that says of the whole.
 """
 
 from __future__ import annotations
