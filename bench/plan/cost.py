@@ -40,7 +40,7 @@ class Costs:
         cell = resolved.cell
         key = (_data(cell), cell.method, repr(cell.settings), cell.stage)
         if key not in self._tokens:
-            self._tokens[key] = self._counted(resolved)
+            self._tokens[key] = max(1.0, self._counted(resolved))  # of nothing nothing could be shared out
         return self._tokens[key]
 
     def of(self, resolved: ResolvedCell) -> float:
