@@ -60,7 +60,6 @@ def test_a_report_has_the_numbers_that_were_printed_then(bench: Bench, old: Path
     for table in printed:
         then, now = pd.read_csv(table), pd.read_csv(to / table.name)
         if "n_seeds" in then:  # of a line without a finished run it was said that all are at the trivial score
-            assert then["runs"][then["n_seeds"] == 0].isna().any()
             then.loc[then["n_seeds"] == 0, "runs"] = 0
             now["runs"] = now["runs"].astype(float)
         pd.testing.assert_frame_equal(now[list(then.columns)], then)
