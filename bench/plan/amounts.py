@@ -51,7 +51,7 @@ def amount(resolved: ResolvedCell, of_task: Sequence[Seen], count: Count) -> Amo
         return None
     per_epoch = max(1, math.ceil(rows.train / cell.budget.batch_size))
     steps = (cell.budget.steps or cell.budget.epochs * per_epoch) if method.trains else 0
-    tokens, assumed = _tokens_per_row(resolved, [each for each in of_task if each.record.costs.tokens], rows)
+    tokens, assumed = _tokens_per_row(resolved, [each for each in of_task if _has_counted(each)])
     trained = rows_of_steps(steps, rows.train, cell.budget.batch_size)
     evaluated = num_evaluations(cell, steps) * rows.selection + rows.scored
     return Amount(tokens.times(trained), evaluated, steps, assumed if steps else "")
@@ -103,7 +103,13 @@ def _declared(resolved: ResolvedCell, of_task: Sequence[Seen]) -> Rows | None:
     return Rows(round(train * windows), selection, scored if cell.stage == "score" else 0)
 
 
-def _tokens_per_row(resolved: ResolvedCell, of_task: Sequence[Seen], rows: Rows) -> tuple[Range, str]:
+def _has_counted(each: Seen) -> bool:
+    """Whether a record has counts of all that tokens are divided by: those of others may lack some."""
+    costs, counts = each.record.costs, each.record.counts
+    return min(costs.tokens, costs.forward_passes, costs.steps, counts.train_items) > 0
+
+
+def _tokens_per_row(resolved: ResolvedCell, of_task: Sequence[Seen]) -> tuple[Range, str]:
     """Tokens that an item puts through the model in a step, all its sequences and passes counted; what is assumed."""
     cell, method = resolved.cell, resolved.method
     slots, passes = method.slots().count, method.passes_per_step
@@ -112,7 +118,7 @@ def _tokens_per_row(resolved: ResolvedCell, of_task: Sequence[Seen], rows: Rows)
         length = ASSUMED.times(cell.budget.max_length * (1 + method.demonstrations()))
         return (length + Range.exactly(slots)).times(passes), "rows of a quarter to all of --max-length"
     likest = max(known, key=lambda each: _likeness(cell, each.record.cell))
-    costs, items = likest.record.costs, likest.record.counts.train_items or rows.train
+    costs, items = likest.record.costs, likest.record.counts.train_items
     trained = rows_of_steps(costs.steps, items, likest.record.cell.budget.batch_size)
     sequences = costs.forward_passes / trained / likest.method.passes_per_step
     length_seen = costs.tokens / costs.forward_passes - likest.method.slots().count

@@ -71,7 +71,7 @@ def test_a_reference_that_shares_loops_is_first_among_longer_ones(monkeypatch: p
     assert [resolved.cell.method for resolved in line.cells.values()] == ["linear_probe"] * 2 + ["ptv2"] * 2
 
 
-def test_a_plan_divides_as_a_run_does(tmp_path: Path, searched: Plan) -> None:
+def test_a_plan_divides_as_a_run_does(searched: Plan) -> None:
     cells = [resolve(cell) for cell in searched.cells]
     records = [Record(id=cell.id, cell=cell, status="done", main_metric="accuracy", **spent(cell))
                for cell in searched.trials]  # fmt: skip
@@ -79,6 +79,16 @@ def test_a_plan_divides_as_a_run_does(tmp_path: Path, searched: Plan) -> None:
     assert [[each.cell.task for each in part.cells] for part in parts] == [
         [LONG] * 3, [LONG] * 3, [LONG] * 3, [LONG, *[SHORT] * 10],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("lacking", ["steps", "forward_passes", "tokens", "train_items"])
+def test_a_record_that_lacks_a_count_tells_nothing_and_stops_nobody(searched: Plan, lacking: str) -> None:
+    (first, *_), cell = searched.trials, resolve(searched.cells[0])
+    of = spent(first)
+    told = {name: part.model_copy(update={lacking: 0} if hasattr(part, lacking) else {}) for name, part in of.items()}
+    record = Record(id=first.id, cell=first, status="done", main_metric="accuracy", **told)
+    whole = record.model_copy(update=of)
+    assert Costs(seen([record])).tokens(cell) == Costs().tokens(cell) != Costs(seen([whole])).tokens(cell)
 
 
 def test_of_what_nothing_is_known_the_longest_text_that_is_read_tells(searched: Plan) -> None:
