@@ -51,8 +51,8 @@ def divided(
 def groups(
     cells: Iterable[ResolvedCell], max_lanes: int, workers: int = 1, cost: Callable[[ResolvedCell], float] | None = None
 ) -> Iterator[Group]:
-    """Cells that may share a loop, divided among workers so that the parts cost alike, with `cost` the longest first; of
-    each model those that share come first, so that its backbone is loaded for them once. Without it all cost alike.
+    """Cells that may share a loop, divided among workers so that the parts cost alike, with `cost` the longest first;
+    of each model those that share come first, so that its backbone is loaded for them once. Without it all cost alike.
     """
     for _, same_model in groupby(cells, key=lambda resolved: (resolved.cell.model_path, resolved.cell.precision)):
         together: dict[tuple[bool, Hashable], list[ResolvedCell]] = {}
