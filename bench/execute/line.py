@@ -40,4 +40,4 @@ class Line:
     def divided(self, free: Sequence[ResolvedCell], max_lanes: int, workers: int) -> list[Sequence[ResolvedCell]]:
         """Those of its cells that nobody has, as groups that cost a worker's share of all that is left."""
         share = sum(self.tokens[name] for name in self.cells) / workers
-        return divided(free, [self.tokens[of.cell.id] for of in free], max_lanes if self.shares else 1, share)
+        return divided(free, lambda resolved: self.tokens[resolved.cell.id], max_lanes if self.shares else 1, share)

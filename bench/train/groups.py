@@ -32,35 +32,36 @@ def kind_of(resolved: ResolvedCell) -> tuple[bool, Hashable]:
 
 
 def divided(
-    cells: Sequence[ResolvedCell], costs: Sequence[float], most: int, share: float
+    cells: Sequence[ResolvedCell], cost: Callable[[ResolvedCell], float], most: int, share: float
 ) -> list[Sequence[ResolvedCell]]:
     """Cells as parts that go into one loop each: the next ones until they cost a `share` of the work, `most` of them
     at the most.
     """
     parts: list[Sequence[ResolvedCell]] = []
-    start, cost = 0, 0.0
-    for place, of_cell in enumerate(costs, start=1):
-        cost += of_cell
+    start, costs = 0, 0.0
+    for end, resolved in enumerate(cells, start=1):
+        costs += cost(resolved)
         # sums of costs that are alike may differ from their multiples by rounding
-        if place == len(cells) or place - start == most or cost >= share * (1 - 1e-9):
-            parts.append(cells[start:place])
-            start, cost = place, 0.0
+        if end == len(cells) or end - start == most or costs >= share * (1 - 1e-9):
+            parts.append(cells[start:end])
+            start, costs = end, 0.0
     return parts
 
 
 def groups(
-    cells: Iterable[ResolvedCell], max_lanes: int, workers: int = 1, cost: Callable[[ResolvedCell], float] | None = None
+    cells: Iterable[ResolvedCell],
+    max_lanes: int,
+    workers: int = 1,
+    cost: Callable[[ResolvedCell], float] = lambda _: 1.0,
 ) -> Iterator[Group]:
-    """Cells that may share a loop, divided among workers so that the parts cost alike, with `cost` the longest first;
-    of each model those that share come first, so that its backbone is loaded for them once. Without it all cost alike.
+    """Cells that may share a loop, divided among workers so that the parts cost alike, the longest first; of each model
+    those that share come first, so that its backbone is loaded for them once.
     """
     for _, same_model in groupby(cells, key=lambda resolved: (resolved.cell.model_path, resolved.cell.precision)):
         together: dict[tuple[bool, Hashable], list[ResolvedCell]] = {}
         for resolved in same_model:
             together.setdefault(kind_of(resolved), []).append(resolved)
         for (shared, _), alike in sorted(together.items(), key=lambda entry: not entry[0][0]):
-            if cost is not None:
-                alike.sort(key=lambda resolved: -cost(resolved))
-            costs = [cost(resolved) if cost is not None else 1.0 for resolved in alike]
-            for part in divided(alike, costs, max_lanes, sum(costs) / workers):
+            longest_first = sorted(alike, key=cost, reverse=True)
+            for part in divided(longest_first, cost, max_lanes, sum(map(cost, alike)) / workers):
                 yield Group(tuple(part), shared)
