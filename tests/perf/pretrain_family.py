@@ -11,13 +11,16 @@ A size takes 1 to 7 minutes on an H100 or H200.
 
 `train` writes FAMILY/SIZE, a checkpoint with bf16 weights on disk, and FAMILY/SIZE.csv: per measurement step, tokens,
 mean training loss since the last, loss on held-out articles (nats a masked token, always the same rows and masks),
-seconds. Called again it goes on where it stopped (`--minutes` stops it); the state lies in FAMILY/SIZE.state.
+seconds. Called again it goes on where it stopped (`--minutes` stops it); the state lies in FAMILY/SIZE.state. A GPU's
+kernels have a fixed order, so that weights which were lost can be made again, to the bit, on a GPU of the same kind
+with the same torch; the sum of the weights' file is printed for that.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +34,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import AutoTokenizer, BertForMaskedLM
 
+from bench.model.determinism import deterministic
 from tests.perf.family_sizes import SIZES, Size, stack
 from tests.perf.family_text import LENGTH, Batch, Marks, Rows, divided, encode
 
@@ -43,6 +47,7 @@ MEASURED = 40  # times
 HELD_OUT_BATCHES = 16
 FIRST_STEPS = 3  # of a model, before a step is captured
 AFTER_GROWTH = 200  # steps in which the rate comes back up
+FIXED = {"deterministic": True, "shape_padding": False}  # of torch's compiler: nothing is chosen by its time
 COLUMNS = ("step", "tokens", "train_loss", "held_out_loss", "seconds")
 
 
@@ -89,7 +94,7 @@ class Pretraining:
         self.captured: Captured | None = None
         if on_gpu:
             for layer in self.model.bert.encoder.layer:
-                layer.compile(dynamic=False)
+                layer.compile(dynamic=False, options=FIXED)
 
     def _grow_at_its_time(self) -> None:
         num_layers = self.size.layers_at(self.step, self.num_steps)
@@ -115,9 +120,9 @@ class Pretraining:
             bert = self.model.bert  # by its parts: as a whole it makes a mask, of ones, while a step is captured
             words = bert.embeddings(input_ids=batch.ids, token_type_ids=batch.types, position_ids=batch.positions)
             states = bert.encoder(words).last_hidden_state
-            picked = states.gather(1, batch.at[..., None].expand(-1, -1, states.shape[-1]))
-            scores = self.model.cls(picked)
-        return torch.nn.functional.cross_entropy(scores.flatten(0, 1).float(), batch.wanted.flatten())
+            rows = torch.arange(len(batch.at), device=self.device)[:, None]
+            scores = self.model.cls(states[rows, batch.at].flatten(0, 1))
+        return torch.nn.functional.cross_entropy(scores.float(), batch.wanted.flatten())
 
     def rate(self, step: int) -> float:
         """Up in a straight line, then down to zero in one; up anew where the model has just grown."""
@@ -131,9 +136,10 @@ class Pretraining:
         self._grow_at_its_time()
         self.learning_rate.fill_(self.rate(self.step))
         batch = self.rows.batch(self.step, BATCH_SIZE)
-        if self.captured is None and self.device.type == "cuda" and self.since_start == FIRST_STEPS:
-            self.captured = Captured(self.follow, batch)
-        loss = self.follow(batch) if self.captured is None else self.captured.replay(batch)
+        with deterministic(self.device):
+            if self.captured is None and self.device.type == "cuda" and self.since_start == FIRST_STEPS:
+                self.captured = Captured(self.follow, batch)
+            loss = self.follow(batch) if self.captured is None else self.captured.replay(batch)
         self.step += 1
         self.since_start += 1
         return loss
@@ -231,6 +237,8 @@ def _write_checkpoint(model: BertForMaskedLM, tokenizer: Any, folder: Path) -> N
     tokenizer.save_pretrained(folder)
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "dtype": "float32"}, indent=2, sort_keys=True) + "\n")
+    weights = folder / "model.safetensors"
+    print(f"{hashlib.sha256(weights.read_bytes()).hexdigest()}  {weights}", flush=True)
 
 
 def draw(folder: Path) -> None:

@@ -72,6 +72,22 @@ def test_a_run_that_was_stopped_comes_to_the_losses_of_one_that_was_not(
     assert [float(resumed.train_step()) for _ in range(NUM_STEPS - stopped_at)] == whole[stopped_at:]
 
 
+@pytest.mark.gpu
+def test_weights_that_are_made_again_are_the_same_to_the_bit() -> None:
+    device, wide, num_steps = torch.device("cuda"), Size(4, 768, 1e-3, grown=((0.25, 1), (0.5, 2))), 40
+    ids = torch.randint(4, MARKS.size, (400_000,), generator=torch.Generator().manual_seed(0), dtype=torch.int32)
+    made = []
+    for _ in range(2):
+        rows = Rows(ids.to(device), MARKS, 0, moved_from=12)
+        run = Pretraining(wide, rows, rows, num_steps, seed=0)
+        losses = [float(run.train_step()) for _ in range(num_steps)]
+        made.append((losses, {name: value.clone() for name, value in run.model.state_dict().items()}))
+    (losses, weights), (again, others) = made
+    assert losses == again
+    assert losses[-1] < losses[0]
+    assert [name for name, value in weights.items() if not torch.equal(value, others[name])] == []
+
+
 def test_each_row_has_its_marks_and_as_many_masked_tokens() -> None:
     ids = torch.randint(4, MARKS.size, (8_000,), dtype=torch.int32)
     batch = Rows(ids, MARKS, 0).batch(0, 8)
