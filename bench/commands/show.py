@@ -98,7 +98,7 @@ def _facts(record: Record, folder: Path) -> Iterator[tuple[str, str]]:
 
 def _time(costs: Costs) -> str:
     parts = [("loading", costs.load_seconds), ("encoding", costs.encode_seconds), ("training", costs.train_seconds),
-             ("evaluating", costs.evaluate_seconds), ("compiling", costs.compile_seconds)]  # fmt: skip
+             ("evaluating", costs.evaluate_seconds), ("compiling", costs.own_compile_seconds)]  # fmt: skip
     told = ", ".join(f"{name} {span(seconds)}" for name, seconds in parts if seconds and seconds >= 0.05)
     speed = f"; {costs.tokens_per_second:,.0f} tokens/s" if costs.tokens_per_second else ""
     return span(costs.seconds) + (f": {told}" if told else "") + speed

@@ -28,9 +28,13 @@ def provenance(device: str) -> dict[str, Any]:
     """Versions of the packages that can change a number (None: not installed), the harness's git commit, the machine
     and the command; `workers` where several of its workers shared the device, of whose time a cell then had a part.
     """
-    _, workers = _asked[-1] if _asked else ((), 1)
-    shared = {"workers": workers} if workers > 1 else {}
+    shared = {"workers": sharing()} if sharing() > 1 else {}
     return {**_surroundings(), "device": device, **shared, "git_commit": _commit(), "command": list(command())}
+
+
+def sharing() -> int:
+    """How many workers of this process's command share its device, itself among them."""
+    return _asked[-1][1] if _asked else 1
 
 
 def command() -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class Parameters(Part):
 
 
 class Costs(Part):
-    """Seconds are wall time; of a loop that several lanes shared, this cell's part by tokens.
+    """Seconds are wall time; of a loop that several lanes shared, this cell's part by tokens but for `compile_seconds`.
 
     None stands where a record is older than the measurement, and where there was nothing to measure.
     """
@@ -63,7 +63,7 @@ class Costs(Part):
     encode_seconds: float | None = None  # its part of reading and encoding data that other cells use too
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
-    compile_seconds: float | None = None  # of compiling layers and capturing graphs; not in `train_seconds`
+    compile_seconds: float | None = None  # of the whole loop: compiling layers, capturing graphs; no time of training
     store_seconds: float | None = None  # of all files but the record itself, which could not know its own
     steps: int = 0
     tokens: int = 0  # real tokens and prompt slots through the backbone while training, padding not counted
@@ -76,6 +76,11 @@ class Costs(Part):
     joint_steps: int = 0  # of a first stage over several data sets, on top of the budget; not in the numbers above
     joint_tokens: int = 0
     joint_seconds: float = 0.0  # a run trains it once for all cells that share it, and notes it in each
+
+    @property
+    def own_compile_seconds(self) -> float | None:
+        """This cell's part of `compile_seconds`, as it lies within `seconds`: lanes have equal ones."""
+        return None if self.compile_seconds is None else self.compile_seconds / max(1, self.lanes)
 
     def add_storing(self, seconds: float) -> None:
         """Note what writing took."""

@@ -13,7 +13,7 @@ from bench.model.device import device_name
 from bench.model.flops import model_flops, network_of
 from bench.model.peak import peak_flops
 from bench.score.evaluate import Predictions
-from bench.store.provenance import provenance
+from bench.store.provenance import provenance, sharing
 from bench.store.record import Costs, Counts, Parameters, Record
 from bench.train.lane import Lane
 from bench.train.run_data import LaneData
@@ -24,8 +24,8 @@ class Loop:
     """What the lanes of a loop share: when it began, how rows were cut, the peak of memory, and of the time that
     belongs to no lane each one's part.
 
-    `compile_seconds` is of that time (so within `overhead_seconds`, and in no lane's `train_seconds`) what compiling
-    layers and capturing graphs took.
+    `compile_seconds` is what compiling layers and capturing graphs took, of the whole loop: each one's part lies within
+    `overhead_seconds`, and in no lane's `train_seconds`.
     """
 
     started: datetime
@@ -48,7 +48,9 @@ class Before:
 def outcome(lane: Lane, predictions: Predictions | None, backbone: Backbone, loop: Loop, before: Before) -> Record:
     """The record of a lane that has left its loop; without `predictions` there are no scores."""
     data, cell = lane.data, lane.cell
-    peak = peak_flops(backbone.device, cell.precision) * len(backbone.devices) * backbone.ranks.count
+    peak = 0.0  # of a GPU that others use too nobody can say how busy this cell kept it
+    if sharing() == 1:
+        peak = peak_flops(backbone.device, cell.precision) * len(backbone.devices) * backbone.ranks.count
     return Record(
         id=cell.id,
         cell=cell,

@@ -24,6 +24,7 @@ from bench.model.prompts import Prompts
 from bench.model.source import find_model
 from bench.model.stacked import Stacked
 from bench.score.evaluate import predict
+from bench.store.store import Store
 from bench.train.loop import fit
 from tests.conftest import write_tiny_bert
 from tests.model.test_families import batch_of, prefix, row
@@ -286,6 +287,14 @@ def test_the_time_it_takes_is_counted(load, quick):
     assert after > before
     states_and_gradients(backbone, 4, 20)
     assert compiled.compile_seconds() == after
+
+
+def test_cells_that_share_a_loop_share_the_time_of_compiling(bench, quick):
+    assert bench.run("--out", "shared", "--compile", "on", "--seeds", "3")[0] == 0
+    for record in Store.open(Path("shared")).records():
+        costs = record.costs
+        assert (costs.lanes, costs.own_compile_seconds) == (3, pytest.approx(costs.compile_seconds / 3))
+        assert 0 < costs.own_compile_seconds < costs.seconds - costs.train_seconds
 
 
 def test_the_flag_changes_no_cell_and_the_record_says_it(bench, quick):

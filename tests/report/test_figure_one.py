@@ -15,6 +15,7 @@ from bench.plan.budgets import BUDGET, budgets
 from bench.plan.lines import lines
 from bench.registry import find_suite, find_tasks, load_plugin
 from bench.report.files import collect, texts
+from bench.report.tables.costs import PARTS
 from bench.report.tables.report import Report
 from bench.request import RunRequest
 from bench.store.fetched import open_results
@@ -66,6 +67,13 @@ def test_every_score_comes_out_of_what_was_counted_and_every_method_is_judged(re
     assert [text for text in report.warnings if not text.startswith(SAID)] == []
     (scores,), (verdicts,) = report.tables, report.verdict_tables
     assert {row[0] for row in verdicts.rows} == {row[0] for row in scores.rows} - {"any"}
+
+
+def test_the_parts_of_a_cells_time_are_no_longer_than_the_whole(report: Report) -> None:
+    cells = report.frame[report.frame["status"] == "done"].drop_duplicates("id")
+    whole = cells[list(PARTS)].sum(axis=1)
+    assert (whole <= cells["seconds"] * 1.001).all()
+    assert (whole / cells["seconds"]).median() > 0.9
 
 
 @pytest.mark.parametrize("name", ["recommendation", "table", "verdicts", "chosen"])

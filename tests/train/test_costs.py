@@ -10,6 +10,7 @@ import torch
 from bench.model.flops import model_flops, network_of
 from bench.resolved import resolve
 from bench.runner import Runner
+from bench.store.provenance import asked_by
 from bench.store.store import Store
 from bench.train.backbones import Backbones
 from bench.train.groups import Group
@@ -102,6 +103,14 @@ def test_a_record_says_the_arithmetic_and_the_utilisation_of_its_own_seconds(wor
         trains = record.cell.method != "prompting"
         assert costs.utilization == (costs.model_flops / costs.train_seconds / PEAK if trains else None)
         assert record.provenance["peak_tflops"] == 0.001
+
+
+def test_of_a_gpu_that_workers_share_nobody_says_how_busy_a_cell_kept_it(workshop, tmp_path, slow_peak) -> None:
+    runner = Runner(Store.create(tmp_path / "out"), OPTIONS, Quiet())
+    with asked_by(["bench", "run"], workers=2):
+        (record,) = runner.run(pieces(workshop.cells("ptv2", budget=SHORT)))
+    assert (record.costs.utilization, record.provenance["peak_tflops"]) == (None, 0.0)
+    assert record.costs.model_flops
 
 
 def test_the_whole_has_its_parts_and_the_record_that_is_written_the_time_of_its_files(

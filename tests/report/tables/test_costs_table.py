@@ -41,6 +41,22 @@ def test_rates_weigh_seconds_of_training_and_shares_are_of_the_whole(cell: Any, 
     ]
 
 
+def test_of_what_a_loop_compiled_each_of_its_cells_has_a_part(cell: Any, record: Any, store: Any) -> None:
+    shared = [measured(record(cell(seed=seed), 60.0), 10.0, 0.1, 1000.0) for seed in range(2)]
+    for each in shared:
+        each.costs.compile_seconds, each.costs.lanes = 90.0, 6
+    assert table_of(store, *shared).rows == (
+        ("small", "ptv2", "1,000", "10 %", "40.0", "15.0", "2", "5", "38", "25", "10", "12"),
+    )  # fmt: skip
+
+
+def test_a_utilisation_that_was_taken_beside_other_workers_is_left_out(cell: Any, record: Any, store: Any) -> None:
+    shared, alone = (measured(record(cell(seed=seed), 60.0), 10.0, 0.1 + seed / 10, 1000.0) for seed in range(2))
+    shared.provenance["workers"] = 2
+    assert [row[3] for row in table_of(store, shared).rows] == ["–"]
+    assert [row[3] for row in table_of(store, shared, alone).rows] == ["20 %"]
+
+
 def test_older_records_have_a_dash_and_no_part_in_the_others_numbers(cell: Any, record: Any, store: Any) -> None:
     older = costing(record(cell(method="lora"), 60.0), seconds=60.0, train_seconds=50.0, tokens_per_second=100.0)
     beside = costing(record(cell(seed=1), 60.0), seconds=400.0, train_seconds=30.0, tokens_per_second=1000.0)
