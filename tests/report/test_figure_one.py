@@ -26,6 +26,7 @@ REFERENCES = {  # of each archive beside its report
     PLACE / "depth": "ptv2 (layers=1-8, length=20)",
     PLACE / "length": "ptv2 (length=16, reparam=none)",
     PLACE / "head": "ptv2 (head=linear, length=20)",
+    PLACE / "again": None,
 }
 TO_RUN = {(PLACE, "base", "squad1"): 14}  # cells, as its README says
 # what was run on several days says so; of PEFT, which makes LoRA's layers, a machine had another patch release
