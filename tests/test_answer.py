@@ -33,7 +33,7 @@ def test_what_shared_a_loop_is_measured_alone_after_the_run(bench: Any, monkeypa
     monkeypatch.setattr(answer, "SHARE", 1000.0)
     code, out, _ = bench.run("--methods", "ptv2,linear_probe,finetune", "--seeds", "2", "--steps", "8")
     assert code == 0
-    assert "measuring alone what shared a loop: 2 cells" in out
+    assert "measuring alone what shared a loop or a GPU: 2 cells" in out
     assert "≈" not in out
     assert "≤" not in out
     files = {path.stem: json.loads(path.read_text()) for path in Path("out/alone").iterdir()}

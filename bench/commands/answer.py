@@ -37,7 +37,7 @@ def conclude(console: Console, job: Job, new: Sequence[Record], options: Options
 
 
 def measure_alone(console: Console, folder: Path, new: Sequence[Record], options: Options, data: RunData) -> None:
-    """Measure alone, on the options' device, what shared its loop, after a run that made `new` records in the folder.
+    """Measure alone, on the options' device, what shared its loop or GPU, after a run that made `new` records there.
 
     It takes about a tenth of what those took at most, and is not begun after a short run; what is left then is measured
     after another one.
@@ -54,7 +54,7 @@ def measure_alone(console: Console, folder: Path, new: Sequence[Record], options
         records = store.records_of(list(ids)[:MOST_READ], lambda _: None).values()
         lacks = lacking(records, kept_alone(folder)[0].values(), device_name(options.device))
         if lacks:
-            told = f"measuring alone what shared a loop: {len(lacks)} cells, {seconds:.0f} s at most"
+            told = f"measuring alone what shared a loop or a GPU: {len(lacks)} cells, {seconds:.0f} s at most"
             console.print(told, style="dim", highlight=False)
         for alone in measured(lacks, options, data, seconds):
             keep_alone(folder, alone)

@@ -1,4 +1,6 @@
-"""What cells cost alone that shared a loop: a few steps of each, once a run is over. Nothing of them is kept but that.
+"""What cells cost alone that shared a loop, or a GPU with other workers: a few steps of each, once a run is over.
+
+Nothing of them is kept but that.
 
 A cell runs with its own budget, rows and settings, in a loop to itself, and is stopped after some steps. Their seconds
 up to the first steps, in which states that no lane changes are made once and kernels set up, count as they are, and
@@ -38,14 +40,14 @@ SETTING_UP = CHECK_AFTER + 1  # steps; graphs are captured from then on
 
 
 def lacking(records: Iterable[Record], known: Iterable[Alone], device: str) -> list[Record]:
-    """One record for each cell, whatever its seed, that shared a loop on this device and was not measured alone.
+    """One record for each cell, whatever its seed, that shared a loop or this device and was not measured alone.
 
     A cell with a first stage over several data sets is left out: it does not begin without that stage's values.
     """
     found = {each.key: each.device for each in known}
     lacks: dict[str, Record] = {}
     for record in records:
-        shared = record.status == "done" and record.cell.stage == "score" and record.costs.lanes > 1
+        shared = record.status == "done" and record.cell.stage == "score" and record.was_shared
         if shared and not record.cell.joint and record.provenance.get("device") == device:
             key = alone_key(record.cell)
             if found.get(key) != device:

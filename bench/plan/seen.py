@@ -98,7 +98,7 @@ class Experience:
 
     def __init__(self, found: Sequence[Seen], device: str) -> None:
         self.device = device
-        alone = [each for each in found if each.record.provenance.get("workers", 1) == 1]
+        alone = [each for each in found if each.record.workers == 1]
         self.here = [each for each in alone if each.record.provenance.get("device") == device]
         self._of_task: dict[tuple[object, ...], list[Seen]] = defaultdict(list)
         for each in found:

@@ -113,6 +113,17 @@ class Record(Part):
     started: str = ""  # ISO 8601, UTC
     finished: str = ""
 
+    @property
+    def workers(self) -> int:
+        """How many workers of its command shared the GPU."""
+        workers = self.provenance.get("workers", 1)
+        return workers if isinstance(workers, int) else 1  # a file of another tool may have anything there
+
+    @property
+    def was_shared(self) -> bool:
+        """Whether its seconds are of a loop, or of a GPU, that it did not have to itself."""
+        return self.costs.lanes > 1 or self.workers > 1
+
     @model_serializer(mode="wrap")
     def _without_an_empty_traceback(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = dump(self)

@@ -59,6 +59,16 @@ def test_what_shared_a_loop_on_this_device_lacks_a_measurement_once_a_line_and_t
     assert lacking([record(cells[0], status="failed")], [], "here") == []
 
 
+def test_what_had_a_loop_to_itself_on_a_gpu_that_workers_shared_lacks_one_too() -> None:
+    cells = make_plan(methods="finetune", seeds=2).cells
+    records = [
+        Record(id=cell.id, cell=cell, status="done", main_metric="accuracy", provenance={"device": "here"} | more)
+        for cell, more in zip(cells, ({"workers": 2}, {"workers": "many"}), strict=True)
+    ]
+    assert [record.was_shared for record in records] == [True, False]
+    assert lacking(records, [], "here") == records[:1]
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Record], RunData, Options]:
     """Three lines in one loop, as a run leaves them: prefixes, a head on states that are kept, nothing that trains."""

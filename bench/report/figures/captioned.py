@@ -239,7 +239,7 @@ def _predicted(rows: SuiteRows) -> str:
     """Of which lines memory and time are not those of a training alone."""
     shared = rows.frame[(rows.frame["alone"] == PREDICTED) & rows.frame["task"].isin(rows.tasks)]
     lines = sorted(set(shared["label"]), key=natural)
-    what = "which shared loops, a loop's whole memory and a part of its time"
+    what = "which shared loops or a GPU, a loop's whole memory and a part of its time"
     return f"; of {', '.join(lines)}, {what}" if lines else ""
 
 

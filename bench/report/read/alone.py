@@ -30,8 +30,8 @@ def measurements(stores: Iterable[Store], problems: list[str] | None) -> Measure
 
 
 def measured_alone(record: Record, known: Measurements) -> Alone | None:
-    """What was measured of a finished record's cell on its device, where its own loop was shared."""
-    if record.status != "done" or record.costs.lanes == 1 or not known:
+    """What was measured of a finished record's cell on its device, where its own loop or the device was shared."""
+    if record.status != "done" or not record.was_shared or not known:
         return None
     return known.get((alone_key(record.cell), str(record.provenance.get("device"))))
 
@@ -39,8 +39,9 @@ def measured_alone(record: Record, known: Measurements) -> Alone | None:
 def alone_costs(record: Record | None, measured: Alone | None) -> dict[str, Any]:
     """`lanes`, and `alone_seconds` of training and evaluating and `alone_peak_bytes` with how they are known (`alone`).
 
-    `measured`: the cell was alone in its loop, or its like was measured so. `predicted`: it shared a loop and was not;
-    its seconds are then its part of the loop's by tokens, its bytes the whole loop's, which it alone does not exceed.
+    `measured`: the cell was alone in its loop and on its device, or its like was measured so. `predicted`: it was not;
+    its seconds are then its part of the loop's by tokens, of a loop that had a part of the device where workers shared
+    it; its bytes are the whole loop's, which it alone does not exceed.
     """
     if record is None or record.status != "done":
         return UNKNOWN
@@ -48,5 +49,5 @@ def alone_costs(record: Record | None, measured: Alone | None) -> dict[str, Any]
     seconds, peak = costs.train_seconds + costs.evaluate_seconds, float(costs.peak_bytes)
     if measured is not None:
         seconds, peak = measured.train_seconds + measured.evaluate_seconds, float(measured.peak_bytes)
-    how = MEASURED if costs.lanes == 1 or measured is not None else PREDICTED
+    how = PREDICTED if record.was_shared and measured is None else MEASURED
     return {"lanes": float(costs.lanes), "alone": how, "alone_seconds": seconds, "alone_peak_bytes": peak}

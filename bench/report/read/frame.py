@@ -150,7 +150,7 @@ def _cost(done: Record | None, name: str) -> float:
     """A cost of a finished record; NaN where it was not measured."""
     own = "own_compile_seconds" if name == "compile_seconds" else name
     value = getattr(done.costs, own) if done else None
-    if done and name == "utilization" and done.provenance.get("workers", 1) > 1:
+    if done and name == "utilization" and done.workers > 1:
         return NAN  # older records have it, beside a peak that was measured while others used the GPU
     return NAN if value is None else float(value)
 

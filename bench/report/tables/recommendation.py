@@ -145,8 +145,8 @@ def _costs_note(lines: Sequence[LineCosts]) -> str:
     if all(line.measured for line in lines):
         return text
     return (
-        f"{text} ≈ and ≤: not measured alone; the training shared a loop with others, of whose time it is charged its "
-        "part by tokens, and of whose memory the whole is an upper bound."
+        f"{text} ≈ and ≤: not measured alone. The training shared a loop with others, of whose time it is charged its "
+        "part by tokens and of whose memory the whole is an upper bound, or a GPU with other workers, and was slower."
     )
 
 

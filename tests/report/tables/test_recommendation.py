@@ -29,14 +29,14 @@ def table_of(made: Any, margin: float = 1.0, averages: dict[str, tuple[str, ...]
 def measured(cell: Any, record: Any, store: Any) -> Any:
     """A folder of scores per method, a seed each, without predictions; what each keeps is in STORED."""
 
-    def make(scores: dict[str, list[float]], lanes: int = 1, task: str = "rte", **more: Any) -> Any:
+    def make(scores: dict[str, list[float]], lanes: int = 1, workers: int = 1, task: str = "rte", **more: Any) -> Any:
         records = []
         for method, of_method in scores.items():
             for seed, score in enumerate(of_method):
                 one = record(cell(task, method=method, seed=seed), score)
                 one.parameters = Parameters(trained=STORED[method], stored=STORED[method], backbone=20_000_000)
                 one.costs.lanes = 1 if method == "finetune" else lanes
-                one.provenance = {"device": "here"}
+                one.provenance = {"device": "here", "workers": workers}
                 records.append(one)
         return store(records, **more)
 
@@ -148,6 +148,12 @@ def test_costs_are_those_alone_or_marked(measured: Any, cell: Any) -> None:
     ))  # fmt: skip
     ptv2, finetune = table_of(made).rows
     assert (ptv2[5:7], finetune[5:7]) == (("500 MB", "22 s"), ("1.07 GB", "60 s"))
+
+
+def test_what_trained_beside_other_workers_on_its_gpu_was_not_measured_alone(measured: Any) -> None:
+    table = table_of(measured({"finetune": [80.0, 80.1, 80.2], "ptv2": [79.8, 79.9, 80.0]}, workers=2))
+    assert [row[5:7] for row in table.rows] == [("≤ 1.07 GB", "≈ 60 s")] * 2
+    assert any("a GPU with other workers" in note for note in table.notes)
 
 
 def test_the_csv_has_every_line_and_what_it_was_told_by(measured: Any) -> None:
