@@ -52,6 +52,15 @@ def test_the_forecast_is_no_wider_than_a_terminal(bench, monkeypatch) -> None:
     assert {"(trials)", "finetune", "bitfit"} <= set(re.split(r"[\s,]+", out))  # whole names
 
 
+def test_workers_that_share_a_gpu_are_told_beside_it(bench, monkeypatch) -> None:
+    """The processor stands in for the GPU of all four."""
+    bench.run()
+    monkeypatch.setattr("bench.execute.devices.sharing_gpu", lambda seats: [len(seats)] * len(seats))
+    _, out, _ = bench.run("--plan", "--steps", "4", "--seeds", "4", "--device", "cpu:4")
+    assert "a: 1 record of the same lines and tasks, slower 4 times beside others" in out
+    assert re.search(r"\nabout .* with 4 workers", out)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -22,10 +22,13 @@ from bench.store.record import Record
 from bench.store.store import Store
 
 if TYPE_CHECKING:
+    import torch
+
     from bench.execute.probe import Probe
     from bench.train.groups import Group
     from bench.train.options import Options
 
+Seats = Sequence[tuple["torch.device", ...]]  # the devices of each worker
 MOST_READ = 4000  # records, about a millisecond each
 
 
@@ -34,15 +37,16 @@ def print_forecast(
     left: Outstanding,
     path: Path,
     options: Options,
-    num_workers: int = 1,
+    seats: Seats,
     probing: bool = True,
 ) -> None:
-    """Foretell what is left of a plan on so many devices like the options' one, and print it.
+    """Foretell what is left of a plan by workers on these devices, all like the options' one, and print it.
 
     From the records at `path` and beside it; with `probing` a few steps are run of what they do not tell.
     """
     if not left.every:
         return
+    from bench.execute.devices import sharing_gpu
     from bench.execute.probe import Probe, token_flops
     from bench.model.device import device_name
     from bench.train.groups import groups
@@ -52,18 +56,19 @@ def print_forecast(
     cost = Costs(found).tokens
     cut: list[Group] = []
     for stage in (left.trials, left.cells, left.choice.waiting):
-        cut += groups([resolve(cell) for cell in stage], options.max_lanes, num_workers, cost)
-    name = device_name(options.device)
+        cut += groups([resolve(cell) for cell in stage], options.max_lanes, len(seats), cost)
+    name, sharing = device_name(options.device), max(sharing_gpu(seats))
     if probing:
-        found += _probed(console, cut, Experience(found, name), probe)
+        found += _probed(console, cut, Experience(found, name, sharing), probe)
     known = Known(
-        experience=Experience(found, name),
+        experience=Experience(found, name, sharing),
         flops=token_flops,
         count=probe.count if probing else lambda resolved: None,
         bytes_needed=lambda cells: bytes_needed(cells, options.device, options.token_budget, options.checkpointing),
     )
     waiting = {cell.id for cell in left.choice.waiting}
-    show(console, forecast([group.cells for group in cut], waiting, known, num_workers))
+    num_devices = len(set(seats)) if sharing > 1 else len(seats)
+    show(console, forecast([group.cells for group in cut], waiting, known, len(seats), num_devices))
 
 
 def records_beside(path: Path) -> list[Record]:

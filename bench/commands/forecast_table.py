@@ -94,7 +94,9 @@ def _notes(told: Forecast) -> list[str]:
 
 def _whole(told: Forecast) -> str:
     """ "about 3 h 20 min on 2 × NVIDIA H200 (between 2 h 50 min and 4 h; 6.4 device-hours)"."""
-    devices = f"{told.num_workers} × {told.device_name}" if told.num_workers > 1 else told.device_name
+    devices = f"{told.num_devices} × {told.device_name}" if told.num_devices > 1 else told.device_name
+    if told.num_workers != told.num_devices:
+        devices = f"{devices} with {told.num_workers} workers"
     memory = f", at most {told.most_bytes / GB:.1f} GB at a time" if told.most_bytes else ""
     if told.unknown == sum(len(group.cells) for group in told.groups):
         return f"the time on {devices} is unknown{memory}"

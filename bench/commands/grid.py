@@ -83,10 +83,7 @@ def foretell(console: Console, grid: Grid, probing: bool) -> None:
     """How long what is left of a grid takes, and how much memory."""
     left, executor = grid.left, grid.executor
     if executor.is_here:  # what another machine's devices take, that machine can tell
-        seats = executor.seats
-        # workers that share a GPU are foretold as one: how much faster they are together is nobody's to say
-        num_workers = len(set(seats)) if seats[0][0].type == "cuda" else len(seats)
-        print_forecast(console, left, grid.folder, grid.options, num_workers=num_workers, probing=probing)
+        print_forecast(console, left, grid.folder, grid.options, executor.seats, probing)
 
 
 def _options(request: RunRequest, executor: Executor) -> Options:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bench.cell import Cell
 from bench.joint import stage_key
 from bench.plan.amounts import Amount, Count, amount
-from bench.plan.ranges import NONE, Range, total
+from bench.plan.ranges import NONE, Range
 from bench.plan.schedule import Piece, Schedule, schedule
 from bench.plan.seen import Experience, Flops, Rates, Source
 from bench.resolved import ResolvedCell
@@ -51,7 +51,7 @@ class GroupForecast:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Of a whole plan on `num_workers` devices of this name.
+    """Of a whole plan by `num_workers` on `num_devices` of this name.
 
     `wall` and `device` seconds; `waiting` is the share of the devices' time that goes by because trials are not over;
     `encoding` seconds are before all else, and in `wall`. Cells whose time is `unknown` are in none of them.
@@ -59,6 +59,7 @@ class Forecast:
 
     groups: tuple[GroupForecast, ...]
     num_workers: int
+    num_devices: int
     device_name: str
     wall: Range
     device: Range
@@ -71,11 +72,14 @@ class Forecast:
         return max((group.num_bytes for group in self.groups), default=0)
 
 
-def forecast(groups: Sequence[Cells], waiting: Collection[str], known: Known, num_workers: int) -> Forecast:
-    """What groups of cells take on so many workers, each with a device of the kind that `known` tells of.
+def forecast(
+    groups: Sequence[Cells], waiting: Collection[str], known: Known, num_workers: int, num_devices: int | None = None
+) -> Forecast:
+    """What groups of cells take on so many workers and devices, by default one each, of the kind that `known` tells of.
 
     `waiting` are the ids of cells that cannot begin before all trials are over.
     """
+    num_devices = num_workers if num_devices is None else num_devices
     first_stages: set[tuple[str, ...]] = set()
     told = tuple(_of_group(tuple(group), known, first_stages) for group in groups)
     timed = [(group, group.seconds) for group in told if group.seconds is not None]
@@ -88,31 +92,14 @@ def forecast(groups: Sequence[Cells], waiting: Collection[str], known: Known, nu
     return Forecast(
         groups=told,
         num_workers=num_workers,
+        num_devices=num_devices,
         device_name=known.experience.device,
         wall=_ordered(low.wall_seconds, likely.wall_seconds, high.wall_seconds) + Range.exactly(encoding),
-        device=_ordered(low.busy_seconds, likely.busy_seconds, high.busy_seconds),
+        device=_ordered(*(each.busy_seconds * num_devices / num_workers for each in (low, likely, high))),
         waiting=_waiting_share(likely, num_workers),
         encoding=encoding,
         unknown=sum(len(group.cells) for group in told if group.seconds is None),
     )
-
-
-def seconds_left(groups: Sequence[Cells], experience: Experience, num_workers: int) -> Range | None:
-    """How long groups that have not begun take on so many workers; None where nothing is known of any of their cells.
-
-    Groups of which nothing is known take what the others take by the cell.
-    """
-    told = [_of_group(tuple(group), Known(experience), set()) for group in groups]
-    timed = [(group, group.seconds) for group in told if group.seconds is not None]
-    if not timed:
-        return None
-    num_cells = sum(len(group.cells) for group, _ in timed)
-    by_cell = total(seconds for _, seconds in timed).times(1 / num_cells)
-    ends = []
-    for end in ("low", "likely", "high"):
-        pieces = [_piece(group, getattr(group.seconds or by_cell.times(len(group.cells)), end), ()) for group in told]
-        ends.append(schedule(pieces, num_workers).wall_seconds)
-    return _ordered(*ends)
 
 
 def _of_group(cells: tuple[ResolvedCell, ...], known: Known, first_stages: set[tuple[str, ...]]) -> GroupForecast:

@@ -92,14 +92,15 @@ class Rates:
 
 
 class Experience:
-    """Finished cells, and what of them bears on another that is to run on the device of this name: not what shared it
-    with others, whose times are of a part of it.
+    """Finished cells, and what of them bears on another that is to run on the device of this name, which so many
+    workers share: what had as many beside it took as long. What had the device to itself would be as many times slower
+    where nothing is gained by sharing; of other numbers of workers nobody can say.
     """
 
-    def __init__(self, found: Sequence[Seen], device: str) -> None:
-        self.device = device
-        alone = [each for each in found if each.record.workers == 1]
-        self.here = [each for each in alone if each.record.provenance.get("device") == device]
+    def __init__(self, found: Sequence[Seen], device: str, sharing: int = 1) -> None:
+        self.device, self.sharing = device, sharing
+        tells = [each for each in found if each.record.workers in (1, sharing)]
+        self.here = [each for each in tells if each.record.provenance.get("device") == device]
         self._of_task: dict[tuple[object, ...], list[Seen]] = defaultdict(list)
         for each in found:
             self._of_task[_data(each.record.cell)].append(each)
@@ -141,8 +142,27 @@ class Experience:
         for words, alike in narrowing:
             found = [each for each in of_model if alike(each.record.cell)]
             if found:
-                return _measured(_nearest(found, lanes * cell.budget.batch_size), words, lanes)
+                near = _nearest(self._as_shared(found), lanes * cell.budget.batch_size)
+                return self._slowed(_measured(near, words, lanes), near)
         return None
+
+    def _as_shared(self, found: list[Seen]) -> list[Seen]:
+        """Those that shared the device as it will be shared, where there are any."""
+        return [each for each in found if each.record.workers == self.sharing] or found
+
+    def _slowed(self, rates: Rates, found: Sequence[Seen]) -> Rates:
+        """What such cells cost as the device will be shared: by sharing it workers may gain nothing, or all of it."""
+        if found[0].record.workers == self.sharing:
+            return rates
+        source = replace(rates.source, words=f"{rates.source.words}, slower {self.sharing} times beside others")
+        slower = Range(1.0, float(self.sharing), float(self.sharing))
+        return replace(
+            rates,
+            source=source,
+            token=rates.token * slower,
+            row=rates.row * slower,
+            joint_step=rates.joint_step * self.sharing,
+        )
 
     def loading(self, cell: Cell, changes_weights: bool) -> float:
         """Seconds of loading a model once, for all cells that share it; of one that is changed, for its cell."""
@@ -183,14 +203,14 @@ class Experience:
         closest = min(found, key=lambda each: abs(math.log(needed(each) / wanted))).record.cell
         near = [each for each in found if each.record.cell.model_fingerprint == closest.model_fingerprint]
         near = [each for each in near if each.method.name == resolved.method.name] or near
-        near = _nearest(near, lanes * cell.budget.batch_size)
+        near = _nearest(self._as_shared(near), lanes * cell.budget.batch_size)
         factor = ARITHMETIC.times(wanted * len(near) / sum(map(needed, near)))
         rates = _measured(near, "", lanes)
         used = [each.record.costs.utilization for each in near if each.record.costs.utilization]
         rate = f" at {100 * _mean(used):.2g} % of the peak" if used else ""
         first = near[0].record.cell
         source = Source(f" of {first.method} on {first.model}, by arithmetic{rate} as seen there, to a factor of 2")
-        return replace(
+        by_size = replace(
             rates,
             source=source,
             token=rates.token * factor,
@@ -198,6 +218,7 @@ class Experience:
             joint_step=rates.joint_step * factor.likely,
             peak_bytes=0,
         )
+        return self._slowed(by_size, near)
 
 
 def _measured(found: Sequence[Seen], words: str, lanes: int) -> Rates:

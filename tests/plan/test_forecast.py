@@ -11,7 +11,7 @@ from bench.cell import Cell
 from bench.execute.probe import Probe, token_flops
 from bench.model.device import device_name
 from bench.plan.amounts import Rows, amount, rows_of_steps
-from bench.plan.forecast import Known, forecast, seconds_left
+from bench.plan.forecast import Forecast, Known, forecast
 from bench.plan.ranges import Range
 from bench.plan.seen import Experience, Seen, seen
 from bench.resolved import resolve
@@ -149,14 +149,31 @@ def test_memory_is_what_was_seen_and_else_the_estimate(workshop, ran) -> None:
     assert needed(group) > 0
 
 
-def test_what_is_left_is_nothing_where_nothing_is_left_and_unknown_where_nothing_is_known(workshop, ran) -> None:
-    known = experience(ran)
-    cut = [group.cells for group in groups([resolve(record.cell) for record in ran], max_lanes=8)]
-    left = seconds_left(cut, known, 1)
-    assert left is not None
-    assert left.likely == pytest.approx(forecast(cut, (), Known(known), 1).device.likely)
-    assert seconds_left(cut, experience([]), 1) is None
-    assert seconds_left([], known, 1) is None
+def shared(records: list[Record], workers: int, slower: float) -> list[Record]:
+    """Records as these, of cells that had so many workers on their GPU and took so many times as long."""
+    made = []
+    for each in records:
+        times = {name: getattr(each.costs, name) * slower for name in ("seconds", "train_seconds", "evaluate_seconds")}
+        costs = each.costs.model_copy(update=times)
+        made.append(each.model_copy(update={"costs": costs, "provenance": {**each.provenance, "workers": workers}}))
+    return made
+
+
+def test_workers_that_share_a_gpu_take_what_as_many_took_before(ran) -> None:
+    cut = [(resolve(record.cell),) for record in ran]
+
+    def told(records: list[Record], sharing: int, num_workers: int, num_devices: int) -> Forecast:
+        known = Known(Experience(seen(records), device_name(CPU), sharing))
+        return forecast(cut, (), known, num_workers, num_devices)
+
+    alone = told(ran, 1, 1, 1)
+    of_three = told([*ran, *shared(ran, 3, slower=1.5)], 3, 3, 1)
+    assert of_three.device.likely == pytest.approx(alone.device.likely / 2, rel=0.1)
+    assert not any("beside others" in source.words for group in of_three.groups for source in group.sources)
+    of_two = told([*ran, *shared(ran, 3, slower=1.5)], 2, 2, 1)
+    assert all("slower 2 times beside others" in source.words for group in of_two.groups for source in group.sources)
+    assert 0.5 * alone.device.likely < of_two.device.likely < 1.05 * alone.device.likely  # setting up is not slower
+    assert of_two.device.low == pytest.approx(alone.device.low / 2, rel=0.1)  # where all is gained by it
 
 
 @pytest.mark.parametrize(("steps", "rows"), [(0, 0), (1, 8), (4, 32), (5, 36), (6, 44), (10, 72)])
