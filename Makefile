@@ -25,7 +25,7 @@ TEST := $(ENVIRONMENT) $(BIN)/pytest
 
 # What the oldest versions are tried with: whole runs, what reads, stores, plans, scores and reports, and what is exported.
 OLDEST_TESTS := tests/data tests/store tests/plan tests/score tests/report tests/share tests/test_cli.py \
-    tests/test_bad_report.py tests/test_export.py tests/test_resume.py tests/test_request.py
+    tests/test_bad_report.py tests/export tests/test_resume.py tests/test_request.py
 
 # Scripts of tests/campaign/.
 CAMPAIGNS := kills writers full fuzz corruption bits long

@@ -55,6 +55,14 @@ def test_nothing_tracked_is_bound_to_one_machine() -> None:
     assert found == []
 
 
+@pytest.mark.parametrize("name", ["Makefile", ".ci/run", "pyproject.toml", "CONTRIBUTING.md", "tests/README.md"])
+def test_what_is_named_of_the_tests_is_there(name: str) -> None:
+    """Tests move; a target that names an old place fails where nobody looks (ROOM stands for any)."""
+    named = set(re.findall(r"(?<![\w./-])tests/[a-z][\w/.-]*\w", (ROOT / name).read_text()))
+    assert named or name == ".ci/run"
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 @pytest.mark.parametrize("before", ["", "cd ", "'", "(", "path="])
 @pytest.mark.parametrize("folder", ["work", "root", "home"])
 def test_a_machine_path_is_recognised(before: str, folder: str) -> None:
