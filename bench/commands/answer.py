@@ -31,21 +31,23 @@ def conclude(console: Console, job: Job, new: Sequence[Record], options: Options
     if not new:
         return
     if options is not None:
-        measure_alone(console, job.folder, new, options, data)
+        measure_alone(console, job.folder, new, options, data, job.workers)
     if not is_notebook():  # which shows the results that the call gives
         print_answer(console, job.folder, {cell.suite for cell in job.plan.cells})
 
 
-def measure_alone(console: Console, folder: Path, new: Sequence[Record], options: Options, data: RunData) -> None:
+def measure_alone(
+    console: Console, folder: Path, new: Sequence[Record], options: Options, data: RunData, workers: int
+) -> None:
     """Measure alone, on the options' device, what shared its loop or GPU, after a run that made `new` records there.
 
-    It takes about a tenth of what those took at most, and is not begun after a short run; what is left then is measured
-    after another one.
+    It takes about a tenth of the time that those took so many workers, at most, and is not begun after a short run;
+    what is left then is measured after another one.
     """
     from bench.execute.alone import lacking, measured
     from bench.model.device import device_name
 
-    seconds = SHARE * sum(record.costs.seconds for record in new)
+    seconds = SHARE * sum(record.costs.seconds for record in new) / workers
     if seconds < LEAST:
         return
     store = Store.open(folder)

@@ -122,6 +122,7 @@ def _job(grid: Grid, data: RunData) -> Job:
         folder=grid.folder,
         run=new_identity().worker,
         max_lanes=options.max_lanes,
+        workers=max(1, min(len(grid.executor.seats), len(grid.left.every))),
         token_budget=options.token_budget,
         save_tuned=options.save_tuned,
         checkpointing=options.checkpointing,
@@ -168,22 +169,22 @@ def _measured(console: Console, job: Job, grid: Grid, data: RunData, before: Set
         return []
     chosen = executor.seats[:num_cells]
     seats = [Seat(devices, workers=count) for devices, count in zip(chosen, sharing_gpu(chosen), strict=True)]
-    shared, say = replace(job, workers=len(seats)), partial(say_on, console)
+    say = partial(say_on, console)
     cells = [*job.plan.trials, *job.plan.cells]
     tally = Tally(num_cells, Store.open(job.folder).done, before)
     with progress(console, tally) as shown, tracked(shown, job.track, job.folder, cells) as audience:
         if not executor.is_here:
             from bench.execute.ray import dispatch
 
-            return dispatch(shared, executor, audience, say)
+            return dispatch(job, executor, audience, say)
         if len(seats) > 1:
-            return Pool(shared, seats, audience, say).run()
+            return Pool(job, seats, audience, say).run()
         try:
             with ending_on_request():
                 return work(job, seats[0], audience, data)
         except DeviceLost as lost:
             say(f"{lost}; what is left goes on in another one")
-            return [*lost.records, *Pool(shared, seats, audience, say).run()]
+            return [*lost.records, *Pool(job, seats, audience, say).run()]
 
 
 def _close(console: Console, job: Job, left: Outstanding, before: Set[str], records: list[Record]) -> int:
