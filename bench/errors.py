@@ -89,6 +89,23 @@ def tell_in_lines(tell: Callable[[str, str], None]) -> None:
 
 
 @contextmanager
+def overheard() -> Iterator[set[str]]:
+    """The texts of the warnings that are told within the block."""
+    told: set[str] = set()
+    before = warnings.showwarning
+
+    def hear(message: Warning | str, *others: Any, **named: Any) -> None:
+        told.add(str(message))
+        before(message, *others, **named)
+
+    warnings.showwarning = hear
+    try:
+        yield told
+    finally:
+        warnings.showwarning = before
+
+
+@contextmanager
 def with_memory_to(what: str) -> Iterator[None]:
     """Within the block memory that lacks is an OutOfMemory: "not enough memory to `what`"."""
     try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from bench.commands.lines import WarningsOnce
 from bench.commands.progress import PlainProgress
 from bench.commands.record_line import summary
 from bench.commands.streams import tell
@@ -114,7 +115,7 @@ def run_job(submission: Submission, log: Log) -> list[Record]:
     )
     with tracked(log, job.track, job.folder, [*job.plan.trials, *job.plan.cells]) as audience:
         if len(seats) > 1:
-            return Pool(job, seats, audience, log.say).run()
+            return Pool(job, seats, audience, WarningsOnce(log.say)).run()
         with ending_on_request(), asked_by(job.command):
             return work(job, seats[0], audience)
 

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Console
 
 from bench.commands.screen import WIDTH
 from bench.report.tables.fit import Column, Rows, fitted
+
+WARNING = "warning: "
+
+
+class WarningsOnce:
+    """Says lines, a warning once: every worker reads the data that the command has read, and warns of the same.
+
+    `told`: texts of those that have been said before.
+    """
+
+    def __init__(self, say: Callable[[str], None], told: Iterable[str] = ()) -> None:
+        self._say = say
+        self._told = {f"{WARNING}{text}" for text in told}
+
+    def __call__(self, line: str) -> None:
+        if line.startswith(WARNING):
+            if line in self._told:
+                return
+            self._told.add(line)
+        self._say(line)
 
 
 def print_line(console: Console, line: str, style: str | None = None) -> None:

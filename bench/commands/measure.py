@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Set
+from collections.abc import Callable, Set
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -13,13 +13,14 @@ from rich.console import Console
 from bench.cell import Plan
 from bench.commands.answer import conclude
 from bench.commands.grid import Grid
+from bench.commands.lines import WarningsOnce
 from bench.commands.preview import print_plan, print_skips
 from bench.commands.progress import progress
 from bench.commands.screen import in_brief, say_on
 from bench.commands.submit import Sending
 from bench.commands.tally import Tally
 from bench.ending import ending_on_request
-from bench.errors import DeviceLost, DiskError, UsageError
+from bench.errors import DeviceLost, DiskError, UsageError, overheard
 from bench.execute.devices import most_on_one, sharing_gpu
 from bench.execute.job import Job
 from bench.execute.left_out import checked
@@ -60,7 +61,8 @@ def measure(console: Console, grid: Grid, dry_run: bool = False, probing: bool =
     check_grid(grid.plan, grid.folder, watch)
     before = grid.store.done() if grid.store else set()
     num_skips, begun = len(grid.plan.skips), time.perf_counter()
-    grid, data = _read(grid)
+    with overheard() as told:
+        grid, data = _read(grid)
     print_skips(console, grid.plan.skips[num_skips:])
     _print_encoded(console, data, time.perf_counter() - begun)
     job = _job(grid, data)
@@ -79,7 +81,7 @@ def measure(console: Console, grid: Grid, dry_run: bool = False, probing: bool =
         _note(grid, store)
         if sending and sending.num_jobs:
             return 0
-    records = _measured(console, job, grid, data, before)
+    records = _measured(job, grid, data, before, console, WarningsOnce(partial(say_on, console), told))
     code = _close(console, job, grid.left, before, records)
     conclude(console, job, records, grid.options if grid.executor.is_here and probing else None, data)
     return code
@@ -160,7 +162,9 @@ def _compiled(whole: Plan, store: Store | None) -> dict[Place, bool]:
     return found
 
 
-def _measured(console: Console, job: Job, grid: Grid, data: RunData, before: Set[str]) -> list[Record]:
+def _measured(
+    job: Job, grid: Grid, data: RunData, before: Set[str], console: Console, say: Callable[[str], None]
+) -> list[Record]:
     """The records of what was outstanding, by one process here or several, or by those of a cluster; `before` are ids
     of cells that were done when the command began.
     """
@@ -169,7 +173,6 @@ def _measured(console: Console, job: Job, grid: Grid, data: RunData, before: Set
         return []
     chosen = executor.seats[:num_cells]
     seats = [Seat(devices, workers=count) for devices, count in zip(chosen, sharing_gpu(chosen), strict=True)]
-    say = partial(say_on, console)
     cells = [*job.plan.trials, *job.plan.cells]
     tally = Tally(num_cells, Store.open(job.folder).done, before)
     with progress(console, tally) as shown, tracked(shown, job.track, job.folder, cells) as audience:
