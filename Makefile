@@ -89,5 +89,5 @@ $(OLDEST)/.installed: pyproject.toml constraints.txt tests/oldest.py
 	@$(OLDEST)/bin/python tests/oldest.py > $(OLDEST)/constraints.txt
 	@$(OLDEST_PIP) $(or $(TORCH_OLDEST),$$(grep '^torch==' $(OLDEST)/constraints.txt))
 	@$(OLDEST_PIP) --constraint $(OLDEST)/constraints.txt --editable '.[peft,large,slurm]' \
-	    pytest pytest-xdist seqeval torchmetrics
+	    pytest pytest-xdist selenium seqeval torchmetrics
 	@touch $@

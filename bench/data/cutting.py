@@ -126,6 +126,7 @@ class Buckets:
         """The tickets' numbers by the buckets of their items, the longest first; and each one's fixed shape."""
         keys = np.stack([values[tickets.items] for values in (sizes.length, sizes.fed, sizes.read, sizes.rows)], axis=1)
         different, kinds = np.unique(keys, axis=0, return_inverse=True)
+        kinds = kinds.reshape(-1)  # numpy 2.0 has it (n, 1)
         shapes = [self.shape_of(*key) for key in different.tolist()]
         ranks = np.array([(shape.length, shape.fed, shape.read, shape.width) for shape in shapes], np.int64)[kinds]
         order = np.lexsort([tickets.places, tickets.owners, -keys[:, 0], *(-ranks.T[::-1])])

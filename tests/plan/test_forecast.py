@@ -153,7 +153,7 @@ def shared(records: list[Record], workers: int, slower: float) -> list[Record]:
     """Records as these, of cells that had so many workers on their GPU and took so many times as long."""
     made = []
     for each in records:
-        times = {name: getattr(each.costs, name) * slower for name in ("seconds", "train_seconds", "evaluate_seconds")}
+        times = {name: value * slower for name, value in each.costs if name.endswith("_seconds") or name == "seconds"}
         costs = each.costs.model_copy(update=times)
         made.append(each.model_copy(update={"costs": costs, "provenance": {**each.provenance, "workers": workers}}))
     return made

@@ -60,7 +60,7 @@ def test_a_table_of_what_was_pushed_is_that_of_the_folder(us: Bench, mine: Path,
     commit = hub.commits["dataset", REPO][-1][0]
     assert set(there["results"]) == {f"{HUB}@{commit}"}
     pd.testing.assert_frame_equal(here.drop(columns="results"), there.drop(columns="results"))
-    csv = pd.read_csv(pd.io.common.BytesIO(hub.files(REPO)["table.csv"]), keep_default_na=True)
+    csv = pd.read_csv(pd.io.common.BytesIO(hub.files(REPO)["table.csv"]), float_precision="round_trip")
     assert csv["score"].tolist() == here["score"].tolist()
     assert csv["id"].tolist() == here["id"].tolist()
 

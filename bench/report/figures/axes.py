@@ -89,7 +89,8 @@ def fitting(ax: Axes, names: Mapping[float, str]) -> set[float]:
     spans = {}
     for place, name in names.items():
         middle = float(ax.transData.transform((place, 0))[0]) / ax.figure.dpi
-        half = (text_inches(ax.get_figure(root=True), name, TICK) + BETWEEN) / 2  # type: ignore[arg-type]
+        root = ax.figure.figure  # matplotlib 3.9 has no get_figure(root=True)
+        half = (text_inches(root, name, TICK) + BETWEEN) / 2
         spans[place] = (middle - half, middle + half)
     places = sorted(spans)
     kept: list[float] = []
