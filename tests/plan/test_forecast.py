@@ -166,14 +166,19 @@ def test_workers_that_share_a_gpu_take_what_as_many_took_before(ran) -> None:
         known = Known(Experience(seen(records), device_name(CPU), sharing))
         return forecast(cut, (), known, num_workers, num_devices)
 
-    alone = told(ran, 1, 1, 1)
-    of_three = told([*ran, *shared(ran, 3, slower=1.5)], 3, 3, 1)
-    assert of_three.device.likely == pytest.approx(alone.device.likely / 2, rel=0.1)
+    def seconds(of: Forecast, end: str = "likely") -> float:
+        return sum(getattr(group.seconds, end) for group in of.groups)
+
+    both, alone = [*ran, *shared(ran, 3, slower=1.5)], told(ran, 1, 1, 1)
+    of_three = told(both, 3, 3, 1)
+    assert seconds(of_three) == pytest.approx(1.5 * seconds(alone))
+    assert (of_three.num_workers, of_three.num_devices) == (3, 1)
+    assert of_three.device.likely < alone.device.likely
     assert not any("beside others" in source.words for group in of_three.groups for source in group.sources)
-    of_two = told([*ran, *shared(ran, 3, slower=1.5)], 2, 2, 1)
+    of_two = told(both, 2, 2, 1)
     assert all("slower 2 times beside others" in source.words for group in of_two.groups for source in group.sources)
-    assert 0.5 * alone.device.likely < of_two.device.likely < 1.05 * alone.device.likely  # setting up is not slower
-    assert of_two.device.low == pytest.approx(alone.device.low / 2, rel=0.1)  # where all is gained by it
+    assert seconds(alone) < seconds(of_two) < 2.001 * seconds(alone)  # setting up is not slower
+    assert seconds(of_two, "low") == pytest.approx(seconds(alone, "low"))  # where all is gained by it
 
 
 @pytest.mark.parametrize(("steps", "rows"), [(0, 0), (1, 8), (4, 32), (5, 36), (6, 44), (10, 72)])
