@@ -24,8 +24,8 @@ ENVIRONMENT := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false 
 TEST := $(ENVIRONMENT) $(BIN)/pytest
 
 # What the oldest versions are tried with: whole runs, what reads, stores, plans, scores and reports, and what is exported.
-OLDEST_TESTS := tests/data tests/store tests/plan tests/score tests/report tests/share tests/test_cli.py \
-    tests/test_bad_report.py tests/export tests/test_resume.py tests/test_request.py
+OLDEST_TESTS := tests/data tests/store tests/plan tests/score tests/report tests/share tests/test_cli.py tests/test_help.py \
+    tests/test_bad_report.py tests/export tests/test_long_names.py tests/test_resume.py tests/test_request.py
 
 # Scripts of tests/campaign/.
 CAMPAIGNS := kills writers full fuzz corruption bits long

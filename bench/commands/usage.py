@@ -16,6 +16,7 @@ from bench.errors import UsageError, unknown
 from bench.flags import NO_BREAK, NO_BREAK_HYPHEN
 from bench.spelling import check_place
 
+PLACES = ("path", "file", "directory")  # as older versions of typer name the types of paths
 Function = TypeVar("Function", bound=Callable[..., Any])
 Context = Any  # typer's own class, which moves with its versions
 
@@ -37,9 +38,11 @@ class Command(TyperCommand):
             if getattr(error, "ctx", ctx) is None:  # the parser does not always say whose flag it is
                 error.ctx = ctx  # type: ignore[attr-defined]
             raise
-        for value in ctx.params.values():
+        for parameter in self.get_params(ctx):
+            value = ctx.params.get(str(parameter.name))
+            is_text = getattr(getattr(parameter, "type", None), "name", "") in PLACES  # of a path, before typer 0.29
             for place in value if isinstance(value, list | tuple) else [value]:
-                if isinstance(place, Path):
+                if isinstance(place, Path) or (is_text and place is not None):
                     check_place(place)
         if ctx.args and not ctx.resilient_parsing:
             raise UsageError(f"{unasked_word(ctx, ctx.args[0])}; see {ctx.command_path} --help")
