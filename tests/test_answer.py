@@ -10,7 +10,6 @@ import pytest
 
 import bench as face
 from bench.commands import answer
-from bench.store.store import Store
 
 
 def test_a_run_ends_with_which_method_to_use(bench: Any) -> None:
@@ -53,16 +52,6 @@ def test_what_shared_a_loop_is_measured_alone_after_the_run(bench: Any, monkeypa
     assert (finetune["alone_seconds"] == finetune["train_seconds"] + finetune["evaluate_seconds"]).all()
     assert bench("report", "out", "--format", "csv")[0] == 0
     assert "measured" in Path("out/report/recommendation-superglue.csv").read_text()
-
-
-def test_a_tenth_of_a_run_is_one_of_its_wall_time_whatever_workers_there_were(
-    bench: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(answer, "SHARE", 1000.0)
-    code, out, _ = bench.run("--methods", "ptv2,linear_probe", "--seeds", "2", "--steps", "8", "--device", "cpu:2")
-    assert code == 0
-    took = sum(record.costs.seconds for record in Store.open(Path("out")).records())
-    assert f"2 cells, {1000 * took / 2:.0f} s at most" in out
 
 
 def test_no_probe_leaves_the_measuring_out(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
