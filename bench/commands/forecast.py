@@ -22,13 +22,11 @@ from bench.store.record import Record
 from bench.store.store import Store
 
 if TYPE_CHECKING:
-    import torch
-
+    from bench.execute.executor import Devices
     from bench.execute.probe import Probe
     from bench.train.groups import Group
     from bench.train.options import Options
 
-Seats = Sequence[tuple["torch.device", ...]]  # the devices of each worker
 MOST_READ = 4000  # records, about a millisecond each
 
 
@@ -37,7 +35,7 @@ def print_forecast(
     left: Outstanding,
     path: Path,
     options: Options,
-    seats: Seats,
+    seats: Sequence[Devices],
     probing: bool = True,
 ) -> None:
     """Foretell what is left of a plan by workers on these devices, all like the options' one, and print it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from bench.cell import Plan
 from bench.commands.forecast import print_forecast
 from bench.commands.preview import print_cells, print_plan
 from bench.errors import UsageError
-from bench.execute.executor import Executor, Here, Jobs
+from bench.execute.executor import Devices, Executor, Here, Jobs
 from bench.execute.queue import Queue, check_array
 from bench.model.source import find_model
 from bench.plan.cells import plan
@@ -41,6 +41,11 @@ class Grid:
     executor: Executor
     queue: Queue | None
     options: Options
+
+    @property
+    def seats(self) -> Sequence[Devices]:
+        """The devices of each worker that has something to do."""
+        return self.executor.seats[: len(self.left.every)]
 
 
 def executor_of(

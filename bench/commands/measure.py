@@ -107,7 +107,7 @@ def _read(grid: Grid) -> tuple[Grid, RunData]:
         fits = partial(
             check_memory, device=options.device, max_lanes=options.max_lanes, token_budget=options.token_budget,
             checkpointing=options.checkpointing, others=options.others,
-            workers=most_on_one(grid.executor.seats[: len(grid.left.every)]),
+            workers=most_on_one(grid.seats),
         )  # fmt: skip
         whole = checked(whole, grid.left.ahead(whole), fits, UsageError)
     left = grid.left if whole is grid.plan else outstanding(whole, grid.store)
@@ -124,7 +124,7 @@ def _job(grid: Grid, data: RunData) -> Job:
         folder=grid.folder,
         run=new_identity().worker,
         max_lanes=options.max_lanes,
-        workers=max(1, min(len(grid.executor.seats), len(grid.left.every))),
+        workers=max(1, len(grid.seats)),
         token_budget=options.token_budget,
         save_tuned=options.save_tuned,
         checkpointing=options.checkpointing,
@@ -171,8 +171,8 @@ def _measured(
     num_cells, executor = len(grid.left.every), grid.executor
     if not num_cells:
         return []
-    chosen = executor.seats[:num_cells]
-    seats = [Seat(devices, workers=count) for devices, count in zip(chosen, sharing_gpu(chosen), strict=True)]
+    counts = sharing_gpu(grid.seats)
+    seats = [Seat(devices, workers=count) for devices, count in zip(grid.seats, counts, strict=True)]
     cells = [*job.plan.trials, *job.plan.cells]
     tally = Tally(num_cells, Store.open(job.folder).done, before)
     with progress(console, tally) as shown, tracked(shown, job.track, job.folder, cells) as audience:

@@ -206,7 +206,7 @@ class Experience:
         near = _nearest(self._as_shared(near), lanes * cell.budget.batch_size)
         factor = ARITHMETIC.times(wanted * len(near) / sum(map(needed, near)))
         rates = _measured(near, "", lanes)
-        used = [each.record.costs.utilization for each in near if each.record.costs.utilization]
+        used = [each.record.utilization for each in near if each.record.utilization]
         rate = f" at {100 * _mean(used):.2g} % of the peak" if used else ""
         first = near[0].record.cell
         source = Source(f" of {first.method} on {first.model}, by arithmetic{rate} as seen there, to a factor of 2")

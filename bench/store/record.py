@@ -120,6 +120,13 @@ class Record(Part):
         return workers if isinstance(workers, int) else 1  # a file of another tool may have anything there
 
     @property
+    def utilization(self) -> float | None:
+        """That of its costs; of a GPU that workers shared older records tell one too, beside a peak that was measured
+        while others used it.
+        """
+        return self.costs.utilization if self.workers == 1 else None
+
+    @property
     def was_shared(self) -> bool:
         """Whether its seconds are of a loop, or of a GPU, that it did not have to itself."""
         return self.costs.lanes > 1 or self.workers > 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, product
@@ -93,20 +93,26 @@ class Bench:
 
         RuntimeError where a lane ended before.
         """
-        data = self.of(cells[0], backbone)
+        self.of(cells[0], backbone)  # encoded before the clock runs
         clock.start()
-        lanes = [Lane.alone(cell, backbone, data) for cell in cells]
 
         def tell(_: Progress) -> None:
             if clock.tick():
-                raise _Enough
+                raise Enough
 
-        with suppress(_Enough):
-            fit(backbone, lanes, self.options.tokens_for(cells[0]), tell)
+        lanes = self.train(cells, backbone, tell)
         ended = next((lane for lane in lanes if not lane.running), None)
         if ended is not None:
             raise RuntimeError(f"a lane ended as {ended.status} at step {ended.step}: {ended.reason}")
         return [lane.last_loss for lane in lanes]
+
+    def train(self, cells: Sequence[ResolvedCell], backbone: Backbone, tell: Callable[[Progress], None]) -> list[Lane]:
+        """The lanes of cells of one method, trained together until `tell`, which hears of each step, raises Enough."""
+        data = self.of(cells[0], backbone)
+        lanes = [Lane.alone(cell, backbone, data) for cell in cells]
+        with suppress(Enough):
+            fit(backbone, lanes, self.options.tokens_for(cells[0]), tell)
+        return lanes
 
     def of(self, resolved: ResolvedCell, backbone: Backbone) -> LaneData:
         """The items of a cell, encoded once for its method."""
@@ -125,5 +131,5 @@ class Bench:
         return LaneData(rows, few, few, examples, few_examples, few_examples)
 
 
-class _Enough(Exception):
+class Enough(Exception):
     """Leaves the loop."""

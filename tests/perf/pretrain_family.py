@@ -47,7 +47,8 @@ MEASURED = 40  # times
 HELD_OUT_BATCHES = 16
 FIRST_STEPS = 3  # of a model, before a step is captured
 AFTER_GROWTH = 200  # steps in which the rate comes back up
-FIXED = {"deterministic": True, "shape_padding": False}  # of torch's compiler: nothing is chosen by its time
+# of torch's compiler: nothing is chosen by its time; bench.model.compiled has more, which round as uncompiled layers do
+FIXED = {"deterministic": True, "shape_padding": False}
 COLUMNS = ("step", "tokens", "train_loss", "held_out_loss", "seconds")
 
 

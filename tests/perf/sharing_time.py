@@ -16,7 +16,6 @@ import json
 import multiprocessing
 import tempfile
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +25,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from bench.cell import Budget
 from bench.model.device import choose_precision, device_name
-from bench.train.lane import Lane
-from bench.train.loop import Progress, fit
+from bench.train.loop import Progress
 from bench.train.options import Options
-from tests.perf.own_lanes import Bench
+from tests.perf.own_lanes import Bench, Enough
 from tests.perf.random_models import write_model
 
 TOGETHER = 8  # steps between two looks at whose turn it is, at each of which the device is waited for
@@ -41,11 +39,17 @@ POLL = 0.005  # seconds
 
 @dataclass
 class Shared:
-    """What the processes tell each other: how many may work, how many are warm, and each one's tokens so far."""
+    """What the processes tell each other: how many may work, how many are warm, and of each its tokens and the time of
+    its last look.
+    """
 
     at_work: Any
     warm: Any
-    tokens: Any
+    looks: Any  # of each process two numbers
+
+    def look(self, number: int) -> tuple[float, float]:
+        with self.looks.get_lock():
+            return self.looks[2 * number], self.looks[2 * number + 1]
 
 
 class Turns:
@@ -58,24 +62,25 @@ class Turns:
         self._profile_until = 0
 
     def tell(self, progress: Progress) -> None:
-        """After a step. StopIteration when all is measured."""
+        """After a step. Enough when all is measured."""
         self._steps += 1
         self._tokens += progress.tokens
         if self._steps < self._warmup or self._steps % TOGETHER:
             return
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        self._shared.tokens[self._number] += self._tokens
-        self._tokens = 0
         if self._steps < self._warmup + TOGETHER:
             with self._shared.warm.get_lock():
                 self._shared.warm.value += 1
         while 0 <= self._shared.at_work.value <= self._number:
             time.sleep(POLL)
+        place = 2 * self._number
+        with self._shared.looks.get_lock():
+            self._shared.looks[place], self._shared.looks[place + 1] = self._tokens, time.monotonic()
         if self._shared.at_work.value == PROFILE and self._number == 0:
             self._look_closer()
         elif self._shared.at_work.value < 0:
-            raise StopIteration
+            raise Enough
 
     def _look_closer(self) -> None:
         if self._profile is None:
@@ -87,7 +92,7 @@ class Turns:
             of = "self_device_time_total" if self._device.type == "cuda" else "self_cpu_time_total"
             print(f"{PROFILED * TOGETHER} steps of one process alone")
             print(self._profile.key_averages().table(sort_by=of, row_limit=ROWS, max_name_column_width=110), flush=True)
-            raise StopIteration
+            raise Enough
 
 
 def work(number: int, shared: Shared, chosen: argparse.Namespace, folder: Path, rows: Path) -> None:
@@ -99,10 +104,7 @@ def work(number: int, shared: Shared, chosen: argparse.Namespace, folder: Path, 
     bench = Bench(folder, rows, options, choose_precision("auto", device), budget)
     cells = bench.cells(chosen.method, {}, chosen.lanes, first_seed=number * chosen.lanes)
     backbone = bench.load(cells)
-    data = bench.of(cells[0], backbone)
-    lanes = [Lane.alone(cell, backbone, data) for cell in cells]
-    with suppress(StopIteration):
-        fit(backbone, lanes, options.tokens_for(cells[0]), Turns(number, shared, device, chosen.warmup).tell)
+    bench.train(cells, backbone, Turns(number, shared, device, chosen.warmup).tell)
 
 
 def measure(shared: Shared, counts: list[int], seconds: float) -> list[float]:
@@ -111,9 +113,13 @@ def measure(shared: Shared, counts: list[int], seconds: float) -> list[float]:
     for count in counts:
         shared.at_work.value = count
         time.sleep(seconds / 4)  # until those that were asked to wait do, and the others are at it
-        before, begun = sum(shared.tokens), time.perf_counter()
+        before = [shared.look(number) for number in range(count)]
         time.sleep(seconds)
-        rates.append((sum(shared.tokens) - before) / (time.perf_counter() - begun))
+        rate = 0.0
+        for number, (tokens, at) in enumerate(before):
+            now, then = shared.look(number)
+            rate += (now - tokens) / (then - at) if then > at else 0.0
+        rates.append(rate)
     return rates
 
 
@@ -144,7 +150,7 @@ def main() -> None:
     counts = [int(count) for count in chosen.processes.split(",")]
     counts.append(counts[0])
     context = multiprocessing.get_context("spawn")
-    shared = Shared(context.Value("i", max(counts)), context.Value("i", 0), context.Array("d", max(counts), lock=False))
+    shared = Shared(context.Value("i", max(counts)), context.Value("i", 0), context.Array("d", 2 * max(counts)))
     with tempfile.TemporaryDirectory() as scratch:
         rows = longer_rows(chosen.data / "train.jsonl", chosen.repeat, Path(scratch))
         folder = write_model(chosen.model, chosen.tokenizer, Path(scratch), torch.device(chosen.device))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -39,6 +40,7 @@ def number(text: str) -> float:
     return float(text.replace("−", "-"))
 
 
+@cache
 def made(name: str, place: str = ".") -> pd.DataFrame:
     return pd.read_csv(PLACE / place / "report" / f"{name}-figure-one.csv")
 

@@ -86,10 +86,9 @@ def label_ticks(ax: Axes, names: Mapping[float, str]) -> None:
 
 def fitting(ax: Axes, names: Mapping[float, str]) -> set[float]:
     """The places whose names fit: the ends first, then from the left what has room between its neighbours."""
-    spans = {}
+    spans, root = {}, ax.figure.figure  # matplotlib 3.9 has no get_figure(root=True)
     for place, name in names.items():
         middle = float(ax.transData.transform((place, 0))[0]) / ax.figure.dpi
-        root = ax.figure.figure  # matplotlib 3.9 has no get_figure(root=True)
         half = (text_inches(root, name, TICK) + BETWEEN) / 2
         spans[place] = (middle - half, middle + half)
     places = sorted(spans)

@@ -26,9 +26,9 @@ FRAME_COLUMNS = (
 )  # fmt: skip
 NAN = math.nan
 MEASURED = (
-    "seconds", "load_seconds", "encode_seconds", "compile_seconds", "train_seconds", "evaluate_seconds",
-    "store_seconds", "tokens_per_second", "utilization",
-)  # of a record's costs  # fmt: skip
+    "seconds", "load_seconds", "encode_seconds", "train_seconds", "evaluate_seconds", "store_seconds",
+    "tokens_per_second",
+)  # of a record's costs, as they stand there  # fmt: skip
 
 
 def frame(stores: Iterable[Store], problems: list[str] | None = None) -> pd.DataFrame:
@@ -132,6 +132,8 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
         "trained_parameters": float(done.parameters.trained) if done else NAN,
         "stored_parameters": float(done.parameters.stored) if done else NAN,
         **{name: _cost(done, name) for name in MEASURED},
+        "compile_seconds": _number(done.costs.own_compile_seconds if done else None),
+        "utilization": _number(done.utilization if done else None),
         "peak_bytes": float(done.costs.peak_bytes) if done else NAN,
         **alone_costs(done, outcome.alone),
         "steps": float(done.costs.steps) if done else NAN,
@@ -148,10 +150,10 @@ def _common(outcome: Outcome, label: str, backbone_parameters: float) -> dict[st
 
 def _cost(done: Record | None, name: str) -> float:
     """A cost of a finished record; NaN where it was not measured."""
-    own = "own_compile_seconds" if name == "compile_seconds" else name
-    value = getattr(done.costs, own) if done else None
-    if done and name == "utilization" and done.workers > 1:
-        return NAN  # older records have it, beside a peak that was measured while others used the GPU
+    return _number(getattr(done.costs, name) if done else None)
+
+
+def _number(value: float | None) -> float:
     return NAN if value is None else float(value)
 
 
