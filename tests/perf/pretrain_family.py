@@ -257,7 +257,7 @@ def draw(folder: Path) -> None:
             axes.plot(
                 [int(row["tokens"]) / 1e6 for row in rows], [float(row["held_out_loss"]) for row in rows], label=name
             )
-    axes.set(xlabel="tokens (millions)", ylabel="loss on held-out articles (nats a masked token)")
+    axes.set(xlabel="tokens (millions)", ylabel="held-out loss (nats a masked token)")
     axes.legend()
     figure.savefig(folder / "losses.svg", metadata={"Date": None})
 
