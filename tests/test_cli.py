@@ -85,7 +85,7 @@ def test_plan_runs_nothing_and_writes_nothing(bench: Bench, monkeypatch: pytest.
     def never(*_: object, **__: object) -> None:
         raise AssertionError("--plan must not come here")
 
-    monkeypatch.setattr("bench.runner.Runner.run", never)
+    monkeypatch.setattr("bench.commands.measure.measure", never)
     before = sorted(Path().iterdir())
     code, out, _ = bench.run("--plan", "--tasks", "rte,cb", "--seeds", "2")
     assert code == 0
@@ -236,6 +236,24 @@ def test_progress_is_plain_lines_when_the_output_is_no_terminal() -> None:
     assert "\x1b" not in screen.getvalue()
 
 
+def test_cells_of_a_loop_that_end_together_are_counted_by_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("bench.commands.tally.time", SimpleNamespace(monotonic=lambda: now[0]))
+    screen, cells = io.StringIO(), [make_cell(seed) for seed in range(8)]
+    tally = Tally(16)
+    shown = PlainProgress(Console(file=screen), tally)
+    assert tally.left is None
+    with shown.loop(cells):
+        now[0] = 50.0
+        shown.step(make_step(cells, 20))
+        assert tally.left == 150.0  # a quarter of the steps of all sixteen
+        now[0] = 100.0
+        shown.step(make_step(cells, 40))
+    shown.finished(make_record(cells[0]))
+    assert screen.getvalue().startswith("[1/16, 2 min left] ")  # 100 s: the other seven are at their end
+    assert (tally.over, tally.done) == (1, 8.0)
+
+
 def test_plain_progress_speaks_up_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter(range(0, 10_000, 25))
     monkeypatch.setattr("bench.commands.progress.time", SimpleNamespace(monotonic=lambda: next(now)))
@@ -263,7 +281,7 @@ def test_a_terminal_shows_the_grid_and_each_running_cell() -> None:
         for cell in cells:
             shown.finished(make_record(cell))
     last = text[text.rindex("grid") :]
-    assert re.search(r"grid +━+ +0/4 +cells", last)
+    assert re.search(r"grid +[━╺╸]+ +0/4 +cells", last)
     assert re.search(r"rte · ptv2 \(length=20\) · small · seed 0 .* 10/40 loss 0\.500 2,000 tokens/s", last)
     assert re.search(r"seed 1 .* 10/40 loss 1\.500 2,000 tokens/s +\d:\d\d:\d\d +(\d|-):(\d\d|--):(\d\d|--)", last)
     end = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())

@@ -59,6 +59,7 @@ class NotebookDisplay:
                 self._running.pop(cell.id, None)
 
     def step(self, step: Progress) -> None:
+        self._tally.under_way(step.lanes)
         if time.monotonic() - self._shown < EVERY:
             return
         speed = f"{step.tokens / step.seconds:,.0f} tokens/s"

@@ -44,6 +44,7 @@ class PlainProgress:
         yield
 
     def step(self, step: Step) -> None:
+        self._tally.under_way(step.lanes)
         now = time.monotonic()
         if all(now - self._said.get(lane.cell.id, now) < 60 for lane in step.lanes):
             return
@@ -100,16 +101,17 @@ class RichProgress:
                 self._running.pop(cell_id, None)
 
     def step(self, step: Step) -> None:
+        self._tally.under_way(step.lanes)
         speed = f"{step.tokens / step.seconds:,.0f} tokens/s"
         for lane, loss in zip(step.lanes, step.losses, strict=True):
             if lane.cell.id in self._running:
                 bar = self._running[lane.cell.id]
                 self._bars.update(bar, completed=lane.step, total=lane.num_steps, loss=f"loss {loss:.3f}", speed=speed)
-        self._bars.update(self._grid, completed=self._tally.over)
+        self._bars.update(self._grid, completed=self._tally.done)
 
     def finished(self, record: Record) -> None:
         self._tally.add(record.id)
-        self._bars.update(self._grid, completed=self._tally.over)
+        self._bars.update(self._grid, completed=self._tally.done)
         style = None if record.status == "done" else "red"
         self._console.print(summary(record), markup=False, highlight=False, style=style)
 

@@ -17,17 +17,17 @@ from bench.model.source import find_model, is_fetched
 from bench.plan.amounts import Rows
 from bench.resolved import ResolvedCell
 from bench.runner import Runner
-from bench.store.record import Record
+from bench.store.record import Costs, Record
 from bench.store.store import Store
 from bench.train.groups import Group
 from bench.train.loop import Progress
 from bench.train.options import Options
-from bench.train.prepare import prepare
 from bench.train.run_data import RunData
 from bench.writing import scratch
 
 SECONDS = 3.0  # of a probe's steps, about
-FEWEST_STEPS, MOST_STEPS = 3, 12  # the first ones set up
+FEWEST_STEPS, MOST_STEPS = 3, 12
+SETTING_UP = {"steps": 2, "scored_rows": 8}  # before them, since a process's first steps build kernels and take memory
 USE = 0.3  # of the peak rate, what a step is taken to do before one has been seen
 SEEDS_APART = 100_003
 ROWS = 256  # of a data set, those that a probe trains on and is evaluated on
@@ -36,8 +36,9 @@ ROWS = 256  # of a data set, those that a probe trains on and is evaluated on
 class Probe:
     """Runs short cells on a device and counts rows, from data and models that are on this machine.
 
-    Records go to a folder that is deleted. Layers run as they are unless compiling was asked for, so that what `auto`
-    would compile is told too slow rather than too fast.
+    Records go to a folder that is deleted. A loop of the same cells goes before the one that is measured: of few steps
+    most of the time would be what a process pays once. Layers run as they are unless compiling was asked for, so that
+    what `auto` would compile is told too slow rather than too fast.
     """
 
     def __init__(self, options: Options) -> None:
@@ -53,8 +54,14 @@ class Probe:
         with suppress(UsageError), warnings.catch_warnings(), scratch("bench-probe-") as folder:
             warnings.simplefilter("ignore")  # what data and model are like is told when they run
             runner = Runner(Store.create(folder / "probe"), self._options, Nobody(), self._data)
-            prepare(cells, self._data)
-            return list(runner.measure(replace(group, cells=tuple(cells))))
+            first = [_setting_up(resolved) for resolved in cells]
+            written = runner.run(replace(group, cells=tuple(each)) for each in (first, cells))
+            records = {record.id: record for record in written}
+            pairs = (
+                (records.get(own.cell.id), records.get(before.cell.id))
+                for own, before in zip(cells, first, strict=True)
+            )
+            return [_with_once(own, before) for own, before in pairs if own and before]
         return []
 
     def count(self, resolved: ResolvedCell) -> Rows | None:
@@ -112,6 +119,31 @@ def _shortened(cell: Cell, steps: int, batch_size: int) -> Cell:
         "scored_rows": min(ROWS, budget.scored_rows or ROWS),
     }
     return cell.changed(budget=budget.model_copy(update=changes))
+
+
+def _setting_up(resolved: ResolvedCell) -> ResolvedCell:
+    cell = resolved.cell
+    return replace(resolved, cell=cell.changed(budget=cell.budget.model_copy(update=SETTING_UP)))
+
+
+def _with_once(record: Record, before: Record) -> Record:
+    """A record with what had been paid when its loop began, in the one before: loading a model that is not changed,
+    reading data, compiling.
+    """
+    own, paid = record.costs, before.costs
+    costs = own.model_copy(
+        update={
+            "load_seconds": own.load_seconds or paid.load_seconds,
+            "encode_seconds": (own.encode_seconds or 0.0) + (paid.encode_seconds or 0.0),
+            "compile_seconds": (own.compile_seconds or 0.0) + (paid.compile_seconds or 0.0),
+        }
+    )
+    costs.seconds += sum(_once(costs)) - sum(_once(own))
+    return record.model_copy(update={"costs": costs})
+
+
+def _once(costs: Costs) -> tuple[float, ...]:
+    return costs.load_seconds or 0.0, costs.encode_seconds or 0.0, costs.own_compile_seconds or 0.0
 
 
 def _on_one_task(cells: Sequence[ResolvedCell]) -> list[ResolvedCell]:

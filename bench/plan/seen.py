@@ -16,7 +16,7 @@ from bench.store.record import Record
 from bench.tuning import Method
 
 Flops = Callable[[ResolvedCell], float]
-PROBED = Range(0.5, 1.0, 1.5)  # of what a probe tells: it is over in a moment, and its first steps are slow
+PROBED = Range(0.5, 1.0, 1.5)  # of what a probe tells: it is over in a moment
 ARITHMETIC = Range(0.5, 1.0, 2.0)  # of what another model tells: the larger one often makes better use of a device
 
 

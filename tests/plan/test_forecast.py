@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,12 +21,15 @@ from bench.resolved import resolve
 from bench.runner import Runner
 from bench.store.record import Record
 from bench.store.store import Store
+from bench.train import training
 from bench.train.groups import Group, groups
+from bench.train.lane import Lane
 from bench.train.memory import bytes_needed
 from bench.train.options import Options
 from tests.conftest import Quiet, pieces
 
 CPU = torch.device("cpu")
+HOUR = 3600.0
 EPOCHS = {"steps": None, "epochs": 1, "evaluations": None}
 METHODS = ("ptv2", "prompt_tuning", "finetune")
 
@@ -217,6 +223,27 @@ def test_a_probe_tells_of_a_model_that_has_not_run_and_leaves_nothing(workshop, 
     assert rates is not None
     assert rates.source.told(1).startswith(f"a probe of {steps.pop()} steps")
     assert probe.count(cells[0]) == Rows(36, 4, 12)
+
+
+def test_what_a_process_pays_once_is_in_no_rate_of_a_probe(workshop, monkeypatch) -> None:
+    late, step = [0.0], training.Training.step
+
+    def stepping(own: training.Training, active: Sequence[Lane]) -> int:
+        tokens = step(own, active)
+        late[0] = HOUR  # at the first one: kernels were built, say
+        return tokens
+
+    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: perf_counter() + late[0]))
+    monkeypatch.setattr(training.Training, "step", stepping)
+    for method in ("ptv2", "finetune"):
+        late[0] = 0.0
+        (record,) = Probe(Options(CPU)).measure(Group((resolve(workshop.cells(method)[0]),), method != "finetune"))
+        assert late[0] == HOUR
+        assert record.costs.steps > 2
+        assert record.costs.train_seconds < HOUR / 2
+        assert min(record.costs.load_seconds, record.costs.encode_seconds) > 0
+        (told,) = seen([record], probed=True)
+        assert 0 <= told.rest_seconds < HOUR / 2
 
 
 def test_a_record_goes_before_a_probe(ran) -> None:

@@ -127,7 +127,11 @@ def _notes(overall: Sequence[Recommendation], costs: CostsOf, models: Mapping[st
         "wrong with a probability of at most 5 %. A verdict answers another question, whether a line matches the "
         "reference. The CSV has the most that each line may be below the best."
     )
-    notes = [against, *_collapsed(overall, models), _costs_note([line for answer in overall for line in _costs(costs, answer).values()])]
+    notes = [
+        against,
+        *_collapsed(overall, models),
+        _costs_note([line for answer in overall for line in _costs(costs, answer).values()]),
+    ]
     if any(line.needs for answer in overall for line in answer.candidates):
         notes.append(
             "To decide: seeds of each line in all, or scored rows, with which the same test decides with a probability "
