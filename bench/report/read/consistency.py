@@ -27,6 +27,7 @@ def differences(outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         if outcome.record and outcome.record.status == "done":
             alike[_read_of(outcome.record), outcome.results].append(outcome.record)
+    several = len({folder for _, folder in alike}) > 1
     lines = []
     for what, read in _facets().items():
         places: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -35,7 +36,7 @@ def differences(outcomes: Sequence[Outcome]) -> list[str]:
             if value:
                 places[value][folder] += len(records)
         if len(places) > 1:
-            named = [f"{value} ({_where(folders)})" for value, folders in sorted(places.items())]
+            named = [f"{value} ({_where(folders, several)})" for value, folders in sorted(places.items())]
             more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
             lines.append(f"{what} differs between cells: {', '.join(named[:MOST_NAMED])}{more}")
     return lines
@@ -78,5 +79,6 @@ def _commit(text: str) -> str:
     return commit[:COMMIT] + plus + changes
 
 
-def _where(folders: dict[str, int]) -> str:
-    return "; ".join(f"{count} in {folder}" for folder, count in sorted(folders.items()))
+def _where(folders: dict[str, int], several: bool) -> str:
+    """How many cells, and in which of several folders."""
+    return "; ".join(f"{count} in {folder}" if several else str(count) for folder, count in sorted(folders.items()))
