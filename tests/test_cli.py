@@ -265,6 +265,12 @@ def test_plain_progress_speaks_up_once_a_minute(monkeypatch: pytest.MonkeyPatch)
     lines = screen.getvalue().splitlines()
     assert lines[0] == "  … small · rte · ptv2 (length=20) · seed 0: step 3/40, loss 0.500, 2,000 tokens/s"
     assert len(lines) == 2
+    cells = [make_cell(seed) for seed in range(32)]
+    with shown.loop(cells):
+        for step in range(1, 4):
+            shown.step(make_step(cells, step))
+    together = "  … small · rte · ptv2 · 32 cells: step 3/40, mean loss 16.000, 2,000 tokens/s"
+    assert screen.getvalue().splitlines()[2:] == [together]
 
 
 def test_a_terminal_shows_the_grid_and_each_running_cell() -> None:

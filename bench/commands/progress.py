@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class PlainProgress:
-    """A line when a cell ends; while loops go on, a line a minute for each of their cells."""
+    """A line when a cell ends; while loops go on, a line a minute for the cells of a method and task in each."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
         self._console, self._tally = console, tally
@@ -49,11 +49,17 @@ class PlainProgress:
         if all(now - self._said.get(lane.cell.id, now) < 60 for lane in step.lanes):
             return
         self._said |= dict.fromkeys((lane.cell.id for lane in step.lanes), now)
+        alike: dict[tuple[object, ...], list[tuple[Cell, float]]] = {}
         for lane, loss in zip(step.lanes, step.losses, strict=True):
             cell = lane.cell
+            key = (cell.model, cell.task, cell.method, lane.step, lane.num_steps)
+            alike.setdefault(key, []).append((cell, loss))
+        for (model, task, method, at, num_steps), found in alike.items():
+            cell, loss = found[0][0], sum(loss for _, loss in found) / len(found)
+            name = f"{cell.label} · {cell.seed_label}" if len(found) == 1 else f"{method} · {len(found)} cells"
             self._say(
-                f"  … {cell.model} · {cell.task} · {cell.label} · {cell.seed_label}: "
-                f"step {lane.step}/{lane.num_steps}, loss {loss:.3f}, {step.tokens / step.seconds:,.0f} tokens/s"
+                f"  … {model} · {task} · {name}: step {at}/{num_steps}, {'' if len(found) == 1 else 'mean '}"
+                f"loss {loss:.3f}, {step.tokens / step.seconds:,.0f} tokens/s"
             )
 
     def finished(self, record: Record) -> None:

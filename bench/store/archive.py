@@ -30,6 +30,7 @@ from bench.writing import aside_of, sweep, whole, why_refused
 
 SUFFIX = ".tar.xz"
 Member = tuple[tarfile.TarInfo, Callable[[], IO[bytes] | None]]  # with what opens it
+PRESET = 6 | lzma.PRESET_EXTREME  # slower, but packed once, and kept in repositories for good
 EPOCH = 0  # when every file was written: the same results are the same archive
 TRIES = 5  # to read an archive that others write
 
@@ -55,8 +56,12 @@ def write_archive(folder: Path, names: list[str], to: Path, instead: object = ..
         member.mode = 0o644
         return member
 
-    with whole(to, instead=instead) as place, tarfile.open(place, "w:xz", format=tarfile.PAX_FORMAT) as archive:
-        for name in sorted(names):
+    with (
+        whole(to, instead=instead) as place,
+        lzma.open(place, "wb", preset=PRESET) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name in sorted(names, key=lambda name: (Path(name).name, name)):  # alike ones together: smaller
             archive.add(folder / name, name, recursive=False, filter=bare)
 
 

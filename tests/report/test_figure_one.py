@@ -98,6 +98,10 @@ def scores_of(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
     return dict(zip(zip(frame["id"], frame["metric"], strict=True), frame["score"], strict=True))
 
 
+def test_all_of_it_together_is_small_enough_for_a_repository() -> None:
+    assert sum(path.stat().st_size for path in PLACE.rglob("*") if path.is_file()) < 5_000_000
+
+
 def test_no_file_beside_it_says_where_it_was_made() -> None:
     for path in PLACE.glob("**/report/*"):
         assert not re.search(r"/(tmp|home|root|work|Users)/", path.read_text(encoding="utf-8")), path.name
