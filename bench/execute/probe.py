@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from itertools import count, islice
 
-from bench.cell import Cell
+from bench.cell import Budget, Cell
 from bench.data.hub import prepared
 from bench.errors import UsageError
 from bench.model.peak import peak_flops
@@ -25,12 +25,13 @@ from bench.train.options import Options
 from bench.train.run_data import RunData
 from bench.writing import scratch
 
-SECONDS = 3.0  # of a probe's steps, about
+SECONDS = 3.0  # of a probe's steps, about, and of what is scored after them
 FEWEST_STEPS, MOST_STEPS = 3, 12
-SETTING_UP = {"steps": 2, "scored_rows": 8}  # before them, since a process's first steps build kernels and take memory
+FEWEST_ROWS, ROWS = 8, 256  # of a data set, those that a probe trains on and is scored on
+SETTING_UP = {"steps": 2, "scored_rows": FEWEST_ROWS}  # first: what a process begins with builds kernels, takes memory
+FORWARD = 0.5  # of what a token takes in training, that of one that is scored, or less
 USE = 0.3  # of the peak rate, what a step is taken to do before one has been seen
 SEEDS_APART = 100_003
-ROWS = 256  # of a data set, those that a probe trains on and is evaluated on
 
 
 class Probe:
@@ -77,25 +78,20 @@ class Probe:
         return Rows(len(parts.train), len(parts.selection), len(parts.scored))
 
     def _short(self, cells: Sequence[ResolvedCell]) -> list[ResolvedCell]:
-        """The cells with a budget of a few steps, on a processor with one seed of each method alone."""
+        """The cells with a budget of a few steps and rows, on a processor with one seed of each method alone."""
         cells = [resolved for resolved in cells if not resolved.cell.joint]
         if self._options.device.type == "cpu":  # where lanes share nothing
             cells = list({resolved.cell.method: resolved for resolved in cells}.values())
-        steps, batch_size = self._steps(cells)
-        return [replace(resolved, cell=_shortened(resolved.cell, steps, batch_size)) for resolved in cells]
+        if not cells:
+            return []
+        budget = _little(cells[0].cell.budget, self._row_seconds(cells))
+        return [replace(resolved, cell=resolved.cell.changed(budget=budget)) for resolved in cells]
 
-    def _steps(self, cells: Sequence[ResolvedCell]) -> tuple[int, int]:
-        """Steps of a probe and rows of a batch: those of the cells, less where so few steps would take too long."""
-        budget = cells[0].cell.budget if cells else None
-        if budget is None:
-            return 0, 0
-        flops = sum(token_flops(resolved) for resolved in cells) * budget.batch_size * budget.max_length
+    def _row_seconds(self, cells: Sequence[ResolvedCell]) -> float:
+        """About what a row of each of the cells takes in a step; 0.0 where nobody knows."""
+        flops = sum(token_flops(resolved) for resolved in cells) * cells[0].cell.budget.max_length
         rate = USE * peak_flops(self._options.device, cells[0].cell.precision)
-        seconds = flops / rate if rate else 0.0
-        steps = MOST_STEPS if not seconds else min(MOST_STEPS, int(SECONDS / seconds))
-        if steps >= FEWEST_STEPS:
-            return steps, budget.batch_size
-        return FEWEST_STEPS, max(1, int(budget.batch_size * SECONDS / (FEWEST_STEPS * seconds)))
+        return flops / rate if rate else 0.0
 
 
 def token_flops(resolved: ResolvedCell) -> float:
@@ -109,16 +105,22 @@ def token_flops(resolved: ResolvedCell) -> float:
     return (6.0 if resolved.method.changes_weights else 4.0) * parameters
 
 
-def _shortened(cell: Cell, steps: int, batch_size: int) -> Cell:
-    budget = cell.budget
-    changes = {
-        "steps": steps,
-        "evaluations": 1,
-        "batch_size": batch_size,
-        "train_rows": min(ROWS, budget.train_rows or ROWS),
-        "scored_rows": min(ROWS, budget.scored_rows or ROWS),
-    }
-    return cell.changed(budget=budget.model_copy(update=changes))
+def _little(budget: Budget, row_seconds: float) -> Budget:
+    """A few steps, a smaller batch where that would still take too long, and as many rows to score as soon are."""
+    batch_size, steps, scored = budget.batch_size, MOST_STEPS, min(ROWS, budget.scored_rows or ROWS)
+    if row_seconds:
+        steps = max(FEWEST_STEPS, min(MOST_STEPS, int(SECONDS / (row_seconds * batch_size))))
+        batch_size = max(1, min(batch_size, int(SECONDS / (row_seconds * steps))))
+        scored = min(scored, max(FEWEST_ROWS, int(SECONDS / (row_seconds * FORWARD))))
+    return budget.model_copy(
+        update={
+            "steps": steps,
+            "evaluations": 1,
+            "batch_size": batch_size,
+            "train_rows": min(ROWS, budget.train_rows or ROWS),
+            "scored_rows": scored,
+        }
+    )
 
 
 def _setting_up(resolved: ResolvedCell) -> ResolvedCell:

@@ -54,7 +54,8 @@ def _prepare() -> None:
     if said("push", results.WHOLE["folder"], "--to", here / NAME, "--terms").code:
         raise RuntimeError("no archive could be made")
     with tarfile.open(here / NAME) as archive:
-        archive.extractall(here / "whole", filter="data")
+        filtered = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python 3.11.4
+        archive.extractall(here / "whole", **filtered)
     _WHOLE.update(folder=here / "whole", scores=_scores(here / NAME))
 
 
