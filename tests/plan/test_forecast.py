@@ -225,6 +225,17 @@ def test_a_probe_tells_of_a_model_that_has_not_run_and_leaves_nothing(workshop, 
     assert probe.count(cells[0]) == Rows(36, 4, 12)
 
 
+def test_a_probe_of_what_takes_long_has_fewer_rows(workshop, monkeypatch) -> None:
+    def probed(flops_a_second: float) -> Record:
+        monkeypatch.setattr("bench.execute.probe.peak_flops", lambda *_: flops_a_second)
+        (record,) = Probe(Options(CPU)).measure(Group((resolve(workshop.cells("ptv2")[0]),)))
+        return record
+
+    slow, fast = probed(1.0), probed(1e18)
+    assert (slow.costs.steps, slow.cell.budget.batch_size, slow.counts.scored) == (3, 1, 8)
+    assert (fast.costs.steps, fast.cell.budget.batch_size, fast.counts.scored) == (12, 8, 12)
+
+
 def test_what_a_process_pays_once_is_in_no_rate_of_a_probe(workshop, monkeypatch) -> None:
     late, step = [0.0], training.Training.step
 
