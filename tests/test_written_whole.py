@@ -38,6 +38,7 @@ REASONS = {
     "bench/share/push.py:_derived": "into a scratch folder",
     "bench/share/union.py:copy": "a Writer of a scratch folder",
     "bench/share/union.py:joined": "into a scratch folder",
+    "bench/store/archive.py:write_archive": "into what packs it at a whole place",
     "bench/store/archive.py:_take_out": "into a folder aside, which is renamed",
     "bench/store/claims.py:_create": "a claim is its name; what is in it nobody needs",
     "bench/store/claims.py:_create_in_two": "the same",
