@@ -54,7 +54,7 @@ def recommendation_table(findings: Findings, suite: str) -> Table | None:
     title = f"Which method to use: {suite}, by {where}" + ("" if several else f", {next(iter(models.values()))}")
     return Table(
         f"recommendation-{file_part(suite)}", title, ("model", *HEADER) if several else HEADER, tuple(rows),
-        (*_notes(overall, costs, models), *_by_task(overall, answers, costs, of), *_lacking(findings, suite)), suite,
+        (*_notes(overall, costs, of), *_by_task(overall, answers, costs, of), *_lacking(findings, suite)), suite,
         footer=tuple(worse), num_words=3 if several else 2, numbers=_numbers(answers, costs),
         lead=tuple(of[id(answer)] + advice(answer, _costs(costs, answer)) for answer in overall),
     )  # fmt: skip
@@ -118,7 +118,7 @@ def _needs_text(line: Candidate) -> str:
     return ", ".join([*parts, *([f"{needs.rows:.2g}× rows"] if needs.rows > 1 else [])])
 
 
-def _notes(overall: Sequence[Recommendation], costs: CostsOf, models: Mapping[str, str]) -> list[str]:
+def _notes(overall: Sequence[Recommendation], costs: CostsOf, of: Mapping[int, str]) -> list[str]:
     margin = margin_text(overall[0].margin)
     against = (
         f"Against the best: within: shown to be at most {margin} below the best line, whichever that is; worse: shown "
@@ -129,7 +129,7 @@ def _notes(overall: Sequence[Recommendation], costs: CostsOf, models: Mapping[st
     )
     notes = [
         against,
-        *_collapsed(overall, models),
+        *_collapsed(overall, of),
         _costs_note([line for answer in overall for line in _costs(costs, answer).values()]),
     ]
     if any(line.needs for answer in overall for line in answer.candidates):
@@ -140,12 +140,10 @@ def _notes(overall: Sequence[Recommendation], costs: CostsOf, models: Mapping[st
     return notes
 
 
-def _collapsed(overall: Sequence[Recommendation], models: Mapping[str, str]) -> list[str]:
+def _collapsed(overall: Sequence[Recommendation], of: Mapping[int, str]) -> list[str]:
     """Which scores are of fewer runs than there are: a reader who takes one may have to train again."""
-    budgets = {answer.budget for answer in overall}
     lost = [
-        f"{_of(answer, models[answer.model] if len(models) > 1 else '', len(budgets) > 1)}"
-        f"{line.label}, {line.collapsed} of {line.runs} runs"
+        f"{of[id(answer)]}{line.label}, {line.collapsed} of {line.runs} runs"
         for answer in overall
         for line in answer.candidates
         if line.collapsed
