@@ -29,6 +29,7 @@ class Plain:
     bf16: bool
     warmup: int
     steps: int
+    checkpointing: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def _process(rank: int, work: Plain, folder: str) -> None:
     with device:
         model = AutoModel.from_config(work.config, dtype=torch.float32)
         head = torch.nn.Linear(work.config.hidden_size, 2)
+    if work.checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
     if work.processes > 1:
         _shard(model, device, work.bf16)
     parameters = [*model.parameters(), *head.parameters()]

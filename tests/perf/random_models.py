@@ -41,6 +41,7 @@ LAYOUTS: dict[str, Callable[..., PretrainedConfig]] = {
     "335m": _bert(24, 1024, 16),
     "1b": _llama(16, 2048, 32, 8, 8192),
     "1.5b": _llama(24, 2048, 16, 8, 8192),
+    "2b": _llama(24, 2560, 32, 8, 8960),
     "10b": _llama(46, 4096, 32, 8, 14336),
 }
 

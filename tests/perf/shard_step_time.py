@@ -142,7 +142,7 @@ def measure(args: argparse.Namespace) -> list[Figure]:
                     seconds, num_bytes = ours(args, folder, scratch, processes)
                 else:
                     plain = Plain(config, args.batch_size, args.length, args.device, processes, args.device == "cuda",
-                                  SETTLED, args.steps)  # fmt: skip
+                                  SETTLED, args.steps, args.checkpointing)  # fmt: skip
                     timed = time_plain(plain)
                     seconds, num_bytes = timed.seconds, timed.peak_bytes
                 tokens = args.batch_size * args.length / seconds
@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=512, help="tokens of a row")
     parser.add_argument("--token-budget", type=int, help="of a micro-batch; default: by the free memory")
     parser.add_argument("--steps", type=int, default=32)
-    parser.add_argument("--checkpointing", action="store_true", help="ours alone")
+    parser.add_argument("--checkpointing", action="store_true", help="of both arms")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     print("| arm | devices | ms a step | tokens/s | MFU | peak GB of one | s in all |\n|" + " --- |" * 7, flush=True)
