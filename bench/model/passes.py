@@ -28,6 +28,7 @@ from bench.model.stacked import Stacked
 TRIED = 8  # rows that are compared in two shapes
 TABLE_SHARE = 0.1  # of the free memory of a device that items may take
 START = 1_100_000  # a micro-batch costs about as many tokens, over the hidden size, before its first one (H200)
+GATHERING = 1_000  # of a team: about the tokens for which a device computes while the weights of a layer are gathered
 Set = tuple[Sequence[Item], Callable[[Item], int]]  # items, and how many losses one brings to the mean of a batch
 
 
@@ -118,9 +119,11 @@ class Passes:
         if not self.backbone.fixed_shapes:
             return list(own(table.sizes, tickets, self.token_budget))
         hidden = self.backbone.geometry.hidden
-        buckets = Buckets(self.token_budget, self.backbone.positions, table.wants_tokens, START // hidden)
-        if program.alone:
-            return list(buckets.queued(table.sizes, tickets))
+        alone = self.ranks.alone
+        fixed_cost = START // hidden if alone else max(START // hidden, GATHERING)
+        buckets = Buckets(self.token_budget, self.backbone.positions, table.wants_tokens, fixed_cost, exact=not alone)
+        if program.alone or not alone:
+            return list(buckets.queued(table.sizes, tickets, alone=True))
         if not self.tries_shapes:
             return list(buckets.fixed(table.sizes, tickets))
         cuts: list[Cut] = []

@@ -27,11 +27,15 @@ class Step:
         self.sizes = item_table([list(items)], [lambda _: 1], 0).sizes
         self.tickets = Tickets(np.arange(count), owners, places, np.zeros(count, np.int64))
 
-    def cut(self, way: str, token_budget: int, positions: int = 0, wants_tokens: bool = False, fixed_cost: int = 0):
+    def cut(
+        self, way: str, token_budget: int, positions: int = 0, wants_tokens: bool = False, fixed_cost: int = 0,
+        exact: bool = False, alone: bool = False,
+    ):  # fmt: skip
         if way == "own":
             return list(own(self.sizes, self.tickets, token_budget))
-        buckets = Buckets(token_budget, positions, wants_tokens, fixed_cost)
-        return list(getattr(buckets, way)(self.sizes, self.tickets))
+        buckets = Buckets(token_budget, positions, wants_tokens, fixed_cost, exact)
+        more = {"alone": True} if alone else {}
+        return list(getattr(buckets, way)(self.sizes, self.tickets, **more))
 
     def lengths(self, cuts) -> list[list[int]]:
         return [self.sizes.longest[self.tickets.items[cut.chosen]].tolist() for cut in cuts]
@@ -109,6 +113,22 @@ def test_queued_micro_batches_have_the_rows_of_a_ladder_and_share_where_that_cos
     assert (cut.chosen.tolist(), cut.shape) == ([3, 4, 0, 1, 2], Shape(16, 64, 0, 1, 1))
     apart = Step(*[item(20)] * 64, *[item(200)] * 16).cut("queued", 65536)
     assert [cut.shape for cut in apart] == [Shape(16, 256, 0, 1, 1), Shape(64, 32, 0, 1, 1)]
+
+
+def test_a_lane_that_is_alone_has_micro_batches_of_few_rows_where_its_steps_have_few():
+    for count, rows in ((1, 1), (3, 4), (8, 8), (12, 16), (17, 32)):
+        step = Step(*[item(20)] * count)
+        (cut,) = step.cut("queued", 8192, alone=True)
+        assert cut.shape == Shape(rows, 32, 0, 1, 1)
+        assert step.cut("queued", 8192)[0].shape.rows == max(16, rows)
+
+
+def test_exact_micro_batches_are_as_large_as_their_rows():
+    step = Step(*[item(20)] * 70, *[item(200, read=3)] * 5, item(260))
+    found = [cut.shape for cut in step.cut("queued", 100_000, fixed_cost=1_000, exact=True)]
+    assert found == [Shape(6, 260, 0, 3, 1), Shape(70, 20, 0, 1, 1)]
+    small = [cut.shape for cut in step.cut("queued", 800, fixed_cost=1_000, exact=True)]
+    assert small == [Shape(3, 260, 0, 3, 1), Shape(3, 200, 0, 3, 1), Shape(40, 20, 0, 1, 1), Shape(30, 20, 0, 1, 1)]
 
 
 def mixed(seed: int, lanes: int = 3, read: int = 9) -> Step:

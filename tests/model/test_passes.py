@@ -10,6 +10,7 @@ from bench.data.cutting import Tickets
 from bench.data.rows import Item, Row
 from bench.model.passes import Passes, Program
 from bench.model.prompts import Prompts
+from bench.model.ranks import Ranks
 from bench.model.stacked import Stacked
 from bench.train.training import Training
 
@@ -172,9 +173,9 @@ class Counted:
         self.stacked.gradients["slots"].index_add_(0, batch.owners, of_lanes[:, None, None].expand(-1, 1, 32))
         return (lengths,)
 
-    def run(self):
-        """(tickets, what each came to, the shapes that ran, trials not counted)."""
-        count = len(self.items)
+    def run(self, count=None):
+        """Of all items or the first so many, what each came to, and the shapes that ran, trials not counted."""
+        count = count or len(self.items)
         tickets = Tickets(np.arange(count), np.arange(count) % 2, np.arange(count) // 2, np.zeros(count, np.int64))
         self.shapes.clear()
         self.clear()
@@ -234,8 +235,22 @@ def test_a_gradient_alone_that_depends_on_the_shape_is_enough(workshop):
 def test_a_lane_that_is_alone_by_its_nature_is_queued_untried(workshop):
     counted = Counted(workshop, lambda batch: 2e-5 * (len(batch.ids) < 20))
     counted.program.alone = True
-    assert counted.run()[1] == QUEUED
-    assert counted.shapes == QUEUED
+    assert counted.run()[1] == [(8, 64)]  # no more rows than the step has
+    assert counted.shapes == [(8, 64)]
+
+
+class TwoRanks(Ranks):
+    """The first of two processes, as far as micro-batches go."""
+
+    count = 2
+
+
+def test_of_a_team_micro_batches_are_as_large_as_their_rows(workshop):
+    counted = Counted(workshop)
+    counted.passes.ranks = TwoRanks()
+    assert counted.run(7)[1] == [(7, 64)]
+    counted.passes.token_budget = 200
+    assert counted.run(7)[1] == [(3, 64), (1, 33), (3, 20)]
 
 
 def test_on_a_processor_shared_micro_batches_have_their_fixed_shapes(workshop):
