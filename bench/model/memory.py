@@ -41,7 +41,8 @@ class Work:
 
     `backward`: whether anything trains. `moments`: how many numbers the optimizer keeps for each weight of the backbone
     that trains, None where none does. `num_devices`: over how many the layers of a frozen model are spread, or the
-    weights of one that trains are sharded.
+    weights of one that trains are sharded. `copies`: whether what products are made of, of such weights, is a copy that
+    stays until the backward pass (bench.model.sharded).
     """
 
     precision: Precision
@@ -52,6 +53,7 @@ class Work:
     backward: bool = True
     moments: int | None = None
     num_devices: int = 1
+    copies: bool = False
 
 
 def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
@@ -71,8 +73,8 @@ def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
         loaded, number = sizes.parameters * FLOAT, work.num_devices
         gathered = 2 * max(loaded // max(1, sizes.layers), sizes.largest * FLOAT) if number > 1 else 0
         whole = loaded if few is None else weight_bytes(sizes, half=True, in_layers=few)
-        if number > 1 and work.precision == "bf16" and not work.checkpointing:
-            gathered += sizes.matrices * HALF  # what products are made of stays until the backward pass
+        if number > 1 and work.precision == "bf16" and work.copies and not work.checkpointing:
+            gathered += sizes.matrices * HALF
         weights, training = whole // number + gathered, loaded * (2 + (work.moments or 0)) // number
         between = max(3 * 8 * sizes.largest, loaded) // number
         return MemoryNeed(weights, training, _activations(sizes, work), between)

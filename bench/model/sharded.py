@@ -1,8 +1,9 @@
 """A backbone over a team of processes: each holds a shard of every weight, and trains on its share of the rows (FSDP2).
 
 `torch.distributed.fsdp.fully_shard` keeps fp32 shards, gathers a layer's weights when the layer runs, and adds up the
-gradients of all processes where their shard lies. Autocast makes bf16 of what was gathered, as in one process, so that
-every row comes to the same numbers; sums over rows alone have another order.
+gradients of all processes where their shard lies, in fp32. Where products are of bf16, matrices are gathered as what
+autocast makes of them in one process: half as much to send, and no copy to keep until the backward pass. So every row
+comes to the same numbers; sums over rows alone have another order.
 
 Processes must ask for the same collectives in the same order: each has as many micro-batches as the others (an empty
 one where it has no rows left), nothing is tried or begun again, and whatever steers the loop is made equal first.
@@ -18,12 +19,17 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
+from transformers.pytorch_utils import Conv1D
 
 from bench.data.cutting import Cut, Shape, Tickets
 from bench.data.table import Integers, ItemSizes
 from bench.model.ranks import Outputs, Ranks, Result
+
+FP32 = MixedPrecisionPolicy()
+BF16 = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
+FEW = 0.05  # of a layer's numbers, that each process may hold whole beside its shard of the matrices
 
 
 class _Passage(nn.Module):
@@ -45,28 +51,31 @@ class TeamRanks(Ranks):
         self._mesh = DeviceMesh.from_group(dist.group.WORLD, device.type)  # type: ignore[arg-type]
         self._passage: Any = None
 
-    def shard(self, model: nn.Module, layers: Sequence[nn.Module]) -> None:
+    def shard(self, model: nn.Module, layers: Sequence[nn.Module], half: bool = False) -> None:
         """Divide a model, which the first process has in main memory and the others without values (`meta`).
 
-        A layer at a time is whole on each device, and last what stands outside the layers. ValueError when the
-        processes' models are not of one shape.
+        A layer at a time is whole on each device, and last what stands outside the layers. With `half` matrices are
+        gathered in bf16 for their products; each process then holds whole what else its layers have. ValueError when
+        the processes' models are not of one shape.
         """
         if not hasattr(FSDPModule, "set_force_sum_reduction_for_comms"):
             raise ValueError("--shard needs a newer torch")
         self._compare(model)
-        numbers = [weight for weight in model.parameters() if not weight.dim()]  # they cannot be divided
-        for weight in numbers:
+        whole = {weight for weight in model.parameters() if not weight.dim()}  # they cannot be divided
+        for weight in whole:
             self._fill(weight)
         self._passage = _Passage(model)
         filled: set[nn.Parameter] = set()
         for part in [*layers, self._passage]:
-            own = [weight for weight in part.parameters() if weight.dim() and not isinstance(weight, DTensor)]
+            own = [weight for weight in part.parameters() if not isinstance(weight, DTensor) and weight not in whole]
             if not filled.isdisjoint(own):
                 raise ValueError("--shard: layers of this model share weights with one another")
+            rest = _beside_matrices(part, own) if half and part is not self._passage else None
             for weight in own:
                 self._fill(weight)
             filled.update(own)
-            fully_shard(part, mesh=self._mesh, ignored_params=set(numbers))
+            whole.update(rest or ())
+            fully_shard(part, mesh=self._mesh, mp_policy=FP32 if rest is None else BF16, ignored_params=whole)
             assert isinstance(part, FSDPModule)
             part.set_gradient_divide_factor(1.0)  # gradients are sums: each row's loss is a share of the whole batch's
             part.set_force_sum_reduction_for_comms(True)  # gloo knows no other
@@ -121,8 +130,11 @@ class TeamRanks(Ranks):
     def add_up(self, losses: Tensor, gradients: Mapping[str, Tensor], weights: Iterable[Tensor]) -> None:
         """FSDP has added up the gradients of what it divided; what each process has whole is added up here."""
         replicas = [weight.grad for weight in weights if not isinstance(weight, DTensor) and weight.grad is not None]
-        for tensor in (losses, *gradients.values(), *replicas):
-            dist.all_reduce(tensor)
+        tensors = [losses, *gradients.values(), *replicas]
+        message = torch.cat([tensor.flatten() for tensor in tensors])  # one, of many small ones
+        dist.all_reduce(message)
+        sums = torch.split(message, [tensor.numel() for tensor in tensors])
+        torch._foreach_copy_(tensors, [part.view_as(tensor) for part, tensor in zip(sums, tensors, strict=True)])
 
     def total(self, number: Tensor) -> Tensor:
         dist.all_reduce(number)
@@ -154,6 +166,14 @@ class TeamRanks(Ranks):
         values: list[Any] = [None] * self.count
         dist.all_gather_object(values, value)
         return values
+
+
+def _beside_matrices(layer: nn.Module, own: Sequence[nn.Parameter]) -> set[nn.Parameter] | None:
+    """Of a layer's own weights those that are no matrices; None where they are many, or there is no matrix."""
+    matrices = {part.weight for part in layer.modules() if isinstance(part, nn.Linear | Conv1D)}
+    rest = set(own) - matrices
+    few = sum(weight.numel() for weight in rest) <= FEW * sum(weight.numel() for weight in own)
+    return rest if few and not matrices.isdisjoint(own) else None
 
 
 def _share(sizes: ItemSizes, tickets: Tickets, rank: int, count: int) -> Integers:

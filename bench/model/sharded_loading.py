@@ -9,6 +9,7 @@ from bench.errors import UnfitModel
 from bench.model.backbone import Backbone
 from bench.model.checkpointing import checkpoint_layers
 from bench.model.layers import layers_of
+from bench.model.precisions import computed_in
 from bench.model.pretrained import ON_CPU, Place, family_for, load_config, load_model, load_tokenizer, loading
 from bench.model.proofs import prove
 from bench.model.ranks import Ranks
@@ -16,11 +17,14 @@ from bench.model.sharded import TeamRanks
 from bench.model.source import ModelSource, refusal
 
 
-def load_sharded(source: ModelSource, ranks: Ranks, precision: Precision, checkpointing: bool = False) -> Backbone:
+def load_sharded(
+    source: ModelSource, ranks: Ranks, precision: Precision, checkpointing: bool = False, half: bool = True
+) -> Backbone:
     """A checkpoint that has proved itself, for a method that changes its weights; called by every process at once.
 
     The first process has the whole model in main memory while it is divided, the others never: weights go to the
-    devices a layer at a time. Layers run uncompiled. UsageError when transformers cannot load it, or the proof failed.
+    devices a layer at a time. `half`: where products are of bf16 matrices may be gathered so, since nothing reads a
+    layer's but its products. Layers run uncompiled. UsageError when transformers cannot load it, or the proof failed.
     """
     assert isinstance(ranks, TeamRanks)
     proof = prove(source, ranks.device)
@@ -33,7 +37,10 @@ def load_sharded(source: ModelSource, ranks: Ranks, precision: Precision, checkp
     with loading(source):
         if checkpointing:
             checkpoint_layers(model, family)
-        ranks.shard(model, layers_of(model, family))
+        layers = layers_of(model, family)
+        # gradients of a layer that runs more than once would be added up in bf16
+        once = len(layers) >= max(len(proof.layers), getattr(model.config, "num_hidden_layers", 0))
+        ranks.shard(model, layers, half and once and computed_in(precision) == "bf16")
     backbone = Backbone(model, load_tokenizer(source), ranks.device, precision, family, proof)
     backbone.ranks, backbone.code = ranks, source.code
     backbone.compiled = False  # code would hold on to weights that come and go

@@ -13,7 +13,7 @@ from bench.model.ranks import ALONE, Ranks
 from bench.model.source import find_model
 from bench.resolved import ResolvedCell
 from bench.train.groups import Group
-from bench.train.memory import check_memory
+from bench.train.memory import check_memory, gathers_half
 from bench.train.options import Options
 from bench.train.shares import Shares
 
@@ -57,7 +57,8 @@ class Backbones:
             from bench.model.sharded_loading import load_sharded  # with torch's distributed part, which few need
 
             with with_memory_to(f"load model {model.path}"):
-                backbone = load_sharded(model, self._ranks, cell.precision, options.checkpointing)
+                half = gathers_half(resolved.method)
+                backbone = load_sharded(model, self._ranks, cell.precision, options.checkpointing, half)
         if group.shared:
             self._shared = (key, backbone)
         proving = proving_seconds(cell.model_fingerprint)

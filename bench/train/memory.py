@@ -103,7 +103,15 @@ def work_of(
     return Work(
         cell.precision, tokens, cell.budget.max_length, device, checkpointing, backward=method.trains,
         moments=None if shared and not method.changes_weights else moments, num_devices=num_devices,
+        copies=not gathers_half(method),
     )  # fmt: skip
+
+
+def gathers_half(method: Method) -> bool:
+    """Whether sharded matrices may be gathered in bf16: a package's code may read one elsewhere than in its product
+    (DoRA takes norms).
+    """
+    return not method.package
 
 
 def fitting_tokens(
