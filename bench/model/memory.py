@@ -41,8 +41,8 @@ class Work:
 
     `backward`: whether anything trains. `moments`: how many numbers the optimizer keeps for each weight of the backbone
     that trains, None where none does. `num_devices`: over how many the layers of a frozen model are spread, or the
-    weights of one that trains are sharded. `copies`: whether what products are made of, of such weights, is a copy that
-    stays until the backward pass (bench.model.sharded).
+    weights of one that trains are sharded. `copies`: whether of matrices that train products in bf16 make copies, which
+    stay until the backward pass; those of a team need not (bench.model.sharded).
     """
 
     precision: Precision
@@ -53,7 +53,7 @@ class Work:
     backward: bool = True
     moments: int | None = None
     num_devices: int = 1
-    copies: bool = False
+    copies: bool = True
 
 
 def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
@@ -73,11 +73,11 @@ def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
         loaded, number = sizes.parameters * FLOAT, work.num_devices
         gathered = 2 * max(loaded // max(1, sizes.layers), sizes.largest * FLOAT) if number > 1 else 0
         whole = loaded if few is None else weight_bytes(sizes, half=True, in_layers=few)
-        if number > 1 and work.precision == "bf16" and work.copies and not work.checkpointing:
-            gathered += sizes.matrices * HALF
         weights, training = whole // number + gathered, loaded * (2 + (work.moments or 0)) // number
         between = max(3 * 8 * sizes.largest, loaded) // number
-        return MemoryNeed(weights, training, _activations(sizes, work), between)
+        copied = work.precision == "bf16" and work.copies and not (number > 1 and work.checkpointing)
+        copies = sizes.matrices * HALF if copied else 0
+        return MemoryNeed(weights, training, _activations(sizes, work) + copies, between)
     weights = weight_bytes(sizes, computed_in(work.precision) == "bf16", work.num_devices, few)
     activations = round(_activations(sizes, work) * _share(sizes, work.num_devices))
     return MemoryNeed(weights, 0, activations, 3 * 8 * sizes.largest)
@@ -99,12 +99,15 @@ def _share(sizes: Sizes, num_devices: int) -> float:
 
 
 def _activations(sizes: Sizes, work: Work) -> int:
-    """Kept for the backward pass of a micro-batch, as saved_tensors_hooks counts it on BERT, GPT-NeoX and Llama: frozen
-    linear layers keep no inputs, a gated feed-forward part keeps two more of its width.
+    """Kept for the backward pass of a micro-batch, as saved_tensors_hooks counts it on BERT, GPT-NeoX and Llama, the
+    most of them: frozen linear layers keep no inputs, a gated feed-forward part keeps two more of its width. Where
+    products are of bf16 the feed-forward part is, and of the rest what does not belong to the stream that layers add
+    to.
     """
-    width, inner = (10.5, 2) if work.moments is not None else (7.5, 1)
-    floats = width * sizes.hidden + (inner + 2 * sizes.gated) * sizes.inner
-    if computed_in(work.precision) == "bf16" and work.device.type == "cpu":
+    half, trains = computed_in(work.precision) == "bf16", work.moments is not None
+    width, inner = (9.5 if half else 10.5, 2) if trains else (5.0 if half else 7.5, 1)
+    floats = width * sizes.hidden + (inner + 2 * sizes.gated) * sizes.inner * (HALF / FLOAT if half else 1)
+    if half and work.device.type == "cpu":
         floats += sizes.heads * work.length * 2  # attention written out keeps its scores
     layers = float(sizes.layers) if work.backward else 1.0
     num_kept = work.tokens * layers * floats

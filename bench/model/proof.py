@@ -34,7 +34,8 @@ class Proof:
 
     `fails` gives the reason for each need that it cannot serve. `layers` are those that take a prefix, of `num_layers`,
     each with `kv_heads` keys of `head_size`. `differences` are the largest of a state (of a word's score), in units of
-    the states' (the scores') root mean square: what should be nothing, and what should be something.
+    the states' (the scores') root mean square: what should be nothing, and what should be something. `once`: no matrix
+    of its layers is used twice in a pass.
     """
 
     attention: Way
@@ -47,6 +48,7 @@ class Proof:
     head_size: int = 0
     differences: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    once: bool = False
 
     @property
     def limits(self) -> bool:

@@ -23,9 +23,11 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from bench.errors import UsageError, is_out_of_memory
 from bench.model import attention
 from bench.model.families.family import Direction
+from bench.model.layers import layers_of
 from bench.model.probe import Probe
 from bench.model.prompts import Prompts
 from bench.model.proof import Proof, Way
+from bench.model.uses import uses
 
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
@@ -67,9 +69,11 @@ def examine(backbone: Backbone, way: Way, positions: int, lacking: str) -> Proof
     trial.attempt("prefixes", trial.prefixes, "its attention does not run with more keys than tokens")
     if not backbone.causal and not backbone.reader.sentinel and backbone.tokenizer.mask_token_id is None:
         trial.fails["mask"] = "its tokenizer has no mask token"
-    sizes = dict(zip(("kv_heads", "head_size"), trial.sizes, strict=True))
-    layers = () if "prefixes" in trial.fails else trial.layers
-    return Proof(way, trial.direction, "", trial.fails, layers, trial.num_layers, **sizes, differences=trial.rounded())
+    layers, (kv_heads, head_size) = () if "prefixes" in trial.fails else trial.layers, trial.sizes
+    return Proof(
+        way, trial.direction, "", trial.fails, layers, trial.num_layers, kv_heads, head_size, trial.rounded(),
+        once=trial.once(),
+    )  # fmt: skip
 
 
 class _Trial:
@@ -170,6 +174,15 @@ class _Trial:
         elif shapes:
             named = ", ".join(f"{heads} × {size}" for heads, size in sorted(shapes))
             self.uneven = f"{SHAPES_DIFFER} (heads × size: {named})"
+
+    def once(self) -> bool:
+        """Whether no matrix of its layers is used twice in a pass; not where that cannot be told."""
+        layers = layers_of(self.backbone.model, self.backbone.family)
+        matrices = [weight for layer in layers for weight in layer.parameters() if weight.dim() > 1]
+        try:
+            return max(uses(lambda: self.probe.states(self.probe.fed or [self.probe.short]), matrices), default=2) < 2
+        except Exception:  # it runs without gradients, and need not with them
+            return False
 
     def words(self) -> None:
         """The language-model head, asked for single states, says what the model says."""

@@ -37,10 +37,9 @@ def load_sharded(
     with loading(source):
         if checkpointing:
             checkpoint_layers(model, family)
-        layers = layers_of(model, family)
-        # gradients of a layer that runs more than once would be added up in bf16
-        once = len(layers) >= max(len(proof.layers), getattr(model.config, "num_hidden_layers", 0))
-        ranks.shard(model, layers, half and once and computed_in(precision) == "bf16")
+        # of a matrix that is used twice gradients would be added up in bf16
+        half = half and proof.once and computed_in(precision) == "bf16"
+        ranks.shard(model, layers_of(model, family), half)
     backbone = Backbone(model, load_tokenizer(source), ranks.device, precision, family, proof)
     backbone.ranks, backbone.code = ranks, source.code
     backbone.compiled = False  # code would hold on to weights that come and go

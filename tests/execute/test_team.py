@@ -46,6 +46,9 @@ class Tolerance:
     mean: float = 2e-6
 
 
+IN_BF16 = Tolerance(2e-2, 5e-2, 8 * RATE, RATE)
+
+
 @dataclass
 class Outcome:
     """What a run came to."""
@@ -182,11 +185,19 @@ def test_an_optimizer_that_looks_across_shards_is_refused(tmp_path):
     assert "give --set finetune.optimizer=adamw, or run it without --shard" in str(record.reason)
 
 
+def test_two_processes_in_bf16(cells, tmp_path):
+    names = ("sentiment", "tied embeddings, words", "prompts beside weights", "biases alone", "an adapter inside")
+    few = tuple(cells[name].changed(precision="bf16") for name in names)
+    one, two = (run(tmp_path / str(count), few, count) for count in (1, 2))
+    for cell in few:
+        assert_close(one, two, cell, IN_BF16)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
 @pytest.mark.parametrize(
     ("precision", "within"),
-    [("fp32", Tolerance(1e-4, 1e-3, 4 * RATE, 1e-4)), ("bf16", Tolerance(2e-2, 5e-2, 8 * RATE, RATE))],
+    [("fp32", Tolerance(1e-4, 1e-3, 4 * RATE, 1e-4)), ("bf16", IN_BF16)],
     ids=["fp32", "bf16"],
 )
 def test_on_two_gpus(cells, tmp_path, precision, within):

@@ -20,7 +20,7 @@ from bench.model.source import find_model
 from tests.model.families import FAMILIES
 
 HALVED = ("bert", "gpt2", "llama", "t5")
-WHOLE = ("albert", "xlnet")  # a layer that runs twice; matrices that are no linear layer's
+WHOLE = ("albert", "deberta-v2", "xlnet")  # a layer, or a matrix in it, that is used twice; no linear layers
 
 
 def gathered_types(model: Any) -> set[torch.dtype]:
@@ -81,6 +81,21 @@ def found(request, tmp_path_factory) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", [*HALVED, *WHOLE])
 def test_losses_and_gradients_have_the_same_bits(name, found):
+    assert_same_bits(found, name)
+
+
+@pytest.mark.slow
+def test_of_every_family(tmp_path):
+    folders = {name: FAMILIES[name](tmp_path / name) for name in FAMILIES}
+    mp.spawn(process, args=(folders, tmp_path, False), nprocs=2)
+    of_ranks = [torch.load(tmp_path / f"found-{rank}", weights_only=False) for rank in range(2)]
+    for name in FAMILIES:
+        assert_same_bits(of_ranks, name)
+    halved = [name for name in FAMILIES if torch.bfloat16 in of_ranks[0][name][0]["types"]]
+    assert len(halved) > 30
+
+
+def assert_same_bits(found: list[dict[str, Any]], name: str) -> None:
     for of_rank in found:
         half, full = of_rank[name]
         assert half["losses"] == full["losses"]
@@ -90,7 +105,7 @@ def test_losses_and_gradients_have_the_same_bits(name, found):
             twin = full["gradients"][weight]
             assert gradient.dtype == torch.float32
             if weight in half["divided"]:
-                assert torch.equal(gradient, twin), weight
+                assert torch.equal(gradient, twin), (name, weight)
             else:
                 torch.testing.assert_close(gradient, twin, rtol=1e-6, atol=1e-7, msg=weight)
 

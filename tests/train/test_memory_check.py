@@ -85,6 +85,21 @@ def test_the_activations_are_about_what_autograd_keeps(workshop) -> None:
         assert 0.3 < kept.bytes / estimate(sizes, work_of(cell, tuned, longest, False, CPU)).activations < 1.5
 
 
+def test_copies_that_products_make_of_weights_stay_until_the_backward_pass_but_with_a_team(workshop) -> None:
+    for method, settings, copied in (("finetune", {}, (True, False)), ("peft", {"config": "LOHA:r=2"}, (True, True))):
+        (cell,) = workshop.cells(method, settings={method: settings})
+        tuned = build(find_method(method), cell.settings)
+        for num_devices, expected in zip((1, 2), copied, strict=True):
+            works = [
+                work_of(cell.changed(precision=precision), tuned, 1000, False, GPU, True, num_devices)
+                for precision in ("fp32", "bf16")
+            ]
+            bare = replace(works[1], copies=False)
+            more = estimate(BILLION, works[1]).activations - estimate(BILLION, bare).activations
+            assert more == (2 * 900_000_000 if expected else 0)
+            assert estimate(BILLION, works[0]) == estimate(BILLION, replace(works[0], copies=False))
+
+
 def test_what_does_not_fit_is_one_line_with_need_and_remedy(workshop, monkeypatch) -> None:
     monkeypatch.setattr(memory, "model_sizes", lambda _: BILLION)
     monkeypatch.setattr(memory, "available_bytes", lambda _: 10_000_000_000)
@@ -217,7 +232,8 @@ def test_quantised_matrices_of_layers_take_their_bits(workshop, precision, num_b
         ]
         assert spread[0] == spread[1]
     plain = estimate(sizes, work_of(cell.changed(precision="bf16"), tuned, 1000, False, GPU, shared))
-    assert need.activations == plain.activations + 2 * 10_000_000  # a matrix as it is multiplied
+    copies = 0 if shared else 2 * 900_000_000  # that products make of fp32 weights
+    assert need.activations == plain.activations - copies + 2 * 10_000_000  # a matrix as it is multiplied
 
 
 def test_what_a_model_has_within_its_layers_is_known_from_its_names(workshop) -> None:
