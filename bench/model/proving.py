@@ -27,7 +27,7 @@ from bench.model.layers import layers_of
 from bench.model.probe import Probe
 from bench.model.prompts import Prompts
 from bench.model.proof import Proof, Way
-from bench.model.uses import uses
+from bench.model.uses import used_once
 
 if TYPE_CHECKING:
     from bench.model.backbone import Backbone
@@ -176,13 +176,9 @@ class _Trial:
             self.uneven = f"{SHAPES_DIFFER} (heads × size: {named})"
 
     def once(self) -> bool:
-        """Whether no matrix of its layers is used twice in a pass; not where that cannot be told."""
+        """Whether no matrix of its layers is used twice in a pass."""
         layers = layers_of(self.backbone.model, self.backbone.family)
-        matrices = [weight for layer in layers for weight in layer.parameters() if weight.dim() > 1]
-        try:
-            return max(uses(lambda: self.probe.states(self.probe.fed or [self.probe.short]), matrices), default=2) < 2
-        except Exception:  # it runs without gradients, and need not with them
-            return False
+        return used_once(lambda: self.probe.states(self.probe.fed or [self.probe.short]), layers)
 
     def words(self) -> None:
         """The language-model head, asked for single states, says what the model says."""

@@ -7,7 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+def used_once(work: Callable[[], Sequence[Tensor]], layers: Sequence[nn.Module]) -> bool:
+    """Whether no matrix of these layers is used twice by `work`; not where that cannot be told."""
+    matrices = [weight for layer in layers for weight in layer.parameters() if weight.dim() > 1]
+    try:
+        return max(uses(work, matrices), default=2) < 2
+    except Exception:  # it runs without gradients, and need not with them
+        return False
 
 
 def uses(work: Callable[[], Sequence[Tensor]], weights: Sequence[Tensor]) -> list[int]:
