@@ -8,7 +8,8 @@ cache and a new results folder; the first is what the others are compared with. 
 weights (tests/perf/random_models.py) and the tokenizer of `--tokenizer`; without it the flags say which models. The
 table has the wall time of the whole command, of it the time before the first loop, from its start to the last loop's
 end, and after that, how many times faster the command is, the share of the devices' time that this comes to, how long a
-worker was idle between the first loop and the last, on average, and how many cells have other scores, predictions or
+worker was idle between the first loop and the last, on average, what cells spent on loading and reading, compiling and
+capturing, training, evaluation and storing, in sums over cells, and how many cells have other scores, predictions or
 tuned tensors than in the first run. With `--plan` each run is foretold first by `bench run --plan`, and the table has
 what that says of the whole.
 """
@@ -28,7 +29,7 @@ from pathlib import Path
 import torch
 
 from bench.execute.devices import chosen_devices
-from bench.store.record import Record
+from bench.store.record import Costs, Record
 from bench.store.store import Store
 from tests.perf.commands import divided_arguments, seconds_of
 from tests.perf.random_models import LAYOUTS, write_model
@@ -36,8 +37,8 @@ from tests.perf.random_models import LAYOUTS, write_model
 
 @dataclass(frozen=True)
 class Run:
-    """What a run took, in seconds: the command, up to its first loop, its loops from first to last, and the sum over
-    its cells.
+    """What a run took, in seconds: the command, up to its first loop, its loops from first to last, the sum over its
+    cells, and what they spent on what (`spent`).
     """
 
     devices: str
@@ -46,6 +47,7 @@ class Run:
     before: float
     loops: float
     cells: float
+    spent: tuple[float, ...]
     num_cells: int
     differing: int
     foretold: str
@@ -56,6 +58,14 @@ def loops_of(records: list[Record]) -> tuple[datetime, datetime]:
     starts = [datetime.fromisoformat(record.started) for record in records]
     ends = [datetime.fromisoformat(record.finished) for record in records]
     return min(starts), max(ends)
+
+
+def spent(costs: Costs) -> tuple[float, ...]:
+    """A cell's seconds of loading and reading, compiling and capturing, training, evaluation, storing."""
+    return (
+        (costs.load_seconds or 0.0) + (costs.encode_seconds or 0.0), costs.own_compile_seconds or 0.0,
+        costs.train_seconds, costs.evaluate_seconds, costs.store_seconds or 0.0,
+    )  # fmt: skip
 
 
 def differs(record: Record, other: Record | None, folders: tuple[Path, Path]) -> bool:
@@ -100,7 +110,8 @@ def measured(devices: str, flags: list[str], out: Path, first: Path | None, told
     return Run(
         devices, len(chosen_devices(devices)), wall, (first_start - begun).total_seconds(),
         (last_end - first_start).total_seconds(),
-        sum(record.costs.seconds for record in records), len(records), differing, told,
+        sum(record.costs.seconds for record in records),
+        tuple(map(sum, zip(*(spent(record.costs) for record in records), strict=True))), len(records), differing, told,
     )  # fmt: skip
 
 
@@ -108,8 +119,8 @@ def table(runs: list[Run]) -> list[str]:
     """Rows of Markdown."""
     rows = [
         "| devices | cells | foretold | command s | before, loops, after s | times faster | efficiency | idle s | "
-        "cells that differ |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "loading, compiling, training, evaluation, storing s | cells that differ |",
+        "|" + " --- |" * 10,
     ]
     for run in runs:
         faster = runs[0].wall / run.wall
@@ -118,7 +129,7 @@ def table(runs: list[Run]) -> list[str]:
         rows.append(
             f"| {run.devices} | {run.num_cells} | {run.foretold} | {run.wall:.1f} "
             f"| {run.before:.0f}, {run.loops:.0f}, {after:.0f} | {faster:.2f} | {share:.0%} | {idle:.0f} "
-            f"| {run.differing} |"
+            f"| {', '.join(f'{seconds:.0f}' for seconds in run.spent)} | {run.differing} |"
         )
     return rows
 
