@@ -62,7 +62,7 @@ def print_forecast(
         experience=Experience(found, name, sharing),
         flops=token_flops,
         count=probe.count if probing else lambda resolved: None,
-        bytes_needed=lambda cells: bytes_needed(cells, options.device, options.token_budget, options.checkpointing),
+        bytes_needed=lambda cells: bytes_needed(cells, options.devices, options.token_budget, options.checkpointing),
     )
     waiting = {cell.id for cell in left.choice.waiting}
     num_devices = len(set(seats)) if sharing > 1 else len(seats)

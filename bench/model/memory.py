@@ -102,10 +102,10 @@ def _activations(sizes: Sizes, work: Work) -> int:
     """Kept for the backward pass of a micro-batch, as saved_tensors_hooks counts it on BERT, GPT-NeoX and Llama, the
     most of them: frozen linear layers keep no inputs, a gated feed-forward part keeps two more of its width. Where
     products are of bf16 the feed-forward part is, and of the rest what does not belong to the stream that layers add
-    to.
+    to; there an adapter keeps one input more.
     """
     half, trains = computed_in(work.precision) == "bf16", work.moments is not None
-    width, inner = (9.5 if half else 10.5, 2) if trains else (5.0 if half else 7.5, 1)
+    width, inner = (9.5 if half else 10.5, 2) if trains else (6.0 if half else 7.5, 1)
     floats = width * sizes.hidden + (inner + 2 * sizes.gated) * sizes.inner * (HALF / FLOAT if half else 1)
     if half and work.device.type == "cpu":
         floats += sizes.heads * work.length * 2  # attention written out keeps its scores

@@ -39,20 +39,37 @@ def check_memory(
     usable = usable_bytes(devices) // workers
     for alike in _alike(cells):
         cell, method = alike[0].cell, alike[0].method
-        model = find_model(cell.model_path)
-        sizes = model_sizes(model)
-        if sizes is None:
-            continue
         frozen = shared and not method.changes_weights
-        num_lanes = min(max_lanes, len(alike)) if frozen else 1
-        row_length = _row_length(cell, method, model.positions)
-        most = token_budget or default_token_budget(sizes.hidden, device)
-        most = _tokens(most, row_length, num_lanes * cell.budget.batch_size, device)
-        work = work_of(cell, method, most, checkpointing, device, shared, len(devices))
-        if token_budget is None:  # then micro-batches may be as small as one row
-            work = _halved(sizes, work, row_length, lambda need: need.total <= usable)
-        if estimate(sizes, work).total > usable:
-            raise UsageError(_refusal(model, cell, sizes, work, usable, workers))
+        rows = (min(max_lanes, len(alike)) if frozen else 1) * cell.budget.batch_size
+        found = _fitted(alike[0], rows, devices, token_budget, checkpointing, usable, shared)
+        if found and estimate(*found).total > usable:
+            raise UsageError(_refusal(find_model(cell.model_path), cell, *found, usable, workers))
+
+
+def _fitted(
+    resolved: ResolvedCell,
+    num_rows: int,
+    devices: Sequence[torch.device],
+    token_budget: int | None,
+    checkpointing: bool,
+    usable: int,
+    shared: bool = True,
+) -> tuple[Sizes, Work] | None:
+    """A model's sizes and the work of a cell whose loop has so many rows a step, in micro-batches that fit what is
+    usable of each device, or of one row; None for a model whose size is unknown.
+    """
+    cell, method = resolved.cell, resolved.method
+    model = find_model(cell.model_path)
+    sizes = model_sizes(model)
+    if sizes is None:
+        return None
+    row_length = _row_length(cell, method, model.positions)
+    most = token_budget or default_token_budget(sizes.hidden, devices[0])
+    most = _tokens(most, row_length, num_rows, devices[0])
+    work = work_of(cell, method, most, checkpointing, devices[0], shared, len(devices))
+    if token_budget is None:  # then micro-batches may be as small as one row
+        work = _halved(sizes, work, row_length, lambda need: need.total <= usable)
+    return sizes, work
 
 
 def usable_bytes(devices: Sequence[torch.device]) -> int:
@@ -61,20 +78,18 @@ def usable_bytes(devices: Sequence[torch.device]) -> int:
 
 
 def bytes_needed(
-    cells: Sequence[ResolvedCell], device: torch.device, token_budget: int | None, checkpointing: bool
+    cells: Sequence[ResolvedCell], devices: Sequence[torch.device], token_budget: int | None, checkpointing: bool
 ) -> int:
-    """What cells in one loop need of the device by the estimate, the most demanding of them; 0 where it is unknown."""
-    most = 0
+    """What cells in one loop need of each of a worker's devices by the estimate, the most demanding of them; 0 where it
+    is unknown.
+    """
+    most, usable = 0, usable_bytes(devices)
     for resolved in cells:
-        cell, method = resolved.cell, resolved.method
-        model = find_model(cell.model_path)
-        sizes = model_sizes(model)
-        if sizes is None:
+        rows = len(cells) * resolved.cell.budget.batch_size
+        found = _fitted(resolved, rows, devices, token_budget, checkpointing, usable)
+        if found is None:
             return 0
-        row_length = _row_length(cell, method, model.positions)
-        budget = token_budget or default_token_budget(sizes.hidden, device)
-        tokens = _tokens(budget, row_length, len(cells) * cell.budget.batch_size, device)
-        most = max(most, estimate(sizes, work_of(cell, method, tokens, checkpointing, device)).total)
+        most = max(most, estimate(*found).total)
     return most
 
 

@@ -145,7 +145,7 @@ def test_memory_is_what_was_seen_and_else_the_estimate(workshop, ran) -> None:
     group = (resolve(cell),)
 
     def needed(cells: object) -> int:
-        return bytes_needed(group, CPU, None, checkpointing=False)
+        return bytes_needed(group, [CPU], None, checkpointing=False)
 
     (seen_one,) = forecast([group], (), Known(experience(ran), bytes_needed=needed), 1).groups
     of_ptv2 = next(record for record in ran if (record.cell.method, record.cell.task) == ("ptv2", "rte"))

@@ -19,7 +19,7 @@ from bench.model.source import find_model
 from bench.registry import build, find_method
 from bench.resolved import resolve
 from bench.train import memory
-from bench.train.memory import check_memory, work_of
+from bench.train.memory import bytes_needed, check_memory, work_of
 
 
 def check(cells: Iterable[Cell], *where: Any) -> None:
@@ -178,6 +178,18 @@ def test_a_model_that_does_not_fit_one_gpu_is_told_how_many_would_do(workshop, g
     check_memory([resolve(cell) for cell in cells], three[0], 8, None, False, others=three[1:])
     with pytest.raises(UsageError, match=r"on each of 2 devices .* --shard 3 or"):
         check_memory([resolve(cell) for cell in cells], three[0], 8, None, False, others=three[1:2])
+
+
+def test_what_is_foretold_is_of_each_of_a_workers_devices_in_micro_batches_that_fit(workshop, gpus) -> None:
+    pair = [torch.device("cuda", number) for number in range(2)]
+    (tuned,), (frozen,) = ([resolve(cell) for cell in workshop.cells(method)] for method in ("finetune", "ptv2"))
+    gpus(2, 80e9)
+    one, two = (bytes_needed([tuned], devices, 1000, False) for devices in (pair[:1], pair))
+    assert one > 20e9
+    assert two < 0.75 * one
+    roomy = bytes_needed([frozen], pair[:1], None, False)
+    gpus(2, 6e9)
+    assert bytes_needed([frozen], pair[:1], None, False) <= 6e9 * (1 - MARGIN) < roomy
 
 
 @pytest.mark.parametrize(
