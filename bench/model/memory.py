@@ -42,7 +42,8 @@ class Work:
     `backward`: whether anything trains. `moments`: how many numbers the optimizer keeps for each weight of the backbone
     that trains, None where none does. `num_devices`: over how many the layers of a frozen model are spread, or the
     weights of one that trains are sharded. `copies`: whether of matrices that train products in bf16 make copies, which
-    stay until the backward pass; those of a team need not (bench.model.sharded).
+    stay until the backward pass; those of a team need not (bench.model.sharded). `chooses`: whether it is evaluated
+    before the end, so that the best weights so far are kept.
     """
 
     precision: Precision
@@ -54,14 +55,15 @@ class Work:
     moments: int | None = None
     num_devices: int = 1
     copies: bool = True
+    chooses: bool = True
 
 
 def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
     """What the work needs on a model of these sizes.
 
-    Training weights takes a gradient, the best weights so far, and the optimizer's moments, all fp32. Between steps,
-    the check that the right tensors train (bench.train.trained) takes three int64 copies of the largest one, and what
-    is stored in the end is a copy of all that has trained.
+    Training weights takes a gradient, the best weights so far unless only the last are looked at, and the optimizer's
+    moments, all fp32. Between steps, the check that the right tensors train (bench.train.trained) takes three int64
+    copies of the largest one, and what is stored in the end is a copy of all that has trained.
 
     Over several devices layers are whole, so that one of them has up to a layer more than its share of a frozen model
     and of its activations. Sharded weights that train are all divided, as a layer's (or the largest tensor) and its
@@ -73,7 +75,7 @@ def estimate(sizes: Sizes, work: Work) -> MemoryNeed:
         loaded, number = sizes.parameters * FLOAT, work.num_devices
         gathered = 2 * max(loaded // max(1, sizes.layers), sizes.largest * FLOAT) if number > 1 else 0
         whole = loaded if few is None else weight_bytes(sizes, half=True, in_layers=few)
-        weights, training = whole // number + gathered, loaded * (2 + (work.moments or 0)) // number
+        weights, training = whole // number + gathered, loaded * (1 + work.chooses + (work.moments or 0)) // number
         between = max(3 * 8 * sizes.largest, loaded) // number
         copied = work.precision == "bf16" and work.copies and not (number > 1 and work.checkpointing)
         copies = sizes.matrices * HALF if copied else 0

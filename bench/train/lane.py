@@ -149,8 +149,20 @@ class Lane:
         )
         rank = (predictions.scores[self.task.main_metric], -predictions.loss)
         if self.best is None or rank > self.best.rank:
-            values = {name: value.detach().clone() for name, value in self.training_tensors().items()}
-            self.best = Best(rank, self.step, values, predictions.null_threshold)
+            self.best = Best(rank, self.step, self._kept(), predictions.null_threshold)
+
+    def _kept(self) -> dict[str, Tensor]:
+        """The values as they are: in the place of what was kept before, since two copies of a large model would not
+        fit, and at the end, which nothing comes after, the tensors themselves.
+        """
+        values = {name: value.detach() for name, value in self.training_tensors().items()}
+        if self.step >= self.num_steps:
+            return values
+        before = self.best.values if self.best else {}
+        return {
+            name: before[name].copy_(value) if name in before and before[name].shape == value.shape else value.clone()
+            for name, value in values.items()
+        }
 
     def return_to_best(self) -> None:
         """Put back the weights of the best point of the curve."""

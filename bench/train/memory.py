@@ -118,7 +118,7 @@ def work_of(
     return Work(
         cell.precision, tokens, cell.budget.max_length, device, checkpointing, backward=method.trains,
         moments=None if shared and not method.changes_weights else moments, num_devices=num_devices,
-        copies=num_devices == 1 or not gathers_half(method),
+        copies=num_devices == 1 or not gathers_half(method), chooses=cell.budget.evaluations != 1,
     )  # fmt: skip
 
 

@@ -66,6 +66,15 @@ def test_weights_that_train_stay_fp32_and_take_gradient_best_and_moments(need) -
     assert need("finetune", optimizer="adafactor").training == 8_000_000_000
 
 
+def test_the_best_weights_are_kept_where_a_run_is_evaluated_before_its_end(workshop) -> None:
+    trained = []
+    for evaluations in (1, 2):
+        (cell,) = workshop.cells("finetune", budget={"evaluations": evaluations})
+        tuned = build(find_method("finetune"), cell.settings)
+        trained.append(estimate(BILLION, work_of(cell, tuned, 1000, False, GPU)).training)
+    assert trained == [12_000_000_000, 16_000_000_000]
+
+
 def test_checkpointing_leaves_a_layers_input_and_one_layer(need) -> None:
     whole, again = need("ptv2").activations, need("ptv2", checkpointing=True).activations
     one_layer = whole / 16
