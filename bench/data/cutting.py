@@ -17,7 +17,7 @@ Each way a lane's items go in an order that depends on nothing but the items.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,7 +64,7 @@ class Shape:
 class Cut:
     """Tickets that go through the backbone together, by their numbers, and the shape they are padded to.
 
-    `covers`: of a queued one the fixed shapes of its tickets.
+    `covers`: of a queued one the shapes of its tickets' buckets, which are the fixed ones where there is a ladder.
     """
 
     chosen: Integers
@@ -97,15 +97,15 @@ class Buckets:
     """How fixed and queued micro-batches are shaped on a backbone.
 
     `positions` bounds lengths (0: no bound). `wants_tokens`: each position read costs the scores of a vocabulary.
-    `fixed_cost` is what a micro-batch costs besides its tokens, in tokens. `exact`: queued micro-batches are as
-    large as their rows, for where shapes may be many: none is captured, or tried beside another.
+    `fixed_cost` is what a micro-batch costs besides its tokens, in tokens. `ladder` has the rows of queued ones; where
+    shapes may be many, since none is captured or tried beside another, it is empty, and each is as large as its rows.
     """
 
     token_budget: int
     positions: int
     wants_tokens: bool
     fixed_cost: int
-    exact: bool = False
+    ladder: tuple[int, ...] = LADDER
 
     def fixed(self, sizes: ItemSizes, tickets: Tickets) -> Iterator[Cut]:
         """An item with more rows than a micro-batch goes alone."""
@@ -113,18 +113,16 @@ class Buckets:
         for run, shape in _runs(order, shapes):
             yield from _filled(sizes, tickets, run, shape)
 
-    def queued(self, sizes: ItemSizes, tickets: Tickets, alone: bool = False) -> Iterator[Cut]:
-        """In the order of `fixed`; neighbouring buckets share micro-batches where that costs less. Of a lane that is
-        `alone` whatever else runs, a step of few rows has small micro-batches.
-        """
+    def queued(self, sizes: ItemSizes, tickets: Tickets) -> Iterator[Cut]:
+        """In the order of `fixed`; neighbouring buckets share micro-batches where that costs less."""
         order, shapes = self.ordered(sizes, tickets)
         runs = list(_runs(order, shapes))
-        needs = [_exact(sizes, tickets.items[run]) if self.exact else shape for run, shape in runs]
-        least = min(LADDER[0], bucket(int(sizes.rows[tickets.items].sum()), 1)) if alone else LADDER[0]
-        for first, last in self._groups(sizes, tickets, runs, needs, least):
+        if not self.ladder:
+            runs = [(run, _exact(sizes, tickets.items[run])) for run, _ in runs]
+        for first, last in self._groups(sizes, tickets, runs):
             chosen = np.concatenate([run for run, _ in runs[first:last]])
             of_runs = np.repeat(np.arange(first, last), [len(run) for run, _ in runs[first:last]])
-            for cut in self._chunks(sizes, tickets, chosen, _over(needs[first:last]), least):
+            for cut in self._chunks(sizes, tickets, chosen, _over(shape for _, shape in runs[first:last])):
                 cut_runs, of_runs = of_runs[: len(cut.chosen)], of_runs[len(cut.chosen) :]
                 covers = tuple(shape for _, shape in runs[cut_runs[0] : cut_runs[-1] + 1])
                 yield Cut(cut.chosen, cut.shape, covers)
@@ -158,22 +156,15 @@ class Buckets:
             return 1 if read == 1 else FEW
         return bucket(read, 8) if self.wants_tokens else longest  # every token is read
 
-    def _groups(
-        self,
-        sizes: ItemSizes,
-        tickets: Tickets,
-        runs: list[tuple[Integers, Shape]],
-        needs: list[Shape],
-        least: int,
-    ) -> list[tuple[int, int]]:
+    def _groups(self, sizes: ItemSizes, tickets: Tickets, runs: list[tuple[Integers, Shape]]) -> list[tuple[int, int]]:
         """Which neighbouring buckets go together: the division of the least cost, by dynamic programming."""
         num_rows = [int(sizes.rows[tickets.items[run]].sum()) for run, _ in runs]
         best: list[tuple[float, int]] = [(0.0, 0)]  # of the first so many buckets: cost, where the last group begins
         for last in range(1, len(runs) + 1):
             options = []
             for first in range(last):
-                cost = self._cost(sum(num_rows[first:last]), _over(needs[first:last]), least)
-                options.append((best[first][0] + cost, first))
+                shape = _over(shape for _, shape in runs[first:last])
+                options.append((best[first][0] + self._cost(sum(num_rows[first:last]), shape), first))
             best.append(min(options))
         groups: list[tuple[int, int]] = []
         last = len(runs)
@@ -182,28 +173,30 @@ class Buckets:
             last = best[last][1]
         return groups[::-1]
 
-    def _cost(self, num_rows: int, shape: Shape, least: int) -> float:
+    def _cost(self, num_rows: int, shape: Shape) -> float:
         longest, most = shape.longest, self._most_rows(shape)
         full, rest = divmod(num_rows, most)
-        tokens = full * most * longest + (self._rows(rest, most, least) * longest if rest else 0)
+        tokens = full * most * longest + (self._rung(rest, most) * longest if rest else 0)
         return tokens + (full + bool(rest)) * self.fixed_cost
 
     def _most_rows(self, shape: Shape) -> int:
         """Of a micro-batch of rows so long."""
         fitting = max(1, self.token_budget // shape.longest)
-        return fitting if self.exact else max((rung for rung in LADDER if rung <= fitting), default=fitting)
+        return max((rung for rung in self.ladder if rung <= fitting), default=fitting)
 
-    def _rows(self, rows: int, most: int, least: int) -> int:
-        """Of a micro-batch that has so many to hold, in a ladder that begins at `least`."""
-        if self.exact:
-            return rows
-        return min(next((rung for rung in (least, *LADDER) if rung >= rows), rows), max(most, rows))
+    def _rung(self, rows: int, most: int) -> int:
+        return min(next((rung for rung in self.ladder if rung >= rows), rows), max(most, rows))
 
-    def _chunks(self, sizes: ItemSizes, tickets: Tickets, chosen: Integers, over: Shape, least: int) -> Iterator[Cut]:
+    def _chunks(self, sizes: ItemSizes, tickets: Tickets, chosen: Integers, over: Shape) -> Iterator[Cut]:
         most = self._most_rows(over)
         for cut in _filled(sizes, tickets, chosen, replace(over, rows=most)):
             need = _exact(sizes, tickets.items[cut.chosen])
-            yield Cut(cut.chosen, need if self.exact else replace(over, rows=self._rows(need.rows, most, least)))
+            yield Cut(cut.chosen, replace(over, rows=self._rung(need.rows, most)) if self.ladder else need)
+
+
+def ladder_of(sizes: ItemSizes, tickets: Tickets) -> tuple[int, ...]:
+    """For a lane that is alone whatever else runs: where its step has few rows, micro-batches begin with as few."""
+    return (min(LADDER[0], bucket(int(sizes.rows[tickets.items].sum()), 1)), *LADDER)
 
 
 def _runs(order: Integers, shapes: list[Shape]) -> Iterator[tuple[Integers, Shape]]:
@@ -225,7 +218,7 @@ def _filled(sizes: ItemSizes, tickets: Tickets, run: Integers, shape: Shape) -> 
         start = end
 
 
-def _over(shapes: Iterable[Shape]) -> Shape:
+def _over(shapes: Iterator[Shape]) -> Shape:
     """What holds rows of any of the shapes."""
     each = [(shape.rows, shape.length, shape.fed, shape.read, shape.width) for shape in shapes]
     return Shape(*map(max, zip(*each, strict=True)))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from bench.data.batches import MicroBatch, batch_index
-from bench.data.cutting import Buckets, Cut, Shape, Tickets, own
+from bench.data.cutting import Buckets, Cut, Shape, Tickets, ladder_of, own
 from bench.data.rows import Item
 from bench.data.table import ItemTable, item_table
 from bench.errors import is_out_of_memory
@@ -118,12 +118,13 @@ class Passes:
     def _cut(self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray) -> list[Cut]:
         if not self.backbone.fixed_shapes:
             return list(own(table.sizes, tickets, self.token_budget))
-        hidden = self.backbone.geometry.hidden
-        alone = self.ranks.alone
-        fixed_cost = START // hidden if alone else max(START // hidden, GATHERING)
-        buckets = Buckets(self.token_budget, self.backbone.positions, table.wants_tokens, fixed_cost, exact=not alone)
-        if program.alone or not alone:
-            return list(buckets.queued(table.sizes, tickets, alone=True))
+        start = START // self.backbone.geometry.hidden
+        buckets = Buckets(self.token_budget, self.backbone.positions, table.wants_tokens, start)
+        if not self.ranks.alone:
+            exact = replace(buckets, fixed_cost=max(start, GATHERING), ladder=())
+            return list(exact.queued(table.sizes, tickets))
+        if program.alone:
+            return list(replace(buckets, ladder=ladder_of(table.sizes, tickets)).queued(table.sizes, tickets))
         if not self.tries_shapes:
             return list(buckets.fixed(table.sizes, tickets))
         cuts: list[Cut] = []

@@ -14,7 +14,7 @@ def used_once(work: Callable[[], Sequence[Tensor]], layers: Sequence[nn.Module])
     """Whether no matrix of these layers is used twice by `work`; not where that cannot be told."""
     matrices = [weight for layer in layers for weight in layer.parameters() if weight.dim() > 1]
     try:
-        return max(uses(work, matrices), default=2) < 2
+        return bool(matrices) and max(uses(work, matrices)) < 2
     except Exception:  # it runs without gradients, and need not with them
         return False
 

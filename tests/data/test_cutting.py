@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.data.cutting import LADDER, Buckets, Shape, Tickets, bucket, own
+from bench.data.cutting import LADDER, Buckets, Shape, Tickets, bucket, ladder_of, own
 from bench.data.rows import Item, Row
 from bench.data.table import item_table
 
@@ -33,9 +33,9 @@ class Step:
     ):  # fmt: skip
         if way == "own":
             return list(own(self.sizes, self.tickets, token_budget))
-        buckets = Buckets(token_budget, positions, wants_tokens, fixed_cost, exact)
-        more = {"alone": True} if alone else {}
-        return list(getattr(buckets, way)(self.sizes, self.tickets, **more))
+        ladder = () if exact else ladder_of(self.sizes, self.tickets) if alone else LADDER
+        buckets = Buckets(token_budget, positions, wants_tokens, fixed_cost, ladder)
+        return list(getattr(buckets, way)(self.sizes, self.tickets))
 
     def lengths(self, cuts) -> list[list[int]]:
         return [self.sizes.longest[self.tickets.items[cut.chosen]].tolist() for cut in cuts]
