@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import bench as face
-from bench.commands import answer
+from bench.store import alone
 
 
 def test_a_run_ends_with_which_method_to_use(bench: Any) -> None:
@@ -30,7 +30,7 @@ def test_one_method_alone_gets_no_answer(bench: Any) -> None:
 
 def test_what_shared_a_loop_is_measured_alone_after_the_run(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The records stay as they were, and table and frame have the same numbers."""
-    monkeypatch.setattr(answer, "SHARE", 1000.0)
+    monkeypatch.setattr(alone, "SHARE", 1000.0)
     code, out, _ = bench.run("--methods", "ptv2,linear_probe,finetune", "--seeds", "2", "--steps", "8")
     assert code == 0
     assert "measuring alone what shared a loop or a GPU: 2 cells" in out
@@ -55,7 +55,7 @@ def test_what_shared_a_loop_is_measured_alone_after_the_run(bench: Any, monkeypa
 
 
 def test_no_probe_leaves_the_measuring_out(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer, "SHARE", 1000.0)
+    monkeypatch.setattr(alone, "SHARE", 1000.0)
     _, out, _ = bench.run("--methods", "ptv2,linear_probe", "--no-probe")
     assert "measuring alone" not in out
     assert not Path("out/alone").exists()

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from bench.commands.span import span
+from bench.store import alone
 
 
 def test_a_plan_probes_what_has_not_run_and_then_goes_by_records(bench, tmp_path) -> None:
@@ -59,6 +60,19 @@ def test_workers_that_share_a_gpu_are_told_beside_it(bench, monkeypatch) -> None
     _, out, _ = bench.run("--plan", "--steps", "4", "--seeds", "4", "--device", "cpu:4")
     assert "a: 1 record of the same lines and tasks, slower 4 times beside others" in out
     assert re.search(r"\nabout .* with 4 workers", out)
+
+
+def test_what_the_measuring_alone_may_take_afterwards_is_told(bench, monkeypatch) -> None:
+    monkeypatch.setattr(alone, "SHARE", 1000.0)
+    flags = ("--methods", "ptv2,linear_probe", "--seeds", "2")
+    bench.run(*flags, "--steps", "8")
+    _, out, _ = bench.run("--plan", *flags, "--steps", "16")
+    assert re.search(r"\nabout .*[(;] ?then .* at most for what cells cost alone\)", out)
+    assert "measuring alone what shared a loop or a GPU" in bench.run(*flags, "--steps", "16")[1]
+    _, out, _ = bench.run("--plan", *flags, "--steps", "32", "--no-probe")
+    assert "cost alone" not in out
+    _, out, _ = bench.run("--plan", "--methods", "ptv2", "--steps", "32")
+    assert "cost alone" not in out, "nothing shares a loop"
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench.commands import answer
 from bench.commands.lines import WarningsOnce
 from bench.errors import overheard
+from bench.store import alone
 from bench.store.store import Store
 
 
@@ -19,7 +19,7 @@ def test_they_say_no_warning_again_and_a_tenth_of_their_run_is_one_of_its_wall_t
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One run for both: its processes take seconds to start."""
-    monkeypatch.setattr(answer, "SHARE", 1000.0)
+    monkeypatch.setattr(alone, "SHARE", 1000.0)
     code, out, err = bench.run("--seeds", "4", "--scored-rows", "4", "--device", "cpu:2")
     assert code == 0
     told = [line for line in (out + err).splitlines() if line.startswith("warning: ")]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.commands.screen import is_notebook
 from bench.errors import UsageError
-from bench.store.alone import keep_alone, kept_alone
+from bench.store.alone import keep_alone, kept_alone, most_seconds
 from bench.store.record import Record
 from bench.store.store import Store
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from bench.train.options import Options
     from bench.train.run_data import RunData
 
-SHARE = 0.1  # of a run's seconds, what measuring cells alone may add to it
-LEAST = 1.0  # seconds, with less of which it is not begun
 MOST_READ = 4000  # records, about a millisecond each
 
 
@@ -47,8 +45,8 @@ def measure_alone(
     from bench.execute.alone import lacking, measured
     from bench.model.device import device_name
 
-    seconds = SHARE * sum(record.costs.seconds for record in new) / workers
-    if seconds < LEAST:
+    seconds = most_seconds(sum(record.costs.seconds for record in new) / workers)
+    if not seconds:
         return
     store = Store.open(folder)
     try:

@@ -66,7 +66,8 @@ def print_forecast(
     )
     waiting = {cell.id for cell in left.choice.waiting}
     num_devices = len(set(seats)) if sharing > 1 else len(seats)
-    show(console, forecast([group.cells for group in cut], waiting, known, len(seats), num_devices))
+    told = forecast([group.cells for group in cut], waiting, known, len(seats), num_devices)
+    show(console, told, alone=probing)
 
 
 def records_beside(path: Path) -> list[Record]:

@@ -18,8 +18,8 @@ MARKS = "abcdefghijklmnopqrstuvwxyz"
 SHOWN = 3  # methods of a group that are named
 
 
-def show(console: Console, told: Forecast) -> None:
-    """Print a forecast; 80 columns are enough."""
+def show(console: Console, told: Forecast, alone: bool = True) -> None:
+    """Print a forecast; 80 columns are enough. `alone`: cells are measured alone after the run."""
     sources: dict[Source, frozenset[str]] = {}
     for group in told.groups:
         for source, ids in group.sources.items():
@@ -30,7 +30,7 @@ def show(console: Console, told: Forecast) -> None:
     ]
     print_listing(console, columns, [_row(alike, list(sources)) for alike in _sorts(told.groups)])
     lines = [f"{_mark(at)}: {source.told(len(ids))}" for at, (source, ids) in enumerate(sources.items())]
-    for line in (*lines, *_notes(told), _whole(told)):
+    for line in (*lines, *_notes(told), _whole(told, told.alone if alone else 0.0)):
         print_line(console, line)
 
 
@@ -92,8 +92,8 @@ def _notes(told: Forecast) -> list[str]:
     return lines
 
 
-def _whole(told: Forecast) -> str:
-    """ "about 3 h 20 min on 2 × NVIDIA H200 (between 2 h 50 min and 4 h; 6.4 device-hours)"."""
+def _whole(told: Forecast, alone: float) -> str:
+    """ "about 3 h 20 min on 2 × NVIDIA H200 (between 2 h 50 min and 4 h; 6.4 device-hours)" and `alone` seconds."""
     devices = f"{told.num_devices} × {told.device_name}" if told.num_devices > 1 else told.device_name
     if told.num_workers != told.num_devices:
         devices = f"{devices} with {told.num_workers} workers"
@@ -107,6 +107,8 @@ def _whole(told: Forecast) -> str:
         inside.append(f"{told.waiting:.0%} of it waiting for trials")
     if told.encoding >= 1:
         inside.append(f"{span(told.encoding)} of it reading and encoding")
+    if alone:
+        inside.append(f"then {span(alone)} at most for what cells cost alone")
     note = f" ({'; '.join(inside)})" if inside else ""
     unknown = f", and {told.unknown} cells of unknown time" if told.unknown else ""
     return f"about {span(told.wall.likely)} on {devices}{note}{unknown}{memory}"

@@ -16,6 +16,7 @@ from bench.plan.ranges import NONE, Range
 from bench.plan.schedule import Piece, Schedule, schedule
 from bench.plan.seen import Experience, Flops, Rates, Source
 from bench.resolved import ResolvedCell
+from bench.store.alone import most_seconds
 
 Cells = Sequence[ResolvedCell]  # that train in one loop
 
@@ -66,6 +67,15 @@ class Forecast:
     waiting: float
     encoding: float
     unknown: int
+
+    @property
+    def alone(self) -> float:
+        """Seconds at most, after all else, for measuring alone what shared a loop or a device (bench.store.alone)."""
+        on_own_device = self.num_workers == self.num_devices
+        shares = any(
+            group.first.stage == "score" and not (on_own_device and len(group.cells) == 1) for group in self.groups
+        )
+        return most_seconds(self.device.likely / self.num_devices) if shares else 0.0
 
     @property
     def most_bytes(self) -> int:

@@ -23,6 +23,8 @@ from bench.store.seal import KEY, Spoiled, is_sealed, sealed
 from bench.writing import write_text
 
 FORMAT: Literal[2] = 2  # of what is written
+SHARE = 0.1  # of a run's seconds, what measuring cells alone may add to it
+LEAST = 1.0  # seconds, with less of which it is not begun
 
 
 def _possible(seconds: float) -> float:
@@ -49,6 +51,12 @@ class Alone(Part):
     evaluate_seconds: Seconds
     peak_bytes: int = Field(ge=0, le=MOST_COUNTED)  # of the process (CPU) or of the allocator (GPU), as in a record
     measured: str  # ISO 8601, UTC
+
+
+def most_seconds(of_each_worker: float) -> float:
+    """How long measuring alone may go on after a run that took so many seconds of each worker; 0.0: it is not begun."""
+    seconds = SHARE * of_each_worker
+    return seconds if seconds >= LEAST else 0.0
 
 
 def alone_key(cell: Cell) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from bench.plan.ranges import Range
 from bench.plan.seen import Experience, Seen, seen
 from bench.resolved import resolve
 from bench.runner import Runner
+from bench.store import alone
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.train import training
@@ -90,6 +92,17 @@ def test_the_time_of_the_cells_that_ran_is_what_they_took(ran) -> None:
     (sources,) = {frozenset(group.sources) for group in told.groups}
     (source,) = sources
     assert source.told(6) == "6 records of the same lines and tasks"
+
+
+def test_what_is_measured_alone_afterwards_takes_a_tenth_of_a_run_that_shares_loops(ran, monkeypatch) -> None:
+    monkeypatch.setattr(alone, "LEAST", 0.0)
+    cells, known = [resolve(record.cell) for record in ran], Known(experience(ran))
+    together = forecast([group.cells for group in groups(cells, max_lanes=8)], (), known, num_workers=2)
+    assert together.alone == pytest.approx(0.1 * together.device.likely / 2)
+    assert forecast([(cell,) for cell in cells], (), known, num_workers=2).alone == 0.0
+    assert forecast([(cell,) for cell in cells], (), known, num_workers=2, num_devices=1).alone > 0
+    trials = [replace(cell, cell=cell.cell.changed(stage="trial")) for cell in cells]
+    assert forecast([trials], (), known, num_workers=1).alone == 0.0
 
 
 def test_the_likest_records_tell_and_the_forecast_says_how_they_are_like(workshop, ran) -> None:
