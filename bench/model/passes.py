@@ -141,7 +141,7 @@ class Passes:
     ) -> bool:
         """Whether rows come to the same bits in a shape as in their fixed ones; tried once for each two shapes."""
         known = self.backbone.same_bits
-        for fixed_shape in cut.covers:
+        for fixed_shape in (shape for shape in cut.covers if shape != cut.shape):
             key = (program.kind, bool(self.backbone.compiled), cut.shape, fixed_shape)
             if key not in known:
                 order, shapes = buckets.ordered(table.sizes, tickets.of(cut.chosen))
@@ -157,9 +157,12 @@ class Passes:
         return True
 
     def _tried(self, program: Program, table: ItemTable, tickets: Tickets, terms: np.ndarray, cut: Cut) -> list[Tensor]:
-        """What a micro-batch comes to: the outputs of its items, and gradients."""
+        """What a micro-batch comes to: the outputs of its items, and gradients.
+
+        Its shape is recorded as any other's: what it is tried for comes right after, and others are tried beside it.
+        """
         program.clear()
-        outputs = self._pass(replace(program, recorded={}), table, tickets, terms, cut)
+        outputs = self._pass(program, table, tickets, terms, cut)
         gradients = [gradients.clone() for gradients in program.stacked.gradients.values()]
         return [output[: len(cut.chosen)] for output in outputs] + gradients
 

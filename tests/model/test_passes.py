@@ -150,12 +150,12 @@ def items(*lengths):
 class Counted:
     """A program whose outputs say the lengths of rows, and as `spoils` says depend on their micro-batch's shape."""
 
-    def __init__(self, workshop, spoils=lambda batch: 0.0, lanes=2):
-        self.backbone = workshop.backbone()
+    def __init__(self, workshop, spoils=lambda batch: 0.0, lanes=2, device="cpu"):
+        self.backbone = workshop.backbone(device=device)
         self.backbone.fixed_shapes = True
         self.passes, self.spoils, self.shapes = Passes(self.backbone, 4096), spoils, []
         self.passes.tries_shapes = True
-        self.stacked = Stacked([Prompts(slots=torch.zeros(1, 32))] * lanes, trains=True)
+        self.stacked = Stacked([Prompts(slots=torch.zeros(1, 32, device=device))] * lanes, trains=True)
         self.cleared = 0
         self.program = Program(self.stacked, self.body, ("counted",), clear=self.clear)
         self.table = self.passes.table([(self.items, lambda _: 1)])
@@ -201,6 +201,19 @@ def test_where_rows_come_to_the_same_bits_in_both_shapes_micro_batches_are_queue
     assert gradients == [sum(LENGTHS[0::2]), sum(LENGTHS[1::2])]  # nothing of the trials
     assert counted.run() == (LENGTHS, QUEUED)
     assert counted.shapes == [(16, 64)]  # tried once
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_a_shape_that_is_tried_is_captured_for_the_steps_too(workshop):
+    counted = Counted(workshop, device="cuda")
+    with counted.passes.running():
+        assert counted.run() == (LENGTHS, QUEUED)
+        # each once as it is, and the one of two trials and a step captured
+        assert counted.shapes == [(32, 64), (16, 64), (32, 32), (16, 64)]
+        assert counted.run() == (LENGTHS, QUEUED)
+        assert counted.shapes == []
+        gradients = counted.stacked.gradients["slots"][:2, 0, 0].tolist()
+        assert gradients == [sum(LENGTHS[0::2]), sum(LENGTHS[1::2])]
 
 
 @pytest.mark.parametrize(
