@@ -13,6 +13,7 @@ from rich.console import Console
 from bench.commands.forecast_table import show
 from bench.commands.lines import print_line
 from bench.errors import UsageError
+from bench.plan.amounts import nobody_reads
 from bench.plan.cost import Costs
 from bench.plan.forecast import Known, forecast
 from bench.plan.seen import Experience, Seen, kind_of, seen
@@ -61,7 +62,8 @@ def print_forecast(
     known = Known(
         experience=Experience(found, name, sharing),
         flops=token_flops,
-        count=probe.count if probing else lambda resolved: None,
+        count=probe.count if probing else nobody_reads,
+        lengths=probe.tokens if probing else nobody_reads,
         bytes_needed=lambda cells: bytes_needed(cells, options.devices, options.token_budget, options.checkpointing),
     )
     waiting = {cell.id for cell in left.choice.waiting}

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count, islice
 
-from bench.cell import Budget, Cell
+from bench.cell import Budget
 from bench.data.hub import prepared
+from bench.data.split import HELD_OUT_SHARE
 from bench.errors import UsageError
+from bench.execute.pace import Pace, Steps
+from bench.execute.settled import Pair, settled
 from bench.model.peak import peak_flops
 from bench.model.sizes import model_sizes
 from bench.model.source import find_model, is_fetched
 from bench.plan.amounts import Rows
 from bench.resolved import ResolvedCell
 from bench.runner import Runner
-from bench.store.record import Costs, Record
+from bench.store.record import Record
 from bench.store.store import Store
 from bench.train.groups import Group
-from bench.train.loop import Progress
 from bench.train.options import Options
+from bench.train.prepare import unloaded_models
 from bench.train.run_data import RunData
 from bench.writing import scratch
 
 SECONDS = 3.0  # of a probe's steps, about, and of what is scored after them
-FEWEST_STEPS, MOST_STEPS = 3, 12
-FEWEST_ROWS, ROWS = 8, 256  # of a data set, those that a probe trains on and is scored on
+SETTLED, MOST_STEPS = 2, 12  # steps: the fewest that are settled, the most of all
+FEWEST_ROWS, ROWS = 8, 256  # of a data set, those that a probe is scored on
+FILLING = 8  # rows of a cell's step on a GPU, with fewer of which those of a few cells fill no micro-batch
 SETTING_UP = {"steps": 2, "scored_rows": FEWEST_ROWS}  # first: what a process begins with builds kernels, takes memory
-FORWARD = 0.5  # of what a token takes in training, that of one that is scored, or less
+SCORED = 0.5  # of what a token takes in training, that of one that is scored, or less
 USE = 0.3  # of the peak rate, what a step is taken to do before one has been seen
 SEEDS_APART = 100_003
 
@@ -37,9 +41,10 @@ SEEDS_APART = 100_003
 class Probe:
     """Runs short cells on a device and counts rows, from data and models that are on this machine.
 
-    Records go to a folder that is deleted. A loop of the same cells goes before the one that is measured: of few steps
-    most of the time would be what a process pays once. Layers run as they are unless compiling was asked for, so that
-    what `auto` would compile is told too slow rather than too fast.
+    Records go to a folder that is deleted. A loop of the same cells goes before the one that is measured, for what a
+    process pays once, and each step has the same rows, so that its shapes soon are old ones and the last steps take
+    what those of a long run do. Layers run as they are unless compiling was asked for, so that what `auto` would
+    compile is told too slow rather than too fast.
     """
 
     def __init__(self, options: Options) -> None:
@@ -49,21 +54,28 @@ class Probe:
 
     def measure(self, group: Group) -> list[Record]:
         """Records of a few steps of these cells, put on one task; none where data or model are not here, or unfit."""
-        cells = self._short(_on_one_task(group.cells))
+        pace = self._pace(group.cells)
+        cells = self._short(_on_one_task(group.cells), pace.settling + SETTLED)
         if not cells:
             return []
         with suppress(UsageError), warnings.catch_warnings(), scratch("bench-probe-") as folder:
             warnings.simplefilter("ignore")  # what data and model are like is told when they run
-            runner = Runner(Store.create(folder / "probe"), self._options, Nobody(), self._data)
+            runner = Runner(Store.create(folder / "probe"), self._options, pace, self._data)
             first = [_setting_up(resolved) for resolved in cells]
             written = runner.run(replace(group, cells=tuple(each)) for each in (first, cells))
             records = {record.id: record for record in written}
-            pairs = (
-                (records.get(own.cell.id), records.get(before.cell.id))
+            pairs = [
+                Pair(own, records[own.cell.id], records[before.cell.id])
                 for own, before in zip(cells, first, strict=True)
-            )
-            return [_with_once(own, before) for own, before in pairs if own and before]
+                if {own.cell.id, before.cell.id} <= records.keys()
+            ]
+            before, steps = pace.loops if len(pace.loops) == 2 else (Steps(0), Steps(0))
+            return settled(pairs, before, steps, pace.captures)
         return []
+
+    def _pace(self, cells: Sequence[ResolvedCell]) -> Pace:
+        team = bool(self._options.others) and any(resolved.method.changes_weights for resolved in cells)
+        return Pace(self._options.device, team)
 
     def count(self, resolved: ResolvedCell) -> Rows | None:
         """The rows of a cell, by reading its data; None where they are not here, or unfit."""
@@ -77,15 +89,52 @@ class Probe:
                 return None
         return Rows(len(parts.train), len(parts.selection), len(parts.scored))
 
-    def _short(self, cells: Sequence[ResolvedCell]) -> list[ResolvedCell]:
+    def tokens(self, resolved: ResolvedCell) -> float | None:
+        """Of an item that a cell trains on, prompt and all its sequences counted, by some rows; None as for `count`."""
+        if not _is_here(resolved):
+            return None
+        budget = resolved.cell.budget.model_copy(
+            update={"train_rows": min(ROWS, resolved.cell.budget.train_rows or ROWS), "scored_rows": FEWEST_ROWS}
+        )
+        some, path = replace(resolved, cell=resolved.cell.changed(budget=budget)), resolved.cell.model_path
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                items = self._data.of(some, unloaded_models([path], self._options.devices)[path]).train
+            except UsageError:
+                return None
+        return sum(item.num_tokens for item in items) / len(items) if items else None
+
+    def _short(self, cells: Sequence[ResolvedCell], fewest: int) -> list[ResolvedCell]:
         """The cells with a budget of a few steps and rows, on a processor with one seed of each method alone."""
         cells = [resolved for resolved in cells if not resolved.cell.joint]
         if self._options.device.type == "cpu":  # where lanes share nothing
             cells = list({resolved.cell.method: resolved for resolved in cells}.values())
         if not cells:
             return []
-        budget = _little(cells[0].cell.budget, self._row_seconds(cells))
+        budget = self._little(cells, fewest)
         return [replace(resolved, cell=resolved.cell.changed(budget=budget)) for resolved in cells]
+
+    def _little(self, cells: Sequence[ResolvedCell], fewest: int) -> Budget:
+        """A few steps, a smaller batch where that would still take too long, and as many rows to score as soon are."""
+        budget, row_seconds = cells[0].cell.budget, self._row_seconds(cells)
+        batch_size, steps, scored = budget.batch_size, MOST_STEPS, min(ROWS, budget.scored_rows or ROWS)
+        if row_seconds:
+            steps = max(fewest, min(MOST_STEPS, int(SECONDS / (row_seconds * batch_size))))
+            least = min(batch_size, FILLING if self._options.device.type == "cuda" else 1)
+            batch_size = max(least, min(batch_size, int(SECONDS / (row_seconds * steps))))
+            scored = min(scored, max(FEWEST_ROWS, int(SECONDS / (row_seconds * SCORED))))
+        demonstrated = any(resolved.method.demonstrations() for resolved in cells)
+        rows = ROWS if demonstrated else _rows_of_one_batch(cells[0], batch_size)
+        return budget.model_copy(
+            update={
+                "steps": steps,
+                "evaluations": 1,
+                "batch_size": batch_size,
+                "train_rows": min(rows, budget.train_rows or rows),
+                "scored_rows": scored,
+            }
+        )
 
     def _row_seconds(self, cells: Sequence[ResolvedCell]) -> float:
         """About what a row of each of the cells takes in a step; 0.0 where nobody knows."""
@@ -105,47 +154,15 @@ def token_flops(resolved: ResolvedCell) -> float:
     return (6.0 if resolved.method.changes_weights else 4.0) * parameters
 
 
-def _little(budget: Budget, row_seconds: float) -> Budget:
-    """A few steps, a smaller batch where that would still take too long, and as many rows to score as soon are."""
-    batch_size, steps, scored = budget.batch_size, MOST_STEPS, min(ROWS, budget.scored_rows or ROWS)
-    if row_seconds:
-        steps = max(FEWEST_STEPS, min(MOST_STEPS, int(SECONDS / (row_seconds * batch_size))))
-        batch_size = max(1, min(batch_size, int(SECONDS / (row_seconds * steps))))
-        scored = min(scored, max(FEWEST_ROWS, int(SECONDS / (row_seconds * FORWARD))))
-    return budget.model_copy(
-        update={
-            "steps": steps,
-            "evaluations": 1,
-            "batch_size": batch_size,
-            "train_rows": min(ROWS, budget.train_rows or ROWS),
-            "scored_rows": scored,
-        }
-    )
+def _rows_of_one_batch(resolved: ResolvedCell, batch_size: int) -> int:
+    """Train rows of which, after what is held out, about a batch is left, so that every step has the same rows."""
+    share = 1 - HELD_OUT_SHARE if resolved.cell.protocol == "holdout" else 1.0
+    return max(2, int(batch_size / share))
 
 
 def _setting_up(resolved: ResolvedCell) -> ResolvedCell:
     cell = resolved.cell
     return replace(resolved, cell=cell.changed(budget=cell.budget.model_copy(update=SETTING_UP)))
-
-
-def _with_once(record: Record, before: Record) -> Record:
-    """A record with what had been paid when its loop began, in the one before: loading a model that is not changed,
-    reading data, compiling.
-    """
-    own, paid = record.costs, before.costs
-    costs = own.model_copy(
-        update={
-            "load_seconds": own.load_seconds or paid.load_seconds,
-            "encode_seconds": (own.encode_seconds or 0.0) + (paid.encode_seconds or 0.0),
-            "compile_seconds": (own.compile_seconds or 0.0) + (paid.compile_seconds or 0.0),
-        }
-    )
-    costs.seconds += sum(_once(costs)) - sum(_once(own))
-    return record.model_copy(update={"costs": costs})
-
-
-def _once(costs: Costs) -> tuple[float, ...]:
-    return costs.load_seconds or 0.0, costs.encode_seconds or 0.0, costs.own_compile_seconds or 0.0
 
 
 def _on_one_task(cells: Sequence[ResolvedCell]) -> list[ResolvedCell]:
@@ -176,16 +193,3 @@ def _is_here(resolved: ResolvedCell) -> bool:
     if source.generate is not None or cell.data_path:
         return True
     return bool(source.hub and cell.data_revision and prepared(source.hub, cell.data_revision, source.config))
-
-
-class Nobody:
-    """An audience that listens to nothing."""
-
-    def loop(self, cells: Sequence[Cell]) -> AbstractContextManager[object]:
-        return nullcontext()
-
-    def step(self, progress: Progress) -> None: ...
-
-    def finished(self, record: Record) -> None: ...
-
-    def chosen(self, choice: object) -> None: ...

@@ -41,9 +41,16 @@ class Amount:
 
 
 Count = Callable[[ResolvedCell], Rows | None]  # reads the data of a cell, where that is possible
+Lengths = Callable[[ResolvedCell], float | None]  # encodes some of them: tokens of an item, prompt and all
 
 
-def amount(resolved: ResolvedCell, of_task: Sequence[Seen], count: Count) -> Amount | None:
+def nobody_reads(resolved: ResolvedCell) -> None:
+    """Where data are not read for a forecast."""
+
+
+def amount(
+    resolved: ResolvedCell, of_task: Sequence[Seen], count: Count = nobody_reads, lengths: Lengths = nobody_reads
+) -> Amount | None:
     """What a cell has to do, by finished ones `of_task` and data; None where nobody knows how many rows there are."""
     cell, method = resolved.cell, resolved.method
     rows = _rows(resolved, of_task, count)
@@ -51,7 +58,7 @@ def amount(resolved: ResolvedCell, of_task: Sequence[Seen], count: Count) -> Amo
         return None
     per_epoch = max(1, math.ceil(rows.train / cell.budget.batch_size))
     steps = (cell.budget.steps or cell.budget.epochs * per_epoch) if method.trains else 0
-    tokens, assumed = _tokens_per_row(resolved, [each for each in of_task if _has_counted(each)])
+    tokens, assumed = _tokens_per_row(resolved, [each for each in of_task if _has_counted(each)], lengths)
     trained = rows_of_steps(steps, rows.train, cell.budget.batch_size)
     evaluated = num_evaluations(cell, steps) * rows.selection + rows.scored
     return Amount(tokens.times(trained), evaluated, steps, assumed if steps else "")
@@ -109,11 +116,13 @@ def _has_counted(each: Seen) -> bool:
     return min(costs.tokens, costs.forward_passes, costs.steps, counts.train_items) > 0
 
 
-def _tokens_per_row(resolved: ResolvedCell, of_task: Sequence[Seen]) -> tuple[Range, str]:
+def _tokens_per_row(resolved: ResolvedCell, of_task: Sequence[Seen], lengths: Lengths) -> tuple[Range, str]:
     """Tokens that an item puts through the model in a step, all its sequences and passes counted; what is assumed."""
     cell, method = resolved.cell, resolved.method
     slots, passes = method.slots().count, method.passes_per_step
     known = [each for each in of_task if each.record.cell.budget.max_length == cell.budget.max_length]
+    if not [each for each in known if not each.probed] and (read := lengths(resolved)):
+        return Range.exactly(read * passes), ""
     if not known:
         length = ASSUMED.times(cell.budget.max_length * (1 + method.demonstrations()))
         return (length + Range.exactly(slots)).times(passes), "rows of a quarter to all of --max-length"

@@ -51,7 +51,7 @@ class Costs:
 
     def _counted(self, resolved: ResolvedCell) -> float:
         cell, method = resolved.cell, resolved.method
-        work = amount(resolved, list(self._seen.get(_data(cell), {}).values()), lambda _: None)
+        work = amount(resolved, list(self._seen.get(_data(cell), {}).values()))
         if work is not None:
             return work.tokens.likely or ASSUMED.likely * cell.budget.max_length * work.evaluated
         budget = cell.budget

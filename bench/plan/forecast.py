@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench.cell import Cell
 from bench.joint import stage_key
-from bench.plan.amounts import Amount, Count, amount
+from bench.plan.amounts import Amount, Count, Lengths, amount, nobody_reads
 from bench.plan.ranges import NONE, Range
 from bench.plan.schedule import Piece, Schedule, schedule
 from bench.plan.seen import Experience, Flops, Rates, Source
@@ -27,7 +27,8 @@ class Known:
 
     experience: Experience
     flops: Flops = lambda resolved: 0.0  # of a token in training; 0.0: the model's size is unknown
-    count: Count = lambda resolved: None  # rows of a cell that neither a record nor the task tells
+    count: Count = nobody_reads  # rows of a cell that neither a record nor the task tells
+    lengths: Lengths = nobody_reads  # tokens of a row, where no record tells
     bytes_needed: Callable[[Cells], int] = lambda cells: 0  # by the memory model; 0: it cannot say
 
 
@@ -119,7 +120,7 @@ def _of_group(cells: tuple[ResolvedCell, ...], known: Known, first_stages: set[t
         (
             resolved,
             experience.rates(resolved, lanes, known.flops),
-            amount(resolved, experience.of_task(resolved.cell), known.count),
+            amount(resolved, experience.of_task(resolved.cell), known.count, known.lengths),
         )
         for resolved in cells
     ]

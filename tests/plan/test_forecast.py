@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from bench.cell import Cell
-from bench.execute.probe import Probe, token_flops
+from bench.execute.probe import token_flops
 from bench.model.device import device_name
 from bench.plan.amounts import Rows, amount, rows_of_steps
 from bench.plan.forecast import Forecast, Known, forecast
@@ -23,9 +20,7 @@ from bench.runner import Runner
 from bench.store import alone
 from bench.store.record import Record
 from bench.store.store import Store
-from bench.train import training
-from bench.train.groups import Group, groups
-from bench.train.lane import Lane
+from bench.train.groups import groups
 from bench.train.memory import bytes_needed
 from bench.train.options import Options
 from tests.conftest import Quiet, pieces
@@ -48,10 +43,6 @@ def run(cells: tuple[Cell, ...], folder: Path) -> list[Record]:
     return records
 
 
-def nobody_reads(resolved: object) -> None:
-    return None
-
-
 def experience(records: list[Record]) -> Experience:
     return Experience(seen(records), device_name(CPU))
 
@@ -59,7 +50,7 @@ def experience(records: list[Record]) -> Experience:
 def test_tokens_and_rows_of_a_longer_run_are_those_it_then_counts(workshop, ran, tmp_path) -> None:
     """Three epochs from one: full epochs, so that not a token is left to chance."""
     longer = workshop.cells(*METHODS, tasks=("rte", "cb"), budget=EPOCHS | {"epochs": 3})
-    told = {cell.id: amount(resolve(cell), experience(ran).of_task(cell), nobody_reads) for cell in longer}
+    told = {cell.id: amount(resolve(cell), experience(ran).of_task(cell)) for cell in longer}
     for each in seen(run(longer, tmp_path / "out")):
         expected = told[each.record.id]
         assert expected is not None
@@ -72,7 +63,7 @@ def test_a_prompt_of_another_length_has_as_many_tokens_more(workshop, ran, tmp_p
     settings = {"prompt_tuning": {"length": 11}}
     (cell,) = workshop.cells("prompt_tuning", settings=settings, budget=EPOCHS)
     (record,) = run((cell,), tmp_path / "out")
-    told = amount(resolve(cell), experience(ran).of_task(cell), nobody_reads)
+    told = amount(resolve(cell), experience(ran).of_task(cell))
     assert told is not None
     assert told.tokens.likely == pytest.approx(record.costs.tokens, rel=1e-12)
 
@@ -208,66 +199,20 @@ def test_the_last_batch_of_an_epoch_is_short(steps, rows) -> None:
 def test_without_records_the_length_of_rows_is_assumed_and_their_number_declared_or_read(workshop) -> None:
     (cell,) = workshop.cells("ptv2", budget=EPOCHS)
     resolved = resolve(cell)
-    told = amount(resolved, [], nobody_reads)  # RTE has 2490 rows, of which 249 are held out, and 277 in dev
+    told = amount(resolved, [])  # RTE has 2490 rows, of which 249 are held out, and 277 in dev
     assert told is not None
     assert (told.steps, told.evaluated) == (281, 249 + 277)
     assert told.tokens == Range(2241 * 8, 2241 * 16, 2241 * 32)
     assert told.assumed == "rows of a quarter to all of --max-length"
     undeclared = resolve(cell)
     object.__setattr__(undeclared, "task", resolved.task.model_copy(update={"sizes": {}}))
-    assert amount(undeclared, [], nobody_reads) is None
+    assert amount(undeclared, []) is None
     read = amount(undeclared, [], lambda _: Rows(36, 4, 12))
     assert read is not None
     assert (read.steps, read.evaluated) == (5, 4 + 12)
-
-
-def test_a_probe_tells_of_a_model_that_has_not_run_and_leaves_nothing(workshop, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    cells = [resolve(cell) for cell in workshop.cells("ptv2", "prompt_tuning", tasks=("rte", "cb"), seeds=(0, 1))]
-    probe = Probe(Options(CPU))
-    records = probe.measure(Group(tuple(cells)))
-    assert list(tmp_path.iterdir()) == []
-    assert [(record.status, record.cell.method) for record in records] == [("done", "ptv2"), ("done", "prompt_tuning")]
-    assert {record.cell.id for record in records}.isdisjoint(resolved.cell.id for resolved in cells)
-    steps = {record.costs.steps for record in records}
-    assert len(steps) == 1
-    known = Experience(seen(records, probed=True), device_name(CPU))
-    rates = known.rates(cells[0], 2, token_flops)
-    assert rates is not None
-    assert rates.source.told(1).startswith(f"a probe of {steps.pop()} steps")
-    assert probe.count(cells[0]) == Rows(36, 4, 12)
-
-
-def test_a_probe_of_what_takes_long_has_fewer_rows(workshop, monkeypatch) -> None:
-    def probed(flops_a_second: float) -> Record:
-        monkeypatch.setattr("bench.execute.probe.peak_flops", lambda *_: flops_a_second)
-        (record,) = Probe(Options(CPU)).measure(Group((resolve(workshop.cells("ptv2")[0]),)))
-        return record
-
-    slow, fast = probed(1.0), probed(1e18)
-    assert (slow.costs.steps, slow.cell.budget.batch_size, slow.counts.scored) == (3, 1, 8)
-    assert (fast.costs.steps, fast.cell.budget.batch_size, fast.counts.scored) == (12, 8, 12)
-
-
-def test_what_a_process_pays_once_is_in_no_rate_of_a_probe(workshop, monkeypatch) -> None:
-    late, step = [0.0], training.Training.step
-
-    def stepping(own: training.Training, active: Sequence[Lane]) -> int:
-        tokens = step(own, active)
-        late[0] = HOUR  # at the first one: kernels were built, say
-        return tokens
-
-    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: perf_counter() + late[0]))
-    monkeypatch.setattr(training.Training, "step", stepping)
-    for method in ("ptv2", "finetune"):
-        late[0] = 0.0
-        (record,) = Probe(Options(CPU)).measure(Group((resolve(workshop.cells(method)[0]),), method != "finetune"))
-        assert late[0] == HOUR
-        assert record.costs.steps > 2
-        assert record.costs.train_seconds < HOUR / 2
-        assert min(record.costs.load_seconds, record.costs.encode_seconds) > 0
-        (told,) = seen([record], probed=True)
-        assert 0 <= told.rest_seconds < HOUR / 2
+    by_rows = amount(resolved, [], lengths=lambda _: 21.5)
+    assert by_rows is not None
+    assert (by_rows.tokens, by_rows.assumed) == (Range.exactly(2241 * 21.5), "")
 
 
 def test_a_record_goes_before_a_probe(ran) -> None:
