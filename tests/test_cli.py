@@ -250,7 +250,7 @@ def test_cells_of_a_loop_that_end_together_are_counted_by_their_steps(monkeypatc
         now[0] = 100.0
         shown.step(make_step(cells, 40))
     shown.finished(make_record(cells[0]))
-    assert screen.getvalue().startswith("[1/16, 2 min left] ")  # 100 s: the other seven are at their end
+    assert screen.getvalue().startswith("[1/16, 1.7 min left] ")  # 100 s: the other seven are at their end
     assert (tally.over, tally.done) == (1, 8.0)
 
 

@@ -78,7 +78,8 @@ def test_what_the_measuring_alone_may_take_afterwards_is_told(bench, monkeypatch
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (99, "99 s"), (100, "2 min"), (5940, "99 min"),
+        (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (99, "99 s"), (100, "1.7 min"), (590, "9.8 min"),
+        (599, "10 min"), (5940, "99 min"),
         (6000, "1 h 40 min"), (12_000, "3 h 20 min"), (36_000, "10 h"), (38_000, "11 h"), (187_200, "2 d 4 h"),
         (259_200, "3 d"),
     ],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 
 def span(seconds: float) -> str:
-    """ "0.4 s", "12 s", "3 min", "3 h 20 min", "2 d 4 h": two digits, about."""
+    """ "0.4 s", "12 s", "3.1 min", "3 h 20 min", "2 d 4 h": two digits, about."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 99.5:
         return f"{seconds:.0f} s"
+    if seconds < 597:
+        return f"{seconds / 60:.1f} min"
     minutes = round(seconds / 60)
     if minutes < 100:
         return f"{minutes} min"
