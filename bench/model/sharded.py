@@ -12,6 +12,7 @@ one where it has no rows left), nothing is tried or begun again, and whatever st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,10 @@ class TeamRanks(Ranks):
             own = [weight for weight in part.parameters() if not isinstance(weight, DTensor) and weight not in whole]
             if not filled.isdisjoint(own):
                 raise ValueError("--shard: layers of this model share weights with one another")
-            rest = _beside_matrices(part, own) if half and part is not self._passage else None
+            rest = None
+            if part is not self._passage:
+                rest = _beside_matrices(part, own) if half else None
+                _hook_forward(part)
             for weight in own:
                 self._fill(weight)
             filled.update(own)
@@ -166,6 +170,24 @@ class TeamRanks(Ranks):
         values: list[Any] = [None] * self.count
         dist.all_gather_object(values, value)
         return values
+
+
+def _hook_forward(layer: nn.Module) -> None:
+    """Have the hooks that gather a layer run where its model calls `forward` past them, as SqueezeBERT does."""
+    forward, inside = layer.forward, [False]
+
+    def enter(*_: object) -> None:
+        inside[0] = True
+
+    @wraps(forward)
+    def hooked(*args: object, **kwargs: object) -> object:
+        if inside[0]:
+            inside[0] = False
+            return forward(*args, **kwargs)
+        return layer(*args, **kwargs)
+
+    layer.register_forward_pre_hook(enter)
+    layer.forward = hooked
 
 
 def _beside_matrices(layer: nn.Module, own: Sequence[nn.Parameter]) -> set[nn.Parameter] | None:

@@ -18,9 +18,11 @@ from bench.model.sharded import TeamRanks
 from bench.model.sharded_loading import load_sharded
 from bench.model.source import find_model
 from tests.model.families import FAMILIES
+from tests.perf import zoo
 
 HALVED = ("bert", "gpt2", "llama", "t5")
 WHOLE = ("albert", "deberta-v2", "xlnet")  # a layer, or a matrix in it, that is used twice; no linear layers
+PAST_HOOKS = ("squeezebert",)  # its layers' `forward` is called; convolutions for linear layers
 
 
 def gathered_types(model: Any) -> set[torch.dtype]:
@@ -75,11 +77,12 @@ def process(rank: int, folders: dict[str, Path], meeting: Path, checkpointing: b
 def found(request, tmp_path_factory) -> list[dict[str, Any]]:
     root = tmp_path_factory.mktemp("sharded")
     folders = {name: FAMILIES[name](root / name) for name in (*HALVED, *WHOLE)}
+    folders |= {name: zoo.write(name, root / name) for name in PAST_HOOKS}
     mp.spawn(process, args=(folders, root, request.param), nprocs=2)
     return [torch.load(root / f"found-{rank}", weights_only=False) for rank in range(2)]
 
 
-@pytest.mark.parametrize("name", [*HALVED, *WHOLE])
+@pytest.mark.parametrize("name", [*HALVED, *WHOLE, *PAST_HOOKS])
 def test_losses_and_gradients_have_the_same_bits(name, found):
     assert_same_bits(found, name)
 
@@ -110,7 +113,7 @@ def assert_same_bits(found: list[dict[str, Any]], name: str) -> None:
                 torch.testing.assert_close(gradient, twin, rtol=1e-6, atol=1e-7, msg=weight)
 
 
-@pytest.mark.parametrize("name", [*HALVED, *WHOLE])
+@pytest.mark.parametrize("name", [*HALVED, *WHOLE, *PAST_HOOKS])
 def test_matrices_of_layers_come_in_bf16_where_that_is_the_same(name, found):
     half, full = found[0][name]
     assert torch.bfloat16 not in full["types"]
