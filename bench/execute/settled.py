@@ -27,6 +27,11 @@ class Pair:
     before: Record
 
     @property
+    def keeps_states(self) -> bool:
+        """Whether its rows went through the model once, not at every step."""
+        return self.record.costs.forward_passes < self.trained
+
+    @property
     def trained(self) -> int:
         """Items that went through the model in all steps."""
         record = self.record
@@ -34,13 +39,12 @@ class Pair:
 
     def fresh_seconds(self, share: float) -> float:
         """Of its training, those beside the settled `share`; of a cell that keeps states nobody can say."""
-        costs = self.record.costs
-        return costs.train_seconds * (1 - share) if costs.forward_passes >= self.trained else 0.0
+        return 0.0 if self.keeps_states else self.record.costs.train_seconds * (1 - share)
 
     def scoring_seconds(self, train_seconds: float) -> float:
         """Of the rows that were scored, by the arithmetic of a token that is trained on; all where there was none."""
         costs, counts = self.record.costs, self.record.counts
-        if not (self.trained and counts.train and train_seconds):
+        if self.keeps_states or not (self.trained and counts.train and train_seconds):
             return costs.evaluate_seconds
         examples = self.trained * counts.train / counts.train_items
         scored = len(self.record.curve) * counts.selection + counts.scored
