@@ -143,8 +143,8 @@ def test_what_is_no_cells_ends_in_one_line(bench: Any, monkeypatch: pytest.Monke
 
 
 def test_a_measurement_alone_that_had_no_memory_is_left_out(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.commands.answer.LEAST", 0.0)
-    monkeypatch.setattr("bench.commands.answer.SHARE", 9.0)
+    monkeypatch.setattr("bench.store.alone.LEAST", 0.0)
+    monkeypatch.setattr("bench.store.alone.SHARE", 9.0)
     used_up(monkeypatch, "bench.execute.alone._of", DEVICE)
     assert bench.run(*LINES)[0] == 0
     assert [record.status for record in records()] == ["done"] * 4

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from bench.execute.alone import lacking, measured, reckoned
-from bench.execute.probe import Nobody
 from bench.model.device import device_name
 from bench.resolved import resolve
 from bench.runner import Runner
@@ -19,6 +18,7 @@ from bench.store.store import Store
 from bench.train.groups import Group
 from bench.train.options import Options
 from bench.train.run_data import RunData
+from tests.conftest import Quiet
 from tests.execute.seat import make_plan
 
 CPU = torch.device("cpu")
@@ -74,7 +74,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Record], RunD
     """Three lines in one loop, as a run leaves them: prefixes, a head on states that are kept, nothing that trains."""
     cells = make_plan(methods="ptv2,linear_probe,prompting", seeds=1, steps=30, scored_rows=40, train_rows=80).cells
     options, data = Options(CPU, max_lanes=8), RunData()
-    runner = Runner(Store.create(tmp_path_factory.mktemp("shared") / "out"), options, Nobody(), data)
+    runner = Runner(Store.create(tmp_path_factory.mktemp("shared") / "out"), options, Quiet(), data)
     return runner.run([Group(tuple(map(resolve, cells)))]), data, options
 
 
