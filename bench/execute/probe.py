@@ -106,14 +106,17 @@ class Probe:
         return sum(item.num_tokens for item in items) / len(items) if items else None
 
     def _short(self, cells: Sequence[ResolvedCell], fewest: int) -> list[ResolvedCell]:
-        """The cells with a budget of a few steps and rows, on a processor with one seed of each method alone."""
+        """The cells with a budget of a few steps and rows, on a processor with one seed of each method alone.
+
+        Trials too are scored on rows of the scored split, whose time is all that anybody sees of it.
+        """
         cells = [resolved for resolved in cells if not resolved.cell.joint]
         if self._options.device.type == "cpu":  # where lanes share nothing
             cells = list({resolved.cell.method: resolved for resolved in cells}.values())
         if not cells:
             return []
         budget = self._little(cells, fewest)
-        return [replace(resolved, cell=resolved.cell.changed(budget=budget)) for resolved in cells]
+        return [replace(resolved, cell=resolved.cell.changed(budget=budget, stage="score")) for resolved in cells]
 
     def _little(self, cells: Sequence[ResolvedCell], fewest: int) -> Budget:
         """A few steps, a smaller batch where that would still take too long, and as many rows to score as soon are."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.execute.pace import Steps
-from bench.plan.amounts import rows_of_steps
+from bench.plan.trained import items_of_steps, read_once
 from bench.resolved import ResolvedCell
 from bench.store.record import Record
 
@@ -27,29 +27,28 @@ class Pair:
     before: Record
 
     @property
-    def keeps_states(self) -> bool:
-        """Whether its rows went through the model once, not at every step."""
-        return self.record.costs.forward_passes < self.trained
-
-    @property
-    def trained(self) -> int:
-        """Items that went through the model in all steps."""
-        record = self.record
-        return rows_of_steps(record.costs.steps, record.counts.train_items, record.cell.budget.batch_size)
+    def scored(self) -> int:
+        """Rows that it was scored on, those of every evaluation counted."""
+        return len(self.record.curve) * self.record.counts.selection + self.record.counts.scored
 
     def fresh_seconds(self, share: float) -> float:
-        """Of its training, those beside the settled `share`; of a cell that keeps states nobody can say."""
-        return 0.0 if self.keeps_states else self.record.costs.train_seconds * (1 - share)
+        """Of its training, those beside the settled `share`; where states are kept, beside reading its rows once, which
+        takes what scoring as many does.
+        """
+        costs = self.record.costs
+        if read_once(self.record):
+            share = costs.evaluate_seconds / self.scored * self.record.counts.train / costs.train_seconds
+        return costs.train_seconds * max(0.0, 1 - share)
 
     def scoring_seconds(self, train_seconds: float) -> float:
         """Of the rows that were scored, by the arithmetic of a token that is trained on; all where there was none."""
         costs, counts = self.record.costs, self.record.counts
-        if self.keeps_states or not (self.trained and counts.train and train_seconds):
+        trained = items_of_steps(self.record)
+        if read_once(self.record) or not (trained and counts.train and train_seconds):
             return costs.evaluate_seconds
-        examples = self.trained * counts.train / counts.train_items
-        scored = len(self.record.curve) * counts.selection + counts.scored
+        examples = trained * counts.train / counts.train_items
         share = FORWARD[self.resolved.method.changes_weights] / self.resolved.method.passes_per_step
-        return min(costs.evaluate_seconds, train_seconds / examples * scored * share)
+        return min(costs.evaluate_seconds, train_seconds / examples * self.scored * share)
 
 
 def settled(pairs: Sequence[Pair], before: Steps, steps: Steps, captures: bool) -> list[Record]:

@@ -13,6 +13,7 @@ from bench.cell import Cell
 from bench.data.split import HELD_OUT_MOST, HELD_OUT_SHARE
 from bench.plan.ranges import Range
 from bench.plan.seen import Seen
+from bench.plan.trained import items_of_steps, read_once, rows_of_steps
 from bench.resolved import ResolvedCell
 
 ASSUMED = Range(0.25, 0.5, 1.0)  # of max_length, the tokens of a row of which nothing is known
@@ -31,10 +32,12 @@ class Rows:
 class Amount:
     """Tokens through the model while training, and rows evaluated, those of every evaluation counted.
 
-    `assumed` says what is neither counted nor declared.
+    `once`: the tokens where every item goes through it once, whatever the steps. `assumed` says what is neither counted
+    nor declared.
     """
 
     tokens: Range
+    once: Range
     evaluated: int
     steps: int
     assumed: str = ""
@@ -61,13 +64,8 @@ def amount(
     tokens, assumed = _tokens_per_row(resolved, [each for each in of_task if _has_counted(each)], lengths)
     trained = rows_of_steps(steps, rows.train, cell.budget.batch_size)
     evaluated = num_evaluations(cell, steps) * rows.selection + rows.scored
-    return Amount(tokens.times(trained), evaluated, steps, assumed if steps else "")
-
-
-def rows_of_steps(steps: int, num_items: int, batch_size: int) -> int:
-    """Items in so many batches, the last one of each epoch being short."""
-    epochs, rest = divmod(steps, max(1, math.ceil(num_items / batch_size)))
-    return epochs * num_items + min(rest * batch_size, num_items)
+    once = tokens.times(rows.train if steps else 0)
+    return Amount(tokens.times(trained), once, evaluated, steps, assumed if steps else "")
 
 
 def num_evaluations(cell: Cell, steps: int) -> int:
@@ -127,9 +125,9 @@ def _tokens_per_row(resolved: ResolvedCell, of_task: Sequence[Seen], lengths: Le
         length = ASSUMED.times(cell.budget.max_length * (1 + method.demonstrations()))
         return (length + Range.exactly(slots)).times(passes), "rows of a quarter to all of --max-length"
     likest = max(known, key=lambda each: _likeness(cell, each.record.cell))
-    costs, items = likest.record.costs, likest.record.counts.train_items
-    trained = rows_of_steps(costs.steps, items, likest.record.cell.budget.batch_size)
-    sequences = costs.forward_passes / trained / likest.method.passes_per_step
+    costs = likest.record.costs
+    items = likest.record.counts.train_items if read_once(likest.record) else items_of_steps(likest.record)
+    sequences = costs.forward_passes / items / likest.method.passes_per_step
     length_seen = costs.tokens / costs.forward_passes - likest.method.slots().count
     return Range.exactly((length_seen + slots) * sequences * passes), ""
 

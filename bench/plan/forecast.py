@@ -129,7 +129,8 @@ def _of_group(cells: tuple[ResolvedCell, ...], known: Known, first_stages: set[t
         if rates is None or work is None or seconds is None:
             seconds = None
             continue
-        seconds = seconds + rates.token * work.tokens + rates.row.times(work.evaluated) + rates.rest
+        trained = rates.token * (work.once if rates.once else work.tokens)
+        seconds = seconds + trained + rates.row.times(work.evaluated) + rates.rest
         if resolved.cell.joint and (key := stage_key(resolved)) not in first_stages:
             first_stages.add(key)
             seconds = seconds + Range.exactly(rates.joint_step * work.steps)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.plan.ranges import Range
+from bench.plan.trained import read_once
 from bench.registry import build, find_method
 from bench.resolved import ResolvedCell
 from bench.store.record import Record
@@ -79,7 +80,7 @@ class Rates:
     """What a cell costs, by cells like it: `source` says in words how they are like it, `ids` which they are.
 
     Seconds a token that is trained on, and a row that is evaluated; `rest` of each cell; `joint_step` of a first stage,
-    for each step of the cell; `peak_bytes` of a loop, 0 where none tells.
+    for each step of the cell; `peak_bytes` of a loop, 0 where none tells. `once`: items go through the model once.
     """
 
     source: Source
@@ -89,6 +90,7 @@ class Rates:
     rest: Range
     joint_step: float = 0.0
     peak_bytes: int = 0
+    once: bool = False
 
 
 class Experience:
@@ -236,6 +238,7 @@ def _measured(found: Sequence[Seen], words: str, lanes: int) -> Rates:
         rest=Range.seen((each.rest_seconds, 1) for each in found) * width,
         joint_step=Range.seen((cost.joint_seconds, cost.steps) for cost in costs).likely,
         peak_bytes=max(cost.peak_bytes for cost in costs),
+        once=all(map(read_once, records)),
     )
 
 

@@ -17,6 +17,7 @@ from bench.execute.settled import FRESH, Pair, settled
 from bench.model.device import device_name
 from bench.plan.amounts import Rows, amount
 from bench.plan.seen import Experience, seen
+from bench.plan.trained import items_of_steps
 from bench.resolved import resolve
 from bench.runner import Runner
 from bench.store.record import Record
@@ -103,7 +104,7 @@ def test_what_the_first_steps_of_each_loop_take_besides_is_in_no_rate(workshop, 
 
 
 def pair(workshop, folder: Path, method: str = "ptv2") -> Pair:
-    (cell,) = workshop.cells(method, budget={"steps": 6, "evaluations": 1})
+    (cell,) = workshop.cells(method, budget={"steps": 12, "evaluations": 1})
     (record,) = Runner(Store.create(folder), Options(CPU), Quiet()).run(pieces((cell,)))
     costs = record.costs.model_copy(
         update={"seconds": 103.0, "train_seconds": 60.0, "evaluate_seconds": 40.0, "compile_seconds": 1.0,
@@ -126,7 +127,7 @@ def test_on_a_gpu_first_shapes_are_paid_once_and_more_of_them_by_a_longer_run(
     (record,) = settled([one], before, of_ten, captures=True)
     costs, counts = record.costs, record.counts
     assert costs.train_seconds == pytest.approx(10.0)
-    trained = one.trained * counts.train / counts.train_items
+    trained = items_of_steps(one.record) * counts.train / counts.train_items
     scored = len(record.curve) * counts.selection + counts.scored
     assert costs.evaluate_seconds == pytest.approx(10.0 * scored / trained * share)
     paid_once = 28.0 if method == "ptv2" else 0.0  # the loop before: all but its settled two seconds
@@ -147,6 +148,15 @@ def test_what_a_process_pays_beside_the_loop_goes_with_loading_a_model_once(work
     assert record.costs.load_seconds == pytest.approx(0.5 + 27.0)
     (nothing_settled,) = settled([one], Steps(0), Steps(9, [(600, 60.0)]), captures=True)
     assert (nothing_settled.costs.train_seconds, nothing_settled.costs.load_seconds) == (60.0, 0.5)
+
+
+def test_where_states_are_kept_training_is_reading_the_rows_once(workshop, tmp_path) -> None:
+    one = pair(workshop, tmp_path / "out", "linear_probe")
+    counts, one.record.costs.evaluate_seconds = one.record.counts, 8.0
+    (record,) = settled([one], Steps(0, [(30, 30.0)]), Steps(1, [(300, 55.0), (300, 5.0)]), captures=True)
+    rows = len(record.curve) * counts.selection + counts.scored
+    assert record.costs.train_seconds == pytest.approx(8.0 / rows * counts.train)
+    assert record.costs.evaluate_seconds == 8.0
 
 
 def test_the_tokens_of_rows_that_are_here_are_those_that_a_run_counts(workshop, tmp_path) -> None:

@@ -11,10 +11,11 @@ import torch
 from bench.cell import Cell
 from bench.execute.probe import token_flops
 from bench.model.device import device_name
-from bench.plan.amounts import Rows, amount, rows_of_steps
+from bench.plan.amounts import Rows, amount
 from bench.plan.forecast import Forecast, Known, forecast
 from bench.plan.ranges import Range
 from bench.plan.seen import Experience, Seen, seen
+from bench.plan.trained import rows_of_steps
 from bench.resolved import resolve
 from bench.runner import Runner
 from bench.store import alone
@@ -83,6 +84,27 @@ def test_the_time_of_the_cells_that_ran_is_what_they_took(ran) -> None:
     (sources,) = {frozenset(group.sources) for group in told.groups}
     (source,) = sources
     assert source.told(6) == "6 records of the same lines and tasks"
+
+
+def test_a_head_on_kept_states_reads_each_row_once_however_long_it_trains(workshop, tmp_path) -> None:
+    short, long = (workshop.cells("linear_probe", budget=EPOCHS | {"epochs": epochs}) for epochs in (2, 8))
+    records = run(short, tmp_path / "out")
+    (record,) = records
+    known = experience(records)
+    rates = known.rates(resolve(long[0]), 1, token_flops)
+    told = amount(resolve(long[0]), known.of_task(long[0]))
+    assert rates is not None
+    assert told is not None
+    assert rates.once
+    assert told.once.likely == pytest.approx(record.costs.tokens)
+    assert told.tokens.likely == pytest.approx(8 * record.costs.tokens)
+    (of_short,), (of_long,) = (
+        forecast([[resolve(cell)] for cell in cells], (), Known(known), 1).groups for cells in (short, long)
+    )
+    assert of_short.seconds is not None
+    assert of_long.seconds is not None
+    more = rates.row.likely * (8 - 2) * record.counts.selection
+    assert of_long.seconds.likely == pytest.approx(of_short.seconds.likely + more)
 
 
 def test_what_is_measured_alone_afterwards_takes_a_tenth_of_a_run_that_shares_loops(ran, monkeypatch) -> None:
