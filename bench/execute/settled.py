@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.execute.pace import Steps
-from bench.plan.trained import items_of_steps, read_once
+from bench.plan.trained import items_of_steps, read_once, rows_evaluated
 from bench.resolved import ResolvedCell
 from bench.store.record import Record
 
@@ -26,19 +26,15 @@ class Pair:
     record: Record
     before: Record
 
-    @property
-    def scored(self) -> int:
-        """Rows that it was scored on, those of every evaluation counted."""
-        return len(self.record.curve) * self.record.counts.selection + self.record.counts.scored
-
     def fresh_seconds(self, share: float) -> float:
         """Of its training, those beside the settled `share`; where states are kept, beside reading its rows once, which
         takes what scoring as many does.
         """
         costs = self.record.costs
-        if read_once(self.record):
-            share = costs.evaluate_seconds / self.scored * self.record.counts.train / costs.train_seconds
-        return costs.train_seconds * max(0.0, 1 - share)
+        if not read_once(self.record):
+            return costs.train_seconds * (1 - share)
+        reading = costs.evaluate_seconds * self.record.counts.train / max(1, rows_evaluated(self.record))
+        return max(0.0, costs.train_seconds - reading)
 
     def scoring_seconds(self, train_seconds: float) -> float:
         """Of the rows that were scored, by the arithmetic of a token that is trained on; all where there was none."""
@@ -48,7 +44,7 @@ class Pair:
             return costs.evaluate_seconds
         examples = trained * counts.train / counts.train_items
         share = FORWARD[self.resolved.method.changes_weights] / self.resolved.method.passes_per_step
-        return min(costs.evaluate_seconds, train_seconds / examples * self.scored * share)
+        return min(costs.evaluate_seconds, train_seconds / examples * rows_evaluated(self.record) * share)
 
 
 def settled(pairs: Sequence[Pair], before: Steps, steps: Steps, captures: bool) -> list[Record]:
@@ -89,7 +85,7 @@ def _told(pair: Pair, fresh: float, once: float, captures: bool) -> Record:
             "train_seconds": train,
             "evaluate_seconds": evaluate,
             "compile_seconds": compiling * own.lanes,
-            "utilization": own.utilization and own.utilization * own.train_seconds / train,
+            "utilization": own.utilization * own.train_seconds / train if own.utilization and train else None,
         }
     )
     return pair.record.model_copy(update={"costs": costs})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.plan.ranges import Range
-from bench.plan.trained import read_once
+from bench.plan.trained import read_once, rows_evaluated
 from bench.registry import build, find_method
 from bench.resolved import ResolvedCell
 from bench.store.record import Record
@@ -32,8 +32,7 @@ class Seen:
     @property
     def evaluated(self) -> int:
         """Rows it was evaluated on, those of every evaluation counted."""
-        counts = self.record.counts
-        return len(self.record.curve) * counts.selection + counts.scored
+        return rows_evaluated(self.record)
 
     @property
     def rest_seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""How many items went through a model while a cell trained. No torch here."""
+"""How many items went through a model while a cell trained and was evaluated. No torch here."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def rows_of_steps(steps: int, num_items: int, batch_size: int) -> int:
 def items_of_steps(record: Record) -> int:
     """Items in the batches of a cell that has finished."""
     return rows_of_steps(record.costs.steps, record.counts.train_items, record.cell.budget.batch_size)
+
+
+def rows_evaluated(record: Record) -> int:
+    """Rows that it was evaluated on, those of every evaluation counted."""
+    return len(record.curve) * record.counts.selection + record.counts.scored
 
 
 def read_once(record: Record) -> bool:
