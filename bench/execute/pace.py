@@ -40,11 +40,11 @@ class Steps:
 
 
 class Pace:
-    """An audience that times the steps of every loop, on a device or, where a team trains, in its processes."""
+    """An audience that times the steps of every loop on a worker's devices. Over several nothing is captured."""
 
-    def __init__(self, device: torch.device, team: bool) -> None:
-        self._device = device
-        self.captures = device.type == "cuda" and not team
+    def __init__(self, devices: Sequence[torch.device]) -> None:
+        self._device = devices[0]
+        self.captures = len(devices) == 1 and self._device.type == "cuda"
         self.settling = CHECK_AFTER + (CAPTURED if self.captures else 0)
         self.loops: list[Steps] = []
 

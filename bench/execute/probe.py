@@ -54,7 +54,7 @@ class Probe:
 
     def measure(self, group: Group) -> list[Record]:
         """Records of a few steps of these cells, put on one task; none where data or model are not here, or unfit."""
-        pace = self._pace(group.cells)
+        pace = Pace(self._options.devices)
         cells = self._short(_on_one_task(group.cells), pace.settling + SETTLED)
         if not cells:
             return []
@@ -72,10 +72,6 @@ class Probe:
             before, steps = pace.loops if len(pace.loops) == 2 else (Steps(0), Steps(0))
             return settled(pairs, before, steps, pace.captures)
         return []
-
-    def _pace(self, cells: Sequence[ResolvedCell]) -> Pace:
-        team = bool(self._options.others) and any(resolved.method.changes_weights for resolved in cells)
-        return Pace(self._options.device, team)
 
     def count(self, resolved: ResolvedCell) -> Rows | None:
         """The rows of a cell, by reading its data; None where they are not here, or unfit."""
