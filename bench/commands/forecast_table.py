@@ -18,7 +18,7 @@ MARKS = "abcdefghijklmnopqrstuvwxyz"
 SHOWN = 3  # methods of a group that are named
 
 
-def show(console: Console, told: Forecast, alone: bool = True) -> None:
+def show(console: Console, told: Forecast, alone: bool) -> None:
     """Print a forecast; 80 columns are enough. `alone`: cells are measured alone after the run."""
     sources: dict[Source, frozenset[str]] = {}
     for group in told.groups:

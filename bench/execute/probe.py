@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import count, islice
 
@@ -13,7 +13,7 @@ from bench.data.hub import prepared
 from bench.data.split import HELD_OUT_SHARE
 from bench.errors import UsageError
 from bench.execute.pace import Pace, Steps
-from bench.execute.settled import Pair, settled
+from bench.execute.settled import FORWARD, Pair, settled
 from bench.model.peak import peak_flops
 from bench.model.sizes import model_sizes
 from bench.model.source import find_model, is_fetched
@@ -24,7 +24,7 @@ from bench.store.record import Record
 from bench.store.store import Store
 from bench.train.groups import Group
 from bench.train.options import Options
-from bench.train.prepare import unloaded_models
+from bench.train.prepare import UnloadedModel, unloaded_models
 from bench.train.run_data import RunData
 from bench.writing import scratch
 
@@ -33,7 +33,6 @@ SETTLED, MOST_STEPS = 2, 12  # steps: the fewest that are settled, the most of a
 FEWEST_ROWS, ROWS = 8, 256  # of a data set, those that a probe is scored on
 FILLING = 8  # rows of a cell's step on a GPU, with fewer of which those of a few cells fill no micro-batch
 SETTING_UP = {"steps": 2, "scored_rows": FEWEST_ROWS}  # first: what a process begins with builds kernels, takes memory
-SCORED = 0.5  # of what a token takes in training, that of one that is scored, or less
 USE = 0.3  # of the peak rate, what a step is taken to do before one has been seen
 SEEDS_APART = 100_003
 
@@ -51,6 +50,7 @@ class Probe:
         as_asked = replace(options, save_tuned=False)
         self._options = as_asked if options.compile == "on" else replace(as_asked, compile="off")
         self._data = RunData()
+        self._models: dict[str, UnloadedModel] = {}  # by path: a plan may have thousands of cells of one
 
     def measure(self, group: Group) -> list[Record]:
         """Records of a few steps of these cells, put on one task; none where data or model are not here, or unfit."""
@@ -58,8 +58,7 @@ class Probe:
         cells = self._short(_on_one_task(group.cells), pace.settling + SETTLED)
         if not cells:
             return []
-        with suppress(UsageError), warnings.catch_warnings(), scratch("bench-probe-") as folder:
-            warnings.simplefilter("ignore")  # what data and model are like is told when they run
+        with _quietly(), scratch("bench-probe-") as folder:
             runner = Runner(Store.create(folder / "probe"), self._options, pace, self._data)
             first = [_setting_up(resolved) for resolved in cells]
             written = runner.run(replace(group, cells=tuple(each)) for each in (first, cells))
@@ -77,13 +76,10 @@ class Probe:
         """The rows of a cell, by reading its data; None where they are not here, or unfit."""
         if not _is_here(resolved):
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                parts = self._data.parts(resolved.cell, resolved.task)
-            except UsageError:
-                return None
-        return Rows(len(parts.train), len(parts.selection), len(parts.scored))
+        with _quietly():
+            parts = self._data.parts(resolved.cell, resolved.task)
+            return Rows(len(parts.train), len(parts.selection), len(parts.scored))
+        return None
 
     def tokens(self, resolved: ResolvedCell) -> float | None:
         """Of an item that a cell trains on, prompt and all its sequences counted, by some rows; None as for `count`."""
@@ -93,13 +89,12 @@ class Probe:
             update={"train_rows": min(ROWS, resolved.cell.budget.train_rows or ROWS), "scored_rows": FEWEST_ROWS}
         )
         some, path = replace(resolved, cell=resolved.cell.changed(budget=budget)), resolved.cell.model_path
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                items = self._data.of(some, unloaded_models([path], self._options.devices)[path]).train
-            except UsageError:
-                return None
-        return sum(item.num_tokens for item in items) / len(items) if items else None
+        with _quietly():
+            if path not in self._models:
+                self._models |= unloaded_models([path], self._options.devices)
+            items = self._data.of(some, self._models[path]).train
+            return sum(item.num_tokens for item in items) / len(items) if items else None
+        return None
 
     def _short(self, cells: Sequence[ResolvedCell], fewest: int) -> list[ResolvedCell]:
         """The cells with a budget of a few steps and rows, on a processor with one seed of each method alone.
@@ -122,7 +117,7 @@ class Probe:
             steps = max(fewest, min(MOST_STEPS, int(SECONDS / (row_seconds * batch_size))))
             least = min(batch_size, FILLING if self._options.device.type == "cuda" else 1)
             batch_size = max(least, min(batch_size, int(SECONDS / (row_seconds * steps))))
-            scored = min(scored, max(FEWEST_ROWS, int(SECONDS / (row_seconds * SCORED))))
+            scored = min(scored, max(FEWEST_ROWS, int(SECONDS / (row_seconds * FORWARD[False]))))
         demonstrated = any(resolved.method.demonstrations() for resolved in cells)
         rows = ROWS if demonstrated else _rows_of_one_batch(cells[0], batch_size)
         return budget.model_copy(
@@ -142,15 +137,23 @@ class Probe:
         return flops / rate if rate else 0.0
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What data and model are like is told when they run; what is unfit is left out."""
+    with suppress(UsageError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def token_flops(resolved: ResolvedCell) -> float:
     """About what a token takes while a cell trains, by the model's matrices: 2 forward, 2 back through the states, and
-    2 more where weights train. 0.0 where the model's size is unknown.
+    2 more where weights train (`FORWARD`). 0.0 where the model's size is unknown.
     """
     sizes = model_sizes(find_model(resolved.cell.model_path))
     if sizes is None:
         return 0.0
     parameters = sizes.matrices or sizes.parameters - sizes.largest
-    return (6.0 if resolved.method.changes_weights else 4.0) * parameters
+    return 2.0 * parameters / FORWARD[resolved.method.changes_weights]
 
 
 def _rows_of_one_batch(resolved: ResolvedCell, batch_size: int) -> int:

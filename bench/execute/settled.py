@@ -15,7 +15,7 @@ from bench.resolved import ResolvedCell
 from bench.store.record import Record
 
 FRESH = 3  # times as many shapes has a longer run as a few steps of always the same rows (RTE, 17 and 5 of them)
-FORWARD = {False: 1 / 2, True: 1 / 3}  # of a token's training, frozen or not: the arithmetic of scoring it
+FORWARD = {False: 1 / 2, True: 1 / 3}  # of a token's arithmetic, by whether weights train: scoring it beside training
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from bench.resolved import resolve
 from bench.runner import Runner
 from bench.store.record import Record
 from bench.store.store import Store
-from bench.train import loop, training
+from bench.train import loop, prepare, training
 from bench.train.groups import Group
 from bench.train.lane import Lane
 from bench.train.options import Options
@@ -157,6 +157,15 @@ def test_where_states_are_kept_training_is_reading_the_rows_once(workshop, tmp_p
     rows = len(record.curve) * counts.selection + counts.scored
     assert record.costs.train_seconds == pytest.approx(8.0 / rows * counts.train)
     assert record.costs.evaluate_seconds == 8.0
+
+
+def test_of_many_cells_of_a_model_its_tokenizer_is_loaded_once(workshop, monkeypatch) -> None:
+    loaded, load = [], prepare.load_tokenizer
+    monkeypatch.setattr(prepare, "load_tokenizer", lambda model: loaded.append(model) or load(model))
+    probe = Probe(Options(CPU))
+    cells = workshop.cells(*METHODS, tasks=("rte", "cb"), seeds=(0, 1, 2))
+    assert all(probe.tokens(resolve(cell)) for cell in cells)
+    assert (len(cells), len(loaded)) == (12, 1)
 
 
 def test_the_tokens_of_rows_that_are_here_are_those_that_a_run_counts(workshop, tmp_path) -> None:
