@@ -119,7 +119,7 @@ def _tokens_per_row(resolved: ResolvedCell, of_task: Sequence[Seen], lengths: Le
     cell, method = resolved.cell, resolved.method
     slots, passes = method.slots().count, method.passes_per_step
     known = [each for each in of_task if each.record.cell.budget.max_length == cell.budget.max_length]
-    if not [each for each in known if not each.probed] and (read := lengths(resolved)):
+    if all(each.probed for each in known) and (read := lengths(resolved)):  # a probe has a batch of rows
         return Range.exactly(read * passes), ""
     if not known:
         length = ASSUMED.times(cell.budget.max_length * (1 + method.demonstrations()))

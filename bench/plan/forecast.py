@@ -72,10 +72,8 @@ class Forecast:
     @property
     def alone(self) -> float:
         """Seconds at most, after all else, for measuring alone what shared a loop or a device (bench.store.alone)."""
-        on_own_device = self.num_workers == self.num_devices
-        shares = any(
-            group.first.stage == "score" and not (on_own_device and len(group.cells) == 1) for group in self.groups
-        )
+        device_shared = self.num_workers > self.num_devices
+        shares = any(group.first.stage == "score" and (device_shared or len(group.cells) > 1) for group in self.groups)
         return most_seconds(self.device.likely / self.num_devices) if shares else 0.0
 
     @property
